@@ -1,0 +1,58 @@
+// Adam as a pure function of its arguments. Source: Kingma & Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015,
+// algorithm 1, with the paper's symbols. Arithmetic in float64, state in float32 (as PyTorch's), so the bits are the same everywhere.
+
+/** Hyperparameters: step size, decay of both moments, and the denominator's guard. */
+export interface AdamOptions {
+  /** alpha in the paper. */
+  readonly learningRate: number;
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
+}
+
+/** What Adam remembers of one net. The powers beta^t are state, so that a resumed run computes what the first one would. */
+export interface AdamState {
+  readonly m: Float32Array;
+  readonly v: Float32Array;
+  /** beta1^t; 1 before the first step. */
+  beta1Power: number;
+  /** beta2^t; 1 before the first step. */
+  beta2Power: number;
+}
+
+/** The state before the first step. */
+export function adamState(parameterCount: number): AdamState {
+  return { m: new Float32Array(parameterCount), v: new Float32Array(parameterCount), beta1Power: 1, beta2Power: 1 };
+}
+
+/**
+ * One step, in place:
+ * m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2;
+ * theta = theta - alpha * (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + epsilon).
+ *
+ * @param theta parameters, updated
+ * @param sum sum of the gradients of all shards; may be longer than `theta`
+ * @param scale factor that makes the sum a mean
+ */
+export function adamStep(
+  options: AdamOptions,
+  state: AdamState,
+  theta: Float32Array,
+  sum: Float64Array,
+  scale: number,
+): void {
+  const { learningRate, beta1, beta2, epsilon } = options;
+  state.beta1Power *= beta1;
+  state.beta2Power *= beta2;
+  const { m, v } = state;
+  const unbias1 = 1 / (1 - state.beta1Power);
+  const unbias2 = 1 / (1 - state.beta2Power);
+  for (let i = 0; i < theta.length; i++) {
+    const g = (sum[i] as number) * scale;
+    const mean = beta1 * (m[i] as number) + (1 - beta1) * g;
+    const square = beta2 * (v[i] as number) + (1 - beta2) * g * g;
+    m[i] = mean;
+    v[i] = square;
+    theta[i] = (theta[i] as number) - (learningRate * (mean * unbias1)) / (Math.sqrt(square * unbias2) + epsilon);
+  }
+}

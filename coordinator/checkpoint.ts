@@ -1,0 +1,205 @@
+// A checkpoint: all of the state in one safetensors file that PyTorch can open, with a SHA-256 over the tensors in its metadata.
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { GanglionError, messageOf } from '../shared/error.ts';
+import { fromTorchLayout, toTorchLayout } from '../shared/torch-layout.ts';
+import { fromSystemError, writeFileAtomicSync } from './atomic-file.ts';
+import { decodeSafetensors, encodeSafetensors, type StoredTensor, toBytes, toFloat32 } from './safetensors.ts';
+import { emptyState, NETS, type NetState, type TrainingState } from './state.ts';
+
+const FORMAT = 'ganglion-1';
+const FILE_NAME = /^step-(\d{8,})\.safetensors$/;
+
+/** A checkpoint as read, verified. */
+export interface Checkpoint {
+  readonly path: string;
+  readonly state: TrainingState;
+  readonly stateSha256: string;
+  /** The run's config as JSON. */
+  readonly config: string;
+}
+
+const float32 = (shape: readonly number[], values: Float32Array): StoredTensor => ({
+  dtype: 'F32',
+  shape,
+  bytes: toBytes(values),
+});
+const float64 = (value: number): StoredTensor => ({ dtype: 'F64', shape: [], bytes: toBytes(Float64Array.of(value)) });
+const integer = (value: number): StoredTensor => ({
+  dtype: 'I64',
+  shape: [],
+  bytes: toBytes(BigInt64Array.of(BigInt(value))),
+});
+
+function netTensors(
+  { layout, parameters, adam, statistics, batchesTracked }: NetState,
+  out: Map<string, StoredTensor>,
+) {
+  const { net } = layout;
+  for (const parameter of layout.parameters) {
+    const { name, torchShape, offset, size, trained } = parameter;
+    const part = (values: Float32Array) =>
+      float32(torchShape, toTorchLayout(parameter, values.subarray(offset, offset + size)));
+    out.set(`${net}.${name}`, part(parameters));
+    if (!trained) continue;
+    out.set(`adam.m.${net}.${name}`, part(adam.m));
+    out.set(`adam.v.${net}.${name}`, part(adam.v));
+  }
+  for (const { name, channels, offset } of layout.norms) {
+    const mean = statistics.slice(offset, offset + channels);
+    const variance = statistics.slice(offset + channels, offset + 2 * channels);
+    out.set(`${net}.${name}.running_mean`, float32([channels], mean));
+    out.set(`${net}.${name}.running_var`, float32([channels], variance));
+    out.set(`${net}.${name}.num_batches_tracked`, integer(batchesTracked));
+  }
+  out.set(`adam.beta1_power.${net}`, float64(adam.beta1Power));
+  out.set(`adam.beta2_power.${net}`, float64(adam.beta2Power));
+}
+
+/** The state as tensors in PyTorch's names and layouts; counters and Adam's powers of beta are tensors too. */
+export function toTensors(state: TrainingState): Map<string, StoredTensor> {
+  const tensors = new Map<string, StoredTensor>();
+  for (const net of NETS) netTensors(state[net], tensors);
+  tensors.set('counters.step', integer(state.step));
+  return tensors;
+}
+
+/** SHA-256 over the bytes of every tensor in order of name, little-endian, in hex. */
+export function sha256OfTensors(tensors: ReadonlyMap<string, StoredTensor>): string {
+  const hash = createHash('sha256');
+  for (const name of [...tensors.keys()].sort()) hash.update(tensors.get(name)?.bytes ?? '');
+  return hash.digest('hex');
+}
+
+/** The state's identity: equal exactly when every tensor and counter is equal to the bit. */
+export function stateSha256(state: TrainingState): string {
+  return sha256OfTensors(toTensors(state));
+}
+
+/** Name of the checkpoint file of a step: `step-00000500.safetensors`. */
+export function checkpointName(step: number): string {
+  return `step-${String(step).padStart(8, '0')}.safetensors`;
+}
+
+/**
+ * Writes a checkpoint whole or not at all.
+ *
+ * @param config the run's config as JSON
+ * @returns size of the file in bytes, and the state's hash
+ * @throws GanglionError `environment` when the disk is full or read-only
+ */
+export function writeCheckpoint(path: string, state: TrainingState, config: string): { bytes: number; sha256: string } {
+  const tensors = toTensors(state);
+  const sha256 = sha256OfTensors(tensors);
+  const file = encodeSafetensors({ metadata: { format: FORMAT, config, stateSha256: sha256 }, tensors });
+  writeFileAtomicSync(path, file);
+  return { bytes: file.length, sha256 };
+}
+
+function readValue(tensor: StoredTensor): number {
+  const view = new DataView(tensor.bytes.buffer, tensor.bytes.byteOffset, tensor.bytes.byteLength);
+  return tensor.dtype === 'I64' ? Number(view.getBigInt64(0, true)) : view.getFloat64(0, true);
+}
+
+/** Fills `state` from tensors that must be exactly those that `toTensors` gives for it. */
+function fillState(state: TrainingState, tensors: ReadonlyMap<string, StoredTensor>, path: string): void {
+  const expected = toTensors(state);
+  for (const [name, { dtype, shape }] of expected) {
+    const tensor = tensors.get(name);
+    if (!tensor) throw new GanglionError('checkpoint', `${path}: tensor ${name} is missing`);
+    if (tensor.dtype !== dtype || tensor.shape.join() !== shape.join()) {
+      const got = `${tensor.dtype} [${tensor.shape}]`;
+      throw new GanglionError('checkpoint', `${path}: tensor ${name} expected ${dtype} [${shape}], got ${got}`);
+    }
+  }
+  const extra = [...tensors.keys()].find((name) => !expected.has(name));
+  if (extra !== undefined) throw new GanglionError('checkpoint', `${path}: unknown tensor ${extra}`);
+  const get = (name: string): StoredTensor => {
+    const tensor = tensors.get(name);
+    if (!tensor) throw new Error(`tensor ${name} was checked before`);
+    return tensor;
+  };
+  for (const net of NETS) {
+    const { layout, parameters, adam, statistics } = state[net];
+    for (const parameter of layout.parameters) {
+      const { name, offset, size, trained } = parameter;
+      const fill = (key: string, out: Float32Array): void =>
+        fromTorchLayout(parameter, toFloat32(get(key)), out.subarray(offset, offset + size));
+      fill(`${net}.${name}`, parameters);
+      if (!trained) continue;
+      fill(`adam.m.${net}.${name}`, adam.m);
+      fill(`adam.v.${net}.${name}`, adam.v);
+    }
+    for (const { name, channels, offset } of layout.norms) {
+      statistics.set(toFloat32(get(`${net}.${name}.running_mean`)), offset);
+      statistics.set(toFloat32(get(`${net}.${name}.running_var`)), offset + channels);
+      state[net].batchesTracked = readValue(get(`${net}.${name}.num_batches_tracked`));
+    }
+    adam.beta1Power = readValue(get(`adam.beta1_power.${net}`));
+    adam.beta2Power = readValue(get(`adam.beta2_power.${net}`));
+  }
+  state.step = readValue(get('counters.step'));
+}
+
+/**
+ * Reads and verifies a checkpoint.
+ *
+ * @throws GanglionError `checkpoint` when it is truncated, altered or not a checkpoint
+ */
+export function readCheckpoint(path: string): Checkpoint {
+  let bytes: Uint8Array;
+  try {
+    bytes = readFileSync(path);
+  } catch (error) {
+    throw fromSystemError(`cannot read ${path}`, error, 'checkpoint');
+  }
+  const { metadata, tensors } = decodeSafetensors(bytes, path);
+  const { format, config, stateSha256: expected } = metadata;
+  if (format !== FORMAT || config === undefined || expected === undefined) {
+    throw new GanglionError('checkpoint', `${path}: not a checkpoint of Ganglion (expected format ${FORMAT})`);
+  }
+  const sha256 = sha256OfTensors(tensors);
+  if (sha256 !== expected) {
+    throw new GanglionError('checkpoint', `${path}: altered: expected SHA-256 ${expected}, got ${sha256}`);
+  }
+  const latent = tensors.get('generator.main.0.weight')?.shape[0] ?? 0;
+  const state = emptyState(latent);
+  fillState(state, tensors, path);
+  return { path, state, stateSha256: sha256, config };
+}
+
+/** Checkpoint files of a folder, newest first; none when there is no folder. */
+export function listCheckpoints(folder: string): string[] {
+  let names: string[];
+  try {
+    names = readdirSync(folder);
+  } catch {
+    return [];
+  }
+  return names
+    .map((name) => ({ name, step: Number(FILE_NAME.exec(name)?.[1] ?? -1) }))
+    .filter(({ step }) => step >= 0)
+    .sort((a, b) => b.step - a.step)
+    .map(({ name }) => join(folder, name));
+}
+
+/**
+ * The newest checkpoint that verifies.
+ *
+ * @param onInvalid told of every newer one that does not
+ * @throws GanglionError `checkpoint` when none does
+ */
+export function newestCheckpoint(folder: string, onInvalid: (message: string) => void): Checkpoint {
+  const paths = listCheckpoints(folder);
+  for (const path of paths) {
+    try {
+      return readCheckpoint(path);
+    } catch (error) {
+      if (!(error instanceof GanglionError)) throw error;
+      onInvalid(messageOf(error));
+    }
+  }
+  const got = paths.length === 0 ? 'no checkpoint' : `${paths.length} invalid`;
+  throw new GanglionError('checkpoint', `${folder}: expected a valid checkpoint, got ${got}`);
+}

@@ -1,0 +1,66 @@
+// `ganglion inspect`: verifies a checkpoint, or all checkpoints of a run, and prints what is in it.
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { basename } from 'node:path';
+import { GanglionError, messageOf } from '../../shared/error.ts';
+import { type Checkpoint, listCheckpoints, readCheckpoint, toTensors } from '../checkpoint.ts';
+import { storedConfig } from '../run-config.ts';
+import { runFolderAt } from '../run-folder.ts';
+
+/** Runs the command. @throws GanglionError `checkpoint` when the file, or every file of the run, is invalid */
+export function inspectCommand(path: string): void {
+  const stats = statSync(path, { throwIfNoEntry: false });
+  if (!stats)
+    throw new GanglionError('checkpoint', `${path}: expected a checkpoint or a run folder, got nothing there`);
+  if (stats.isDirectory()) inspectRun(path);
+  else print(describe(readCheckpoint(path)));
+}
+
+function print(lines: readonly string[]): void {
+  process.stdout.write(`${lines.join('\n')}\n`);
+}
+
+function describe(checkpoint: Checkpoint): string[] {
+  const { path, state, stateSha256 } = checkpoint;
+  const tensors = toTensors(state);
+  const config = storedConfig(checkpoint);
+  const rows = [...tensors]
+    .filter(([name]) => !name.startsWith('adam.'))
+    .map(([name, { dtype, shape }]) => `  ${name.padEnd(46)} ${dtype} [${shape.join(', ')}]`);
+  const settings = Object.entries(config).map(([name, value]) => `  ${name.padEnd(17)}${value}`);
+  return [
+    `${path}: valid`,
+    `step            ${state.step}`,
+    `state SHA-256   ${stateSha256}`,
+    `parameters      generator ${state.generator.layout.parameterCount}, discriminator ${state.discriminator.layout.parameterCount}`,
+    'config',
+    ...settings,
+    `tensors (and ${tensors.size - rows.length} of Adam)`,
+    ...rows,
+  ];
+}
+
+function inspectRun(path: string): void {
+  const folder = runFolderAt(path);
+  const files = listCheckpoints(folder.checkpoints);
+  if (files.length === 0) throw new GanglionError('checkpoint', `${path}: expected a run with checkpoints, got none`);
+  const checkpoints = files.map((file) => {
+    try {
+      return readCheckpoint(file);
+    } catch (error) {
+      if (!(error instanceof GanglionError)) throw error;
+      return messageOf(error);
+    }
+  });
+  const newest = checkpoints.find((checkpoint) => typeof checkpoint !== 'string');
+  const list = checkpoints.map((checkpoint) =>
+    typeof checkpoint === 'string'
+      ? `  INVALID ${checkpoint}`
+      : `  ${basename(checkpoint.path)}  ${checkpoint.stateSha256}`,
+  );
+  print([`checkpoints of ${path}`, ...list]);
+  if (existsSync(folder.summary)) print(['summary', readFileSync(folder.summary, 'utf8').trimEnd()]);
+  if (newest === undefined || typeof newest === 'string') {
+    throw new GanglionError('checkpoint', `${path}: none of ${files.length} checkpoints is valid`);
+  }
+  print(describe(newest));
+}

@@ -1,0 +1,63 @@
+// `ganglion sample`: draws digits from the newest checkpoint of a run.
+
+import { GanglionError } from '../../shared/error.ts';
+import { type Checkpoint, checkpointName, newestCheckpoint } from '../checkpoint.ts';
+import { IMAGE_PIXELS } from '../data/dataset.ts';
+import { toGrid } from '../images/grid.ts';
+import { writeNpySync } from '../images/npy.ts';
+import { writePngSync } from '../images/png.ts';
+import { runFolderAt } from '../run-folder.ts';
+import { startThreadReplica } from '../thread-replica.ts';
+import { ensureLibrary } from '../worker-programs.ts';
+
+export interface SampleRequest {
+  readonly run: string;
+  readonly count: number;
+  readonly seed: number;
+  /** Ends in .png or .npy. */
+  readonly output: string;
+  /** BatchNorm on the statistics of the batch instead of the running ones. */
+  readonly batchStatistics: boolean;
+  readonly threadEntry: URL;
+}
+
+const DEADLINE_MS = 120_000;
+
+/** Runs the command. @throws GanglionError */
+export async function sampleCommand(request: SampleRequest): Promise<void> {
+  const { count, output } = request;
+  const isPng = output.endsWith('.png');
+  if (!isPng && !output.endsWith('.npy')) {
+    throw new GanglionError('usage', `--output ${output}: expected a file name that ends in .png or .npy`);
+  }
+  if (request.batchStatistics && count < 2) {
+    throw new GanglionError('usage', `--batch-statistics expected --count of at least 2, got ${count}`);
+  }
+  const checkpoint = newestCheckpoint(runFolderAt(request.run).checkpoints, (message) => {
+    process.stderr.write(`ganglion: ${message}; using the one before\n`);
+  });
+  await ensureLibrary();
+  const images = await draw(request, checkpoint);
+  if (isPng) writePngSync(output, toGrid(images, count, Math.ceil(Math.sqrt(count))));
+  else writeNpySync(output, images, count);
+  process.stdout.write(`${count} samples of ${checkpointName(checkpoint.state.step)} in ${output}\n`);
+}
+
+/** Images [count, 784] in [-1, 1]. */
+async function draw(
+  { count, seed, batchStatistics, threadEntry }: SampleRequest,
+  { state }: Checkpoint,
+): Promise<Float32Array> {
+  const parameters = { generator: state.generator.parameters, discriminator: state.discriminator.parameters };
+  const setup = { shardSize: 2, latent: state.latent, seed, shards: 1, parameters };
+  const replica = await startThreadReplica(0, { entry: threadEntry, setup, deadlineMs: DEADLINE_MS });
+  try {
+    const statistics = batchStatistics ? 'batch' : state.generator.statistics;
+    const images = await replica.sample({ seed, count, statistics });
+    if (images.length !== count * IMAGE_PIXELS)
+      throw new Error(`expected ${count} images, got ${images.length} values`);
+    return images;
+  } finally {
+    await replica.stop();
+  }
+}

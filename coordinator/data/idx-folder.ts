@@ -1,0 +1,49 @@
+// The full MNIST from a folder that holds its four files. All four are verified, so that a folder is known to be right;
+// training uses the 60,000 training images.
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { GanglionError, systemErrorCode } from '../../shared/error.ts';
+import { fromSystemError } from '../atomic-file.ts';
+import { type Dataset, toDataset } from './dataset.ts';
+import { chooseName, MNIST_FILES, type MnistFile, readMnistFile } from './mnist-files.ts';
+
+/**
+ * The 60,000 training images of the MNIST files in `folder`, each compressed (`.gz`, preferred) or plain, in file order.
+ * @throws GanglionError `data` where the folder or a file is missing or a file is not, to the bit, the canonical one;
+ * `environment` where something cannot be read.
+ */
+export function loadIdxFolder(folder: string): Dataset {
+  const entries = listFolder(folder);
+  const missing = Object.values(MNIST_FILES).filter((file) => !entries.includes(chooseName(file, entries)));
+  if (missing.length > 0) {
+    const lacks = missing.map((file) => file.name).join(', ');
+    const expected = 'each under its canonical name, as <name>.gz or <name>';
+    throw new GanglionError(
+      'data',
+      `data folder ${folder} lacks ${lacks}: expected ${expected}, got ${toList(entries)}`,
+    );
+  }
+  const read = (file: MnistFile): Uint8Array => readMnistFile(file, join(folder, chooseName(file, entries)));
+  const images = read(MNIST_FILES.trainImages);
+  const labels = read(MNIST_FILES.trainLabels);
+  read(MNIST_FILES.testImages);
+  read(MNIST_FILES.testLabels);
+  return toDataset('MNIST (60,000 training images)', images, labels);
+}
+
+function listFolder(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder).sort();
+  } catch (error) {
+    const code = systemErrorCode(error);
+    const usersMistake = code === 'ENOENT' || code === 'ENOTDIR';
+    throw fromSystemError(`cannot read data folder ${folder}`, error, usersMistake ? 'data' : 'environment');
+  }
+}
+
+/** The first names of a folder, for a message. */
+function toList(entries: readonly string[]): string {
+  if (entries.length === 0) return 'an empty folder';
+  const shown = entries.slice(0, 8).join(', ');
+  return entries.length > 8 ? `${shown} and ${entries.length - 8} more` : shown;
+}

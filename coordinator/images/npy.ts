@@ -1,0 +1,38 @@
+// Generated images as a NumPy array file, for tools that measure or plot them: float32, shape [N, 28, 28], format version 1.0.
+// https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
+import { GanglionError } from '../../shared/error.ts';
+import { writeFileAtomicSync } from '../atomic-file.ts';
+import { IMAGE_PIXELS, IMAGE_SIDE } from '../data/dataset.ts';
+
+/** The header is padded so that the values start at a multiple of this. */
+const ALIGNMENT = 64;
+
+/**
+ * `images`, shape [count, 28, 28], as the bytes of a .npy file: little-endian float32, values unchanged.
+ * @throws GanglionError `shape` where `images` does not hold `count` images.
+ */
+export function encodeNpy(images: Float32Array, count: number): Uint8Array {
+  if (!Number.isInteger(count) || images.length !== count * IMAGE_PIXELS) {
+    throw new GanglionError('shape', `npy: expected ${count} x ${IMAGE_PIXELS} values, got ${images.length}`);
+  }
+  const description = `{'descr': '<f4', 'fortran_order': False, 'shape': (${count}, ${IMAGE_SIDE}, ${IMAGE_SIDE}), }`;
+  // Magic, version and length take 10 bytes, the line feed 1.
+  const start = Math.ceil((10 + description.length + 1) / ALIGNMENT) * ALIGNMENT;
+  const bytes = new Uint8Array(start + 4 * images.length);
+  const view = new DataView(bytes.buffer);
+  bytes.set([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0]);
+  view.setUint16(8, start - 10, true);
+  bytes.set(Buffer.from(`${description.padEnd(start - 11)}\n`, 'latin1'), 10);
+  images.forEach((value, i) => {
+    view.setFloat32(start + 4 * i, value, true);
+  });
+  return bytes;
+}
+
+/**
+ * Writes {@link encodeNpy} of `images` to `path`, atomically.
+ * @throws GanglionError `environment` where it cannot be written, `shape` as encodeNpy.
+ */
+export function writeNpySync(path: string, images: Float32Array, count: number): void {
+  writeFileAtomicSync(path, encodeNpy(images, count));
+}

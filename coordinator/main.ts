@@ -1,0 +1,167 @@
+#!/usr/bin/env node
+// The command line, and the composition root: what the commands need from outside is passed in from here.
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { GanglionError } from '../shared/error.ts';
+import { dataCommand } from './commands/data.ts';
+import { inspectCommand } from './commands/inspect.ts';
+import { sampleCommand } from './commands/sample.ts';
+import { trainCommand } from './commands/train.ts';
+import { countPhysicalCores } from './cores.ts';
+import { restoreNpmFlags } from './npm-flags.ts';
+import { fromFlags, SETTING_NAMES, SETTINGS, type SettingName } from './settings.ts';
+import { AlreadyReported, runDoctor, runSetup, THREAD_ENTRY } from './worker-programs.ts';
+
+/** A whole number of at least `min`, for flags that belong to no run. */
+function wholeNumber(min: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= min) return value;
+    throw new InvalidArgumentError(`Expected a whole number of at least ${min}.`);
+  };
+}
+
+function examples(...lines: readonly string[]): string {
+  return `\nExamples:\n${lines.map((line) => `  $ ${line}`).join('\n')}\n`;
+}
+
+function trainProgram(): Command {
+  const command = new Command('train').description('train the DCGAN; the weights do not depend on --workers');
+  for (const name of SETTING_NAMES) {
+    const { flag, value, description, initial } = SETTINGS[name];
+    command.option(`${flag} <${value}>`, initial === null ? description : `${description} (default: ${initial})`);
+  }
+  return command
+    .option('--resume <DIR>', 'go on with the run in this folder, from its newest valid checkpoint')
+    .option('--config <FILE>', 'JSON file of settings, named as in config.json; flags win over it')
+    .option('--dry-run', 'print the whole resolved config and end')
+    .addHelpText(
+      'after',
+      examples(
+        'ganglion train --workers 4',
+        'ganglion train --workers 2 --steps 60 --seed 7 --run runs/a',
+        'ganglion train --resume runs/a --steps 120 --workers 4',
+        'ganglion train --data mnist --epochs 8',
+        'npm run train:distributed --workers 4',
+      ),
+    )
+    .action(async ({ resume, config, dryRun, ...flags }: TrainOptions) => {
+      await trainCommand({
+        flags: fromFlags(flags),
+        configFile: config,
+        resume,
+        dryRun: dryRun ?? false,
+        threadEntry: THREAD_ENTRY,
+      });
+    });
+}
+
+/** Flags of train as commander hands them over. */
+interface TrainOptions extends Partial<Record<SettingName, string>> {
+  readonly resume?: string;
+  readonly config?: string;
+  readonly dryRun?: boolean;
+}
+
+function sampleProgram(): Command {
+  return new Command('sample')
+    .description('draw digits from the newest checkpoint of a run')
+    .requiredOption('--run <DIR>', 'folder of the run')
+    .option('--count <N>', 'images to draw', wholeNumber(1), 64)
+    .option('--seed <N>', 'seed of the noise', wholeNumber(0), 1)
+    .option('--output <FILE>', 'X.png: a grid; X.npy: float32 [N, 28, 28] in [-1, 1]', 'samples.png')
+    .option('--batch-statistics', "BatchNorm on the batch's own statistics instead of the running ones")
+    .addHelpText('after', examples('ganglion sample --run runs/a --count 100 --seed 3 --output digits.png'))
+    .action((options) =>
+      sampleCommand({ ...options, batchStatistics: options.batchStatistics ?? false, threadEntry: THREAD_ENTRY }),
+    );
+}
+
+function program(): Command {
+  const ganglion = new Command('ganglion')
+    .description('distributed DCGAN training whose weights do not depend on the cluster')
+    .version('0.1.0');
+  ganglion.addCommand(trainProgram());
+  ganglion.addCommand(sampleProgram());
+  ganglion
+    .command('inspect')
+    .description('verify a checkpoint, or all of a run, and print it')
+    .argument('<FILE|RUN>', 'checkpoint file or run folder')
+    .addHelpText('after', examples('ganglion inspect runs/a'))
+    .action(inspectCommand);
+  ganglion
+    .command('doctor')
+    .description('say what is installed, and run one convolution')
+    .option('--json', 'as JSON')
+    .addHelpText('after', examples('ganglion doctor'))
+    .action(async ({ json }) => exitWith(await runDoctor([String(countPhysicalCores()), ...(json ? ['--json'] : [])])));
+  ganglion
+    .command('data')
+    .description('fetch full MNIST from its public mirrors and check it')
+    .requiredOption('--output <DIR>', 'folder for the four files')
+    .option('--mirror <URL...>', 'base addresses to try instead of the public ones')
+    .addHelpText('after', examples('ganglion data --output mnist', 'ganglion train --data mnist'))
+    .action(({ output, mirror }) => dataCommand({ output, mirrors: mirror }));
+  ganglion
+    .command('setup')
+    .description('install the native TensorFlow library; does nothing when it is there')
+    .addHelpText('after', examples('ganglion setup'))
+    .action(async () => exitWith(await runSetup()));
+  return ganglion;
+}
+
+function exitWith(exitCode: number): void {
+  process.exitCode = exitCode;
+}
+
+/** The scripts of package.json that run a command; npm takes their flags away. */
+const SCRIPTS: Readonly<Record<string, readonly string[]>> = {
+  train: ['train', 'train:distributed'],
+  sample: ['sample'],
+  doctor: ['doctor'],
+  data: ['data'],
+};
+
+/** Arguments with the flags that npm took away. */
+function restoredArguments(ganglion: Command, argv: readonly string[]): string[] {
+  const [name = '', ...rest] = argv;
+  const command = ganglion.commands.find((known) => known.name() === name);
+  const scripts = SCRIPTS[name];
+  if (!command || !scripts) return [...argv];
+  const flags = command.options.map(({ long, required }) => ({ flag: long ?? '', takesValue: required }));
+  return [name, ...restoreNpmFlags(rest, process.env, { scripts, flags })];
+}
+
+/** One line for a mistake; anything unexpected is a broken invariant and crashes with its stack. */
+function report(error: unknown): void {
+  if (error instanceof AlreadyReported) {
+    process.exitCode = error.exitCode;
+  } else if (error instanceof CommanderError) {
+    process.exitCode = error.exitCode === 0 ? 0 : 2; // help and version are no errors
+  } else if (error instanceof GanglionError) {
+    process.stderr.write(`ganglion: ${error.message}\n`);
+    process.exitCode = error.exitCode;
+  } else {
+    throw error;
+  }
+}
+
+const ganglion = program();
+for (const command of [ganglion, ...ganglion.commands]) {
+  command
+    .exitOverride()
+    .allowExcessArguments(false)
+    .configureOutput({
+      outputError: (text, write) =>
+        write(
+          `ganglion: ${text
+            .replace(/^error: /, '')
+            .trim()
+            .replace(/\s*\n\s*/g, ' ')}\n`,
+        ),
+    });
+}
+try {
+  await ganglion.parseAsync(restoredArguments(ganglion, process.argv.slice(2)), { from: 'user' });
+} catch (error) {
+  report(error);
+}

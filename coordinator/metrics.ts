@@ -1,0 +1,170 @@
+// The run's metrics for Prometheus. The only module that knows prom-client.
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { Phase } from '../shared/layout.ts';
+import type { ReplicaState, ReplicaStatus } from './replica-group.ts';
+import type { PhaseRecord, StepRecord } from './trainer.ts';
+
+export interface MetricsSources {
+  readonly batch: number;
+  readonly replicas: () => readonly ReplicaStatus[];
+  /** Labels of `ganglion_info`. */
+  readonly info: Readonly<Record<string, string>>;
+}
+
+/** Observes the run; read by HTTP. */
+export interface Metrics {
+  readonly contentType: string;
+  step(record: StepRecord): void;
+  checkpoint(seconds: number, bytes: number): void;
+  fault(code: string): void;
+  /** The text that Prometheus scrapes. */
+  text(): Promise<string>;
+}
+
+const PHASES: readonly Phase[] = ['discriminator', 'generator'];
+const STATES: readonly ReplicaState[] = ['starting', 'idle', 'busy', 'restarting', 'stopped'];
+/** Seconds, from a millisecond to ten seconds. */
+const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+export function createMetrics({ batch, replicas, info }: MetricsSources): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+
+  new Gauge({
+    name: 'ganglion_info',
+    help: 'Always 1; its labels say what runs.',
+    labelNames: Object.keys(info),
+    registers,
+  }).set(info, 1);
+  const steps = new Counter({ name: 'ganglion_steps_total', help: 'Steps done by this process.', registers });
+  const images = new Counter({
+    name: 'ganglion_images_total',
+    help: 'Real images trained on by this process.',
+    registers,
+  });
+  const step = new Gauge({ name: 'ganglion_step', help: 'Steps done in the run.', registers });
+  const epoch = new Gauge({ name: 'ganglion_epoch', help: 'Epoch of the newest step, from 0.', registers });
+  const loss = new Gauge({
+    name: 'ganglion_loss',
+    help: 'Mean loss of a net in the newest step.',
+    labelNames: ['net'],
+    registers,
+  });
+  const output = new Gauge({
+    name: 'ganglion_discriminator_output',
+    help: 'Mean output of D, a probability: D(x) on real images, D(G(z)) on fake ones.',
+    labelNames: ['images'],
+    registers,
+  });
+  const gradientNorm = new Gauge({
+    name: 'ganglion_gradient_norm',
+    help: 'L2 norm of the mean gradient of a net in the newest step.',
+    labelNames: ['net'],
+    registers,
+  });
+  const gradientBytes = new Counter({
+    name: 'ganglion_gradient_bytes_total',
+    help: 'Bytes of gradients that replicas handed to the coordinator.',
+    labelNames: ['phase'],
+    registers,
+  });
+  const stepSeconds = new Histogram({
+    name: 'ganglion_step_duration_seconds',
+    help: 'Duration of a step.',
+    buckets: BUCKETS,
+    registers,
+  });
+  const phaseSeconds = new Histogram({
+    name: 'ganglion_phase_duration_seconds',
+    help: 'Duration of a phase and of its parts: prepare, compute and round once a shard; total, sum and adam once a phase.',
+    labelNames: ['phase', 'part'],
+    buckets: BUCKETS,
+    registers,
+  });
+  const checkpointSeconds = new Histogram({
+    name: 'ganglion_checkpoint_duration_seconds',
+    help: 'Time to write a checkpoint.',
+    buckets: BUCKETS,
+    registers,
+  });
+  const checkpointBytes = new Gauge({
+    name: 'ganglion_checkpoint_size_bytes',
+    help: 'Size of the newest checkpoint.',
+    registers,
+  });
+  const faults = new Counter({
+    name: 'ganglion_replica_faults_total',
+    help: 'Failures of replicas, by code.',
+    labelNames: ['code'],
+    registers,
+  });
+  const tensors = new Gauge({
+    name: 'ganglion_native_tensors',
+    help: 'Tensors alive in the replica that answered last.',
+    registers,
+  });
+  new Gauge({
+    name: 'ganglion_replicas',
+    help: 'Replicas by state.',
+    labelNames: ['state'],
+    registers,
+    collect() {
+      for (const state of STATES) this.set({ state }, replicas().filter((replica) => replica.state === state).length);
+    },
+  });
+  new Gauge({
+    name: 'ganglion_replica_restarts',
+    help: 'Restarts of a replica since the process started.',
+    labelNames: ['replica'],
+    registers,
+    collect() {
+      for (const { id, restarts } of replicas()) this.set({ replica: String(id) }, restarts);
+    },
+  });
+  new Gauge({
+    name: 'ganglion_native_memory_bytes',
+    help: "Resident memory of the process outside JavaScript's heap: mostly the native library.",
+    registers,
+    collect() {
+      const { rss, heapTotal } = process.memoryUsage();
+      this.set(rss - heapTotal);
+    },
+  });
+
+  const observePhase = (phase: Phase, record: PhaseRecord): void => {
+    const { seconds } = record;
+    phaseSeconds.observe({ phase, part: 'total' }, seconds.phase);
+    phaseSeconds.observe({ phase, part: 'sum' }, seconds.sum);
+    phaseSeconds.observe({ phase, part: 'adam' }, seconds.adam);
+    for (const shard of seconds.shards) {
+      phaseSeconds.observe({ phase, part: 'prepare' }, shard.prepare);
+      phaseSeconds.observe({ phase, part: 'compute' }, shard.compute);
+      phaseSeconds.observe({ phase, part: 'round' }, shard.round);
+    }
+    loss.set({ net: phase }, record.lossReal + record.lossFake);
+    gradientNorm.set({ net: phase }, record.gradientNorm);
+    gradientBytes.inc({ phase }, record.gradientBytes);
+  };
+
+  return {
+    contentType: registry.contentType,
+    step(record) {
+      steps.inc();
+      images.inc(batch);
+      step.set(record.step);
+      epoch.set(record.epoch);
+      stepSeconds.observe(record.seconds);
+      for (const phase of PHASES) observePhase(phase, record[phase]);
+      output.set({ images: 'real' }, record.discriminator.outputReal);
+      output.set({ images: 'fake' }, record.discriminator.outputFake);
+      tensors.set(record.generator.tensors);
+    },
+    checkpoint(seconds, bytes) {
+      checkpointSeconds.observe(seconds);
+      checkpointBytes.set(bytes);
+    },
+    fault: (code) => faults.inc({ code }),
+    text: () => registry.metrics(),
+  };
+}

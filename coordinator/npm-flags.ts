@@ -1,0 +1,61 @@
+// npm 11 takes flags away from `npm run train:distributed --workers 4`: argv becomes ['4'] and npm_config_workers 'true';
+// `--workers=4` becomes npm_config_workers '4' and no argv. This puts them back.
+import { GanglionError } from '../shared/error.ts';
+
+export interface NpmFlag {
+  /** `--checkpoint-every`. */
+  readonly flag: string;
+  /** Whether the flag takes a value. */
+  readonly takesValue: boolean;
+}
+
+/** npm's name in the environment for a flag: `npm_config_checkpoint_every`. */
+function environmentName(flag: string): string {
+  return `npm_config_${flag.replace(/^--/, '').replaceAll('-', '_')}`;
+}
+
+/**
+ * The arguments as the user meant them.
+ *
+ * @param argv arguments after the command's name
+ * @param env npm's flags count only when `npm_lifecycle_event` is one of `scripts`
+ * @throws GanglionError `usage` when values cannot be told apart
+ */
+export function restoreNpmFlags(
+  argv: readonly string[],
+  env: NodeJS.ProcessEnv,
+  { scripts, flags }: { readonly scripts: readonly string[]; readonly flags: readonly NpmFlag[] },
+): string[] {
+  const script = env.npm_lifecycle_event;
+  if (script === undefined || !scripts.includes(script)) return [...argv];
+  const restored: string[] = [];
+  const waiting: string[] = [];
+  for (const { flag, takesValue } of flags) {
+    const value = env[environmentName(flag)];
+    if (value === undefined) continue;
+    if (argv.some((argument) => argument === flag || argument.startsWith(`${flag}=`))) continue;
+    if (!takesValue) {
+      if (value === 'true') restored.push(flag);
+    } else if (value === 'true' || value === '') {
+      waiting.push(flag);
+    } else {
+      restored.push(`${flag}=${value}`);
+    }
+  }
+  // Words before the first flag of argv are values that npm has parted from their flags.
+  const firstFlag = argv.findIndex((argument) => argument.startsWith('-'));
+  const words = firstFlag === -1 ? argv : argv.slice(0, firstFlag);
+  const rest = argv.slice(words.length);
+  const [flag] = waiting;
+  if (waiting.length === 0 && words.length === 0) return [...restored, ...rest];
+  if (waiting.length === 1 && words.length === 1 && flag !== undefined) {
+    return [...restored, `${flag}=${words[0]}`, ...rest];
+  }
+  const spelling = [...waiting.map((name) => `${name} VALUE`), ...restored.map((name) => name.replace('=', ' '))];
+  const values = words.length === 0 ? 'no value' : `values ${words.join(', ')}`;
+  const owners = waiting.length === 0 ? 'no flag' : waiting.join(', ');
+  throw new GanglionError(
+    'usage',
+    `npm has parted flags from their values: got ${values} for ${owners}; write: npm run ${script} -- ${spelling.join(' ')}`.trimEnd(),
+  );
+}

@@ -1,0 +1,27 @@
+// A replica as the coordinator sees it, whatever carries its calls.
+import type { ReplicaReady, SampleJob, ShardJob } from '../shared/protocol.ts';
+
+/** A shard to compute; the transport chooses where its result lies. */
+export type Shard = Omit<ShardJob, 'slot'>;
+
+export interface ShardResult {
+  /** The phase vector on the exact grid. Valid until the second next call of `compute`. */
+  readonly values: Float64Array;
+  readonly seconds: { readonly prepare: number; readonly compute: number; readonly round: number };
+  readonly tensors: number;
+}
+
+/** One replica. Every call rejects with a GanglionError when the replica fails, ends, or misses its deadline. */
+export interface Replica {
+  readonly id: number;
+  readonly kind: 'thread';
+  readonly ready: ReplicaReady;
+  compute(shard: Shard): Promise<ShardResult>;
+  /** Images [count, 784] in [-1, 1]. */
+  sample(job: SampleJob): Promise<Float32Array>;
+  /** Ends the replica; never rejects. */
+  stop(): Promise<void>;
+}
+
+/** Starts the replica with this number. */
+export type StartReplica = (id: number) => Promise<Replica>;

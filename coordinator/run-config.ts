@@ -1,0 +1,54 @@
+// What a run is: its settings and the identity of its data. Stored in config.json and in every checkpoint, compared on resume.
+import { GanglionError } from '../shared/error.ts';
+import type { Checkpoint } from './checkpoint.ts';
+import type { Dataset } from './data/dataset.ts';
+import { FIXED_SETTINGS, fromConfigObject, SETTING_NAMES, SETTINGS, type Settings } from './settings.ts';
+
+export interface RunConfig extends Settings {
+  readonly dataName: string;
+  readonly dataSha256: string;
+}
+
+export function toRunConfig(settings: Settings, dataset: Dataset): RunConfig {
+  return { ...settings, dataName: dataset.name, dataSha256: dataset.sha256 };
+}
+
+/**
+ * The config stored in a checkpoint.
+ *
+ * @throws GanglionError `checkpoint` when it is not one
+ */
+export function storedConfig(checkpoint: Checkpoint): RunConfig {
+  const fail = (cause?: unknown): never => {
+    throw new GanglionError('checkpoint', `${checkpoint.path}: its config cannot be read`, { cause });
+  };
+  try {
+    const stored: unknown = JSON.parse(checkpoint.config);
+    if (typeof stored !== 'object' || stored === null) return fail();
+    const { dataName, dataSha256, ...settings } = stored as Record<string, unknown>;
+    if (typeof dataName !== 'string' || typeof dataSha256 !== 'string') return fail();
+    const complete = fromConfigObject(settings, checkpoint.path);
+    if (SETTING_NAMES.some((name) => complete[name] === undefined)) return fail();
+    return { ...(complete as Settings), dataName, dataSha256 };
+  } catch (error) {
+    return fail(error);
+  }
+}
+
+/**
+ * Refuses to go on with another model, data or optimiser.
+ *
+ * @throws GanglionError `config` that names every difference
+ */
+export function checkResumable(stored: RunConfig, now: RunConfig): void {
+  const differences = FIXED_SETTINGS.filter((name) => stored[name] !== now[name]).map(
+    (name) => `${SETTINGS[name].flag} ${now[name]} (the run has ${stored[name]})`,
+  );
+  if (stored.dataSha256 !== now.dataSha256) {
+    differences.push(
+      `--data: ${now.dataName}, SHA-256 ${now.dataSha256.slice(0, 12)} (the run has ${stored.dataName}, ${stored.dataSha256.slice(0, 12)})`,
+    );
+  }
+  if (differences.length > 0)
+    throw new GanglionError('config', `cannot resume with another ${differences.join('; another ')}`);
+}

@@ -1,0 +1,149 @@
+// A run is a folder: config.json, metrics.jsonl, checkpoints/, samples/, summary.json. Files are written whole or not at all.
+import { closeSync, ftruncateSync, mkdirSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { GanglionError, systemErrorCode } from '../shared/error.ts';
+import { fromSystemError, writeFileAtomicSync } from './atomic-file.ts';
+
+/** Paths of a run. */
+export interface RunFolder {
+  readonly path: string;
+  readonly config: string;
+  readonly metrics: string;
+  readonly checkpoints: string;
+  readonly samples: string;
+  readonly summary: string;
+}
+
+export function runFolderAt(path: string): RunFolder {
+  return {
+    path,
+    config: join(path, 'config.json'),
+    metrics: join(path, 'metrics.jsonl'),
+    checkpoints: join(path, 'checkpoints'),
+    samples: join(path, 'samples'),
+    summary: join(path, 'summary.json'),
+  };
+}
+
+/** A new folder's path under runs/: `runs/2026-11-23T04-28-25-seed7`. */
+export function newRunPath(now: Date, seed: number): string {
+  return join('runs', `${now.toISOString().slice(0, 19).replaceAll(':', '-')}-seed${seed}`);
+}
+
+/**
+ * Makes the folders of a new run.
+ *
+ * @throws GanglionError `usage` when the folder holds something already, `environment` when it cannot be made
+ */
+export function createRunFolder(path: string): RunFolder {
+  const run = runFolderAt(resolve(path));
+  let entries: string[] = [];
+  try {
+    entries = readdirSync(run.path);
+  } catch (error) {
+    if (systemErrorCode(error) !== 'ENOENT') throw fromSystemError(`cannot use ${path} as run folder`, error);
+  }
+  if (entries.length > 0) {
+    throw new GanglionError(
+      'usage',
+      `--run ${path}: expected a new or empty folder, got ${entries.length} entries; go on with --resume ${path}`,
+    );
+  }
+  makeFolders(run);
+  return run;
+}
+
+/** Makes missing folders of a run. @throws GanglionError `environment`. */
+export function makeFolders(run: RunFolder): void {
+  try {
+    mkdirSync(run.checkpoints, { recursive: true });
+    mkdirSync(run.samples, { recursive: true });
+  } catch (error) {
+    throw fromSystemError(`cannot make run folder ${run.path}`, error);
+  }
+}
+
+/** Writes an object as readable JSON. */
+export function writeJson(path: string, value: unknown): void {
+  writeFileAtomicSync(path, Buffer.from(`${JSON.stringify(value, null, 2)}\n`));
+}
+
+/** Appends one JSON record a line; a record is there whole or not at all. */
+export class JsonLines {
+  readonly #path: string;
+  readonly #descriptor: number;
+  #length: number;
+
+  /**
+   * Opens the file and keeps the leading records that satisfy `keep`; the rest, and a line cut by a crash, is dropped.
+   *
+   * @throws GanglionError `environment`
+   */
+  constructor(path: string, keep: (record: unknown) => boolean = () => false) {
+    this.#path = path;
+    try {
+      this.#descriptor = openSync(path, 'a+');
+      this.#length = keptLength(readFileSync(path, 'utf8'), keep);
+      ftruncateSync(this.#descriptor, this.#length);
+    } catch (error) {
+      throw fromSystemError(`cannot write ${path}`, error);
+    }
+  }
+
+  /** @throws GanglionError `environment` when the disk is full; the file then ends with the record before. */
+  append(record: unknown): void {
+    const bytes = Buffer.from(`${JSON.stringify(record)}\n`);
+    try {
+      const written = writeSync(this.#descriptor, bytes);
+      if (written < bytes.length) {
+        // A short write means that the disk has just become full: the rest fails with the reason, or fits after all.
+        writeSync(this.#descriptor, bytes.subarray(written));
+      }
+      this.#length += bytes.length;
+    } catch (error) {
+      ftruncateSync(this.#descriptor, this.#length);
+      throw fromSystemError(`cannot write ${this.#path}`, error);
+    }
+  }
+
+  close(): void {
+    closeSync(this.#descriptor);
+  }
+}
+
+function keptLength(text: string, keep: (record: unknown) => boolean): number {
+  let length = 0;
+  for (const line of text.split('\n').slice(0, -1)) {
+    let record: unknown;
+    try {
+      record = JSON.parse(line);
+    } catch {
+      break;
+    }
+    if (!keep(record)) break;
+    length += Buffer.byteLength(line) + 1;
+  }
+  return length;
+}
+
+/** The `step` of a record of metrics.jsonl, or NaN. */
+export function stepOf(record: unknown): number {
+  const step = typeof record === 'object' && record !== null && 'step' in record ? record.step : undefined;
+  return typeof step === 'number' ? step : Number.NaN;
+}
+
+/**
+ * Checks from the log that every step up to `step` was committed once: counts those that are missing and those that stand
+ * there twice.
+ */
+export function countStepFaults(metricsPath: string, step: number): { lostSteps: number; repeatedSteps: number } {
+  const seen = new Uint8Array(step + 1);
+  let repeatedSteps = 0;
+  for (const line of readFileSync(metricsPath, 'utf8').split('\n')) {
+    if (line === '') continue;
+    const at = stepOf(JSON.parse(line));
+    if (seen[at] === 1) repeatedSteps++;
+    seen[at] = 1;
+  }
+  return { lostSteps: seen.subarray(1).filter((flag) => flag === 0).length, repeatedSteps };
+}

@@ -1,0 +1,191 @@
+// One run from start to end: opens what it needs, lets the trainer train, writes the summary, closes everything.
+import { join } from 'node:path';
+import { SINGLE_NODE } from './communicator.ts';
+import type { Dataset } from './data/dataset.ts';
+import { type HttpServer, startHttp } from './http.ts';
+import { createMetrics, type Metrics } from './metrics.ts';
+import { ReplicaGroup } from './replica-group.ts';
+import type { RunConfig } from './run-config.ts';
+import {
+  countStepFaults,
+  createRunFolder,
+  JsonLines,
+  makeFolders,
+  type RunFolder,
+  runFolderAt,
+  stepOf,
+  writeJson,
+} from './run-folder.ts';
+import { RunRecords } from './run-records.ts';
+import { writeRealGrid } from './samples.ts';
+import type { TrainingState } from './state.ts';
+import { StatusKeeper } from './status.ts';
+import { createStopSwitch, type StopSwitch } from './stop.ts';
+import { createTerminal, type Terminal } from './terminal.ts';
+import { startThreadReplica } from './thread-replica.ts';
+import { train } from './trainer.ts';
+
+export interface Run {
+  readonly config: RunConfig;
+  /** Folder of the run. */
+  readonly path: string;
+  readonly workers: number;
+  readonly dataset: Dataset;
+  readonly state: TrainingState;
+  /** Steps done when the run ends. */
+  readonly lastStep: number;
+  readonly perEpoch: number;
+  /** Whether the folder holds a run already. */
+  readonly resumed: boolean;
+  /** Compiled entry file of the replicas. */
+  readonly threadEntry: URL;
+}
+
+/** What watches a run. */
+interface Observers {
+  readonly terminal: Terminal;
+  readonly status: StatusKeeper;
+  readonly metrics: Metrics;
+}
+
+/** A replica that takes longer than this for one answer counts as lost. */
+const DEADLINE_MS = 120_000;
+
+/** @throws GanglionError when the run cannot start or go on; what was written is whole */
+export async function runTraining(run: Run): Promise<void> {
+  const { config, path, workers, lastStep, state } = run;
+  const terminal = createTerminal(process.stdout, config.batch);
+  const replicas = createReplicas(run, (code, message) => {
+    metrics.fault(code);
+    terminal.line(`${message}; the replica is restarted and the shard computed again`);
+  });
+  const replicaStatus = () => replicas.status;
+  const info = { node: process.version, workers: String(workers), shards: String(config.shards) };
+  const metrics = createMetrics({ batch: config.batch, replicas: replicaStatus, info });
+  const status = new StatusKeeper({
+    run: path,
+    step: state.step,
+    steps: lastStep,
+    batch: config.batch,
+    replicas: replicaStatus,
+  });
+  const stop = createStopSwitch((signal) => {
+    status.enter('stopping');
+    terminal.line(`${signal}: finishing the step and writing a checkpoint; Ctrl-C again stops at once`);
+  });
+  let http: HttpServer | undefined;
+  try {
+    // The port first: when it is taken, nothing has been made yet.
+    if (config.metricsPort !== 'off') http = await startHttp(config.metricsPort, metrics, () => status.status);
+    const folder = openFolder(run);
+    await replicas.start();
+    const { backend, libraryVersion } = replicas.backend;
+    const verb = run.resumed ? `going on at step ${state.step}` : 'training';
+    terminal.line(
+      `${verb}: ${run.dataset.name}; ${workers} workers, ${config.shards} shards; ${backend} ${libraryVersion}`,
+    );
+    if (http) terminal.line(`metrics: http://localhost:${http.port}/metrics`);
+    await trainAndSummarise(run, folder, replicas, { terminal, status, metrics }, stop);
+  } finally {
+    terminal.finish();
+    await replicas.stop();
+    await http?.close();
+    stop.dispose();
+  }
+}
+
+function createReplicas(run: Run, onFault: (code: string, message: string) => void): ReplicaGroup {
+  const { config, state, threadEntry, workers } = run;
+  const setup = {
+    shardSize: config.batch / config.shards,
+    latent: config.latent,
+    seed: config.seed,
+    shards: config.shards,
+    parameters: { generator: state.generator.parameters, discriminator: state.discriminator.parameters },
+  };
+  return new ReplicaGroup({
+    count: workers,
+    start: (id) => startThreadReplica(id, { entry: threadEntry, setup, deadlineMs: DEADLINE_MS }),
+    onFault: ({ code, message }) => onFault(code, message),
+  });
+}
+
+function openFolder({ config, path, resumed, dataset }: Run): RunFolder {
+  const folder = resumed ? runFolderAt(path) : createRunFolder(path);
+  makeFolders(folder);
+  writeJson(folder.config, config);
+  if (!resumed) writeRealGrid(join(folder.samples, 'real.png'), config.seed, dataset);
+  return folder;
+}
+
+async function trainAndSummarise(
+  run: Run,
+  folder: RunFolder,
+  replicas: ReplicaGroup,
+  { terminal, status, metrics }: Observers,
+  stop: StopSwitch,
+): Promise<void> {
+  const { config, dataset, state, lastStep, perEpoch } = run;
+  const firstStep = state.step;
+  // Steps after the checkpoint, done before a crash, are done again: their records give way.
+  const log = new JsonLines(folder.metrics, (record) => stepOf(record) <= firstStep);
+  try {
+    const records = new RunRecords({
+      config,
+      folder,
+      log,
+      state,
+      lastStep,
+      perEpoch,
+      sample: (job) => replicas.sample(job),
+      onCheckpoint: (path, seconds, bytes) => {
+        status.checkpoint(path);
+        metrics.checkpoint(seconds, bytes);
+      },
+    });
+    const startedMs = performance.now();
+    if (!stop.requested) status.enter('training');
+    await train({
+      state,
+      dataset,
+      replicas,
+      communicator: SINGLE_NODE,
+      adam: { learningRate: config.lr, beta1: config.beta1, beta2: config.beta2, epsilon: config.epsilon },
+      seed: config.seed,
+      batch: config.batch,
+      shards: config.shards,
+      lastStep,
+      shouldStop: () => stop.requested,
+      commit: async (record) => {
+        await records.commit(record);
+        metrics.step(record);
+        status.step(record);
+        terminal.progress(status.status);
+      },
+    });
+    const stateSha256 = records.checkpoint();
+    const wallSeconds = (performance.now() - startedMs) / 1000;
+    const summary = {
+      step: state.step,
+      epoch: Math.floor(state.step / perEpoch),
+      stateSha256,
+      imagesPerSecond: ((state.step - firstStep) * config.batch) / wallSeconds,
+      wallSeconds,
+      workers: run.workers,
+      shards: config.shards,
+      ...replicas.backend,
+      restarts: replicas.restarts,
+      ...countStepFaults(folder.metrics, state.step),
+    };
+    writeJson(folder.summary, summary);
+    status.enter('finished');
+    terminal.finish();
+    const ended = state.step === lastStep ? 'finished' : 'stopped';
+    const speed = `${summary.imagesPerSecond.toFixed(0)} images/s`;
+    terminal.line(`${ended} at step ${state.step} of ${lastStep}: ${speed}, state ${stateSha256}`);
+    terminal.line(`pictures: ${folder.samples}`);
+    terminal.line(`checkpoints: ${folder.checkpoints}`);
+  } finally {
+    log.close();
+  }
+}

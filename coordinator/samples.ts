@@ -1,0 +1,31 @@
+// Pictures of a run: a grid of samples on fixed noise, and once a grid of real digits to compare them with.
+import type { SampleJob } from '../shared/protocol.ts';
+import { type Dataset, IMAGE_PIXELS } from './data/dataset.ts';
+import { toGrid } from './images/grid.ts';
+import { writePngSync } from './images/png.ts';
+import { shuffle } from './sampler.ts';
+
+/** Images of a grid, and a row of it. */
+const COUNT = 64;
+const COLUMNS = 8;
+
+/** Draws the grid of the generator on running statistics; noise i depends on (seed, i) only, so pictures can be compared. */
+export async function writeSampleGrid(
+  path: string,
+  seed: number,
+  statistics: Float32Array,
+  sample: (job: SampleJob) => Promise<Float32Array>,
+): Promise<void> {
+  const images = await sample({ seed, count: COUNT, statistics });
+  writePngSync(path, toGrid(images, COUNT, COLUMNS));
+}
+
+/** Real digits, chosen by the seed. */
+export function writeRealGrid(path: string, seed: number, dataset: Dataset): void {
+  const count = Math.min(COUNT, dataset.count);
+  const images = new Uint8Array(count * IMAGE_PIXELS);
+  for (const [i, image] of shuffle(seed, 0, dataset.count).subarray(0, count).entries()) {
+    images.set(dataset.images.subarray(image * IMAGE_PIXELS, (image + 1) * IMAGE_PIXELS), i * IMAGE_PIXELS);
+  }
+  writePngSync(path, toGrid(images, count, COLUMNS));
+}

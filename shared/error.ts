@@ -1,0 +1,71 @@
+// The one error class. A code says whose mistake it is; it crosses threads and processes whole (toPlain, fromPlain).
+
+/**
+ * Whose mistake, and so the exit code of the command line:
+ * - `usage`, `config`, `data`, `checkpoint`: the user's input (exit 2);
+ * - `environment`: the machine (disk, port, permissions, missing program: exit 1);
+ * - `replica`: a replica failed on a shard; `shape`, `range`: wrong tensor shape, value not finite or too large (exit 1).
+ */
+export type ErrorCode = 'usage' | 'config' | 'data' | 'checkpoint' | 'environment' | 'replica' | 'shape' | 'range';
+
+/** Where in the run it happened, as far as known. */
+export interface ErrorPlace {
+  readonly replica?: number;
+  readonly step?: number;
+  readonly phase?: string;
+  readonly shard?: number;
+}
+
+/** A structured-clonable form of a {@link GanglionError}. */
+export interface PlainError {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly place: ErrorPlace;
+  readonly stack?: string;
+}
+
+/** An error with a {@link ErrorCode}; its message is one line that says expected and got. */
+export class GanglionError extends Error {
+  override readonly name = 'GanglionError';
+  readonly code: ErrorCode;
+  readonly place: ErrorPlace;
+
+  constructor(code: ErrorCode, message: string, options: { cause?: unknown; place?: ErrorPlace } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.place = options.place ?? {};
+  }
+
+  /** Exit code of the command line: 2 for input, 1 for the environment and for faults. */
+  get exitCode(): 1 | 2 {
+    return this.code === 'usage' || this.code === 'config' || this.code === 'data' || this.code === 'checkpoint'
+      ? 2
+      : 1;
+  }
+
+  toPlain(): PlainError {
+    return {
+      code: this.code,
+      message: this.message,
+      place: this.place,
+      ...(this.stack === undefined ? {} : { stack: this.stack }),
+    };
+  }
+
+  static fromPlain(plain: PlainError): GanglionError {
+    const error = new GanglionError(plain.code, plain.message, { place: plain.place });
+    if (plain.stack !== undefined) error.stack = plain.stack;
+    return error;
+  }
+}
+
+/** `errno` code of a Node system error, such as `ENOSPC`, else undefined. */
+export function systemErrorCode(error: unknown): string | undefined {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return typeof code === 'string' ? code : undefined;
+}
+
+/** The message of anything thrown, in one line. */
+export function messageOf(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).replace(/\s*\n\s*/g, ' ').trim();
+}

@@ -1,0 +1,45 @@
+// The exact sum: every value is rounded to a multiple of 2^-40, after which float64 addition rounds no more, so that a sum
+// has the same bits in any order, over any tree, on any engine.
+// Source: Demmel & Nguyen, "Fast Reproducible Floating-Point Summation", ARITH 2013 (pre-rounded summation).
+
+/** (g + M) - M rounds g to the last bit of M's binade: 2^(12 - 52) = 2^-40. */
+const ROUNDER = 1.5 * 2 ** 12;
+/** Beyond this magnitude g + M would leave the binade of M. */
+const REPRESENTABLE = 2 ** 11;
+/** Sums below this magnitude are exact: multiples of 2^-40 with at most 53 significant bits. */
+const EXACT = 2 ** 12;
+
+/** The largest magnitude, exclusive, that each of `terms` summands may have for the sum to be exact. */
+export function exactLimit(terms: number): number {
+  return Math.min(REPRESENTABLE, EXACT / terms);
+}
+
+/**
+ * Rounds float32 values onto the exact grid.
+ *
+ * @param values any float32 values
+ * @param limit magnitude that no value may reach, from {@link exactLimit}
+ * @param out receives the rounded values from index `at`
+ * @returns index of the first value that is not finite or too large, else -1; what lies in `out` is then worthless
+ */
+export function roundExact(values: Float32Array, limit: number, out: Float64Array, at = 0): number {
+  let outside = 0;
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i] as number;
+    // Written so that NaN counts as outside.
+    if (!(value < limit && value > -limit)) outside++;
+    out[at + i] = value + ROUNDER - ROUNDER;
+  }
+  return outside === 0 ? -1 : values.findIndex((value) => !(value < limit && value > -limit));
+}
+
+/** Rounds one value onto the exact grid. */
+export function roundOne(value: number): number {
+  return value + ROUNDER - ROUNDER;
+}
+
+/** Adds rounded values onto a sum of rounded values; exact, so associative and commutative. */
+export function addExact(sum: Float64Array, values: Float64Array): void {
+  if (sum.length !== values.length) throw new RangeError(`exact sum of ${sum.length} values, got ${values.length}`);
+  for (let i = 0; i < sum.length; i++) sum[i] = (sum[i] as number) + (values[i] as number);
+}

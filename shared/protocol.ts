@@ -1,0 +1,79 @@
+// All messages between coordinator and replica. A replica computes shards and draws samples; it keeps no state between calls
+// but the parameters, which it shares with the coordinator.
+import type { PlainError } from './error.ts';
+import type { Phase } from './layout.ts';
+
+/** What a replica is told once, when it starts. */
+export interface ReplicaSetup {
+  readonly replica: number;
+  /** Images a shard. */
+  readonly shardSize: number;
+  /** Length of z. */
+  readonly latent: number;
+  readonly seed: number;
+  /** Number of shards that are added up in a phase: bounds the magnitude of a value. */
+  readonly shards: number;
+  /** Parameters of both nets in TensorFlow's layout; the coordinator rewrites them between phases. */
+  readonly parameters: Readonly<Record<Phase, Float32Array>>;
+  /** Two slots a phase for results, used in turn, so that one can be read while the other is written. */
+  readonly results: Readonly<Record<Phase, readonly [Float64Array, Float64Array]>>;
+}
+
+/** The replica is ready: it has run every program once. */
+export interface ReplicaReady {
+  readonly backend: string;
+  readonly libraryVersion: string;
+  readonly threadId: number;
+  readonly pid: number;
+}
+
+export type StartOutcome =
+  | { readonly ok: true; readonly ready: ReplicaReady }
+  | { readonly ok: false; readonly error: PlainError };
+
+/** Compute one shard of a phase. */
+export interface ShardJob {
+  readonly step: number;
+  readonly phase: Phase;
+  readonly shard: number;
+  /** uint8 pixels, [shardSize, 784], of the discriminator phase. */
+  readonly pixels?: Uint8Array;
+  /** Which of the two result slots to write. */
+  readonly slot: 0 | 1;
+}
+
+/** How a shard's computation ended; on success the slot holds its phase vector on the exact grid. */
+export type ShardOutcome =
+  | {
+      readonly ok: true;
+      readonly step: number;
+      readonly phase: Phase;
+      readonly shard: number;
+      /** Seconds of the parts of the computation. */
+      readonly seconds: { readonly prepare: number; readonly compute: number; readonly round: number };
+      /** Tensors alive in the library after the call; grows only by a leak. */
+      readonly tensors: number;
+    }
+  | { readonly ok: false; readonly error: PlainError };
+
+/** Draw images. */
+export interface SampleJob {
+  readonly seed: number;
+  readonly count: number;
+  /** Running statistics of the generator in the layout's order, or those of the batch itself. */
+  readonly statistics: Float32Array | 'batch';
+}
+
+/** Images [count, 784] in [-1, 1]. */
+export type SampleOutcome =
+  | { readonly ok: true; readonly images: Float32Array }
+  | { readonly ok: false; readonly error: PlainError };
+
+/** What a worker offers over its transport. */
+export interface ReplicaService {
+  start(setup: ReplicaSetup): Promise<StartOutcome>;
+  compute(job: ShardJob): Promise<ShardOutcome>;
+  sample(job: SampleJob): Promise<SampleOutcome>;
+  /** Frees what the library holds; the worker may end after that. */
+  stop(): Promise<void>;
+}

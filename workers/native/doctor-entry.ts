@@ -1,0 +1,32 @@
+// Entry file of `npm run doctor`, a child process of the coordinator. Usage: node doctor-entry.js PHYSICAL_CORES [--json]
+// Exit code 0 when training can start on the native backend, else 1.
+
+import { type DoctorReport, examine } from './doctor.ts';
+import { locateLibrary } from './library.ts';
+
+const report = await examine(locateLibrary(), Number(process.argv[2]));
+process.stdout.write(`${process.argv.includes('--json') ? JSON.stringify(report) : toTable(report)}\n`);
+process.exitCode = report.problems.length === 0 ? 0 : 1;
+
+function toTable(report: DoctorReport): string {
+  const { convolution } = report;
+  const rows: [string, string][] = [
+    ['node', report.node],
+    ['platform', report.platform],
+    ['processor', `${report.cpu}, ${report.physicalCores} cores, ${report.logicalCores} logical`],
+    ['memory', `${(report.memoryBytes / 1e9).toFixed(1)} GB`],
+    ['library', `${report.libraryReady ? 'ready' : 'missing'}, ${report.libraryFolder}`],
+    ['tensorflow', report.tensorflow ?? '-'],
+    ['device', report.device ?? '-'],
+    ['convolution', convolution === null ? '-' : toConvolutionText(convolution)],
+    ['python', report.python ?? 'missing'],
+    ['pip', report.pip ?? 'missing'],
+    ['g++', report.gxx ?? 'missing'],
+    ...report.problems.map((problem): [string, string] => ['problem', problem]),
+  ];
+  return rows.map(([name, value]) => `${name.padEnd(12)}${value}`).join('\n');
+}
+
+function toConvolutionText({ ok, milliseconds, gflops }: NonNullable<DoctorReport['convolution']>): string {
+  return `${ok ? 'correct' : 'WRONG'}, ${milliseconds.toFixed(1)} ms, ${gflops.toFixed(0)} GFLOP/s on one thread`;
+}
