@@ -71,10 +71,12 @@ export interface NativeBinding {
  *   Ganglion scales by replicas;
  * - `TF_NUM_INTEROP_THREADS`, unless set: one pool for the process, in which every replica's SavedModel call needs a
  *   thread. With 1, replicas queue behind each other;
+ * - `TF_ENABLE_ONEDNN_OPTS=1`, always: its kernels are twice as fast here, and give other last bits than without;
  * - `TF_CPP_MIN_LOG_LEVEL=3`, unless set: no log lines.
  */
 export function setTensorflowEnvironment(env: NodeJS.ProcessEnv): void {
   env.TF_NUM_INTRAOP_THREADS = '1';
+  env.TF_ENABLE_ONEDNN_OPTS = '1';
   env.TF_NUM_INTEROP_THREADS ??= '8';
   env.TF_CPP_MIN_LOG_LEVEL ??= '3';
 }

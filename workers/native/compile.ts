@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { GanglionError } from '../../shared/error.ts';
 import { type CommandResult, lastLine, runCommand } from './command.ts';
 import { TENSORFLOW_VERSION } from './library.ts';
+import { QUIET_LOG_SOURCE } from './quiet-log.ts';
 import { SHARED_LIBRARIES } from './wheel.ts';
 
 /** Inputs and outputs of {@link compileAddon}, as absolute paths. */
@@ -28,14 +29,16 @@ export async function compileAddon(paths: CompilePaths, signal: AbortSignal): Pr
   const source = dirname(require.resolve('@tensorflow/tfjs-node-gpu/package.json'));
   const nodeApi = dirname(require.resolve('node-api-headers/package.json'));
   await mkdir(paths.temporary, { recursive: true });
+  const quietLog = join(paths.temporary, 'quiet-log.cc');
+  await writeFile(quietLog, QUIET_LOG_SOURCE);
   const result = await runCommand(
     'g++',
     [
       ...['-std=c++17', '-O2', '-fPIC', '-shared', '-DNAPI_VERSION=8', '-w'],
       ...['-I', join(nodeApi, 'include'), '-I', source, '-I', paths.headers],
-      ...[join(source, 'binding/tfjs_backend.cc'), join(source, 'binding/tfjs_binding.cc')],
+      ...[join(source, 'binding/tfjs_backend.cc'), join(source, 'binding/tfjs_binding.cc'), quietLog],
       // "-l:" takes the exact file name: no development symlinks to make
-      ...['-L', paths.libraries, ...SHARED_LIBRARIES.map((name) => `-l:${name}`), '-Wl,-rpath,$ORIGIN/lib'],
+      ...['-L', paths.libraries, ...SHARED_LIBRARIES.map((name) => `-l:${name}`), '-Wl,-rpath,$ORIGIN/lib', '-ldl'],
       ...['-o', paths.addonPath],
     ],
     { env: { ...process.env, TMPDIR: paths.temporary, LC_ALL: 'C' }, signal },

@@ -1,9 +1,8 @@
 // Builds the native library: download, extract, compile, check, move into place. Everything happens in a staging folder
 // that becomes the library folder by one rename, so a set-up killed at any moment leaves either no library or a whole one.
 
-import { mkdtemp, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdtemp, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import writeFileAtomic from 'write-file-atomic';
 import { systemErrorCode } from '../../shared/error.ts';
 import { checkAddon, compileAddon } from './compile.ts';
 import { downloadWheel, hasKeptWheel, keptWheelPath } from './download.ts';
@@ -94,7 +93,8 @@ async function build(
     ...extracted.map(({ path, bytes }) => ({ path: join('lib', path), bytes })),
   ];
   const manifest = toManifest(WHEEL.sha256, tfVersion, files);
-  await writeFileAtomic(join(staged, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+  // staging becomes the library folder in one rename: the manifest needs no more than to be on disk before it
+  await writeFile(join(staged, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`, { flush: true });
   await moveIntoPlace(staged, location, join(staging, 'replaced'));
 }
 

@@ -15,7 +15,7 @@ export const VARIANT = 'cpu';
 const TFJS_NODE_VERSION = '4.22.0';
 
 /** Raised when the files of the library folder change in name or in the way they are built. */
-const LAYOUT_VERSION = 1;
+const LAYOUT_VERSION = 2;
 
 const PLATFORM = 'linux-x64';
 const FOLDER_NAME = `tensorflow-${TENSORFLOW_VERSION}-${VARIANT}-${PLATFORM}-tfjs-${TFJS_NODE_VERSION}-layout-${LAYOUT_VERSION}`;

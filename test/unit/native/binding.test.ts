@@ -7,7 +7,12 @@ describe('setTensorflowEnvironment', () => {
   it('sets defaults', () => {
     const env: NodeJS.ProcessEnv = {};
     setTensorflowEnvironment(env);
-    expect(env).toEqual({ TF_NUM_INTRAOP_THREADS: '1', TF_NUM_INTEROP_THREADS: '8', TF_CPP_MIN_LOG_LEVEL: '3' });
+    expect(env).toEqual({
+      TF_NUM_INTRAOP_THREADS: '1',
+      TF_ENABLE_ONEDNN_OPTS: '1',
+      TF_NUM_INTEROP_THREADS: '8',
+      TF_CPP_MIN_LOG_LEVEL: '3',
+    });
   });
 
   it('pins intra-op threads, since the bits depend on them, and keeps the rest', () => {
@@ -17,7 +22,12 @@ describe('setTensorflowEnvironment', () => {
       TF_CPP_MIN_LOG_LEVEL: '0',
     };
     setTensorflowEnvironment(env);
-    expect(env).toEqual({ TF_NUM_INTRAOP_THREADS: '1', TF_NUM_INTEROP_THREADS: '2', TF_CPP_MIN_LOG_LEVEL: '0' });
+    expect(env).toEqual({
+      TF_NUM_INTRAOP_THREADS: '1',
+      TF_ENABLE_ONEDNN_OPTS: '1',
+      TF_NUM_INTEROP_THREADS: '2',
+      TF_CPP_MIN_LOG_LEVEL: '0',
+    });
   });
 });
 

@@ -30,7 +30,7 @@ describe('toCacheFolder', () => {
 describe('locateLibrary', () => {
   it('keys the folder by TensorFlow version, variant, platform, add-on version and layout', () => {
     const { libraryFolder, addonPath } = locateLibrary({ GANGLION_CACHE: '/a' });
-    expect(libraryFolder).toBe('/a/tensorflow-2.21.0-cpu-linux-x64-tfjs-4.22.0-layout-1');
+    expect(libraryFolder).toBe('/a/tensorflow-2.21.0-cpu-linux-x64-tfjs-4.22.0-layout-2');
     expect(addonPath).toBe(join(libraryFolder, 'tfjs_binding.node'));
   });
 });
