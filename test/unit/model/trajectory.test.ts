@@ -1,0 +1,90 @@
+// Twenty steps with one shard against PyTorch's own (test/golden/make_golden.py), through the real trainer: graphs, exact sum,
+// Adam, running statistics.
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { SINGLE_NODE } from '../../../coordinator/communicator.ts';
+import { loadMnistPackage } from '../../../coordinator/data/mnist-package.ts';
+import { initialState } from '../../../coordinator/state.ts';
+import { type StepRecord, train } from '../../../coordinator/trainer.ts';
+import { phaseVectorOf } from '../../../shared/phase-vector.ts';
+import { nativeEngine } from '../../../workers/native-engine.ts';
+import { Replica } from '../../../workers/replica.ts';
+import { goldenDigits } from '../../golden/golden.ts';
+
+interface GoldenStep {
+  readonly lossReal: number;
+  readonly lossFake: number;
+  readonly lossG: number;
+  readonly meanDx: number;
+  readonly meanDGz: number;
+}
+
+const golden: {
+  readonly config: { readonly seed: number; readonly latent: number; readonly batch: number; readonly steps: number };
+  readonly float32: readonly GoldenStep[];
+} = JSON.parse(readFileSync(new URL('../../golden/trajectory.json', import.meta.url), 'utf8'));
+
+async function trajectory(): Promise<StepRecord[]> {
+  const { seed, latent, batch, steps } = golden.config;
+  const state = initialState(latent, seed);
+  const dataset = loadMnistPackage();
+  const slot = (phase: 'generator' | 'discriminator') => new Float64Array(phaseVectorOf(phase, latent).length);
+  const results = { generator: slot('generator'), discriminator: slot('discriminator') };
+  const replica = new Replica(nativeEngine(), {
+    replica: 0,
+    shardSize: batch,
+    latent,
+    seed,
+    shards: 1,
+    parameters: { generator: state.generator.parameters, discriminator: state.discriminator.parameters },
+    results: {
+      generator: [results.generator, results.generator],
+      discriminator: [results.discriminator, results.discriminator],
+    },
+  });
+  const records: StepRecord[] = [];
+  await train({
+    state,
+    dataset,
+    replicas: {
+      async compute(shards, accept) {
+        for (const shard of shards) {
+          // The golden run takes its own order of the images.
+          const pixels = goldenDigits(dataset.images, shard.step, batch);
+          const seconds = replica.compute({ ...shard, pixels, slot: 0 });
+          accept(shard, { values: results[shard.phase], seconds, tensors: 0 });
+        }
+      },
+    },
+    communicator: SINGLE_NODE,
+    adam: { learningRate: 2e-4, beta1: 0.5, beta2: 0.999, epsilon: 1e-8 },
+    seed,
+    batch,
+    shards: 1,
+    lastStep: steps,
+    shouldStop: () => false,
+    commit: async (record) => {
+      records.push(record);
+    },
+  });
+  replica.dispose();
+  return records;
+}
+
+describe('training trajectory against PyTorch', async () => {
+  const records = await trajectory();
+
+  it('has every step', () => {
+    expect(records.length).toBe(20);
+  });
+
+  it.each(golden.float32.map((expected, step) => ({ step, expected })))('step $step: losses', ({ step, expected }) => {
+    const record = records[step];
+    const within = (value = Number.NaN, reference = Number.NaN) => expect(Math.abs(value - reference)).toBeLessThan(1e-3);
+    within(record?.discriminator.lossReal, expected.lossReal);
+    within(record?.discriminator.lossFake, expected.lossFake);
+    within(record?.generator.lossFake, expected.lossG);
+    within(record?.discriminator.outputReal, expected.meanDx);
+    within(record?.discriminator.outputFake, expected.meanDGz);
+  });
+});
