@@ -103,8 +103,3 @@ export function loadBinding(): NativeBinding {
     );
   }
 }
-
-/** Version of the loaded TensorFlow, such as `2.21.0`. @throws as {@link loadBinding}. */
-export function tensorflowVersion(): string {
-  return loadBinding().TF_Version;
-}
