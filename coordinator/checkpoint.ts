@@ -9,6 +9,8 @@ import { decodeSafetensors, encodeSafetensors, type StoredTensor, toBytes, toFlo
 import { emptyState, NETS, type NetState, type TrainingState } from './state.ts';
 
 const FORMAT = 'ganglion-1';
+/** Of the generator's first weight, [latent, 128, 4, 4]. */
+const BYTES_A_LATENT = 128 * 4 * 4 * Float32Array.BYTES_PER_ELEMENT;
 const FILE_NAME = /^step-(\d{8,})\.safetensors$/;
 
 /** A checkpoint as read, verified. */
@@ -72,6 +74,10 @@ export function sha256OfTensors(tensors: ReadonlyMap<string, StoredTensor>): str
   return hash.digest('hex');
 }
 
+function sha256OfText(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}
+
 /** The state's identity: equal exactly when every tensor and counter is equal to the bit. */
 export function stateSha256(state: TrainingState): string {
   return sha256OfTensors(toTensors(state));
@@ -92,7 +98,8 @@ export function checkpointName(step: number): string {
 export function writeCheckpoint(path: string, state: TrainingState, config: string): { bytes: number; sha256: string } {
   const tensors = toTensors(state);
   const sha256 = sha256OfTensors(tensors);
-  const file = encodeSafetensors({ metadata: { format: FORMAT, config, stateSha256: sha256 }, tensors });
+  const metadata = { format: FORMAT, config, configSha256: sha256OfText(config), stateSha256: sha256 };
+  const file = encodeSafetensors({ metadata, tensors });
   writeFileAtomicSync(path, file);
   return { bytes: file.length, sha256 };
 }
@@ -159,11 +166,15 @@ export function readCheckpoint(path: string): Checkpoint {
   if (format !== FORMAT || config === undefined || expected === undefined) {
     throw new GanglionError('checkpoint', `${path}: not a checkpoint of Ganglion (expected format ${FORMAT})`);
   }
+  if (metadata.configSha256 !== sha256OfText(config)) {
+    throw new GanglionError('checkpoint', `${path}: altered: its config does not have the SHA-256 stored with it`);
+  }
   const sha256 = sha256OfTensors(tensors);
   if (sha256 !== expected) {
     throw new GanglionError('checkpoint', `${path}: altered: expected SHA-256 ${expected}, got ${sha256}`);
   }
-  const latent = tensors.get('generator.main.0.weight')?.shape[0] ?? 0;
+  // From the bytes, not from the shape: a shape can ask for any memory.
+  const latent = Math.floor((tensors.get('generator.main.0.weight')?.bytes.length ?? 0) / BYTES_A_LATENT);
   const state = emptyState(latent);
   fillState(state, tensors, path);
   return { path, state, stateSha256: sha256, config };
@@ -187,19 +198,21 @@ export function listCheckpoints(folder: string): string[] {
 /**
  * The newest checkpoint that verifies.
  *
- * @param onInvalid told of every newer one that does not
+ * @param onInvalid told of every newer one that does not, once one does
  * @throws GanglionError `checkpoint` when none does
  */
 export function newestCheckpoint(folder: string, onInvalid: (message: string) => void): Checkpoint {
-  const paths = listCheckpoints(folder);
-  for (const path of paths) {
+  const invalid: string[] = [];
+  for (const path of listCheckpoints(folder)) {
     try {
-      return readCheckpoint(path);
+      const checkpoint = readCheckpoint(path);
+      for (const message of invalid) onInvalid(message);
+      return checkpoint;
     } catch (error) {
       if (!(error instanceof GanglionError)) throw error;
-      onInvalid(messageOf(error));
+      invalid.push(messageOf(error));
     }
   }
-  const got = paths.length === 0 ? 'no checkpoint' : `${paths.length} invalid`;
+  const got = invalid.length === 0 ? 'no checkpoint' : `${invalid.length} invalid; the newest: ${invalid[0]}`;
   throw new GanglionError('checkpoint', `${folder}: expected a valid checkpoint, got ${got}`);
 }

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 // The command line, and the composition root: what the commands need from outside is passed in from here.
+import { createRequire } from 'node:module';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { GanglionError } from '../shared/error.ts';
 import { dataCommand } from './commands/data.ts';
@@ -10,6 +11,8 @@ import { countPhysicalCores } from './cores.ts';
 import { restoreNpmFlags } from './npm-flags.ts';
 import { fromFlags, SETTING_NAMES, SETTINGS, type SettingName } from './settings.ts';
 import { AlreadyReported, runDoctor, runSetup, THREAD_ENTRY } from './worker-programs.ts';
+
+const { version: VERSION }: { version: string } = createRequire(import.meta.url)('../../package.json');
 
 /** A whole number of at least `min`, for flags that belong to no run. */
 function wholeNumber(min: number): (text: string) => number {
@@ -79,7 +82,7 @@ function sampleProgram(): Command {
 function program(): Command {
   const ganglion = new Command('ganglion')
     .description('distributed DCGAN training whose weights do not depend on the cluster')
-    .version('0.1.0');
+    .version(VERSION);
   ganglion.addCommand(trainProgram());
   ganglion.addCommand(sampleProgram());
   ganglion

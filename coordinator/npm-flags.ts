@@ -36,10 +36,12 @@ export function restoreNpmFlags(
     if (argv.some((argument) => argument === flag || argument.startsWith(`${flag}=`))) continue;
     if (!takesValue) {
       if (value === 'true') restored.push(flag);
-    } else if (value === 'true' || value === '') {
-      waiting.push(flag);
     } else {
-      restored.push(`${flag}=${value}`);
+      // A flag given more than once is one text with blank lines between.
+      for (const part of value.split('\n\n')) {
+        if (part === 'true' || part === '') waiting.push(flag);
+        else restored.push(`${flag}=${part}`);
+      }
     }
   }
   // Words before the first flag of argv are values that npm has parted from their flags.
@@ -52,10 +54,11 @@ export function restoreNpmFlags(
     return [...restored, `${flag}=${words[0]}`, ...rest];
   }
   const spelling = [...waiting.map((name) => `${name} VALUE`), ...restored.map((name) => name.replace('=', ' '))];
+  if (spelling.length === 0) spelling.push('--FLAG VALUE');
   const values = words.length === 0 ? 'no value' : `values ${words.join(', ')}`;
   const owners = waiting.length === 0 ? 'no flag' : waiting.join(', ');
   throw new GanglionError(
     'usage',
-    `npm has parted flags from their values: got ${values} for ${owners}; write: npm run ${script} -- ${spelling.join(' ')}`.trimEnd(),
+    `npm has parted flags from their values: got ${values} for ${owners}; write: npm run ${script} -- ${spelling.join(' ')}`,
   );
 }

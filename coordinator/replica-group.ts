@@ -40,6 +40,15 @@ interface Phase {
   readonly fail: (error: unknown) => void;
 }
 
+/** A failure as an error that names replica, step, phase and shard: a replica that is gone cannot say on what it was. */
+function toFault(error: unknown, replica: number, shard?: Shard): GanglionError {
+  if (error instanceof GanglionError && (!shard || error.place.shard !== undefined)) return error;
+  const code = error instanceof GanglionError ? error.code : 'replica';
+  const where = shard ? ` on step ${shard.step}, ${shard.phase} phase, shard ${shard.shard}` : '';
+  const place = shard ? { replica, step: shard.step, phase: shard.phase, shard: shard.shard } : { replica };
+  return new GanglionError(code, `replica ${replica} failed${where}: ${messageOf(error)}`, { cause: error, place });
+}
+
 export class ReplicaGroup {
   readonly #options: ReplicaGroupOptions;
   readonly #seats: readonly Seat[];
@@ -47,6 +56,8 @@ export class ReplicaGroup {
   #starting: Promise<void> = Promise.resolve();
   #phase: Phase | undefined;
   #stopped = false;
+  /** Why a replica could not be replaced; the group does not go on then. */
+  #broken: unknown;
 
   constructor(options: ReplicaGroupOptions) {
     this.#options = options;
@@ -102,6 +113,7 @@ export class ReplicaGroup {
    */
   async compute(shards: readonly Shard[], accept: (shard: Shard, result: ShardResult) => void): Promise<void> {
     if (this.#phase) throw new Error('one phase at a time');
+    if (this.#broken !== undefined) throw this.#broken;
     if (shards.length === 0) return;
     try {
       await new Promise<void>((resolve, reject) => {
@@ -118,13 +130,15 @@ export class ReplicaGroup {
   async sample(job: SampleJob): Promise<Float32Array> {
     for (let failures = 1; ; failures++) {
       await this.#starting;
+      if (this.#broken !== undefined) throw this.#broken;
       const seat = this.#seats.find(({ state }) => state === 'idle');
       if (!seat?.replica) throw new GanglionError('replica', 'no replica is left to draw samples');
       try {
         return await seat.replica.sample(job);
       } catch (error) {
-        this.#lose(seat, error);
-        if (failures === ATTEMPTS) throw error;
+        const fault = toFault(error, seat.id);
+        this.#lose(seat, fault);
+        if (failures === ATTEMPTS) throw fault;
       }
     }
   }
@@ -160,10 +174,11 @@ export class ReplicaGroup {
           });
         },
         (error: unknown) => {
+          const fault = toFault(error, seat.id, job.shard);
           job.failures += 1;
           phase.pending.unshift(job);
-          this.#lose(seat, error);
-          if (job.failures === ATTEMPTS) phase.fail(error);
+          this.#lose(seat, fault);
+          if (job.failures === ATTEMPTS) phase.fail(fault);
           else this.#dispatch();
         },
       );
@@ -179,9 +194,7 @@ export class ReplicaGroup {
   }
 
   /** Reports a failure, and puts a new replica into the seat. */
-  #lose(seat: Seat, error: unknown): void {
-    const fault =
-      error instanceof GanglionError ? error : new GanglionError('replica', messageOf(error), { cause: error });
+  #lose(seat: Seat, fault: GanglionError): void {
     this.#options.onFault(fault);
     if (this.#stopped) return;
     const lost = seat.replica;
@@ -195,7 +208,10 @@ export class ReplicaGroup {
       })
       .then(
         () => this.#dispatch(),
-        (failure: unknown) => this.#phase?.fail(failure),
+        (failure: unknown) => {
+          this.#broken = failure;
+          this.#phase?.fail(failure);
+        },
       );
   }
 

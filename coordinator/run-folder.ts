@@ -1,6 +1,16 @@
 // A run is a folder: config.json, metrics.jsonl, checkpoints/, samples/, summary.json. Files are written whole or not at all.
-import { closeSync, ftruncateSync, mkdirSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import {
+  closeSync,
+  existsSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { GanglionError, systemErrorCode } from '../shared/error.ts';
 import { fromSystemError, writeFileAtomicSync } from './atomic-file.ts';
 
@@ -56,10 +66,33 @@ export function createRunFolder(path: string): RunFolder {
 /** Makes missing folders of a run. @throws GanglionError `environment`. */
 export function makeFolders(run: RunFolder): void {
   try {
-    mkdirSync(run.checkpoints, { recursive: true });
-    mkdirSync(run.samples, { recursive: true });
+    makeFolder(run.checkpoints);
+    makeFolder(run.samples);
   } catch (error) {
     throw fromSystemError(`cannot make run folder ${run.path}`, error);
+  }
+}
+
+/** Makes a folder and those above it. Node's own recursive form calls a read-only file system "no such file or directory". */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  makeFolder(dirname(path));
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    if (systemErrorCode(error) !== 'EEXIST') throw error;
+  }
+}
+
+/** Removes what a killed process left half-written. @throws GanglionError `environment`. */
+export function removeTemporaries(run: RunFolder): void {
+  try {
+    for (const folder of [run.path, run.checkpoints, run.samples]) {
+      const names = readdirSync(folder).filter((name) => /^\..+\.tmp$/.test(name));
+      for (const name of names) rmSync(join(folder, name), { force: true });
+    }
+  } catch (error) {
+    throw fromSystemError(`cannot clear ${run.path}`, error);
   }
 }
 

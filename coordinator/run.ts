@@ -1,5 +1,6 @@
 // One run from start to end: opens what it needs, lets the trainer train, writes the summary, closes everything.
 import { join } from 'node:path';
+import { checkpointName, writeCheckpoint } from './checkpoint.ts';
 import { SINGLE_NODE } from './communicator.ts';
 import type { Dataset } from './data/dataset.ts';
 import { type HttpServer, startHttp } from './http.ts';
@@ -12,6 +13,7 @@ import {
   JsonLines,
   makeFolders,
   type RunFolder,
+  removeTemporaries,
   runFolderAt,
   stepOf,
   writeJson,
@@ -110,11 +112,16 @@ function createReplicas(run: Run, onFault: (code: string, message: string) => vo
   });
 }
 
-function openFolder({ config, path, resumed, dataset }: Run): RunFolder {
+function openFolder({ config, path, resumed, dataset, state }: Run): RunFolder {
   const folder = resumed ? runFolderAt(path) : createRunFolder(path);
   makeFolders(folder);
+  removeTemporaries(folder);
   writeJson(folder.config, config);
-  if (!resumed) writeRealGrid(join(folder.samples, 'real.png'), config.seed, dataset);
+  if (!resumed) {
+    // The first checkpoint before the first step: a run killed at any moment can be resumed.
+    writeCheckpoint(join(folder.checkpoints, checkpointName(state.step)), state, JSON.stringify(config));
+    writeRealGrid(join(folder.samples, 'real.png'), config.seed, dataset);
+  }
   return folder;
 }
 

@@ -66,7 +66,12 @@ function barTerminal(stream: NodeJS.WriteStream, batch: number): Terminal {
     format: 'step {value}/{total} |{bar}| {figures}, {left} left',
   });
   let running = false;
+  const finish = (): void => {
+    if (running) bar.stop();
+    running = false;
+  };
   return {
+    finish,
     progress(status) {
       const payload = { figures: figures(status), left: toTimeLeft(status, batch) };
       if (!running) bar.start(status.steps, status.step, payload);
@@ -74,12 +79,9 @@ function barTerminal(stream: NodeJS.WriteStream, batch: number): Terminal {
       running = true;
     },
     line(text) {
-      if (running) stream.write('\r\x1b[K');
+      // At its end the bar jumps back to the line where it began: it must not have moved by then. The next one begins below.
+      finish();
       stream.write(`${text}\n`);
-    },
-    finish() {
-      if (running) bar.stop();
-      running = false;
     },
   };
 }

@@ -59,7 +59,7 @@ export function fillNormal(address: StreamAddress, out: Float32Array): Float32Ar
   return out;
 }
 
-/** Uniform numbers in [low, high) of a stream, one from each word. */
+/** Uniform numbers of a stream from `low` to below `high`, one from each word; `high` itself only by rounding to float32. */
 export function fillUniform(address: StreamAddress, low: number, high: number, out: Float32Array): Float32Array {
   const words = randomWords(address, out.length);
   for (let i = 0; i < out.length; i++) out[i] = low + (high - low) * (words[i] as number) * 2 ** -32;

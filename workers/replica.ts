@@ -143,7 +143,7 @@ export class Replica {
     const fail = (name: string, value: number | undefined): never => {
       throw new GanglionError(
         'range',
-        `${phase} phase of step ${step}, shard ${shard}: ${name} is ${value}, expected a finite value below ${this.#limit}`,
+        `replica ${this.#setup.replica} failed on step ${step}, ${phase} phase, shard ${shard}: ${name} is ${value}, expected a finite value below ${this.#limit}`,
         { place: { replica: this.#setup.replica, step, phase, shard } },
       );
     };

@@ -93,6 +93,11 @@ function convolutionShape(op: string, input: Shape, filter: Tensor, padding: Pad
   ) {
     wrong(op, `a filter [4, 4, ${channels}, out] for an input of [${input}]`, filter);
   }
+  // Of odd sizes SAME would pad one side more, see convolutionAttributes.
+  const odd = padding === 1 && (height % 2 !== 0 || width % 2 !== 0);
+  if (odd || Math.min(height, width) + 2 * padding < KERNEL) {
+    wrong(op, `with padding ${padding} an input that holds the kernel, of even sizes for 1, not [${input}]`, filter);
+  }
   return [batch, convolved(height, padding), convolved(width, padding), filterOutput];
 }
 
@@ -147,11 +152,13 @@ const FORMAT = { data_format: { kind: 'text', value: 'NHWC' } } as const;
 /** Adds `bias` [C] to the last axis. */
 export function addBias(graph: Graph, x: Tensor, bias: Tensor): Tensor {
   if (bias.shape.length !== 1 || x.shape.at(-1) !== bias.shape[0]) wrong('BiasAdd', `a bias [${x.shape.at(-1)}]`, bias);
+  if (x.shape.length < 2) wrong('BiasAdd', 'an input of at least two axes', x);
   return single(graph.add('BiasAdd', [x, bias], { T: FLOAT, ...FORMAT }, [x]));
 }
 
 /** Gradient of the bias: the sum of `dy` over all axes but the last. */
 export function biasGradient(graph: Graph, dy: Tensor): Tensor {
+  if (dy.shape.length < 2) wrong('BiasAddGrad', 'a gradient of at least two axes', dy);
   const shape = [dy.shape.at(-1) ?? 0];
   return single(graph.add('BiasAddGrad', [dy], { T: FLOAT, ...FORMAT }, [{ shape, dtype: 'float32' }]));
 }

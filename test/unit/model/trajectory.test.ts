@@ -80,7 +80,8 @@ describe('training trajectory against PyTorch', async () => {
 
   it.each(golden.float32.map((expected, step) => ({ step, expected })))('step $step: losses', ({ step, expected }) => {
     const record = records[step];
-    const within = (value = Number.NaN, reference = Number.NaN) => expect(Math.abs(value - reference)).toBeLessThan(1e-3);
+    const within = (value = Number.NaN, reference = Number.NaN) =>
+      expect(Math.abs(value - reference)).toBeLessThan(1e-3);
     within(record?.discriminator.lossReal, expected.lossReal);
     within(record?.discriminator.lossFake, expected.lossFake);
     within(record?.generator.lossFake, expected.lossG);

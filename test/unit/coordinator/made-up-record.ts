@@ -1,0 +1,23 @@
+// A step's record with values that a test can tell apart.
+import type { PhaseRecord, StepRecord } from '../../../coordinator/trainer.ts';
+
+const SHARD = { prepare: 0.002, compute: 0.02, round: 0.0004 };
+
+function phase(loss: number, tensors: number): PhaseRecord {
+  return {
+    lossReal: loss,
+    lossFake: 2 * loss,
+    outputReal: 0.75,
+    outputFake: 0.25,
+    gradientNorm: 10 * loss,
+    gradientBytes: 1000,
+    seconds: { phase: 0.04, sum: 0.003, adam: 0.006, shards: [SHARD, SHARD] },
+    tensors,
+  };
+}
+
+/** Loss of D 0.5 + 1, of G 0 + 0.25. */
+export function madeUpRecord(step: number, epoch = 0): StepRecord {
+  const generator = { ...phase(0.125, 5), lossReal: 0 };
+  return { step, epoch, seconds: 0.08, discriminator: phase(0.5, 3), generator };
+}

@@ -1,0 +1,126 @@
+import { describe, expect, it } from 'vitest';
+import { createMetrics } from '../../../coordinator/metrics.ts';
+import type { ReplicaStatus } from '../../../coordinator/replica-group.ts';
+import { madeUpRecord } from './made-up-record.ts';
+
+const REPLICAS: ReplicaStatus[] = [
+  { id: 0, state: 'idle', kind: 'thread', pid: 9, threadId: 1, restarts: 2 },
+  { id: 1, state: 'restarting', kind: null, pid: null, threadId: null, restarts: 1 },
+];
+
+function metricsOf(replicas: readonly ReplicaStatus[] = REPLICAS) {
+  return createMetrics({ batch: 128, replicas: () => replicas, info: { node: 'v20', workers: '2' } });
+}
+
+/** Value of every series of the text, under its name with labels. */
+function seriesOf(text: string): Map<string, number> {
+  const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+  return new Map(
+    lines.map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ')))]),
+  );
+}
+
+describe('createMetrics', () => {
+  it("names everything ganglion_, but for Node's own metrics", async () => {
+    const metrics = metricsOf();
+    metrics.step(madeUpRecord(1));
+    metrics.checkpoint(0.1, 1);
+    metrics.fault('range');
+    const names = [...(await metrics.text()).matchAll(/^# HELP (\S+) (.+)$/gm)].map(([, name, help]) => ({
+      name,
+      help,
+    }));
+    expect(names.filter(({ name }) => name?.startsWith('ganglion_')).length).toBeGreaterThan(15);
+    for (const { name, help } of names) {
+      expect(name).toMatch(/^(ganglion|nodejs|process)_[a-z0-9_]+$/);
+      expect(help).toMatch(/\S/);
+    }
+    expect(names.some(({ name }) => name === 'process_resident_memory_bytes')).toBe(true);
+    // promtool refuses a gauge that is named as a counter.
+    expect(await metrics.text()).not.toMatch(/^# TYPE \S+_total gauge$/m);
+    expect(metrics.contentType).toMatch(/^text\/plain; version=0\.0\.4/);
+  });
+
+  it('counts steps and shows the newest one', async () => {
+    const metrics = metricsOf();
+    metrics.step(madeUpRecord(41));
+    metrics.step(madeUpRecord(42, 3));
+    const series = seriesOf(await metrics.text());
+    const expected = {
+      'ganglion_info{node="v20",workers="2"}': 1,
+      ganglion_steps_total: 2,
+      ganglion_images_total: 256,
+      ganglion_step: 42,
+      ganglion_epoch: 3,
+      'ganglion_loss{net="discriminator"}': 1.5, // 0.5 + 1
+      'ganglion_loss{net="generator"}': 0.25,
+      'ganglion_discriminator_output{images="real"}': 0.75,
+      'ganglion_discriminator_output{images="fake"}': 0.25,
+      'ganglion_gradient_norm{net="discriminator"}': 5,
+      'ganglion_gradient_norm{net="generator"}': 1.25,
+      'ganglion_gradient_bytes_total{phase="discriminator"}': 2000,
+      'ganglion_gradient_bytes_total{phase="generator"}': 2000,
+      ganglion_native_tensors: 5,
+      // A step takes 0.08 s: within 0.1, not within 0.05.
+      'ganglion_step_duration_seconds_bucket{le="0.05"}': 0,
+      'ganglion_step_duration_seconds_bucket{le="0.1"}': 2,
+      ganglion_step_duration_seconds_count: 2,
+      // The parts: once a phase, or once a shard of two.
+      'ganglion_phase_duration_seconds_count{phase="generator",part="total"}': 2,
+      'ganglion_phase_duration_seconds_count{phase="generator",part="sum"}': 2,
+      'ganglion_phase_duration_seconds_count{phase="generator",part="adam"}': 2,
+      'ganglion_phase_duration_seconds_count{phase="discriminator",part="prepare"}': 4,
+      'ganglion_phase_duration_seconds_count{phase="discriminator",part="compute"}': 4,
+      'ganglion_phase_duration_seconds_count{phase="discriminator",part="round"}': 4,
+    };
+    expect(Object.fromEntries(Object.keys(expected).map((name) => [name, series.get(name)]))).toEqual(expected);
+    const sums = { total: 0.08, sum: 0.006, adam: 0.012, prepare: 0.008, compute: 0.08, round: 0.0016 };
+    for (const [part, seconds] of Object.entries(sums)) {
+      const name = `ganglion_phase_duration_seconds_sum{phase="discriminator",part="${part}"}`;
+      expect(series.get(name), name).toBeCloseTo(seconds, 10);
+    }
+    expect(series.get('ganglion_step_duration_seconds_sum')).toBeCloseTo(0.16, 10);
+  });
+
+  it('counts faults by code, and shows checkpoints', async () => {
+    const metrics = metricsOf();
+    for (const code of ['range', 'replica', 'replica']) metrics.fault(code);
+    metrics.checkpoint(0.3, 5000);
+    metrics.checkpoint(0.1, 6000);
+    const series = seriesOf(await metrics.text());
+    expect(series.get('ganglion_replica_faults_total{code="range"}')).toBe(1);
+    expect(series.get('ganglion_replica_faults_total{code="replica"}')).toBe(2);
+    expect(series.get('ganglion_checkpoint_size_bytes')).toBe(6000);
+    expect(series.get('ganglion_checkpoint_duration_seconds_count')).toBe(2);
+    expect(series.get('ganglion_checkpoint_duration_seconds_sum')).toBeCloseTo(0.4, 10);
+  });
+
+  it('asks for the state of the replicas when it is read', async () => {
+    const replicas = [...REPLICAS];
+    const metrics = metricsOf(replicas);
+    const states = async () => {
+      const series = seriesOf(await metrics.text());
+      return ['starting', 'idle', 'busy', 'restarting', 'stopped'].map((state) =>
+        series.get(`ganglion_replicas{state="${state}"}`),
+      );
+    };
+    expect(await states()).toEqual([0, 1, 0, 1, 0]);
+    replicas[1] = { id: 1, state: 'busy', kind: 'thread', pid: 9, threadId: 3, restarts: 4 };
+    expect(await states()).toEqual([0, 1, 1, 0, 0]);
+    const series = seriesOf(await metrics.text());
+    expect(series.get('ganglion_replica_restarts{replica="0"}')).toBe(2);
+    expect(series.get('ganglion_replica_restarts{replica="1"}')).toBe(4);
+  });
+
+  it('shows memory outside the heap, and keeps two runs in one process apart', async () => {
+    const first = metricsOf();
+    const second = metricsOf();
+    first.step(madeUpRecord(1));
+    const series = seriesOf(await second.text());
+    expect(series.get('ganglion_steps_total')).toBe(0);
+    const { rss } = process.memoryUsage();
+    const native = series.get('ganglion_native_memory_bytes') ?? 0;
+    expect(native).toBeGreaterThan(1e6);
+    expect(native).toBeLessThan(rss * 1.5);
+  });
+});

@@ -1,0 +1,144 @@
+import { describe, expect, it } from 'vitest';
+import {
+  defaultSettings,
+  FIXED_SETTINGS,
+  fromConfigObject,
+  fromFlags,
+  mergeSettings,
+  SETTING_NAMES,
+  SETTINGS,
+  type SettingName,
+} from '../../../coordinator/settings.ts';
+import { errorOf } from '../data/scratch.ts';
+
+const flag = (name: SettingName, text: string) => fromFlags({ [name]: text })[name];
+
+describe('SETTINGS', () => {
+  it('has a flag of its own for every setting, spelt as the setting', () => {
+    for (const name of SETTING_NAMES) {
+      expect(SETTINGS[name].flag).toBe(`--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`);
+    }
+  });
+
+  it('fixes the model, the optimiser and the seed for the life of a run, and nothing of the cluster', () => {
+    expect(FIXED_SETTINGS).toEqual(['batch', 'shards', 'latent', 'seed', 'lr', 'beta1', 'beta2', 'epsilon']);
+  });
+
+  it("has DCGAN's defaults", () => {
+    expect(defaultSettings()).toEqual({
+      workers: 'auto',
+      steps: null,
+      epochs: 30,
+      batch: 128,
+      shards: 4,
+      latent: 100,
+      seed: 1,
+      lr: 2e-4,
+      beta1: 0.5,
+      beta2: 0.999,
+      epsilon: 1e-8,
+      data: null,
+      run: null,
+      checkpointEvery: 500,
+      samplesEvery: null,
+      metricsPort: 9464,
+    });
+    expect(mergeSettings()).toEqual(defaultSettings());
+  });
+});
+
+describe('fromFlags', () => {
+  it.each([
+    ['workers', ['1', '64', 'auto'], ['0', '-1', '1.5', 'Auto', 'four', '']],
+    ['steps', ['1', '4294967295', '1e3'], ['0', '4294967296', '2.5', 'null']],
+    ['epochs', ['1', '1000000'], ['0', '1000001']],
+    ['batch', ['2', '8192'], ['1', '8193', '64.5']],
+    ['shards', ['1', '256'], ['0', '257']],
+    ['latent', ['1', '4096'], ['0', '4097']],
+    ['seed', ['0', '9007199254740991'], ['-1', '9007199254740992', '9007199254740993', '0x10', '1_000']],
+    ['lr', ['1', '2e-4', '.0002', '1e-300'], ['0', '-0.1', '1.01', 'Infinity', 'NaN', '1e400']],
+    ['beta1', ['0', '0.5', '0.999999'], ['1', '-0.1', 'x']],
+    ['beta2', ['0', '0.999'], ['1', '2']],
+    ['epsilon', ['1e-8', '1'], ['0', '1.1']],
+    ['data', ['mnist', '/x y', '12'], ['']],
+    ['run', ['runs/a', '7'], ['']],
+    ['checkpointEvery', ['1', '500'], ['0', 'off']],
+    ['samplesEvery', ['1'], ['0', 'epoch']],
+    ['metricsPort', ['0', '65535', 'off'], ['65536', '-1', 'on', '80.5']],
+  ] as const)('--%s takes %j and refuses %j', async (name, accepted, refused) => {
+    for (const text of accepted) {
+      const value = name === 'data' || name === 'run' || Number.isNaN(Number(text)) ? text : Number(text);
+      expect(flag(name, text), text).toBe(value);
+    }
+    for (const text of refused) {
+      const got = Number.isNaN(Number(text)) || text === '' || /[x_]|Infinity/.test(text) ? text : Number(text);
+      const shown = Number.isFinite(got) || typeof got === 'string' ? JSON.stringify(got) : 'null';
+      const { flag: spelling, expected } = SETTINGS[name];
+      expect(await errorOf(() => flag(name, text)), text).toBe(
+        `usage: ${spelling}: expected ${expected}, got ${shown}`,
+      );
+    }
+  });
+
+  it('takes only flags that were given', () => {
+    expect(fromFlags({})).toEqual({});
+    expect(fromFlags({ batch: '64', run: 'a' })).toEqual({ batch: 64, run: 'a' });
+  });
+});
+
+describe('fromConfigObject', () => {
+  it('takes the settings of a config file, also null where it means the default', () => {
+    const value = { batch: 64, steps: null, data: null, workers: 'auto', metricsPort: 'off' };
+    expect(fromConfigObject(value, 'c.json')).toEqual(value);
+  });
+
+  it.each([
+    [{ batch: '64' }, 'c.json: batch: expected a whole number from 2 to 8192, got "64"'],
+    [{ batch: null }, 'c.json: batch: expected a whole number from 2 to 8192, got null'],
+    [{ data: 5 }, 'c.json: data: expected a folder, got 5'],
+    [{ lr: [] }, 'c.json: lr: expected a number above 0, at most 1, got []'],
+    [{ bach: 64 }, /^config: c\.json: unknown setting bach; known: workers, steps, .*, metricsPort$/],
+    [JSON.parse('{"__proto__": 1}'), /^config: c\.json: unknown setting __proto__;/],
+    [[], 'c.json: expected an object of settings, got []'],
+    [null, 'c.json: expected an object of settings, got null'],
+    ['x', 'c.json: expected an object of settings, got "x"'],
+  ])('refuses %j', async (value, message) => {
+    const error = await errorOf(() => fromConfigObject(value, 'c.json'));
+    if (typeof message === 'string') expect(error).toBe(`config: ${message}`);
+    else expect(error).toMatch(message);
+  });
+});
+
+describe('mergeSettings', () => {
+  it('lets later layers win', () => {
+    const settings = mergeSettings({ batch: 64, seed: 5 }, { batch: 32 }, { lr: 0.1 });
+    expect(settings).toEqual({ ...defaultSettings(), batch: 32, seed: 5, lr: 0.1 });
+  });
+
+  it('steps drop the epochs of earlier layers, and the reverse', () => {
+    expect(mergeSettings({ steps: 60 })).toMatchObject({ steps: 60, epochs: null });
+    expect(mergeSettings({ steps: 60 }, { epochs: 2 })).toMatchObject({ steps: null, epochs: 2 });
+    expect(mergeSettings({ epochs: 2 }, { steps: 60 })).toMatchObject({ steps: 60, epochs: null });
+    // As config.json holds them, and as the later layer says nothing.
+    expect(mergeSettings({ steps: 60, epochs: null }, { batch: 64 })).toMatchObject({ steps: 60, epochs: null });
+    expect(mergeSettings({ steps: null, epochs: 3 })).toMatchObject({ steps: null, epochs: 3 });
+  });
+
+  it.each([
+    [[{ steps: 1, epochs: 1 }], 'give --steps or --epochs, not both'],
+    [[{ steps: null, epochs: null }], 'expected steps or epochs, got neither'],
+    [[{ batch: 100, shards: 3 }], '--batch 100 cannot be cut into 3 equal shards (--shards)'],
+    [[{ batch: 4 }], '--batch 4 with --shards 4: expected at least 2 images a shard (BatchNorm)'],
+    [
+      [{ shards: 2 }, { workers: 3 }],
+      '--workers 3: expected at most 2, the number of shards; more could have no work (see --shards)',
+    ],
+  ])('refuses %j', async (layers, message) => {
+    expect(await errorOf(() => mergeSettings(...layers))).toBe(`usage: ${message}`);
+  });
+
+  it('accepts the extremes: two images a shard, a worker a shard', () => {
+    expect(mergeSettings({ batch: 8, shards: 4, workers: 4 })).toMatchObject({ batch: 8, shards: 4, workers: 4 });
+    expect(mergeSettings({ shards: 1, workers: 'auto' })).toMatchObject({ shards: 1, workers: 'auto' });
+  });
+});

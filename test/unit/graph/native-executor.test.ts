@@ -1,0 +1,110 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { Graph } from '../../../workers/graph/graph.ts';
+import { NativeExecutor } from '../../../workers/graph/native-executor.ts';
+import { add, multiply } from '../../../workers/graph/ops.ts';
+import type { Program } from '../../../workers/graph/program.ts';
+import type { NativeBinding } from '../../../workers/native/binding.ts';
+import { scratchFolder } from '../data/scratch.ts';
+import { binding } from './run-graph.ts';
+
+/** sum = a + b, twice = 2a, both [2]. */
+function sumProgram(): Program {
+  const graph = new Graph();
+  const a = graph.placeholder('net/a.weight', [2]);
+  const b = graph.placeholder('b', [2]);
+  const sum = add(graph, a, b);
+  const twice = multiply(graph, a, graph.scalar(2));
+  return { name: 'sums', graph, inputs: { 'net/a.weight': a, b }, outputs: { sum, 'x/twice': twice, again: sum } };
+}
+
+/** The library with some of its functions replaced. */
+function replaced(functions: Partial<NativeBinding>): NativeBinding {
+  return new Proxy({} as NativeBinding, { get: (_, key) => Reflect.get(key in functions ? functions : binding, key) });
+}
+
+const A = Float32Array.of(1, 2);
+const B = Float32Array.of(10, 20);
+
+afterEach(() => vi.unstubAllEnvs());
+
+describe('NativeExecutor', () => {
+  it('gives every output under its name', () => {
+    const executor = new NativeExecutor(binding, sumProgram());
+    const outputs = executor.run({ 'net/a.weight': A, b: B });
+    expect(outputs).toEqual({
+      sum: Float32Array.of(11, 22),
+      'x/twice': Float32Array.of(2, 4),
+      again: Float32Array.of(11, 22),
+    });
+    executor.dispose();
+  });
+
+  it('reads inputs anew at every run, and its outputs belong to the caller', () => {
+    const executor = new NativeExecutor(binding, sumProgram());
+    const a = new Float32Array(new SharedArrayBuffer(8));
+    a.set(A);
+    const first = executor.run({ b: B, 'net/a.weight': a });
+    a.set([5, 6]);
+    const second = executor.run({ b: B, 'net/a.weight': a });
+    executor.dispose();
+    expect([...(first.sum ?? [])]).toEqual([11, 22]);
+    expect([...(second.sum ?? [])]).toEqual([15, 26]);
+  });
+
+  it('takes arrays that do not begin on a 64-byte boundary, and ignores inputs that it does not know', () => {
+    const executor = new NativeExecutor(binding, sumProgram());
+    const shifted = Float32Array.of(0, 1, 2, 0).subarray(1, 3);
+    const { sum } = executor.run({ 'net/a.weight': shifted, b: B, other: new Float32Array(5) });
+    expect([...(sum ?? [])]).toEqual([11, 22]);
+    executor.dispose();
+  });
+
+  it.each([
+    ['missing', { b: B }, 'sums: input net/a.weight expected [2], got nothing'],
+    ['too short', { 'net/a.weight': A, b: new Float32Array(1) }, 'sums: input b expected [2], got 1 values'],
+    ['too long', { 'net/a.weight': new Float32Array(3), b: B }, 'sums: input net/a.weight expected [2], got 3 values'],
+  ])('refuses an input that is %s', (_, inputs, message) => {
+    const executor = new NativeExecutor(binding, sumProgram());
+    expect(() => executor.run(inputs)).toThrow(expect.objectContaining({ code: 'shape', message }));
+    executor.dispose();
+  });
+
+  it('leaves no tensor and no model behind, also where a run fails', () => {
+    const before = [binding.getNumOfTensors(), binding.getNumOfSavedModels()];
+    const executor = new NativeExecutor(binding, sumProgram());
+    expect(binding.getNumOfSavedModels()).toBe((before[1] ?? 0) + 1);
+    for (let i = 0; i < 5; i++) executor.run({ 'net/a.weight': A, b: B });
+    // `a` is a tensor already when `b` turns out to be missing.
+    expect(() => executor.run({ 'net/a.weight': A })).toThrow('input b');
+    const runSavedModel = (): never => {
+      throw new Error('out of memory');
+    };
+    const broken = new NativeExecutor(replaced({ runSavedModel }), sumProgram());
+    expect(() => broken.run({ 'net/a.weight': A, b: B })).toThrow('out of memory');
+    broken.dispose();
+    executor.dispose();
+    expect([binding.getNumOfTensors(), binding.getNumOfSavedModels()]).toEqual(before);
+  });
+
+  it('removes its temporary folder, also where TensorFlow refuses the graph', () => {
+    const folder = scratchFolder();
+    vi.stubEnv('TMPDIR', folder);
+    let written = '';
+    const loadSavedModel = (path: string, tags: string): number => {
+      written = path;
+      expect(existsSync(join(path, 'saved_model.pb'))).toBe(true);
+      return binding.loadSavedModel(path, tags);
+    };
+    new NativeExecutor(replaced({ loadSavedModel }), sumProgram()).dispose();
+    expect(written.startsWith(join(folder, 'ganglion-graph-'))).toBe(true);
+    expect(readdirSync(folder)).toEqual([]);
+
+    const graph = new Graph();
+    const [y] = graph.add('NoSuchOp', [], {}, [{ shape: [1], dtype: 'float32' }]);
+    if (!y) throw new Error('one output');
+    expect(() => new NativeExecutor(binding, { name: 'bad', graph, inputs: {}, outputs: { y } })).toThrow('NoSuchOp');
+    expect(readdirSync(folder)).toEqual([]);
+  });
+});

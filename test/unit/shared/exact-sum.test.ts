@@ -1,0 +1,173 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { addExact, exactLimit, roundExact, roundOne } from '../../../shared/exact-sum.ts';
+import { fillNormal } from '../../../shared/random.ts';
+
+const GRID = 2 ** -40;
+const LENGTH = 5;
+
+/** A value on the grid as an exact integer number of 2^-40: float64 multiplication by a power of two rounds nothing. */
+const toUnits = (value: number): bigint => BigInt(value / GRID);
+
+/** The next float32 below a positive one. */
+function below(value: number): number {
+  const bits = new Int32Array(Float32Array.of(value).buffer);
+  bits[0] = (bits[0] ?? 0) - 1;
+  return new Float32Array(bits.buffer)[0] ?? 0;
+}
+
+function rounded(values: Float32Array, limit: number): Float64Array {
+  const out = new Float64Array(values.length);
+  expect(roundExact(values, limit, out)).toBe(-1);
+  return out;
+}
+
+/** Sums in the order given, left to right. */
+function sumOf(parts: readonly Float64Array[]): Float64Array {
+  const sum = new Float64Array(parts[0]?.length ?? 0);
+  for (const part of parts) addExact(sum, part);
+  return sum;
+}
+
+/** Sums over a random tree: two random partial sums become one until one is left. */
+function sumOverTree(parts: readonly Float64Array[], choices: readonly number[]): Float64Array {
+  const open = parts.map((part) => part.slice());
+  for (const choice of choices) {
+    if (open.length === 1) break;
+    const [a] = open.splice(choice % open.length, 1);
+    const b = open[choice % open.length];
+    if (a && b) addExact(b, a);
+  }
+  return sumOf(open);
+}
+
+/** 2 to 60 shards of gradients below the limit, with a tree to add them over. */
+const shards = fc
+  .integer({ min: 2, max: 60 })
+  .chain((count) => {
+    const max = below(exactLimit(count));
+    const value = fc.oneof(
+      fc.float({ min: -max, max, noNaN: true }),
+      fc.double({ min: -12, max: Math.log2(max), noNaN: true }).map((exponent) => Math.fround(2 ** exponent)),
+    );
+    const shard = fc.array(value, { minLength: LENGTH, maxLength: LENGTH }).map((values) => Float32Array.from(values));
+    return fc.record({
+      parts: fc.array(shard, { minLength: count, maxLength: count }),
+      choices: fc.array(fc.nat(), { minLength: count, maxLength: count }),
+    });
+  })
+  .map(({ parts, choices }) => ({ parts: parts.map((part) => rounded(part, exactLimit(parts.length))), choices }));
+
+describe('a sum of rounded values', () => {
+  it('has the same bits in any order and over any tree', () => {
+    fc.assert(
+      fc.property(shards, ({ parts, choices }) => {
+        const expected = sumOf(parts);
+        expect(sumOf(parts.toReversed())).toEqual(expected);
+        expect(sumOverTree(parts, choices)).toEqual(expected);
+        const half = Math.floor(parts.length / 2);
+        expect(sumOf([sumOf(parts.slice(half)), sumOf(parts.slice(0, half))])).toEqual(expected);
+      }),
+    );
+  });
+
+  it('is what integer arithmetic on multiples of 2^-40 gives', () => {
+    fc.assert(
+      fc.property(shards, ({ parts }) => {
+        const units = Array.from({ length: LENGTH }, (_, i) =>
+          parts.reduce((sum, part) => sum + toUnits(part[i] ?? Number.NaN), 0n),
+        );
+        expect([...sumOf(parts)].map(toUnits)).toEqual(units);
+      }),
+    );
+  });
+
+  it('depends on the order without rounding, for the same data', () => {
+    // 60 shards of 5,000 values of a gradient's size, as in design/architecture.md.
+    const parts = Array.from({ length: 60 }, (_, part) =>
+      fillNormal({ seed: 1, stream: 'samples', time: 0, part }, new Float32Array(5000)).map((value) => value / 100),
+    );
+    const plain = (order: readonly Float32Array[]): Float32Array => {
+      const sum = new Float32Array(5000);
+      for (const values of order) for (const [i, value] of values.entries()) sum[i] = (sum[i] ?? 0) + value;
+      return sum;
+    };
+    const differing = (a: ArrayLike<number>, b: ArrayLike<number>): number =>
+      Array.from(a).filter((value, i) => value !== b[i]).length;
+    expect(differing(plain(parts), plain(parts.toReversed()))).toBeGreaterThan(1000);
+    const exact = parts.map((part) => rounded(part, exactLimit(60)));
+    expect(differing(sumOf(exact), sumOf(exact.toReversed()))).toBe(0);
+  });
+
+  it('refuses vectors of different lengths', () => {
+    expect(() => addExact(new Float64Array(3), new Float64Array(2))).toThrow('exact sum of 3 values, got 2');
+  });
+});
+
+describe('exactLimit', () => {
+  it('is 2^11 for one or two terms, then 2^12 / terms', () => {
+    expect([1, 2, 4, 60, 256].map(exactLimit)).toEqual([2048, 2048, 1024, 4096 / 60, 16]);
+  });
+
+  it('keeps every sum of 1 to 256 terms exact, at the limit and with the smallest units beside it', () => {
+    for (let terms = 1; terms <= 256; terms++) {
+      const largest = roundOne(below(exactLimit(terms)));
+      const values = Array.from({ length: terms }, (_, i) =>
+        i % 3 === 2 ? GRID : i % 2 === 0 ? largest : largest - GRID,
+      );
+      for (const sign of [1, -1]) {
+        const units = values.reduce((sum, value) => sum + toUnits(sign * value), 0n);
+        expect(toUnits(values.reduce((sum, value) => sum + sign * value, 0))).toBe(units);
+        expect(toUnits(values.reduceRight((sum, value) => sum + sign * value, 0))).toBe(units);
+      }
+    }
+  });
+});
+
+describe('roundExact', () => {
+  it('rounds to the nearest multiple of 2^-40, ties to even', () => {
+    // In units of 2^-40: 1/4 -> 0; 1/2 -> 0; 3/4 -> 1; 3/2 -> 2; 5/2 -> 2; -3/2 -> -2; all are float32 values.
+    const values = Float32Array.from([0.25, 0.5, 0.75, 1.5, 2.5, -1.5], (units) => units * GRID);
+    expect([...rounded(values, 2048)]).toEqual([0, 0, GRID, 2 * GRID, 2 * GRID, -2 * GRID]);
+  });
+
+  it('is off by at most 2^-41, on the grid, and rounds like roundOne', () => {
+    fc.assert(
+      fc.property(fc.float({ min: -below(2048), max: below(2048), noNaN: true }), (value) => {
+        const [result = Number.NaN] = rounded(Float32Array.of(value), 2048);
+        expect(Math.abs(result - value)).toBeLessThanOrEqual(2 ** -41);
+        expect(Number.isInteger(result / GRID)).toBe(true);
+        expect(roundOne(value)).toBe(result);
+        expect(roundOne(result)).toBe(result);
+      }),
+    );
+  });
+
+  it('keeps values that lie on the grid, up to the largest float32 below the limit', () => {
+    const values = Float32Array.of(1, -0.5, 2 ** -40, below(2048), -below(2048));
+    expect([...rounded(values, 2048)]).toEqual([1, -0.5, 2 ** -40, 2048 - 2 ** -13, -2048 + 2 ** -13]);
+  });
+
+  it.each([
+    ['NaN', Number.NaN],
+    ['infinity', Number.POSITIVE_INFINITY],
+    ['minus infinity', Number.NEGATIVE_INFINITY],
+    ['a value at the limit', 16],
+    ['a value at minus the limit', -16],
+    ['a large value', 3e38],
+  ])('gives the index of the first of several: %s', (_, bad) => {
+    const values = Float32Array.of(1, 2, bad, 3, bad);
+    expect(roundExact(values, 16, new Float64Array(5))).toBe(2);
+    expect(roundExact(Float32Array.of(bad), 16, new Float64Array(1))).toBe(0);
+  });
+
+  it('accepts what lies just below the limit', () => {
+    expect(roundExact(Float32Array.of(below(16), -below(16)), 16, new Float64Array(2))).toBe(-1);
+  });
+
+  it('writes from the index given and nothing beside it', () => {
+    const out = new Float64Array(5).fill(9);
+    roundExact(Float32Array.of(1, 2), 2048, out, 2);
+    expect([...out]).toEqual([9, 9, 1, 2, 9]);
+  });
+});

@@ -1,0 +1,74 @@
+// An engine that computes nothing, for tests of the replica.
+import { expect } from 'vitest';
+import { layoutOf, type Phase } from '../../../shared/layout.ts';
+import { phaseVectorOf } from '../../../shared/phase-vector.ts';
+import type { ReplicaSetup } from '../../../shared/protocol.ts';
+import { sizeOf } from '../../../workers/graph/graph.ts';
+import type { Program } from '../../../workers/graph/program.ts';
+import { type Engine, Replica } from '../../../workers/replica.ts';
+
+export const LATENT = 2;
+export const SHARD_SIZE = 3;
+export const REPLICA = 6;
+
+export type Run = { readonly program: string; readonly inputs: Record<string, Float32Array> };
+
+/** An engine whose outputs are 0, but for those of `outputs`; it remembers every run. */
+export class FakeEngine implements Engine {
+  readonly backend = 'fake';
+  readonly libraryVersion = '0';
+  readonly runs: Run[] = [];
+  readonly outputs: Record<string, (size: number) => Float32Array> = {};
+  loaded = 0;
+  disposed = 0;
+
+  load(program: Program) {
+    this.loaded++;
+    return {
+      run: (inputs: Readonly<Record<string, Float32Array>>) => {
+        for (const [name, { shape }] of Object.entries(program.inputs)) {
+          expect(inputs[name]?.length, `${program.name}: ${name}`).toBe(sizeOf(shape));
+        }
+        this.runs.push({ program: program.name, inputs });
+        const outputs = Object.entries(program.outputs).map(([name, { shape }]) => {
+          const size = sizeOf(shape);
+          return [name, this.outputs[name]?.(size) ?? new Float32Array(size)];
+        });
+        return Object.fromEntries(outputs);
+      },
+      dispose: () => {
+        this.disposed++;
+      },
+    };
+  }
+
+  tensorCount(): number {
+    return 0;
+  }
+}
+
+export function setupOf(shards = 4): ReplicaSetup {
+  const slot = (phase: Phase) => new Float64Array(phaseVectorOf(phase, LATENT).length);
+  const parameters = (phase: Phase) =>
+    Float32Array.from({ length: layoutOf(phase, LATENT).parameterCount }, (_, i) => i);
+  return {
+    replica: REPLICA,
+    shardSize: SHARD_SIZE,
+    latent: LATENT,
+    seed: 11,
+    shards,
+    parameters: { generator: parameters('generator'), discriminator: parameters('discriminator') },
+    results: {
+      generator: [slot('generator'), slot('generator')],
+      discriminator: [slot('discriminator'), slot('discriminator')],
+    },
+  };
+}
+
+/** A replica on a fake engine. */
+export function started(shards?: number) {
+  const engine = new FakeEngine();
+  const setup = setupOf(shards);
+  const replica = new Replica(engine, setup);
+  return { engine, setup, replica };
+}

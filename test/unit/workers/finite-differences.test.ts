@@ -1,0 +1,95 @@
+// workers/model: the gradients of both phases against finite differences of their losses, on the native library.
+import { describe, expect, it } from 'vitest';
+import { initialise } from '../../../coordinator/initialise.ts';
+import { layoutOf, type Net } from '../../../shared/layout.ts';
+import { fillNormal } from '../../../shared/random.ts';
+import { NativeExecutor } from '../../../workers/graph/native-executor.ts';
+import { meanCrossEntropy } from '../../../workers/model/losses.ts';
+import { discriminatorPhase, generatorPhase } from '../../../workers/model/phases.ts';
+import { loadBinding } from '../../../workers/native/binding.ts';
+
+const BATCH = 4;
+const LATENT = 3;
+/** Small against the curvature of the loss, large against the rounding of float32 logits. */
+const STEP = 2 ** -8;
+
+const normal = (length: number, time: number) =>
+  fillNormal({ seed: 2, stream: 'samples', time, part: 0 }, new Float32Array(length));
+
+function inputsOf(): Record<string, Float32Array> {
+  const inputs: Record<string, Float32Array> = {};
+  for (const net of ['generator', 'discriminator'] as const) {
+    const { parameters, parameterCount } = layoutOf(net, LATENT);
+    const values = new Float32Array(parameterCount);
+    initialise(net, LATENT, 4, values);
+    for (const { name, offset, size } of parameters) {
+      // Weights ten times the initial ones: a loss that bends, with gradients far above its rounding.
+      const scale = name.endsWith('.weight') && size > 128 ? 5 : 1;
+      inputs[`${net}/${name}`] = values.slice(offset, offset + size).map((value) => value * scale);
+    }
+  }
+  inputs.images = normal(BATCH * 784, 1).map(Math.tanh);
+  inputs.z = normal(BATCH * LATENT, 2);
+  return inputs;
+}
+
+/** Losses as workers/replica.ts computes them from the logits. */
+const LOSSES = {
+  discriminator: (outputs: Record<string, Float32Array>) =>
+    meanCrossEntropy(outputs['logits/real'] ?? new Float32Array(), 1) +
+    meanCrossEntropy(outputs['logits/fake'] ?? new Float32Array(), 0),
+  generator: (outputs: Record<string, Float32Array>) =>
+    meanCrossEntropy(outputs['logits/fake'] ?? new Float32Array(), 1),
+};
+
+/** Index of the largest magnitude. */
+function largest(values: Float32Array): number {
+  return values.reduce((best, value, i) => (Math.abs(value) > Math.abs(values[best] ?? 0) ? i : best), 0);
+}
+
+describe.each(['discriminator', 'generator'] as const)('%s phase', (phase: Net) => {
+  const program = (phase === 'discriminator' ? discriminatorPhase : generatorPhase)(BATCH, LATENT);
+  const executor = new NativeExecutor(loadBinding(), program);
+  const inputs = inputsOf();
+  const gradients = executor.run(inputs);
+  const trained = layoutOf(phase, LATENT).parameters.filter((parameter) => parameter.trained);
+
+  it.each(trained.map(({ name }) => name))('the largest gradient of %s is the slope of the loss', (name) => {
+    const gradient = gradients[`gradient/${name}`] ?? new Float32Array();
+    const i = largest(gradient);
+    const values = inputs[`${phase}/${name}`] ?? new Float32Array();
+    const before = values[i] ?? Number.NaN;
+    const lossAt = (value: number): number => {
+      const moved = values.slice();
+      moved[i] = value;
+      return LOSSES[phase](executor.run({ ...inputs, [`${phase}/${name}`]: moved }));
+    };
+    const slope = (lossAt(before + STEP) - lossAt(before - STEP)) / (2 * STEP);
+    expect(Math.abs(gradient[i] ?? 0)).toBeGreaterThan(1e-3);
+    expect(slope / (gradient[i] ?? Number.NaN)).toBeCloseTo(1, 1); // within 0.05
+  });
+
+  it('ends with nothing left', () => {
+    executor.dispose();
+    expect(loadBinding().getNumOfTensors()).toBe(0);
+  });
+});
+
+describe('untrained biases', () => {
+  it('do not move the loss: their BatchNorm takes them away', () => {
+    const executor = new NativeExecutor(loadBinding(), discriminatorPhase(BATCH, LATENT));
+    const inputs = inputsOf();
+    const loss = LOSSES.discriminator(executor.run(inputs));
+    for (const name of ['discriminator/main.2.bias', 'discriminator/main.5.bias']) {
+      const moved = inputs[name]?.map((value) => value + 3) ?? new Float32Array();
+      const outputs = executor.run({ ...inputs, [name]: moved });
+      expect(LOSSES.discriminator(outputs)).toBeCloseTo(loss, 5);
+      // The reported means carry them.
+      const layer = name.includes('main.2') ? 'main.3' : 'main.6';
+      const [mean = Number.NaN] = outputs[`real/${layer}.mean`] ?? [];
+      const [before = Number.NaN] = executor.run(inputs)[`real/${layer}.mean`] ?? [];
+      expect(mean - before).toBeCloseTo(3, 4);
+    }
+    executor.dispose();
+  });
+});
