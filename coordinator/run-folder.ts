@@ -116,7 +116,7 @@ export class JsonLines {
     this.#path = path;
     try {
       this.#descriptor = openSync(path, 'a+');
-      this.#length = keptLength(readFileSync(path, 'utf8'), keep);
+      this.#length = keptLength(readFileSync(path, 'latin1'), keep);
       ftruncateSync(this.#descriptor, this.#length);
     } catch (error) {
       throw fromSystemError(`cannot write ${path}`, error);
@@ -144,6 +144,7 @@ export class JsonLines {
   }
 }
 
+/** @param text one character a byte, so that lengths are those of the file */
 function keptLength(text: string, keep: (record: unknown) => boolean): number {
   let length = 0;
   for (const line of text.split('\n').slice(0, -1)) {
@@ -154,7 +155,7 @@ function keptLength(text: string, keep: (record: unknown) => boolean): number {
       break;
     }
     if (!keep(record)) break;
-    length += Buffer.byteLength(line) + 1;
+    length += line.length + 1;
   }
   return length;
 }

@@ -210,6 +210,11 @@ function fromText(name: SettingName, given: string): unknown {
   return name !== 'data' && name !== 'run' && NUMBER.test(given) ? Number(given) : given;
 }
 
+/** A value as the user wrote it; JSON has no word for a number that overflowed. */
+function show(given: unknown): string {
+  return typeof given === 'number' ? String(given) : JSON.stringify(given);
+}
+
 /**
  * Checks one value.
  *
@@ -220,7 +225,7 @@ function fromText(name: SettingName, given: string): unknown {
 function checkValue(name: SettingName, given: unknown, source: string, code: 'usage' | 'config'): unknown {
   const { schema, expected } = SETTINGS[name];
   const parsed = schema.safeParse(given);
-  if (!parsed.success) throw new GanglionError(code, `${source}: expected ${expected}, got ${JSON.stringify(given)}`);
+  if (!parsed.success) throw new GanglionError(code, `${source}: expected ${expected}, got ${show(given)}`);
   return parsed.data;
 }
 

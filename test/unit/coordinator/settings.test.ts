@@ -48,6 +48,12 @@ describe('SETTINGS', () => {
 });
 
 describe('fromFlags', () => {
+  it('shows a number that is too large for a float as such', async () => {
+    expect(await errorOf(() => flag('lr', '1e400'))).toBe(
+      'usage: --lr: expected a number above 0, at most 1, got Infinity',
+    );
+  });
+
   it.each([
     ['workers', ['1', '64', 'auto'], ['0', '-1', '1.5', 'Auto', 'four', '']],
     ['steps', ['1', '4294967295', '1e3'], ['0', '4294967296', '2.5', 'null']],
