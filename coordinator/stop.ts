@@ -7,10 +7,8 @@ export interface StopSwitch {
   dispose(): void;
 }
 
-/**
- * A terminal's Ctrl-C reaches the process once from the terminal and once from npm, within milliseconds: the same press.
- */
-const SAME_PRESS_MS = 500;
+/** A terminal's Ctrl-C reaches a program that npm runs twice, from the terminal and from npm: within this time, one press. */
+const SAME_PRESS_MS = process.env.npm_lifecycle_event === undefined ? 0 : 500;
 const EXIT_SIGINT = 130;
 
 /** @param onRequest told once, with the signal's name */
@@ -20,7 +18,7 @@ export function createStopSwitch(onRequest: (signal: string) => void): StopSwitc
     if (requestedMs === undefined) {
       requestedMs = performance.now();
       onRequest(signal);
-    } else if (signal === 'SIGINT' && performance.now() - requestedMs > SAME_PRESS_MS) {
+    } else if (signal === 'SIGINT' && performance.now() - requestedMs >= SAME_PRESS_MS) {
       process.exit(EXIT_SIGINT);
     }
   };

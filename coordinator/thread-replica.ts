@@ -46,47 +46,58 @@ export async function startThreadReplica(id: number, options: ThreadOptions): Pr
   const results = resultSlots(setup.latent);
   const service = wrap<ReplicaService>(nodeEndpoint(worker));
 
-  let ended = false;
-  const end = new Promise<never>((_, reject) => {
-    const lose = (reason: string, cause?: unknown): void => {
-      ended = true;
-      reject(new GanglionError('replica', `replica ${id} ${reason}`, { cause, place: { replica: id } }));
-    };
-    worker.on('error', (error) => lose(`crashed: ${messageOf(error)}`, error));
-    worker.on('exit', (code) => lose(`ended with exit code ${code}`));
-  });
-  end.catch(() => {}); // watched by every call; between calls nobody waits
+  let lost: GanglionError | undefined;
+  /** Rejects the calls under way. Not a promise to race with: one that lives as long as the replica would keep every answer. */
+  const pending = new Set<(error: GanglionError) => void>();
+  const lose = (reason: string, cause?: unknown): void => {
+    lost ??= new GanglionError('replica', `replica ${id} ${reason}`, { cause, place: { replica: id } });
+    for (const reject of pending) reject(lost);
+  };
+  worker.on('error', (error) => lose(`crashed: ${messageOf(error)}`, error));
+  worker.on('exit', (code) => lose(`ended with exit code ${code}`));
 
-  /** Comlink never settles a call to a dead worker, so every call also waits for its end and for a deadline. */
-  async function call<T>(what: string, answer: Promise<T>, limitMs: number): Promise<T> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
+  /** Comlink never settles a call to a dead worker, so every call also ends with the worker and at a deadline. */
+  async function call<T>(what: string, ask: () => Promise<T>, limitMs: number): Promise<T> {
+    if (lost) throw lost;
+    return await new Promise<T>((resolve, reject) => {
+      const settle = (): void => {
+        clearTimeout(timer);
+        pending.delete(fail);
+      };
+      const fail = (error: unknown): void => {
+        settle();
+        reject(error);
+      };
+      const timer = setTimeout(() => {
         const message = `replica ${id} gave no answer to ${what} in ${limitMs} ms`;
-        reject(new GanglionError('replica', message, { place: { replica: id } }));
+        fail(new GanglionError('replica', message, { place: { replica: id } }));
       }, limitMs);
+      pending.add(fail);
+      ask().then((answer) => {
+        settle();
+        resolve(answer);
+      }, fail);
     });
-    try {
-      return await Promise.race([answer, end, late]);
-    } finally {
-      clearTimeout(timer);
-    }
   }
 
   /** Ends the thread between two native calls: terminating it inside one can take the process along. */
   async function stop(): Promise<void> {
-    if (ended) return;
+    if (lost) return;
     try {
-      await call('stop', service.stop(), STOP_MS);
+      await call('stop', () => service.stop(), STOP_MS);
     } catch {
-      if (!ended) worker.unref(); // stuck in a native call: left behind, so that it cannot take the process along
+      if (!lost) worker.unref(); // stuck in a native call: left behind, so that it cannot take the process along
       return;
     }
     await worker.terminate();
   }
 
   try {
-    const started = await call<StartOutcome>('start', service.start({ ...setup, replica: id, results }), deadlineMs);
+    const started = await call<StartOutcome>(
+      'start',
+      () => service.start({ ...setup, replica: id, results }),
+      deadlineMs,
+    );
     if (!started.ok) throw GanglionError.fromPlain(started.error);
     const { ready } = started;
     let slot: 0 | 1 = 0;
@@ -96,15 +107,19 @@ export async function startThreadReplica(id: number, options: ThreadOptions): Pr
       ready,
       stop,
       async compute(shard: Shard): Promise<ShardResult> {
-        slot = slot === 0 ? 1 : 0;
-        const values = results[shard.phase][slot];
+        const next = slot === 0 ? 1 : 0;
+        slot = next;
+        const values = results[shard.phase][next];
         const what = `step ${shard.step}, ${shard.phase} phase, shard ${shard.shard}`;
-        const outcome = await call<ShardOutcome>(what, service.compute({ ...shard, slot }), deadlineMs);
+        const outcome = await call<ShardOutcome>(what, () => service.compute({ ...shard, slot: next }), deadlineMs);
         if (!outcome.ok) throw GanglionError.fromPlain(outcome.error);
+        if (outcome.step !== shard.step || outcome.phase !== shard.phase || outcome.shard !== shard.shard) {
+          throw new Error(`replica ${id} answered another shard: expected ${what}, got ${JSON.stringify(outcome)}`);
+        }
         return { values, seconds: outcome.seconds, tensors: outcome.tensors };
       },
       async sample(job: SampleJob): Promise<Float32Array> {
-        const outcome = await call<SampleOutcome>(`${job.count} samples`, service.sample(job), deadlineMs);
+        const outcome = await call<SampleOutcome>(`${job.count} samples`, () => service.sample(job), deadlineMs);
         if (!outcome.ok) throw GanglionError.fromPlain(outcome.error);
         return outcome.images;
       },

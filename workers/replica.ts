@@ -42,6 +42,7 @@ export class Replica {
   readonly #phases: Readonly<Record<Phase, Executor>>;
   readonly #parameters: Record<string, Float32Array>;
   readonly #limit: number;
+  #sampling: Executor | undefined;
 
   /** Compiles both phases and runs each once, so that nothing is compiled for the first time beside another replica. */
   constructor(engine: Engine, setup: ReplicaSetup) {
@@ -107,7 +108,8 @@ export class Replica {
       }
     }
     const weights = parameterInputs(layout, this.#setup.parameters.generator);
-    const executor = this.#engine.load(samplingProgram(batch, latent, statistics === 'batch' ? 'batch' : 'running'));
+    const executor =
+      statistics === 'batch' ? this.#engine.load(samplingProgram(count, latent, 'batch')) : this.#samplingExecutor();
     try {
       const images = new Float32Array(count * 784);
       for (let first = 0; first < count; first += batch) {
@@ -122,13 +124,20 @@ export class Replica {
       }
       return images;
     } finally {
-      executor.dispose();
+      if (statistics === 'batch') executor.dispose();
     }
+  }
+
+  /** Compiled at the first picture and kept: a run draws one every epoch. */
+  #samplingExecutor(): Executor {
+    this.#sampling ??= this.#engine.load(samplingProgram(SAMPLE_BATCH, this.#setup.latent, 'running'));
+    return this.#sampling;
   }
 
   dispose(): void {
     this.#phases.discriminator.dispose();
     this.#phases.generator.dispose();
+    this.#sampling?.dispose();
   }
 
   #noise(phase: Phase, step: number, shard: number): Float32Array {

@@ -65,20 +65,31 @@ export interface NativeBinding {
   readonly TF_ATTR_SHAPE: number;
 }
 
+/** Variables that make TensorFlow or oneDNN take other kernels, or other precision, and so give other last bits. */
+const FOREIGN = [
+  'TF_XLA_FLAGS',
+  'XLA_FLAGS',
+  'ONEDNN_MAX_CPU_ISA',
+  'DNNL_MAX_CPU_ISA',
+  'ONEDNN_DEFAULT_FPMATH_MODE',
+  'DNNL_DEFAULT_FPMATH_MODE',
+  'TF_SET_ONEDNN_FPMATH_MODE',
+] as const;
+
 /**
- * Sets the variables that TensorFlow reads when it loads:
- * - `TF_NUM_INTRAOP_THREADS=1`, always: with more, an op splits its sums over threads and the bits of a gradient change.
- *   Ganglion scales by replicas;
- * - `TF_NUM_INTEROP_THREADS`, unless set: one pool for the process, in which every replica's SavedModel call needs a
- *   thread. With 1, replicas queue behind each other;
- * - `TF_ENABLE_ONEDNN_OPTS=1`, always: its kernels are twice as fast here, and give other last bits than without;
+ * Sets the variables that TensorFlow reads when it loads, whatever the user's environment says where the bits depend on it:
+ * - `TF_NUM_INTRAOP_THREADS=1`, always: with more, an op splits its sums over threads. Ganglion scales by replicas;
+ * - `TF_ENABLE_ONEDNN_OPTS=1`, always: its kernels are twice as fast, and give other last bits than without;
+ * - those that choose kernels or precision are removed;
+ * - `TF_NUM_INTEROP_THREADS=-1`, always: a replica's call runs on the replica's own thread, and never waits for a pool;
  * - `TF_CPP_MIN_LOG_LEVEL=3`, unless set: no log lines.
  */
 export function setTensorflowEnvironment(env: NodeJS.ProcessEnv): void {
   env.TF_NUM_INTRAOP_THREADS = '1';
   env.TF_ENABLE_ONEDNN_OPTS = '1';
-  env.TF_NUM_INTEROP_THREADS ??= '8';
+  env.TF_NUM_INTEROP_THREADS = '-1';
   env.TF_CPP_MIN_LOG_LEVEL ??= '3';
+  for (const name of FOREIGN) delete env[name];
 }
 
 /**

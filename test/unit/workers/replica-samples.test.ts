@@ -48,15 +48,13 @@ describe('sample on running statistics', () => {
     ]);
   });
 
-  it('frees its program, also where it fails', () => {
+  it('compiles its program once, and frees it with the replica', () => {
     const { engine, replica } = started();
     replica.sample({ seed: 5, count: 1, statistics: STATISTICS });
-    expect([engine.loaded, engine.disposed]).toEqual([3, 1]);
-    engine.outputs.images = () => {
-      throw new Error('out of memory');
-    };
-    expect(() => replica.sample({ seed: 5, count: 1, statistics: STATISTICS })).toThrow('out of memory');
-    expect([engine.loaded, engine.disposed]).toEqual([4, 2]);
+    replica.sample({ seed: 6, count: 1, statistics: STATISTICS });
+    expect([engine.loaded, engine.disposed]).toEqual([3, 0]);
+    replica.dispose();
+    expect([engine.loaded, engine.disposed]).toEqual([3, 3]);
   });
 });
 
@@ -70,6 +68,17 @@ describe('sample on the statistics of the batch', () => {
     expect(inputs.z?.length).toBe(70 * LATENT);
     expect(inputs.z?.subarray(69 * LATENT)).toEqual(noise(5, 69));
     expect(Object.keys(inputs).filter((name) => name.startsWith('running/'))).toEqual([]);
+  });
+
+  it('frees its program, also where it fails', () => {
+    const { engine, replica } = started();
+    replica.sample({ seed: 5, count: 2, statistics: 'batch' });
+    expect([engine.loaded, engine.disposed]).toEqual([3, 1]);
+    engine.outputs.images = () => {
+      throw new Error('out of memory');
+    };
+    expect(() => replica.sample({ seed: 5, count: 2, statistics: 'batch' })).toThrow('out of memory');
+    expect([engine.loaded, engine.disposed]).toEqual([4, 2]);
   });
 });
 
