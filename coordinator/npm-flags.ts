@@ -9,9 +9,11 @@ export interface NpmFlag {
   readonly takesValue: boolean;
 }
 
+const PREFIX = 'npm_config_';
+
 /** npm's name in the environment for a flag: `npm_config_checkpoint_every`. */
 function environmentName(flag: string): string {
-  return `npm_config_${flag.replace(/^--/, '').replaceAll('-', '_')}`;
+  return `${PREFIX}${flag.replace(/^--/, '').replaceAll('-', '_')}`;
 }
 
 /**
@@ -28,6 +30,7 @@ export function restoreNpmFlags(
 ): string[] {
   const script = env.npm_lifecycle_event;
   if (script === undefined || !scripts.includes(script)) return [...argv];
+  refuseMisspelt(env, flags);
   const restored: string[] = [];
   const waiting: string[] = [];
   for (const { flag, takesValue } of flags) {
@@ -61,4 +64,35 @@ export function restoreNpmFlags(
     'usage',
     `npm has parted flags from their values: got ${values} for ${owners}; write: npm run ${script} -- ${spelling.join(' ')}`,
   );
+}
+
+/** npm swallows `--wrokers=4` without a word: a name that is nearly one of ours is a mistake. Short names are too near to npm's own. */
+const SHORTEST_GUARDED = 5;
+const NEAR = 2;
+
+function refuseMisspelt(env: NodeJS.ProcessEnv, flags: readonly NpmFlag[]): void {
+  const known = flags.map(({ flag }) => environmentName(flag));
+  for (const name of Object.keys(env)) {
+    if (!name.startsWith(PREFIX) || known.includes(name)) continue;
+    const near = flags.find(
+      ({ flag }) => flag.length - 2 >= SHORTEST_GUARDED && editDistance(environmentName(flag), name) <= NEAR,
+    );
+    if (!near) continue;
+    const given = `--${name.slice(PREFIX.length).replaceAll('_', '-')}`;
+    throw new GanglionError('usage', `unknown option '${given}' (Did you mean ${near.flag}?)`);
+  }
+}
+
+/** Fewest insertions, deletions and substitutions that turn one word into the other (Levenshtein 1966). */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (const [i, letter] of [...a].entries()) {
+    const next = [i + 1];
+    for (const [j, other] of [...b].entries()) {
+      const substituted = (row[j] ?? 0) + (letter === other ? 0 : 1);
+      next.push(Math.min(substituted, (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row.at(-1) ?? 0;
 }

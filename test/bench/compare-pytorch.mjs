@@ -4,11 +4,14 @@
 //
 // Needs a build (`npm run build`, `npm run setup`) and a Python with test/golden/requirements.txt. Contenders run one
 // after another in every round, so that what else the machine does falls on all of them; the ratio is taken within a
-// round, against the fastest PyTorch of that round. Each gets the same number of workers, processes or threads.
+// round, against the fastest PyTorch of that round. Trust figures from an idle machine only: PyTorch's threads wait for
+// each other actively, so one busy program beside them can make them many times slower. Each contender gets the same
+// number of workers, processes or threads.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { availableParallelism, loadavg, tmpdir } from 'node:os';
+import { cpus, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
@@ -104,6 +107,22 @@ const lastLine = (text) => text.trimEnd().split('\n').at(-1)?.trim() ?? '';
  */
 const lastError = (text) => lastLine(text.match(/^.*\w*Error\b.*: .*$/gm)?.at(-1) ?? text);
 
+/** What share of the processor is in use, 0 to 1, over one second. */
+async function busyShare() {
+  const sum = () =>
+    cpus().reduce(
+      ({ idle, all }, { times }) => ({
+        idle: idle + times.idle,
+        all: all + times.user + times.nice + times.sys + times.idle + times.irq,
+      }),
+      { idle: 0, all: 0 },
+    );
+  const before = sum();
+  await sleep(1000);
+  const after = sum();
+  return 1 - (after.idle - before.idle) / Math.max(1, after.all - before.all);
+}
+
 /** @param {unknown} value */
 function toSpeed(value) {
   if (typeof value !== 'number' || !(value > 0)) throw new Error(`imagesPerSecond is ${JSON.stringify(value)}`);
@@ -123,7 +142,7 @@ function ganglion(options) {
         const run = join(folder, 'run');
         await execute(process.execPath, [
           ...['dist/coordinator/main.js', 'train', '--workers', String(options.workers)],
-          ...['--steps', String(options.steps), '--data', options.data, '--run', run],
+          ...['--batch', String(options.batch), '--steps', String(options.steps), '--data', options.data, '--run', run],
           ...['--metrics-port', 'off', '--seed', '1'],
         ]);
         return toSpeed(JSON.parse(readFileSync(join(run, 'summary.json'), 'utf8')).imagesPerSecond);
@@ -206,14 +225,19 @@ async function main() {
 
   /** @type {Round[]} */
   const rounds = [];
+  // What share of the processor other programs used, at worst, right before the contenders of each round.
+  /** @type {number[]} */
+  const busy = [];
   for (let index = 0; index < options.rounds; index++) {
-    const load = loadavg()[0] ?? 0;
-    if (index === 0 && load > availableParallelism() / 2) {
-      console.error(`load average ${load.toFixed(1)}: other programs are busy, so figures will be rough`);
-    }
+    let busiest = 0;
     /** @type {Round} */
     const round = {};
     for (const { name, run } of contenders) {
+      const others = await busyShare();
+      busiest = Math.max(busiest, others);
+      if (others > 0.1) {
+        console.error(`round ${index + 1}: other programs keep the processor ${(100 * others).toFixed(0)} % busy`);
+      }
       try {
         round[name] = await run();
         console.error(`round ${index + 1}: ${name}: ${round[name].toFixed(0)} images/s`);
@@ -224,6 +248,7 @@ async function main() {
       }
     }
     rounds.push(round);
+    busy.push(Number(busiest.toFixed(3)));
   }
 
   const ratios = present(rounds.map(ratioOf));
@@ -234,6 +259,7 @@ async function main() {
       workers: options.workers,
       batch: options.batch,
       rounds,
+      busy,
       imagesPerSecond: Object.fromEntries(
         speeds.map(({ name, values }) => [name, values.length > 0 ? spread(values) : null]),
       ),

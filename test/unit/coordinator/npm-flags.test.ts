@@ -18,6 +18,30 @@ function restored(argv: readonly string[], flags: Record<string, string>, script
   return restoreNpmFlags(argv, { npm_lifecycle_event: script, ...Object.fromEntries(names) }, OPTIONS);
 }
 
+describe('a misspelt flag that npm swallows', () => {
+  it.each([
+    ['wrokers', '--wrokers', '--workers'],
+    ['worker', '--worker', '--workers'],
+    ['checkpoint_evry', '--checkpoint-evry', '--checkpoint-every'],
+  ])('refuses npm_config_%s', async (name, given, meant) => {
+    const expected = `usage: unknown option '${given}' (Did you mean ${meant}?)`;
+    expect(await errorOf(() => restored([], { [name]: '4' }))).toBe(expected);
+  });
+
+  it("leaves npm's own settings alone", () => {
+    const own = {
+      cache: '/c',
+      prefix: '/p',
+      userconfig: '/u',
+      user_agent: 'npm',
+      noproxy: '',
+      node_gyp: '/g',
+      workspaces: '',
+    };
+    expect(restored([], own)).toEqual([]);
+  });
+});
+
 describe('restoreNpmFlags', () => {
   it.each([
     ['--workers 4', ['4'], { workers: 'true' }, ['--workers=4']],

@@ -10,7 +10,7 @@ const REPLICAS: ReplicaStatus[] = [
 
 function keeperAt(startMs = 0) {
   const clock = { ms: startMs };
-  const options = { run: 'runs/a', step: 40, steps: 100, batch: 10, replicas: () => REPLICAS };
+  const options = { run: 'runs/a', step: 40, epoch: 2, steps: 100, batch: 10, replicas: () => REPLICAS };
   const keeper = new StatusKeeper(options, () => clock.ms);
   return { keeper, clock };
 }
@@ -23,7 +23,7 @@ describe('StatusKeeper', () => {
       run: 'runs/a',
       step: 40,
       steps: 100,
-      epoch: 0,
+      epoch: 2,
       imagesPerSecond: 0,
       losses: null,
       outputs: null,

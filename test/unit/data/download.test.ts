@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { type DownloadOptions, downloadMnist, MNIST_MIRRORS } from '../../../coordinator/data/download.ts';
 import { loadIdxFolder } from '../../../coordinator/data/idx-folder.ts';
 import { download, type Handler, realFile, serveReal, startMirror } from './mirror.ts';
-import { canMount, errorOf, FILES, hasMnist, linkedMnist, scratchFolder, smallFileSystem } from './scratch.ts';
+import { canMount, copiedMnist, errorOf, FILES, hasMnist, scratchFolder, smallFileSystem } from './scratch.ts';
 
 const NAMES = FILES.map((file) => `${file.name}.gz`);
 const FULL = 'edc0d1098aa497be14ace79ddd5171e5a3dcf9c4d196c015389203eb3ba1f59b';
@@ -41,7 +41,7 @@ describe.skipIf(!hasMnist)('downloadMnist', () => {
   });
 
   it('keeps files that are right, compressed or plain, and asks for nothing', async () => {
-    const folder = linkedMnist('t10k-labels-idx1-ubyte');
+    const folder = copiedMnist('t10k-labels-idx1-ubyte');
     writeFileSync(join(folder, 't10k-labels-idx1-ubyte'), gunzipSync(realFile('t10k-labels-idx1-ubyte.gz')));
     const mirror = await startMirror(serveReal);
     expect(await download(`${folder}/`, { mirrors: [mirror.url] })).toEqual({
@@ -53,7 +53,7 @@ describe.skipIf(!hasMnist)('downloadMnist', () => {
   });
 
   it('replaces a damaged file only, and says so', async () => {
-    const folder = linkedMnist('train-labels-idx1-ubyte');
+    const folder = copiedMnist('train-labels-idx1-ubyte');
     const path = join(folder, 'train-labels-idx1-ubyte.gz');
     writeFileSync(path, realFile('train-labels-idx1-ubyte.gz').subarray(0, -5));
     const mirror = await startMirror(serveReal);
@@ -67,7 +67,7 @@ describe.skipIf(!hasMnist)('downloadMnist', () => {
   });
 
   it('makes a damaged plain file harmless', async () => {
-    const folder = linkedMnist('t10k-labels-idx1-ubyte');
+    const folder = copiedMnist('t10k-labels-idx1-ubyte');
     writeFileSync(join(folder, 't10k-labels-idx1-ubyte'), 'short');
     const mirror = await startMirror(serveReal);
     expect((await download(folder, { mirrors: [mirror.url] })).downloaded).toEqual(['t10k-labels-idx1-ubyte.gz']);
@@ -118,7 +118,7 @@ describe.skipIf(!hasMnist)('a download that cannot succeed', () => {
   });
 
   it.skipIf(process.getuid?.() !== 0)('does not take a file that it may not read for a damaged one', async () => {
-    const folder = linkedMnist('train-images-idx3-ubyte');
+    const folder = copiedMnist('train-images-idx3-ubyte');
     chmodSync(folder, 0o755);
     const path = join(folder, NAMES[0] ?? '');
     writeFileSync(path, realFile(NAMES[0] ?? ''), { mode: 0 });

@@ -4,14 +4,14 @@ import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { loadIdxFolder } from '../../../coordinator/data/idx-folder.ts';
-import { errorOf, FILES, hasMnist, linkedMnist, MNIST_FOLDER, scratchFolder } from './scratch.ts';
+import { copiedMnist, errorOf, FILES, hasMnist, MNIST_FOLDER, scratchFolder } from './scratch.ts';
 
 const compressed = (name: string): Buffer => readFileSync(join(MNIST_FOLDER, `${name}.gz`));
 const raw = (name: string): Buffer => gunzipSync(compressed(name));
 
 /** The message for the real files but one, which has `content` under `entry`; the folder left out. */
 async function reasonOf(name: string, entry: string, content: Uint8Array): Promise<string> {
-  const folder = linkedMnist(name);
+  const folder = copiedMnist(name);
   writeFileSync(join(folder, entry), content);
   const reason = await errorOf(() => loadIdxFolder(folder));
   expect(reason).toContain(join(folder, entry));
@@ -46,7 +46,7 @@ describe.skipIf(!hasMnist)('loadIdxFolder', () => {
   });
 
   it('ignores other files in the folder', () => {
-    const folder = linkedMnist();
+    const folder = copiedMnist();
     writeFileSync(join(folder, 'train-images-idx3-ubyte.zip'), 'x');
     expect(loadIdxFolder(folder).count).toBe(60_000);
   });
@@ -105,14 +105,14 @@ describe.skipIf(!hasMnist)('loadIdxFolder', () => {
 
   it('lists the missing files, the spelling expected and what is there', async () => {
     const rule = 'expected each under its canonical name, as <name>.gz or <name>, got';
-    const folder = linkedMnist('train-images-idx3-ubyte');
+    const folder = copiedMnist('train-images-idx3-ubyte');
     rmSync(join(folder, 't10k-labels-idx1-ubyte.gz'));
     symlinkSync('x', join(folder, 'train-images.idx3-ubyte'));
     expect(await errorOf(() => loadIdxFolder(folder))).toBe(
       `data: data folder ${folder} lacks train-images-idx3-ubyte, t10k-labels-idx1-ubyte: ${rule} ` +
         't10k-images-idx3-ubyte.gz, train-images.idx3-ubyte, train-labels-idx1-ubyte.gz',
     );
-    const one = linkedMnist('t10k-labels-idx1-ubyte');
+    const one = copiedMnist('t10k-labels-idx1-ubyte');
     expect(await errorOf(() => loadIdxFolder(one))).toContain(
       `${one} lacks t10k-labels-idx1-ubyte: ${rule} t10k-images`,
     );
@@ -125,7 +125,7 @@ describe.skipIf(!hasMnist)('loadIdxFolder', () => {
   });
 
   it('refuses what is no folder, and what is no file', async () => {
-    const folder = linkedMnist('train-labels-idx1-ubyte');
+    const folder = copiedMnist('train-labels-idx1-ubyte');
     const missing = join(folder, 'missing');
     expect(await errorOf(() => loadIdxFolder(missing))).toBe(
       `data: cannot read data folder ${missing}: no such file or directory`,
@@ -142,7 +142,7 @@ describe.skipIf(!hasMnist)('loadIdxFolder', () => {
   });
 
   it.skipIf(process.getuid?.() !== 0)('calls a lack of rights a matter of the environment', async () => {
-    const folder = linkedMnist('train-labels-idx1-ubyte');
+    const folder = copiedMnist('train-labels-idx1-ubyte');
     chmodSync(folder, 0o755);
     const path = join(folder, 'train-labels-idx1-ubyte.gz');
     writeFileSync(path, compressed('train-labels-idx1-ubyte'), { mode: 0 });

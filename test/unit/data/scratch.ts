@@ -1,6 +1,6 @@
 // What the tests of data and images share: temporary folders, small file systems, the real MNIST, errors caught.
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -28,11 +28,11 @@ export const hasMnist = ((): boolean => {
   return missing === undefined;
 })();
 
-/** A fresh folder with links to the real four files, but for `except`. */
-export function linkedMnist(except?: string): string {
+/** A fresh folder with copies of the real four files, but for `except`: a test may damage them. */
+export function copiedMnist(except?: string): string {
   const folder = scratchFolder();
   for (const { name } of FILES) {
-    if (name !== except) symlinkSync(join(MNIST_FOLDER, `${name}.gz`), join(folder, `${name}.gz`));
+    if (name !== except) copyFileSync(join(MNIST_FOLDER, `${name}.gz`), join(folder, `${name}.gz`));
   }
   return folder;
 }

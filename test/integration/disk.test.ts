@@ -1,0 +1,136 @@
+// A disk that is read-only or full at any point of a run: one line, exit code 1, and what was written is whole. The file
+// systems are small tmpfs, whose pages of 4 KiB say exactly which file is the first that does not fit.
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { canMount } from '../unit/data/scratch.ts';
+import {
+  type Ended,
+  expectWhole,
+  filesBelow,
+  ganglion,
+  SMALL,
+  scratchFolder,
+  snapshot,
+  stepsOf,
+  succeed,
+} from './ganglion.ts';
+
+const scratch = scratchFolder('disk');
+const mounted: string[] = [];
+const PAGE = 4096;
+
+afterAll(() => {
+  for (const folder of mounted) execFileSync('umount', ['--lazy', folder]);
+});
+
+function mountSmall(name: string, options: string): string {
+  const folder = scratch(name);
+  mkdirSync(folder);
+  execFileSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', folder]);
+  mounted.push(folder);
+  return folder;
+}
+
+function expectOneLine({ exitCode, stderr }: Ended, reason: RegExp): void {
+  expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: expect.stringMatching(/^ganglion: [^\n]+\n$/) });
+  expect(stderr).toMatch(reason);
+}
+
+function trainIn(run: string, ...args: string[]): Promise<Ended> {
+  return ganglion(['train', ...SMALL, '--workers', '1', ...args, '--run', run]);
+}
+
+/** Bytes that files of these sizes take, in whole pages. */
+function bytesFor(...sizes: number[]): string {
+  return `size=${sizes.reduce((sum, size) => sum + Math.ceil(size / PAGE), 0) * PAGE}`;
+}
+
+describe.skipIf(!canMount)('a read-only disk', () => {
+  it('refuses a new run', async () => {
+    const folder = mountSmall('ro-new', 'ro,size=1m');
+    expectOneLine(await trainIn(join(folder, 'run')), /cannot make run folder .*read-only file system/);
+  });
+
+  it('refuses to go on with a run', async () => {
+    const folder = mountSmall('ro-resume', 'size=64m');
+    const run = join(folder, 'run');
+    await succeed(['train', ...SMALL, '--workers', '1', '--steps', '1', '--run', run]);
+    execFileSync('mount', ['-o', 'remount,ro', folder]);
+    expectOneLine(await ganglion(['train', '--resume', run, '--steps', '2']), /cannot write .*read-only file system/);
+    await expectWhole(run);
+  });
+});
+
+describe.skipIf(!canMount)('a full disk', () => {
+  /** Sizes of the files of a run of 2 steps. */
+  let config: number;
+  let real: number;
+  let samples: number;
+  let checkpoint: number;
+  /** What is written before the first step. */
+  let start: number[];
+
+  beforeAll(async () => {
+    const run = scratch('sizes');
+    await succeed(['train', ...SMALL, '--workers', '1', '--steps', '2', '--run', run]);
+    const sizeOf = (...parts: string[]) => statSync(join(run, ...parts)).size;
+    config = sizeOf('config.json') + 64; // the folder's name is in it
+    real = sizeOf('samples', 'real.png');
+    samples = sizeOf('samples', 'step-00000002.png');
+    checkpoint = sizeOf('checkpoints', 'step-00000002.safetensors') + 64;
+    start = [config, checkpoint, real];
+  });
+
+  /** What the file system has room for, the file that then fails, and the steps that are in the log all the same. */
+  const places: [fails: string, room: () => string, args: string[], steps: number | undefined][] = [
+    ['the folders', () => 'size=64m,nr_inodes=2', [], undefined],
+    ['config.json', () => 'size=64m,nr_inodes=4', [], undefined],
+    ['step-00000000.safetensors', () => bytesFor(config, checkpoint / 2), [], undefined],
+    ['real.png', () => bytesFor(...start.slice(0, 2), real - PAGE), [], undefined],
+    ['metrics.jsonl', () => bytesFor(...start), [], 0],
+    ['step-00000001.png', () => bytesFor(...start, PAGE), ['--samples-every', '1'], 1],
+    ['step-00000002.png', () => bytesFor(...start, PAGE, samples), ['--samples-every', '1'], 2],
+    ['step-00000002.safetensors', () => bytesFor(...start, PAGE, checkpoint / 2), ['--checkpoint-every', '2'], 2],
+    [
+      'step-00000004.safetensors',
+      () => bytesFor(...start, PAGE, checkpoint, checkpoint - PAGE),
+      ['--checkpoint-every', '2'],
+      4,
+    ],
+    // A record that lies across the end of the first page: half of it fits.
+    ['metrics.jsonl', () => bytesFor(...start, PAGE), [], undefined],
+  ];
+
+  it.concurrent.each(places)('%s does not fit (%s, %j)', async (fails, room, args, steps) => {
+    const folder = mountSmall(`full-${mounted.length}`, room());
+    const run = join(folder, 'run');
+    const ended = await trainIn(run, '--steps', '40', ...args);
+    expectOneLine(ended, /no space left on device/);
+    if (fails !== 'the folders') expect(ended.stderr).toContain(fails);
+    await expectWhole(run);
+    if (steps !== undefined) expect(stepsOf(run)).toHaveLength(steps);
+    expect(filesBelow(run)).not.toContain('summary.json');
+  });
+
+  it('in the middle of a run leaves a run that goes on once there is room', async () => {
+    const whole = scratch('whole');
+    const folder = mountSmall('again', bytesFor(...start, PAGE, checkpoint, PAGE));
+    const run = join(folder, 'run');
+    expectOneLine(await trainIn(run, '--steps', '6', '--checkpoint-every', '2'), /no space left on device/);
+    const before = snapshot(run);
+    expect(() => writeFileSync(join(folder, 'filler'), Buffer.alloc(checkpoint))).toThrow(/ENOSPC/);
+    expectOneLine(await ganglion(['train', '--resume', run]), /cannot write .*config\.json: no space left on device/);
+    expect(snapshot(run)).toEqual(before);
+    const moved = scratch('moved');
+    cpSync(run, moved, { recursive: true });
+    const [resumed, straight] = await Promise.all([
+      succeed(['train', '--resume', moved]),
+      succeed(['train', ...SMALL, '--workers', '1', '--steps', '6', '--run', whole]),
+    ]);
+    const hash = /state ([0-9a-f]{64})/;
+    expect(hash.exec(resumed)?.[1]).toBe(hash.exec(straight)?.[1]);
+    expect(stepsOf(moved)).toEqual([1, 2, 3, 4, 5, 6]);
+  });
+});

@@ -1,0 +1,159 @@
+// Mistakes of the user and of the machine: one line, exit code 2 or 1, and nothing half-written.
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { describe, expect, it } from 'vitest';
+import { type Ended, FULL_MNIST, ganglion, scratchFolder } from './ganglion.ts';
+
+const scratch = scratchFolder('errors');
+const OFF = ['--metrics-port', 'off'] as const;
+
+/** Fails unless the process said one line on standard error, nothing else, and ended with the code. */
+function expectOneLine({ exitCode, stdout, stderr }: Ended, code: 1 | 2, line: RegExp): void {
+  expect({ exitCode, stdout, stderr }).toEqual({ exitCode: code, stdout: '', stderr: expect.stringMatching(line) });
+  expect(stderr).toMatch(/^ganglion: [^\n]+\n$/);
+}
+
+describe('flags of train', () => {
+  it.concurrent.each([
+    [['--wrokers', '4'], /unknown option '--wrokers' \(Did you mean --workers\?\)/],
+    [['--checkpoints-every', '4'], /Did you mean --checkpoint-every\?/],
+    [['4'], /too many arguments/],
+    [['--steps'], /'--steps <N>' argument missing/],
+    [['--workers', 'many'], /--workers: expected .*, got "many"/],
+    [['--steps', '1.5'], /--steps: expected a whole number of at least 1, got 1\.5/],
+    [['--seed', '1e400'], /--seed: expected a whole number/],
+    [['--batch', ''], /--batch: expected a whole number from 2 to 8192, got ""/],
+    [['--lr', 'NaN'], /--lr: expected a number above 0, at most 1, got "NaN"/],
+    [['--beta1', '1'], /--beta1: expected a number from 0 to below 1, got 1/],
+    [['--metrics-port', '65536'], /--metrics-port: expected a port from 0 to 65535, or off, got 65536/],
+    [['--data', ''], /--data: expected a folder, got ""/],
+    [['--steps', '3', '--epochs', '4'], /give --steps or --epochs, not both/],
+    [['--workers', '5'], /--workers 5: expected at most 4, the number of shards/],
+    [['--batch', '10'], /--batch 10 cannot be cut into 4 equal shards/],
+    [['--batch', '4'], /--batch 4 with --shards 4: expected at least 2 images a shard/],
+  ])('%j', async (args, line) => {
+    expectOneLine(await ganglion(['train', ...args], { cwd: scratch() }), 2, line);
+    expect(existsSync(scratch('runs'))).toBe(false);
+  });
+});
+
+describe('flags of the other commands', () => {
+  it.concurrent.each([
+    [['trian'], /unknown command 'trian' \(Did you mean train\?\)/],
+    [['sample'], /required option '--run <DIR>' not specified/],
+    [['sample', '--run', 'none', '--count', '0'], /Expected a whole number of at least 1/],
+    [
+      ['sample', '--run', 'none', '--output', 'x.jpg'],
+      /--output x\.jpg: expected a file name that ends in \.png or \.npy/,
+    ],
+    [['sample', '--run', 'none'], /expected a valid checkpoint, got no checkpoint/],
+    [['inspect'], /missing required argument/],
+    [['inspect', 'none'], /none: expected a checkpoint or a run folder, got nothing there/],
+    [['data'], /required option '--output <DIR>' not specified/],
+    [['doctor', '--jsno'], /unknown option '--jsno' \(Did you mean --json\?\)/],
+    [['setup', '--force'], /unknown option '--force'/],
+  ])('%j', async (args, line) => {
+    expectOneLine(await ganglion(args, { cwd: scratch() }), 2, line);
+  });
+});
+
+describe('a config file', () => {
+  it.concurrent.each([
+    ['that is missing', 'missing.json', undefined, /cannot read config file missing\.json: no such file/],
+    ['that is not JSON', 'text.json', '{ "steps": 3, ', /text\.json: expected JSON, got an error: /],
+    ['that is no object', 'list.json', '[1]', /list\.json: expected an object of settings, got \[1\]/],
+    ['with an unknown key', 'key.json', '{ "step": 3 }', /key\.json: unknown setting step; known: workers, steps, /],
+    ['with a bad value', 'value.json', '{ "lr": "fast" }', /value\.json: lr: expected a number above 0.*, got "fast"/],
+    ['with a text for a number', 'number.json', '{ "batch": "16" }', /batch: expected a whole number .*, got "16"/],
+  ])('%s', async (_, name, text, line) => {
+    if (text !== undefined) writeFileSync(scratch(name), text);
+    expectOneLine(await ganglion(['train', '--config', name], { cwd: scratch() }), 2, line);
+  });
+});
+
+describe('the run folder', () => {
+  it('given by --run must be new or empty', async () => {
+    mkdirSync(scratch('taken'));
+    writeFileSync(scratch('taken', 'thesis.tex'), 'mine');
+    const ended = await ganglion(['train', ...OFF, '--run', scratch('taken')]);
+    expectOneLine(ended, 2, /--run .*taken: expected a new or empty folder, got 1 entries; go on with --resume /);
+    expect(readFileSync(scratch('taken', 'thesis.tex'), 'utf8')).toBe('mine');
+  });
+
+  it('given by --run must not be a file, nor below one', async () => {
+    writeFileSync(scratch('file'), '');
+    expectOneLine(await ganglion(['train', ...OFF, '--run', scratch('file')]), 1, /file.*not a directory/);
+    expectOneLine(await ganglion(['train', ...OFF, '--run', scratch('file', 'run')]), 1, /run.*not a directory/);
+  });
+
+  it('given by --resume must hold a run', async () => {
+    mkdirSync(scratch('no-run'));
+    const line = /expected a valid checkpoint, got no checkpoint/;
+    expectOneLine(await ganglion(['train', ...OFF, '--resume', scratch('no-run')]), 2, line);
+    expectOneLine(await ganglion(['train', ...OFF, '--resume', scratch('nowhere')]), 2, line);
+    expect(existsSync(scratch('nowhere'))).toBe(false);
+  });
+});
+
+it('a port in use is refused before anything is made', async () => {
+  const server = createServer();
+  const port = await new Promise<number>((resolve) => {
+    server.listen(0, '::', () => {
+      const address = server.address();
+      resolve(typeof address === 'object' && address !== null ? address.port : 0);
+    });
+  });
+  try {
+    const ended = await ganglion(['train', '--metrics-port', String(port), '--run', scratch('port')]);
+    expectOneLine(ended, 1, new RegExp(`${port}`));
+    expect(existsSync(scratch('port'))).toBe(false);
+  } finally {
+    server.close();
+  }
+});
+
+describe.skipIf(!existsSync(FULL_MNIST))('the data folder', () => {
+  const IMAGES = 'train-images-idx3-ubyte';
+  const OTHERS = ['train-labels-idx1-ubyte', 't10k-images-idx3-ubyte', 't10k-labels-idx1-ubyte'];
+
+  /** A folder with the four real files, of which the training images are changed. */
+  function dataFolder(name: string, file: string, change: (bytes: Buffer) => Buffer): string {
+    const folder = scratch(name);
+    mkdirSync(folder);
+    for (const other of OTHERS) symlinkSync(join(FULL_MNIST, `${other}.gz`), join(folder, `${other}.gz`));
+    const packed = readFileSync(join(FULL_MNIST, `${IMAGES}.gz`));
+    writeFileSync(join(folder, file), change(file.endsWith('.gz') ? packed : gunzipSync(packed)));
+    return folder;
+  }
+
+  const flipAt = (index: number) => (bytes: Buffer) => {
+    const changed = Buffer.from(bytes);
+    changed.writeUInt8(changed.readUInt8(index) ^ 1, index);
+    return changed;
+  };
+
+  it.concurrent.each([
+    ['one changed pixel', 'pixel', IMAGES, flipAt(5_000_000), /train-images-idx3-ubyte.*SHA-256/],
+    ['a changed magic number', 'magic', IMAGES, flipAt(3), /train-images-idx3-ubyte.*magic/],
+    ['a changed count', 'count', IMAGES, flipAt(7), /train-images-idx3-ubyte/],
+    ['a cut end', 'cut', IMAGES, (bytes: Buffer) => bytes.subarray(0, -1), /train-images-idx3-ubyte/],
+    ['one changed compressed byte', 'gz', `${IMAGES}.gz`, flipAt(5_000_000), /train-images-idx3-ubyte\.gz/],
+  ])('with %s', async (_, name, file, change, line) => {
+    const folder = dataFolder(name, file, change);
+    const ended = await ganglion(['train', ...OFF, '--data', folder, '--run', scratch(`${name}-run`)]);
+    expectOneLine(ended, 2, line);
+    expect(existsSync(scratch(`${name}-run`))).toBe(false);
+  });
+
+  it('that is missing, empty or a file', async () => {
+    mkdirSync(scratch('empty'));
+    writeFileSync(scratch('plain'), '');
+    for (const name of ['absent', 'empty', 'plain']) {
+      const ended = await ganglion(['train', ...OFF, '--data', scratch(name), '--run', scratch('no-data')]);
+      expectOneLine(ended, 2, new RegExp(name));
+    }
+    expect(existsSync(scratch('no-data'))).toBe(false);
+  });
+});

@@ -1,0 +1,182 @@
+// What a run tells over HTTP while it trains, and that the real Prometheus understands it.
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { phaseVectorOf } from '../../shared/phase-vector.ts';
+import { isInstalled, type Running, reached, scratchFolder, start, startGanglion } from './ganglion.ts';
+
+const scratch = scratchFolder('http');
+const PROMTOOL = 'promtool';
+const PROMETHEUS = 'prometheus';
+/** Debian's package `prometheus` brings both programs. CI must have it; elsewhere these two tests can be left out. */
+const hasPrometheus = isInstalled(PROMTOOL, '--version') && isInstalled(PROMETHEUS, '--version');
+const withoutPrometheus = !hasPrometheus && !process.env.CI;
+
+let run: Running;
+let url: string;
+
+beforeAll(async () => {
+  const args = ['--batch', '16', '--workers', '2', '--steps', '100000', '--checkpoint-every', '5', '--seed', '7'];
+  run = startGanglion(['train', ...args, '--metrics-port', '0', '--run', scratch('run')]);
+  const [, port] = await run.said(/^metrics: http:\/\/localhost:(\d+)\/metrics$/m);
+  url = `http://127.0.0.1:${port}`;
+  await reached(run, scratch('run'), 6);
+});
+
+afterAll(async () => {
+  run.child.kill('SIGTERM');
+  const { exitCode, stderr } = await run.ended;
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+});
+
+async function get(path: string): Promise<{ status: number; type: string; text: string }> {
+  const response = await fetch(`${url}${path}`);
+  return { status: response.status, type: response.headers.get('content-type') ?? '', text: await response.text() };
+}
+
+/** Values of a metric by its labels. */
+function valuesOf(text: string, name: string): Record<string, number> {
+  const lines = text.split('\n').filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `));
+  return Object.fromEntries(
+    lines.map((line) => {
+      const at = line.lastIndexOf(' ');
+      return [line.slice(name.length, at), Number(line.slice(at + 1))];
+    }),
+  );
+}
+
+it('/metrics has every metric, with values that make sense', async () => {
+  const { status, type, text } = await get('/metrics');
+  expect(status).toBe(200);
+  expect(type).toMatch(/^text\/plain; version=0\.0\.4/);
+  const of = (name: string) => valuesOf(text, `ganglion_${name}`);
+
+  const steps = of('steps_total')[''] ?? 0;
+  expect(steps).toBeGreaterThanOrEqual(6);
+  expect(of('images_total')).toEqual({ '': steps * 16 });
+  expect(of('step')).toEqual({ '': steps });
+  expect(of('epoch')).toEqual({ '': expect.any(Number) });
+  for (const [name, labels] of [
+    ['loss', ['{net="discriminator"}', '{net="generator"}']],
+    ['gradient_norm', ['{net="discriminator"}', '{net="generator"}']],
+    ['discriminator_output', ['{images="real"}', '{images="fake"}']],
+  ] as const) {
+    expect(Object.keys(of(name)).sort(), name).toEqual([...labels].sort());
+    for (const value of Object.values(of(name))) expect(value, name).toBeGreaterThan(0);
+  }
+  for (const value of Object.values(of('discriminator_output'))) expect(value).toBeLessThanOrEqual(1);
+
+  expect(of('step_duration_seconds_count')).toEqual({ '': steps });
+  expect(of('step_duration_seconds_sum')['']).toBeGreaterThan(0);
+  for (const phase of ['discriminator', 'generator'] as const) {
+    const counts = of('phase_duration_seconds_count');
+    for (const part of ['total', 'sum', 'adam']) {
+      expect(counts[`{phase="${phase}",part="${part}"}`], part).toBe(steps);
+    }
+    for (const part of ['prepare', 'compute', 'round']) {
+      expect(counts[`{phase="${phase}",part="${part}"}`], part).toBe(steps * 4);
+    }
+    const bytes = steps * 4 * phaseVectorOf(phase, 100).length * Float64Array.BYTES_PER_ELEMENT;
+    expect(of('gradient_bytes_total')[`{phase="${phase}"}`]).toBe(bytes);
+  }
+
+  const states = of('replicas');
+  expect(Object.keys(states)).toHaveLength(5);
+  expect((states['{state="busy"}'] ?? 0) + (states['{state="idle"}'] ?? 0)).toBe(2);
+  expect(of('replica_restarts')).toEqual({ '{replica="0"}': 0, '{replica="1"}': 0 });
+  expect(of('checkpoint_duration_seconds_count')['']).toBeGreaterThanOrEqual(1);
+  expect(of('checkpoint_size_bytes')['']).toBeGreaterThan(1e6);
+  expect(of('native_memory_bytes')['']).toBeGreaterThan(50e6);
+  expect(of('native_tensors')['']).toBeLessThan(100);
+});
+
+it('/healthz says ok', async () => {
+  const { status, text } = await get('/healthz');
+  expect(status).toBe(200);
+  expect(JSON.parse(text)).toEqual({ status: 'ok', state: 'training' });
+});
+
+it('/api/status has the step, epoch, losses and every replica', async () => {
+  const { status, type, text } = await get('/api/status');
+  expect(status).toBe(200);
+  expect(type).toMatch(/^application\/json/);
+  const first = JSON.parse(text);
+  expect(first).toMatchObject({
+    state: 'training',
+    healthy: true,
+    run: scratch('run'),
+    steps: 100_000,
+    epoch: expect.any(Number),
+    restarts: 0,
+    losses: { discriminator: expect.any(Number), generator: expect.any(Number) },
+    replicas: [0, 1].map((id) => ({
+      id,
+      kind: 'thread',
+      pid: run.pid,
+      threadId: expect.any(Number),
+      state: expect.stringMatching(/^(idle|busy)$/),
+      restarts: 0,
+    })),
+    checkpoint: expect.stringContaining('.safetensors'),
+  });
+  expect(new Set(first.replicas.map(({ threadId }: { threadId: number }) => threadId)).size).toBe(2);
+  expect(first.imagesPerSecond).toBeGreaterThan(0);
+  await reached(run, scratch('run'), first.step + 2);
+  expect(JSON.parse((await get('/api/status')).text).step).toBeGreaterThan(first.step);
+});
+
+it('nothing else is served, and nothing can be changed', async () => {
+  expect((await get('/secrets')).status).toBe(404);
+  expect((await fetch(`${url}/api/status`, { method: 'POST' })).status).toBe(404);
+});
+
+it.skipIf(withoutPrometheus)('/metrics passes promtool check metrics', async () => {
+  const { text } = await get('/metrics');
+  // Throws with promtool's complaints when there are any.
+  execFileSync(PROMTOOL, ['check', 'metrics'], { input: text, stdio: ['pipe', 'pipe', 'inherit'] });
+});
+
+/** A port that was free a moment ago. */
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
+    });
+  });
+}
+
+it.skipIf(withoutPrometheus)('a real Prometheus scrapes the run and answers queries about it', async () => {
+  const config = {
+    global: { scrape_interval: '1s' },
+    scrape_configs: [{ job_name: 'ganglion', static_configs: [{ targets: [url.replace('http://', '')] }] }],
+  };
+  writeFileSync(scratch('prometheus.yml'), JSON.stringify(config)); // JSON is YAML
+  mkdirSync(scratch('tsdb'));
+  const address = `127.0.0.1:${await freePort()}`;
+  const prometheus = start(PROMETHEUS, [
+    `--config.file=${scratch('prometheus.yml')}`,
+    `--storage.tsdb.path=${scratch('tsdb')}`,
+    `--web.listen-address=${address}`,
+  ]);
+  const query = async (expression: string): Promise<number | undefined> => {
+    const response = await fetch(`http://${address}/api/v1/query?query=${encodeURIComponent(expression)}`);
+    const { data } = (await response.json()) as { data: { result: { value: [number, string] }[] } };
+    const value = data.result[0]?.value[1];
+    return value === undefined ? undefined : Number(value);
+  };
+  try {
+    await expect
+      .poll(() => query('ganglion_steps_total').catch(() => 0), { timeout: 20_000, interval: 250 })
+      .toBeGreaterThan(0);
+    await delay(3_000);
+    expect(await query('up{job="ganglion"}')).toBe(1);
+    expect(await query('rate(ganglion_steps_total[10s])')).toBeGreaterThan(0);
+    expect(await query('histogram_quantile(0.5, rate(ganglion_step_duration_seconds_bucket[10s]))')).toBeGreaterThan(0);
+  } finally {
+    prometheus.child.kill('SIGTERM');
+    await prometheus.ended;
+  }
+});

@@ -1,0 +1,173 @@
+// Ends of all kinds: asked for by SIGINT or SIGTERM, forced by a second SIGINT, by kill -9 at any moment, and by way of npm.
+import { once } from 'node:events';
+import { existsSync, writeFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { randomWords } from '../../shared/random.ts';
+import {
+  checkpointPath,
+  expectWhole,
+  oneTo,
+  processesWith,
+  type Running,
+  reached,
+  SMALL,
+  scratchFolder,
+  start,
+  startGanglion,
+  stepsOf,
+  succeed,
+  summaryOf,
+} from './ganglion.ts';
+
+const scratch = scratchFolder('signals');
+const LAST = 40;
+const RUN = ['train', ...SMALL, '--workers', '2', '--steps', String(LAST)] as const;
+let expected: unknown;
+
+beforeAll(async () => {
+  await succeed([...RUN, '--run', scratch('whole')]);
+  expected = summaryOf(scratch('whole')).stateSha256;
+});
+
+async function expectResumable(run: string): Promise<void> {
+  await succeed(['train', '--resume', run, '--workers', '1']);
+  expect(summaryOf(run)).toMatchObject({ step: LAST, stateSha256: expected, lostSteps: 0, repeatedSteps: 0 });
+  expect(stepsOf(run)).toEqual(oneTo(LAST));
+  await expectWhole(run);
+}
+
+/** Fails unless the run ended in order after the step in its summary, before its last. @returns that step */
+function expectOrderlyEnd(run: string, stdout: string): number {
+  const { step } = summaryOf(run);
+  expect(step).toBeGreaterThan(0);
+  expect(step).toBeLessThan(LAST);
+  expect(stdout).toContain(`stopped at step ${step} of ${LAST}`);
+  expect(stepsOf(run)).toEqual(oneTo(Number(step)));
+  expect(existsSync(checkpointPath(run, Number(step)))).toBe(true);
+  return Number(step);
+}
+
+describe.each(['SIGINT', 'SIGTERM'] as const)('%s', (signal) => {
+  it('finishes the step, writes its checkpoint and exits 0; the run can be resumed to the same state', async () => {
+    const run = scratch(signal);
+    const running = startGanglion([...RUN, '--run', run]);
+    await reached(running, run, 3);
+    running.child.kill(signal);
+    const { exitCode, stdout, stderr } = await running.ended;
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+    expect(stdout).toContain(`${signal}: finishing the step and writing a checkpoint`);
+    expectOrderlyEnd(run, stdout);
+    await expectResumable(run);
+  });
+});
+
+it('a signal while the replicas start ends the run before its first step, with a checkpoint', async () => {
+  const run = scratch('early');
+  const running = startGanglion([...RUN, '--run', run]);
+  while (!existsSync(run)) await delay(5);
+  running.child.kill('SIGTERM');
+  const { exitCode, stderr } = await running.ended;
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+  expect(summaryOf(run)).toMatchObject({ step: 0, lostSteps: 0 });
+  expect(existsSync(checkpointPath(run, 0))).toBe(true);
+  await expectWhole(run);
+});
+
+describe('a second SIGINT', () => {
+  const LONG_STEP = ['--batch', '8192', '--shards', '32', '--metrics-port', 'off', '--steps', '5', '--workers', '1'];
+
+  it('stops at once with code 130, in the middle of a step', async () => {
+    const run = scratch('forced');
+    const running = startGanglion(['train', ...LONG_STEP, '--run', run]);
+    await running.said(/training: /);
+    running.child.kill('SIGINT');
+    await running.said(/SIGINT: finishing the step/);
+    await delay(600);
+    const secondMs = performance.now();
+    running.child.kill('SIGINT');
+    const { exitCode, stderr } = await running.ended;
+    expect({ exitCode, stderr }).toEqual({ exitCode: 130, stderr: '' });
+    expect(performance.now() - secondMs).toBeLessThan(1500);
+    expect(existsSync(`${run}/summary.json`)).toBe(false);
+    await expectWhole(run);
+  });
+
+  it('within half a second is the same press of Ctrl-C', async () => {
+    const run = scratch('same-press');
+    const running = startGanglion([...RUN, '--run', run]);
+    await reached(running, run, 2);
+    running.child.kill('SIGINT');
+    running.child.kill('SIGINT');
+    await delay(20);
+    running.child.kill('SIGINT');
+    const { exitCode, stdout } = await running.ended;
+    expect(exitCode).toBe(0);
+    expectOrderlyEnd(run, stdout);
+  });
+});
+
+describe('kill -9', () => {
+  it('at random moments, from the start on, loses no step and changes no weight', async () => {
+    const run = scratch('killed');
+    const words = randomWords({ seed: 7, stream: 'samples', time: 0, part: 0 }, 8);
+    const random = (index: number, below: number): number => ((words[index] ?? 0) / 2 ** 32) * below;
+    const kill = async (running: Running): Promise<void> => {
+      running.child.kill('SIGKILL');
+      expect((await running.ended).signal).toBe('SIGKILL');
+    };
+
+    const first = startGanglion([...RUN, '--checkpoint-every', '5', '--run', run]);
+    while (!existsSync(checkpointPath(run, 0))) await delay(1);
+    await delay(random(0, 200)); // before the first step
+    await kill(first);
+    for (const index of [1, 2, 3]) {
+      const next = startGanglion(['train', '--resume', run]);
+      const [, from] = await next.said(/going on at step (\d+)/);
+      await reached(next, run, Number(from) + 1 + Math.floor(random(index, 7)));
+      await delay(random(index + 4, 40));
+      await kill(next);
+    }
+    writeFileSync(
+      `${run}/checkpoints/.step-00000042.safetensors.0badcafe.tmp`,
+      'cut by a kill in the middle of a write',
+    );
+    await expectResumable(run);
+  });
+});
+
+describe('npm run train:distributed', () => {
+  /** Starts a run by npm and waits until it trains; its folder's name finds its processes. */
+  async function startByNpm(run: string) {
+    const args = ['run', '--silent', 'train:distributed', '--', ...RUN.slice(1), '--run', run];
+    const running = start('npm', args, { detached: true });
+    await reached(running, run, 3);
+    const training = processesWith(run).filter((pid) => pid !== running.pid);
+    expect(training.length).toBeGreaterThan(0);
+    return running;
+  }
+
+  it('passes SIGTERM on: the run ends in order and leaves no process behind', async () => {
+    const run = scratch('npm-sigterm');
+    const running = await startByNpm(run);
+    running.child.kill('SIGTERM');
+    await once(running.child, 'exit');
+    expect(processesWith(run)).toEqual([]);
+    const { stdout, exitCode } = await running.ended;
+    expect(exitCode).toBe(0);
+    expectOrderlyEnd(run, stdout);
+    await expectWhole(run);
+  });
+
+  it('takes one Ctrl-C, which reaches npm and the run alike, for one', async () => {
+    const run = scratch('npm-sigint');
+    const running = await startByNpm(run);
+    process.kill(-running.pid, 'SIGINT');
+    await once(running.child, 'exit');
+    expect(processesWith(run)).toEqual([]);
+    const { stdout, exitCode } = await running.ended;
+    expect(exitCode).toBe(0);
+    expectOrderlyEnd(run, stdout);
+    await expectWhole(run);
+  });
+});
