@@ -127,13 +127,15 @@ function createPhase(options: TrainerOptions, ownShards: number) {
   return async (phase: Phase, jobs: readonly Shard[]): Promise<PhaseRecord> => {
     const started = performance.now();
     const vector = vectors[phase];
-    const sum = sums[phase].fill(0);
+    const sum = sums[phase];
+    if (jobs.length === 0) sum.fill(0);
     const shardSeconds: ShardResult['seconds'][] = [];
     let sumMs = 0;
     let tensors = 0;
     await replicas.compute(jobs, (_, result) => {
       const from = performance.now();
-      addExact(sum, result.values);
+      if (shardSeconds.length === 0) sum.set(result.values);
+      else addExact(sum, result.values);
       shardSeconds.push(result.seconds);
       tensors = result.tensors;
       sumMs += performance.now() - from;
@@ -172,8 +174,16 @@ function scalarsOf(vector: PhaseVector, sum: Float64Array, scale: number): Recor
   };
 }
 
+/** L2 norm of the first `count` values, in four sums side by side: replicas wait for it. */
 function norm(values: Float64Array, count: number): number {
-  let squares = 0;
-  for (let i = 0; i < count; i++) squares += (values[i] as number) * (values[i] as number);
-  return Math.sqrt(squares);
+  let [a, b, c, d] = [0, 0, 0, 0];
+  const whole = count - (count % 4);
+  for (let i = 0; i < whole; i += 4) {
+    a += (values[i] as number) ** 2;
+    b += (values[i + 1] as number) ** 2;
+    c += (values[i + 2] as number) ** 2;
+    d += (values[i + 3] as number) ** 2;
+  }
+  for (let i = whole; i < count; i++) a += (values[i] as number) ** 2;
+  return Math.sqrt(a + b + c + d);
 }
