@@ -45,8 +45,8 @@ function replaceFile(path: string, bytes: Uint8Array): void {
   syncFolder(dirname(path));
 }
 
-/** Makes the rename last. A folder that cannot be opened for reading (mode 0300) is left to the file system. */
-function syncFolder(folder: string): void {
+/** Makes new names in a folder last. One that cannot be opened for reading (mode 0300) is left to the file system. */
+export function syncFolder(folder: string): void {
   let descriptor: number;
   try {
     descriptor = openSync(folder, 'r');

@@ -1,8 +1,8 @@
 // A checkpoint: all of the state in one safetensors file that PyTorch can open, with a SHA-256 over the tensors in its metadata.
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { GanglionError, messageOf } from '../shared/error.ts';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { GanglionError, messageOf, systemErrorCode } from '../shared/error.ts';
 import { fromTorchLayout, toTorchLayout } from '../shared/torch-layout.ts';
 import { fromSystemError, writeFileAtomicSync } from './atomic-file.ts';
 import { decodeSafetensors, encodeSafetensors, type StoredTensor, toBytes, toFloat32 } from './safetensors.ts';
@@ -180,12 +180,19 @@ export function readCheckpoint(path: string): Checkpoint {
   return { path, state, stateSha256: sha256, config };
 }
 
-/** Checkpoint files of a folder, newest first; none when there is no folder. */
+/**
+ * Checkpoint files of a run, newest first; none when it has no folder for them yet.
+ *
+ * @param folder `checkpoints` in the run folder
+ * @throws GanglionError `checkpoint` when there is no run folder, or it cannot be read
+ */
 export function listCheckpoints(folder: string): string[] {
   let names: string[];
   try {
     names = readdirSync(folder);
-  } catch {
+  } catch (error) {
+    if (systemErrorCode(error) !== 'ENOENT') throw fromSystemError(`cannot read ${folder}`, error, 'checkpoint');
+    if (!existsSync(dirname(folder))) throw new GanglionError('checkpoint', `${dirname(folder)}: no such folder`);
     return [];
   }
   return names

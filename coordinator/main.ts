@@ -2,7 +2,8 @@
 // The command line, and the composition root: what the commands need from outside is passed in from here.
 import { createRequire } from 'node:module';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
-import { GanglionError } from '../shared/error.ts';
+import { GanglionError, messageOf, systemErrorCode } from '../shared/error.ts';
+import { fromSystemError } from './atomic-file.ts';
 import { dataCommand } from './commands/data.ts';
 import { inspectCommand } from './commands/inspect.ts';
 import { sampleCommand } from './commands/sample.ts';
@@ -14,12 +15,12 @@ import { AlreadyReported, runDoctor, runSetup, THREAD_ENTRY } from './worker-pro
 
 const { version: VERSION }: { version: string } = createRequire(import.meta.url)('../../package.json');
 
-/** A whole number of at least `min`, for flags that belong to no run. */
-function wholeNumber(min: number): (text: string) => number {
+/** A whole number from `min` to `max`, for flags that belong to no run. */
+function wholeNumber(min: number, max: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
-    if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= min) return value;
-    throw new InvalidArgumentError(`Expected a whole number of at least ${min}.`);
+    if (/^\d+$/.test(text) && value >= min && value <= max) return value;
+    throw new InvalidArgumentError(`Expected a whole number from ${min} to ${max}.`);
   };
 }
 
@@ -69,8 +70,8 @@ function sampleProgram(): Command {
   return new Command('sample')
     .description('draw digits from the newest checkpoint of a run')
     .requiredOption('--run <DIR>', 'folder of the run')
-    .option('--count <N>', 'images to draw', wholeNumber(1), 64)
-    .option('--seed <N>', 'seed of the noise', wholeNumber(0), 1)
+    .option('--count <N>', 'images to draw', wholeNumber(1, 65536), 64)
+    .option('--seed <N>', 'seed of the noise', wholeNumber(0, Number.MAX_SAFE_INTEGER), 1)
     .option('--output <FILE>', 'X.png: a grid; X.npy: float32 [N, 28, 28] in [-1, 1]', 'samples.png')
     .option('--batch-statistics', "BatchNorm on the batch's own statistics instead of the running ones")
     .addHelpText('after', examples('ganglion sample --run runs/a --count 100 --seed 3 --output digits.png'))
@@ -141,12 +142,20 @@ function report(error: unknown): void {
   } else if (error instanceof CommanderError) {
     process.exitCode = error.exitCode === 0 ? 0 : 2; // help and version are no errors
   } else if (error instanceof GanglionError) {
-    process.stderr.write(`ganglion: ${error.message}\n`);
+    process.stderr.write(`ganglion: ${messageOf(error)}\n`);
     process.exitCode = error.exitCode;
   } else {
     throw error;
   }
 }
+
+/** Who reads may end first, as `head` does: what is left goes nowhere, and the command goes on. */
+function onOutputError(error: Error): void {
+  const code = systemErrorCode(error);
+  if (code !== 'EPIPE' && code !== 'ERR_STREAM_DESTROYED') report(fromSystemError('cannot write the output', error));
+}
+process.stdout.on('error', onOutputError);
+process.stderr.on('error', () => {}); // nobody is left to tell
 
 const ganglion = program();
 for (const command of [ganglion, ...ganglion.commands]) {
@@ -154,13 +163,16 @@ for (const command of [ganglion, ...ganglion.commands]) {
     .exitOverride()
     .allowExcessArguments(false)
     .configureOutput({
-      outputError: (text, write) =>
-        write(
-          `ganglion: ${text
-            .replace(/^error: /, '')
-            .trim()
-            .replace(/\s*\n\s*/g, ' ')}\n`,
-        ),
+      outputError: (text, write) => {
+        const line = text
+          .replace(/^error: /, '')
+          .trim()
+          .replace(/\s*\n\s*/g, ' ');
+        const hint = line.startsWith('too many arguments')
+          ? ' Write every value behind its flag, as in --workers 4.'
+          : '';
+        write(`ganglion: ${line}${hint}\n`);
+      },
     });
 }
 try {

@@ -1,5 +1,7 @@
 // What a run is: its settings and the identity of its data. Stored in config.json and in every checkpoint, compared on resume.
+import { readFileSync } from 'node:fs';
 import { GanglionError } from '../shared/error.ts';
+import { fromSystemError } from './atomic-file.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import type { Dataset } from './data/dataset.ts';
 import { FIXED_SETTINGS, fromConfigObject, SETTING_NAMES, SETTINGS, type Settings } from './settings.ts';
@@ -13,21 +15,30 @@ export function toRunConfig(settings: Settings, dataset: Dataset): RunConfig {
   return { ...settings, dataName: dataset.name, dataSha256: dataset.sha256 };
 }
 
-/**
- * The config stored in a checkpoint.
- *
- * @throws GanglionError `checkpoint` when it is not one
- */
-export function storedConfig(checkpoint: Checkpoint): RunConfig {
+/** The config stored in a checkpoint. @throws GanglionError `checkpoint` when it is not one. */
+export function storedConfig({ config, path }: Checkpoint): RunConfig {
+  return parseRunConfig(config, path);
+}
+
+/** The config in a run's config.json. @throws GanglionError `checkpoint` when it is not one. */
+export function readStoredConfig(path: string): RunConfig {
+  try {
+    return parseRunConfig(readFileSync(path, 'utf8'), path);
+  } catch (error) {
+    throw fromSystemError(`cannot read ${path}`, error, 'checkpoint');
+  }
+}
+
+function parseRunConfig(text: string, path: string): RunConfig {
   const fail = (cause?: unknown): never => {
-    throw new GanglionError('checkpoint', `${checkpoint.path}: its config cannot be read`, { cause });
+    throw new GanglionError('checkpoint', `${path}: its config cannot be read`, { cause });
   };
   try {
-    const stored: unknown = JSON.parse(checkpoint.config);
+    const stored: unknown = JSON.parse(text);
     if (typeof stored !== 'object' || stored === null) return fail();
     const { dataName, dataSha256, ...settings } = stored as Record<string, unknown>;
     if (typeof dataName !== 'string' || typeof dataSha256 !== 'string') return fail();
-    const complete = fromConfigObject(settings, checkpoint.path);
+    const complete = fromConfigObject(settings, path);
     if (SETTING_NAMES.some((name) => complete[name] === undefined)) return fail();
     return { ...(complete as Settings), dataName, dataSha256 };
   } catch (error) {

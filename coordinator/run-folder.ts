@@ -1,7 +1,10 @@
 // A run is a folder: config.json, metrics.jsonl, checkpoints/, samples/, summary.json. Files are written whole or not at all.
 import {
+  accessSync,
   closeSync,
+  constants,
   existsSync,
+  fsyncSync,
   ftruncateSync,
   mkdirSync,
   openSync,
@@ -10,9 +13,10 @@ import {
   rmSync,
   writeSync,
 } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { GanglionError, systemErrorCode } from '../shared/error.ts';
-import { fromSystemError, writeFileAtomicSync } from './atomic-file.ts';
+import { fromSystemError, syncFolder, writeFileAtomicSync } from './atomic-file.ts';
+import { listCheckpoints } from './checkpoint.ts';
 
 /** Paths of a run. */
 export interface RunFolder {
@@ -40,12 +44,15 @@ export function newRunPath(now: Date, seed: number): string {
   return join('runs', `${now.toISOString().slice(0, 19).replaceAll(':', '-')}-seed${seed}`);
 }
 
+const TEMPORARY = /^\..+\.tmp$/;
+
 /**
- * Makes the folders of a new run.
+ * Checks that a new run can begin in a folder: one that can be made or is empty, or one where a run has ended before its first
+ * checkpoint, by a full disk or a kill. Changes nothing.
  *
- * @throws GanglionError `usage` when the folder holds something already, `environment` when it cannot be made
+ * @throws GanglionError `usage` when the folder holds something else, `environment` when it cannot be made
  */
-export function createRunFolder(path: string): RunFolder {
+export function checkNewRunFolder(path: string): void {
   const run = runFolderAt(resolve(path));
   let entries: string[] = [];
   try {
@@ -53,12 +60,37 @@ export function createRunFolder(path: string): RunFolder {
   } catch (error) {
     if (systemErrorCode(error) !== 'ENOENT') throw fromSystemError(`cannot use ${path} as run folder`, error);
   }
-  if (entries.length > 0) {
+  if (entries.length > 0 && !isUnbegun(run, entries)) {
     throw new GanglionError(
       'usage',
       `--run ${path}: expected a new or empty folder, got ${entries.length} entries; go on with --resume ${path}`,
     );
   }
+  try {
+    accessSync(nearestExisting(run.path), constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw fromSystemError(`cannot make run folder ${run.path}`, error);
+  }
+}
+
+/** Whether a run ended in this folder before it could be resumed: there is nothing but what is made first. */
+function isUnbegun(run: RunFolder, entries: readonly string[]): boolean {
+  const made = [run.checkpoints, run.samples, run.config, run.metrics].map((path) => basename(path));
+  return (
+    entries.includes(basename(run.checkpoints)) &&
+    entries.every((name) => made.includes(name) || TEMPORARY.test(name)) &&
+    listCheckpoints(run.checkpoints).length === 0
+  );
+}
+
+function nearestExisting(path: string): string {
+  return existsSync(path) ? path : nearestExisting(dirname(path));
+}
+
+/** Makes the folders of a new run. @throws GanglionError as `checkNewRunFolder`. */
+export function createRunFolder(path: string): RunFolder {
+  checkNewRunFolder(path);
+  const run = runFolderAt(resolve(path));
   makeFolders(run);
   return run;
 }
@@ -88,11 +120,20 @@ function makeFolder(path: string): void {
 export function removeTemporaries(run: RunFolder): void {
   try {
     for (const folder of [run.path, run.checkpoints, run.samples]) {
-      const names = readdirSync(folder).filter((name) => /^\..+\.tmp$/.test(name));
+      const names = readdirSync(folder).filter((name) => TEMPORARY.test(name));
       for (const name of names) rmSync(join(folder, name), { force: true });
     }
   } catch (error) {
     throw fromSystemError(`cannot clear ${run.path}`, error);
+  }
+}
+
+/** Removes the summary, which is there only while it holds. @throws GanglionError `environment`. */
+export function removeSummary(run: RunFolder): void {
+  try {
+    rmSync(run.summary, { force: true });
+  } catch (error) {
+    throw fromSystemError(`cannot remove ${run.summary}`, error);
   }
 }
 
@@ -118,6 +159,7 @@ export class JsonLines {
       this.#descriptor = openSync(path, 'a+');
       this.#length = keptLength(readFileSync(path, 'latin1'), keep);
       ftruncateSync(this.#descriptor, this.#length);
+      syncFolder(dirname(path));
     } catch (error) {
       throw fromSystemError(`cannot write ${path}`, error);
     }
@@ -127,14 +169,20 @@ export class JsonLines {
   append(record: unknown): void {
     const bytes = Buffer.from(`${JSON.stringify(record)}\n`);
     try {
-      const written = writeSync(this.#descriptor, bytes);
-      if (written < bytes.length) {
-        // A short write means that the disk has just become full: the rest fails with the reason, or fits after all.
-        writeSync(this.#descriptor, bytes.subarray(written));
-      }
+      // A short write means that the disk has just become full: the rest fails with the reason, or fits after all.
+      for (let written = 0; written < bytes.length; ) written += writeSync(this.#descriptor, bytes.subarray(written));
       this.#length += bytes.length;
     } catch (error) {
       ftruncateSync(this.#descriptor, this.#length);
+      throw fromSystemError(`cannot write ${this.#path}`, error);
+    }
+  }
+
+  /** Returns once every record so far would outlast a power cut. @throws GanglionError `environment`. */
+  sync(): void {
+    try {
+      fsyncSync(this.#descriptor);
+    } catch (error) {
       throw fromSystemError(`cannot write ${this.#path}`, error);
     }
   }

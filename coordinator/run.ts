@@ -13,6 +13,7 @@ import {
   JsonLines,
   makeFolders,
   type RunFolder,
+  removeSummary,
   removeTemporaries,
   runFolderAt,
   stepOf,
@@ -23,6 +24,7 @@ import { writeRealGrid } from './samples.ts';
 import type { TrainingState } from './state.ts';
 import { StatusKeeper } from './status.ts';
 import { createStopSwitch, type StopSwitch } from './stop.ts';
+import type { Summary } from './summary.ts';
 import { createTerminal, type Terminal } from './terminal.ts';
 import { startThreadReplica } from './thread-replica.ts';
 import { train } from './trainer.ts';
@@ -67,6 +69,7 @@ export async function runTraining(run: Run): Promise<void> {
   const status = new StatusKeeper({
     run: path,
     step: state.step,
+    epoch: Math.floor(Math.max(0, state.step - 1) / run.perEpoch),
     steps: lastStep,
     batch: config.batch,
     replicas: replicaStatus,
@@ -117,7 +120,8 @@ function openFolder({ config, path, resumed, dataset, state }: Run): RunFolder {
   makeFolders(folder);
   removeTemporaries(folder);
   writeJson(folder.config, config);
-  if (!resumed) {
+  removeSummary(folder); // of the end before a resume
+  if (state.step === 0) {
     // The first checkpoint before the first step: a run killed at any moment can be resumed.
     writeCheckpoint(join(folder.checkpoints, checkpointName(state.step)), state, JSON.stringify(config));
     writeRealGrid(join(folder.samples, 'real.png'), config.seed, dataset);
@@ -172,7 +176,7 @@ async function trainAndSummarise(
     });
     const stateSha256 = records.checkpoint();
     const wallSeconds = (performance.now() - startedMs) / 1000;
-    const summary = {
+    const summary: Summary = {
       step: state.step,
       epoch: Math.floor(state.step / perEpoch),
       stateSha256,

@@ -9,6 +9,7 @@ export interface Status {
   readonly run: string;
   readonly step: number;
   readonly steps: number;
+  /** Epoch to which the newest step belongs, from 0; that of the newest step before a resume, too. */
   readonly epoch: number;
   readonly imagesPerSecond: number;
   readonly losses: { readonly discriminator: number; readonly generator: number } | null;
@@ -24,7 +25,9 @@ const WINDOW = 50;
 
 export interface StatusOptions {
   readonly run: string;
+  /** Where the run begins: steps done, and the epoch of the newest of them. */
   readonly step: number;
+  readonly epoch: number;
   readonly steps: number;
   readonly batch: number;
   readonly replicas: () => readonly ReplicaStatus[];
@@ -78,7 +81,7 @@ export class StatusKeeper {
       run: this.#options.run,
       step: record?.step ?? this.#options.step,
       steps: this.#options.steps,
-      epoch: record?.epoch ?? 0,
+      epoch: record?.epoch ?? this.#options.epoch,
       imagesPerSecond: this.imagesPerSecond,
       losses: record
         ? {

@@ -81,24 +81,29 @@ export async function train(options: TrainerOptions): Promise<void> {
   const pixels = own.map(() => new Uint8Array(new SharedArrayBuffer((batch / shards) * IMAGE_PIXELS)));
   const runPhase = createPhase(options, own.length);
 
+  let images = imagesOf(state.step);
+  gatherPixels(dataset, images, own, pixels);
   while (state.step < lastStep && !shouldStop()) {
     const started = performance.now();
     const { step } = state;
-    const images = imagesOf(step);
-    gatherPixels(dataset, images, own, pixels);
+    const { epoch } = images;
 
     const discriminator = await runPhase(
       'discriminator',
       own.map((shard, i) => ({ step, phase: 'discriminator', shard, pixels: pixels[i] ?? new Uint8Array() })),
     );
-    const generator = await runPhase(
+    const generatorPhase = runPhase(
       'generator',
       own.map((shard) => ({ step, phase: 'generator', shard })),
     );
+    // The generator phase needs no images: those of the next step are fetched beside it.
+    images = imagesOf(step + 1);
+    gatherPixels(dataset, images, own, pixels);
+    const generator = await generatorPhase;
 
     state.step = step + 1;
     const seconds = (performance.now() - started) / 1000;
-    await commit({ step: state.step, epoch: images.epoch, seconds, discriminator, generator });
+    await commit({ step: state.step, epoch, seconds, discriminator, generator });
   }
 }
 

@@ -1,6 +1,7 @@
 // Where the compiled entry files of the workers' side lie, and how those that are programs of their own are run: the coordinator
 // never imports them.
 import { spawn } from 'node:child_process';
+import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
 const entry = (path: string): URL => new URL(`../workers/${path}`, import.meta.url);
@@ -10,19 +11,27 @@ export const THREAD_ENTRY = entry('thread-entry.js');
 const SETUP_ENTRY = entry('native/setup-entry.js');
 const DOCTOR_ENTRY = entry('native/doctor-entry.js');
 
-/** Runs an entry file to its end with this process's terminal. @returns its exit code */
+/** What a shell reports for a process ended by a signal. */
+const exitCodeOf = (signal: NodeJS.Signals): number => 128 + constants.signals[signal];
+
+/** Runs an entry file to its end with this process's terminal. @returns its exit code, or that of the signal that ended it */
 async function runEntry(url: URL, args: readonly string[]): Promise<number> {
-  const child = spawn(process.execPath, [fileURLToPath(url), ...args], { stdio: 'inherit' });
   // The child cleans up on signals and then ends; this process waits for it.
+  let passed: NodeJS.Signals | undefined;
   const pass = (signal: NodeJS.Signals): void => {
+    passed = signal;
     child.kill(signal);
   };
   process.on('SIGINT', pass);
   process.on('SIGTERM', pass);
+  const child = spawn(process.execPath, [fileURLToPath(url), ...args], { stdio: 'inherit' });
   try {
     return await new Promise<number>((resolve, reject) => {
       child.on('error', reject);
-      child.on('exit', (code) => resolve(code ?? 1));
+      child.on('exit', (code, signal) => {
+        const ended = signal ?? (code === 0 ? passed : undefined); // it may have been done when the signal came
+        resolve(ended === undefined ? (code ?? 1) : exitCodeOf(ended));
+      });
     });
   } finally {
     process.off('SIGINT', pass);

@@ -1,18 +1,27 @@
 // `ganglion inspect`: verifies a checkpoint, or all checkpoints of a run, and prints what is in it.
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, type Stats, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { GanglionError, messageOf } from '../../shared/error.ts';
+import { fromSystemError } from '../atomic-file.ts';
 import { type Checkpoint, listCheckpoints, readCheckpoint, toTensors } from '../checkpoint.ts';
 import { storedConfig } from '../run-config.ts';
 import { runFolderAt } from '../run-folder.ts';
 
-/** Runs the command. @throws GanglionError `checkpoint` when the file, or every file of the run, is invalid */
+/** Runs the command. @throws GanglionError `checkpoint` when the file, or any file of the run, is invalid */
 export function inspectCommand(path: string): void {
-  const stats = statSync(path, { throwIfNoEntry: false });
+  const stats = statOf(path);
   if (!stats)
     throw new GanglionError('checkpoint', `${path}: expected a checkpoint or a run folder, got nothing there`);
   if (stats.isDirectory()) inspectRun(path);
   else print(describe(readCheckpoint(path)));
+}
+
+function statOf(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    throw fromSystemError(`cannot read ${path}`, error, 'checkpoint');
+  }
 }
 
 function print(lines: readonly string[]): void {
@@ -63,4 +72,6 @@ function inspectRun(path: string): void {
     throw new GanglionError('checkpoint', `${path}: none of ${files.length} checkpoints is valid`);
   }
   print(describe(newest));
+  const invalid = checkpoints.filter((checkpoint) => typeof checkpoint === 'string').length;
+  if (invalid > 0) throw new GanglionError('checkpoint', `${path}: ${invalid} of ${files.length} checkpoints invalid`);
 }

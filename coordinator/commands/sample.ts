@@ -21,6 +21,8 @@ export interface SampleRequest {
   readonly threadEntry: URL;
 }
 
+/** Images of one batch, whose activations must fit into memory together. */
+const MAX_BATCH = 4096;
 const DEADLINE_MS = 120_000;
 
 /** Runs the command. @throws GanglionError */
@@ -30,8 +32,8 @@ export async function sampleCommand(request: SampleRequest): Promise<void> {
   if (!isPng && !output.endsWith('.npy')) {
     throw new GanglionError('usage', `--output ${output}: expected a file name that ends in .png or .npy`);
   }
-  if (request.batchStatistics && count < 2) {
-    throw new GanglionError('usage', `--batch-statistics expected --count of at least 2, got ${count}`);
+  if (request.batchStatistics && (count < 2 || count > MAX_BATCH)) {
+    throw new GanglionError('usage', `--batch-statistics: expected --count from 2 to ${MAX_BATCH}, got ${count}`);
   }
   const checkpoint = newestCheckpoint(runFolderAt(request.run).checkpoints, (message) => {
     process.stderr.write(`ganglion: ${message}; using the one before\n`);

@@ -1,18 +1,20 @@
 // `ganglion train`: from flags, config file and an earlier run to a complete config; then runs it.
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { GanglionError, messageOf } from '../../shared/error.ts';
 import { fromSystemError } from '../atomic-file.ts';
-import { type Checkpoint, newestCheckpoint } from '../checkpoint.ts';
+import { listCheckpoints, newestCheckpoint } from '../checkpoint.ts';
 import { countPhysicalCores } from '../cores.ts';
 import { loadIdxFolder } from '../data/idx-folder.ts';
 import { loadMnistPackage } from '../data/mnist-package.ts';
-import { runTraining } from '../run.ts';
-import { checkResumable, type RunConfig, storedConfig, toRunConfig } from '../run-config.ts';
-import { newRunPath, runFolderAt } from '../run-folder.ts';
+import { type Run, runTraining } from '../run.ts';
+import { checkResumable, type RunConfig, readStoredConfig, storedConfig, toRunConfig } from '../run-config.ts';
+import { checkNewRunFolder, newRunPath, runFolderAt } from '../run-folder.ts';
+import { lockRunFolder } from '../run-lock.ts';
 import { stepsPerEpoch } from '../sampler.ts';
 import { fromConfigObject, mergeSettings, type Settings } from '../settings.ts';
-import { initialState } from '../state.ts';
+import { initialState, type TrainingState } from '../state.ts';
+import { hasSummaryOf } from '../summary.ts';
 import { ensureLibrary } from '../worker-programs.ts';
 
 export interface TrainRequest {
@@ -28,9 +30,38 @@ export interface TrainRequest {
 
 /** Runs the command. @throws GanglionError */
 export async function trainCommand(request: TrainRequest): Promise<void> {
-  const file = request.configFile === undefined ? {} : readConfigFile(request.configFile);
-  const previous = request.resume === undefined ? undefined : openPrevious(request.resume, request.flags.run);
-  const layers = previous ? [toSettings(previous.config), file, request.flags] : [file, request.flags];
+  const file = request.configFile === undefined ? {} : readConfigFile(request.configFile, request.resume !== undefined);
+  const path = resolve(request.resume ?? pathOfNewRun(mergeSettings(file, request.flags)));
+  if (request.dryRun) {
+    const { config, lastStep } = planRun(request, file, path);
+    process.stdout.write(`${JSON.stringify({ ...config, lastStep }, null, 2)}\n`);
+    return;
+  }
+  // Before the run is read: another process may be about to change it.
+  const release = await lockRunFolder(path);
+  try {
+    const run = planRun(request, file, path);
+    if (run.resumed) checkUnfinished(run);
+    else checkNewRunFolder(path);
+    await ensureLibrary();
+    await runTraining(run);
+  } finally {
+    release();
+  }
+}
+
+function pathOfNewRun({ run, seed }: Settings): string {
+  return run ?? newRunPath(new Date(), seed);
+}
+
+/** Reads and checks everything that a run needs; changes nothing. */
+function planRun({ resume, configFile, flags, threadEntry }: TrainRequest, file: Partial<Settings>, path: string): Run {
+  if (resume !== undefined) {
+    checkSameFolder(resume, flags.run, '--run');
+    checkSameFolder(resume, file.run, `${configFile}: run`);
+  }
+  const previous = resume === undefined ? undefined : openPrevious(resume);
+  const layers = previous ? [toSettings(previous.config), file, flags] : [file, flags];
   const settings = mergeSettings(...layers);
   const dataset = settings.data === null ? loadMnistPackage() : loadIdxFolder(settings.data);
   if (dataset.count < settings.batch) {
@@ -40,37 +71,26 @@ export async function trainCommand(request: TrainRequest): Promise<void> {
     );
   }
   const workers = settings.workers === 'auto' ? Math.min(countPhysicalCores(), settings.shards) : settings.workers;
-  const path = resolve(request.resume ?? settings.run ?? newRunPath(new Date(), settings.seed));
   const data = settings.data === null ? null : resolve(settings.data);
   const config = toRunConfig({ ...settings, workers, run: path, data }, dataset);
   if (previous) checkResumable(previous.config, config);
   const perEpoch = stepsPerEpoch({ count: dataset.count, batch: config.batch });
   const lastStep = config.steps ?? (config.epochs ?? 0) * perEpoch;
-  if (request.dryRun) {
-    process.stdout.write(`${JSON.stringify({ ...config, lastStep }, null, 2)}\n`);
-    return;
-  }
-  const state = previous?.checkpoint.state ?? initialState(config.latent, config.seed);
-  if (previous && state.step >= lastStep) {
-    const message = `${path} is at step ${state.step} of ${lastStep}; go further with --steps or --epochs`;
-    throw new GanglionError('usage', message);
-  }
-  await ensureLibrary();
-  const { threadEntry } = request;
-  await runTraining({
-    config,
-    path,
-    workers,
-    dataset,
-    state,
-    lastStep,
-    perEpoch,
-    resumed: previous !== undefined,
-    threadEntry,
-  });
+  const state = previous?.state ?? initialState(config.latent, config.seed);
+  return { config, path, workers, dataset, state, lastStep, perEpoch, resumed: previous !== undefined, threadEntry };
 }
 
-function readConfigFile(path: string): Partial<Settings> {
+/** A run killed between its last checkpoint and its summary has that still to write. */
+function checkUnfinished({ path, state, lastStep }: Run): void {
+  const { step } = state;
+  if (step > lastStep || (step === lastStep && hasSummaryOf(runFolderAt(path), step))) {
+    const message = `${path} is at step ${step} of ${lastStep}; go further with --steps or --epochs`;
+    throw new GanglionError('usage', message);
+  }
+}
+
+/** @param resumes whether the settings are for a run to go on with */
+function readConfigFile(path: string, resumes: boolean): Partial<Settings> {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
@@ -83,17 +103,35 @@ function readConfigFile(path: string): Partial<Settings> {
   } catch (error) {
     throw new GanglionError('config', `${path}: expected JSON, got an error: ${messageOf(error)}`, { cause: error });
   }
-  return fromConfigObject(value, path);
+  if (!isStoredConfig(value)) return fromConfigObject(value, path);
+  // config.json of a run names the run's own folder and data: a new run with its settings gets a folder of its own.
+  const { dataName: _, dataSha256: __, ...stored } = value;
+  const { run, ...settings } = fromConfigObject(stored, path);
+  return resumes && run !== undefined ? { ...settings, run } : settings;
 }
 
-function openPrevious(path: string, run: string | null | undefined): { checkpoint: Checkpoint; config: RunConfig } {
-  if (run != null && resolve(run) !== resolve(path)) {
-    throw new GanglionError('usage', `--resume ${path} goes on in that folder; --run ${run} names another`);
+function isStoredConfig(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && 'dataName' in value && 'dataSha256' in value;
+}
+
+/** @param source what names `run` in the message */
+function checkSameFolder(resume: string, run: string | null | undefined, source: string): void {
+  if (run != null && resolve(run) !== resolve(resume)) {
+    throw new GanglionError('usage', `--resume ${resume} goes on in that folder; ${source} ${run} names another`);
   }
-  const checkpoint = newestCheckpoint(runFolderAt(path).checkpoints, (message) => {
+}
+
+function openPrevious(path: string): { readonly config: RunConfig; readonly state: TrainingState } {
+  const folder = runFolderAt(path);
+  if (listCheckpoints(folder.checkpoints).length === 0 && existsSync(folder.config)) {
+    // It ended before its first checkpoint: nothing is lost by beginning again.
+    const config = readStoredConfig(folder.config);
+    return { config, state: initialState(config.latent, config.seed) };
+  }
+  const checkpoint = newestCheckpoint(folder.checkpoints, (message) => {
     process.stderr.write(`ganglion: ${message}; using the one before\n`);
   });
-  return { checkpoint, config: storedConfig(checkpoint) };
+  return { config: storedConfig(checkpoint), state: checkpoint.state };
 }
 
 function toSettings({ dataName: _, dataSha256: __, ...settings }: RunConfig): Settings {

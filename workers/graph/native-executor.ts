@@ -3,11 +3,23 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { GanglionError } from '../../shared/error.ts';
+import { GanglionError, systemErrorCode } from '../../shared/error.ts';
 import type { NativeBinding } from '../native/binding.ts';
 import { sizeOf, type Tensor, tensorName } from './graph.ts';
 import type { Executor, Program } from './program.ts';
 import { SERVE_TAG, writeSavedModel } from './saved-model.ts';
+
+/** @throws GanglionError `environment` when the temporary folder cannot be written */
+function writing<Result>(write: () => Result): Result {
+  try {
+    return write();
+  } catch (cause) {
+    const code = systemErrorCode(cause);
+    if (code === undefined) throw cause;
+    const message = `cannot write to the temporary folder ${tmpdir()} (${code}); set TMPDIR to a folder you may write`;
+    throw new GanglionError('environment', message, { cause });
+  }
+}
 
 /** Loads a program into a session of its own. */
 export class NativeExecutor implements Executor {
@@ -26,9 +38,9 @@ export class NativeExecutor implements Executor {
     this.#outputs = Object.entries(program.outputs);
     this.#inputNames = this.#inputs.map(([, tensor]) => tensorName(tensor)).join(',');
     this.#outputNames = this.#outputs.map(([, tensor]) => tensorName(tensor)).join(',');
-    const folder = mkdtempSync(join(tmpdir(), 'ganglion-graph-'));
+    const folder = writing(() => mkdtempSync(join(tmpdir(), 'ganglion-graph-')));
     try {
-      writeSavedModel(program, folder);
+      writing(() => writeSavedModel(program, folder));
       this.#model = binding.loadSavedModel(folder, SERVE_TAG);
     } finally {
       rmSync(folder, { recursive: true, force: true });

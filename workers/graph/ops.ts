@@ -101,14 +101,16 @@ function convolutionShape(op: string, input: Shape, filter: Tensor, padding: Pad
   return [batch, convolved(height, padding), convolved(width, padding), filterOutput];
 }
 
+/** One pixel on each side is what SAME means for kernel 4, stride 2 and even sizes. */
+const PADDING_NAMES = { 0: 'VALID', 1: 'SAME', 3: 'EXPLICIT' } as const;
+
 function convolutionAttributes(padding: Padding): Record<string, Attribute> {
   const explicit = [0, 0, padding, padding, padding, padding, 0, 0];
   return {
     T: FLOAT,
     strides: { kind: 'ints', value: [1, STRIDE, STRIDE, 1] },
-    // One pixel on each side is what SAME means for kernel 4, stride 2 and even sizes.
-    padding: { kind: 'text', value: padding === 1 ? 'SAME' : 'EXPLICIT' },
-    explicit_paddings: { kind: 'ints', value: padding === 1 ? [] : explicit },
+    padding: { kind: 'text', value: PADDING_NAMES[padding] },
+    explicit_paddings: { kind: 'ints', value: padding === 3 ? explicit : [] },
     data_format: { kind: 'text', value: 'NHWC' },
     dilations: { kind: 'ints', value: [1, 1, 1, 1] },
     use_cudnn_on_gpu: { kind: 'bool', value: true },
@@ -135,15 +137,27 @@ export function transposedConvolution(graph: Graph, y: Tensor, filter: Tensor, p
   );
 }
 
+/** Zeros around every image: x [B, H, W, C] -> [B, H + 2 padding, W + 2 padding, C]. */
+function pad(graph: Graph, x: Tensor, padding: Padding): Tensor {
+  const [batch = 0, height = 0, width = 0, channels = 0] = x.shape;
+  const margins = graph.constant(Int32Array.of(0, 0, padding, padding, padding, padding, 0, 0), [4, 2]);
+  const shape = [batch, height + 2 * padding, width + 2 * padding, channels];
+  const attributes = { T: FLOAT, Tpaddings: { kind: 'type', value: 'int32' } } as const;
+  return single(graph.add('Pad', [x, margins], attributes, [{ shape, dtype: 'float32' }]));
+}
+
 /** Gradient of a convolution by its filter: x [B, H, W, I], dy [B, h, w, O] -> `shape` [4, 4, I, O]. */
 export function filterGradient(graph: Graph, x: Tensor, dy: Tensor, padding: Padding, shape: Shape): Tensor {
   const filter: Tensor = { node: 'filter', output: 0, shape, dtype: 'float32' };
   const expected = convolutionShape('Conv2DBackpropFilter', x.shape, filter, padding);
   if (!same(dy.shape, expected)) wrong('Conv2DBackpropFilter', `[${expected}] for [${x.shape}] by [${shape}]`, dy);
+  // With explicit padding TensorFlow takes a kernel of its own instead of oneDNN's: 0.39 ms for 32 images of one channel,
+  // 0.07 ms when they are padded first.
+  const explicit = padding === 3;
+  const images = explicit ? pad(graph, x, padding) : x;
+  const attributes = convolutionAttributes(explicit ? 0 : padding);
   return single(
-    graph.add('Conv2DBackpropFilter', [x, graph.integers(shape), dy], convolutionAttributes(padding), [
-      { shape, dtype: 'float32' },
-    ]),
+    graph.add('Conv2DBackpropFilter', [images, graph.integers(shape), dy], attributes, [{ shape, dtype: 'float32' }]),
   );
 }
 

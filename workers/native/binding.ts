@@ -77,17 +77,19 @@ const FOREIGN = [
 ] as const;
 
 /**
- * Sets the variables that TensorFlow reads when it loads, whatever the user's environment says where the bits depend on it:
+ * Sets the variables that TensorFlow reads when it loads, over the user's where the bits depend on them:
  * - `TF_NUM_INTRAOP_THREADS=1`, always: with more, an op splits its sums over threads. Ganglion scales by replicas;
  * - `TF_ENABLE_ONEDNN_OPTS=1`, always: its kernels are twice as fast, and give other last bits than without;
  * - those that choose kernels or precision are removed;
- * - `TF_NUM_INTEROP_THREADS=-1`, always: a replica's call runs on the replica's own thread, and never waits for a pool;
+ * - `TF_NUM_INTEROP_THREADS=-1`, unless set: a replica's call runs on the replica's own thread, and never waits for a pool.
+ *   Under V8's profiler (`--cpu-prof`) a pool of 8: its signals interrupt the thread that runs JavaScript, and oneDNN's sgemm
+ *   keeps no stack on which a handler could run (seen: "corrupted size vs. prev_size"). The bits are the same;
  * - `TF_CPP_MIN_LOG_LEVEL=3`, unless set: no log lines.
  */
-export function setTensorflowEnvironment(env: NodeJS.ProcessEnv): void {
+export function setTensorflowEnvironment(env: NodeJS.ProcessEnv, execArgv = process.execArgv): void {
   env.TF_NUM_INTRAOP_THREADS = '1';
   env.TF_ENABLE_ONEDNN_OPTS = '1';
-  env.TF_NUM_INTEROP_THREADS = '-1';
+  env.TF_NUM_INTEROP_THREADS ??= execArgv.some((argument) => argument.startsWith('--cpu-prof')) ? '8' : '-1';
   env.TF_CPP_MIN_LOG_LEVEL ??= '3';
   for (const name of FOREIGN) delete env[name];
 }

@@ -15,6 +15,7 @@ function toTable(report: DoctorReport): string {
     ['platform', report.platform],
     ['processor', `${report.cpu}, ${report.physicalCores} cores, ${report.logicalCores} logical`],
     ['memory', `${(report.memoryBytes / 1e9).toFixed(1)} GB`],
+    ['cache', report.cacheFolder],
     ['library', `${report.libraryReady ? 'ready' : 'missing'}, ${report.libraryFolder}`],
     ['tensorflow', report.tensorflow ?? '-'],
     ['device', report.device ?? '-'],

@@ -169,6 +169,14 @@ describe('listCheckpoints', () => {
     expect(listCheckpoints(folder)).toEqual([]);
     expect(existsSync(folder)).toBe(false);
   });
+
+  it('says that the run folder is missing, or what else is there', async () => {
+    const run = join(scratchFolder(), 'run');
+    const folder = join(run, 'checkpoints');
+    expect(await errorOf(() => listCheckpoints(folder))).toBe(`checkpoint: ${run}: no such folder`);
+    writeFileSync(run, '');
+    expect(await errorOf(() => listCheckpoints(folder))).toBe(`checkpoint: cannot read ${folder}: not a directory`);
+  });
 });
 
 describe('newestCheckpoint', () => {

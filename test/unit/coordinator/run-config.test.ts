@@ -1,10 +1,18 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Checkpoint } from '../../../coordinator/checkpoint.ts';
 import { toDataset } from '../../../coordinator/data/dataset.ts';
-import { checkResumable, type RunConfig, storedConfig, toRunConfig } from '../../../coordinator/run-config.ts';
+import {
+  checkResumable,
+  type RunConfig,
+  readStoredConfig,
+  storedConfig,
+  toRunConfig,
+} from '../../../coordinator/run-config.ts';
 import { mergeSettings } from '../../../coordinator/settings.ts';
 import { emptyState } from '../../../coordinator/state.ts';
-import { errorOf } from '../data/scratch.ts';
+import { errorOf, scratchFolder } from '../data/scratch.ts';
 
 const DATASET = toDataset('two digits', new Uint8Array(2 * 784), Uint8Array.of(3, 4));
 const CONFIG = toRunConfig(mergeSettings({ steps: 60, seed: 7 }), DATASET);
@@ -40,6 +48,19 @@ describe('storedConfig', () => {
     expect(await errorOf(() => storedConfig(checkpointWith(config)))).toBe(
       'checkpoint: a.safetensors: its config cannot be read',
     );
+  });
+});
+
+describe('readStoredConfig', () => {
+  it('reads config.json as a run wrote it, and says why it cannot', async () => {
+    const path = join(scratchFolder(), 'config.json');
+    expect(await errorOf(() => readStoredConfig(path))).toBe(
+      `checkpoint: cannot read ${path}: no such file or directory`,
+    );
+    writeFileSync(path, JSON.stringify(CONFIG));
+    expect(readStoredConfig(path)).toEqual(CONFIG);
+    writeFileSync(path, '{}');
+    expect(await errorOf(() => readStoredConfig(path))).toBe(`checkpoint: ${path}: its config cannot be read`);
   });
 });
 

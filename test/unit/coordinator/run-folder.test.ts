@@ -42,6 +42,34 @@ describe('createRunFolder', () => {
     expect(readdirSync(path)).toEqual(['thesis.txt']);
   });
 
+  /** Makes a folder of these names; those that end in / are folders. */
+  function folderWith(...names: string[]): string {
+    const path = scratchFolder();
+    for (const name of names) {
+      if (name.endsWith('/')) mkdirSync(join(path, name));
+      else writeFileSync(join(path, name), '');
+    }
+    return path;
+  }
+
+  it.each([
+    [['checkpoints/']],
+    [['checkpoints/', 'samples/', 'samples/real.png', '.config.json.1a2b.tmp']],
+    [['checkpoints/', 'samples/', 'config.json', 'metrics.jsonl', 'checkpoints/.step-00000000.safetensors.1a2b.tmp']],
+  ])('takes what a run leaves that ends before its first checkpoint: %j', (names) => {
+    expect(() => createRunFolder(folderWith(...names))).not.toThrow();
+  });
+
+  it.each([
+    [['checkpoints/', 'checkpoints/step-00000000.safetensors']],
+    [['checkpoints/', 'config.json', 'summary.json']],
+    [['checkpoints/', 'notes.txt']],
+    [['samples/', 'config.json']],
+  ])('refuses another run, and what is no run: %j', async (names) => {
+    const path = folderWith(...names);
+    expect(await errorOf(() => createRunFolder(path))).toMatch(/^usage: --run .*: expected a new or empty folder, got/);
+  });
+
   it('says that a file is in the way', async () => {
     const path = join(scratchFolder(), 'file');
     writeFileSync(path, '');

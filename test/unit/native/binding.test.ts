@@ -12,6 +12,12 @@ describe('setTensorflowEnvironment', () => {
     expect(env).toEqual({ ...pinned, TF_CPP_MIN_LOG_LEVEL: '3' });
   });
 
+  it("leaves the threads of replicas to V8's profiler", () => {
+    const env: NodeJS.ProcessEnv = {};
+    setTensorflowEnvironment(env, ['--cpu-prof', '--cpu-prof-dir=x']);
+    expect(env.TF_NUM_INTEROP_THREADS).toBe('8');
+  });
+
   it('overrides and removes what would change the bits, and keeps the rest', () => {
     const env: NodeJS.ProcessEnv = {
       TF_NUM_INTRAOP_THREADS: '4',
@@ -24,7 +30,7 @@ describe('setTensorflowEnvironment', () => {
       HOME: '/home/me',
     };
     setTensorflowEnvironment(env);
-    expect(env).toEqual({ ...pinned, TF_CPP_MIN_LOG_LEVEL: '0', HOME: '/home/me' });
+    expect(env).toEqual({ ...pinned, TF_NUM_INTEROP_THREADS: '2', TF_CPP_MIN_LOG_LEVEL: '0', HOME: '/home/me' });
   });
 });
 

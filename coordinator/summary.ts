@@ -1,0 +1,39 @@
+// What is left of a run in a few numbers, written at its end: summary.json.
+import { readFileSync } from 'node:fs';
+import type { RunFolder } from './run-folder.ts';
+
+/** Content of summary.json. */
+export interface Summary {
+  /** Steps done in all, before and after every resume. */
+  readonly step: number;
+  /**
+   * Whole epochs done: 1 after a run of `--epochs 1`. The log, the status and the metrics give the epoch to which the newest
+   * step belongs, counted from 0: in the same run, 0.
+   */
+  readonly epoch: number;
+  readonly stateSha256: string;
+  /** Real images a second since the run began or was resumed. */
+  readonly imagesPerSecond: number;
+  /** Seconds since then. */
+  readonly wallSeconds: number;
+  readonly workers: number;
+  readonly shards: number;
+  readonly backend: string;
+  readonly libraryVersion: string;
+  /** Replicas started again after a fault. */
+  readonly restarts: number;
+  /** Steps that metrics.jsonl lacks: 0. */
+  readonly lostSteps: number;
+  /** Records of metrics.jsonl for a step that has one already: 0. */
+  readonly repeatedSteps: number;
+}
+
+/** Whether a run has a whole summary of this step: it has ended there in order. */
+export function hasSummaryOf(folder: RunFolder, step: number): boolean {
+  try {
+    const summary: unknown = JSON.parse(readFileSync(folder.summary, 'utf8'));
+    return typeof summary === 'object' && summary !== null && 'step' in summary && summary.step === step;
+  } catch {
+    return false; // missing or cut: the run was killed before its end
+  }
+}

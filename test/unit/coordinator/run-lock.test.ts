@@ -1,0 +1,37 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { lockRunFolder } from '../../../coordinator/run-lock.ts';
+import { errorOf, scratchFolder } from '../data/scratch.ts';
+
+const IN_USE = (path: string) => `environment: ${path} is in use by process ${process.pid}`;
+
+it('is held once, by whatever name the folder goes, and can be taken again after its release', async () => {
+  const folder = scratchFolder();
+  const run = join(folder, 'run');
+  const release = await lockRunFolder(run); // before the folder is there
+  mkdirSync(run);
+  symlinkSync(run, join(folder, 'link'));
+  for (const path of [run, join(folder, '.', 'x', '..', 'run'), join(folder, 'link')]) {
+    expect(await errorOf(() => lockRunFolder(path))).toBe(IN_USE(path));
+  }
+  const releaseOther = await lockRunFolder(join(folder, 'other'));
+  release();
+  (await lockRunFolder(run))();
+  releaseOther();
+});
+
+it('goes with its process, also by kill -9', async () => {
+  const run = join(scratchFolder(), 'run');
+  const module = new URL('../../../dist/coordinator/run-lock.js', import.meta.url);
+  const script = `await (await import('${module}')).lockRunFolder('${run}'); console.log('held'); setInterval(() => {}, 1000);`;
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  await once(child.stdout, 'data');
+  expect(await errorOf(() => lockRunFolder(run))).toBe(`environment: ${run} is in use by process ${child.pid}`);
+  child.kill('SIGKILL');
+  (await lockRunFolder(run))();
+});
