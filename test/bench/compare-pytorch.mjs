@@ -216,11 +216,12 @@ async function main() {
   const n = String(options.workers);
   const contenders = [
     ganglion(options),
-    pytorch(`PyTorch, ${n} threads`, options, ['--mode', 'single', '--threads', n]),
-    pytorch(`PyTorch DDP, ${n} processes`, options, ['--mode', 'ddp', '--processes', n, '--threads', '1']),
+    pytorch(`PyTorch, ${n} threads`, options, ['--mode', 'single', '--threads', n, '--malloc', 'default']),
+    pytorch(`PyTorch, ${n} threads, tuned malloc`, options, ['--mode', 'single', '--threads', n]),
+    pytorch(`PyTorch DDP, ${n} processes, tuned malloc`, options, ['--mode', 'ddp', '--processes', n, '--threads', '1']),
   ];
   if (options.compiled) {
-    contenders.push(pytorch(`PyTorch compiled, ${n} threads`, options, ['--mode', 'compiled', '--threads', n]));
+    contenders.push(pytorch(`PyTorch compiled, ${n} threads, tuned malloc`, options, ['--mode', 'compiled', '--threads', n]));
   }
 
   /** @type {Round[]} */
