@@ -218,10 +218,19 @@ async function main() {
     ganglion(options),
     pytorch(`PyTorch, ${n} threads`, options, ['--mode', 'single', '--threads', n, '--malloc', 'default']),
     pytorch(`PyTorch, ${n} threads, tuned malloc`, options, ['--mode', 'single', '--threads', n]),
-    pytorch(`PyTorch DDP, ${n} processes, tuned malloc`, options, ['--mode', 'ddp', '--processes', n, '--threads', '1']),
+    pytorch(`PyTorch DDP, ${n} processes, tuned malloc`, options, [
+      '--mode',
+      'ddp',
+      '--processes',
+      n,
+      '--threads',
+      '1',
+    ]),
   ];
   if (options.compiled) {
-    contenders.push(pytorch(`PyTorch compiled, ${n} threads, tuned malloc`, options, ['--mode', 'compiled', '--threads', n]));
+    contenders.push(
+      pytorch(`PyTorch compiled, ${n} threads, tuned malloc`, options, ['--mode', 'compiled', '--threads', n]),
+    );
   }
 
   /** @type {Round[]} */
