@@ -82,7 +82,8 @@ describe('npm run train:distributed', () => {
     [['--workers=4', '9'], /values 9 .* npm run train:distributed -- --workers 4\n/],
     [['9', '--', '--workers', '4'], /values 9 .* npm run train:distributed -- /],
     [['--workers'], /no value for --workers; write: npm run train:distributed -- --workers VALUE\n/],
-    [['--wrokers', '4'], /values 4 .* npm run train:distributed -- --FLAG VALUE\n/],
+    [['--wrokers', '4'], /unknown option '--wrokers' \(Did you mean --workers\?\)\n/],
+    [['--wrokers=4'], /unknown option '--wrokers' \(Did you mean --workers\?\)\n/],
     [['--', '--workers', '4', '9'], /too many arguments/],
     [['--', '--wrokers', '4'], /unknown option '--wrokers' \(Did you mean --workers\?\)/],
   ])('refuses %j in one line with the right spelling', async (args, line) => {

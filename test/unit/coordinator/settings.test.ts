@@ -78,7 +78,7 @@ describe('fromFlags', () => {
     }
     for (const text of refused) {
       const got = Number.isNaN(Number(text)) || text === '' || /[x_]|Infinity/.test(text) ? text : Number(text);
-      const shown = Number.isFinite(got) || typeof got === 'string' ? JSON.stringify(got) : 'null';
+      const shown = Number.isFinite(got) || typeof got === 'string' ? JSON.stringify(got) : String(got);
       const { flag: spelling, expected } = SETTINGS[name];
       expect(await errorOf(() => flag(name, text)), text).toBe(
         `usage: ${spelling}: expected ${expected}, got ${shown}`,
