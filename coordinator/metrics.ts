@@ -79,7 +79,7 @@ export function createMetrics({ batch, replicas, info }: MetricsSources): Metric
   });
   const phaseSeconds = new Histogram({
     name: 'ganglion_phase_duration_seconds',
-    help: 'Duration of a phase and of its parts: prepare, compute and round once a shard; total, sum and adam once a phase.',
+    help: 'Duration of a phase and of its parts: prepare, compute and copy once a pass of a shard; total, sum and adam once a phase.',
     labelNames: ['phase', 'part'],
     buckets: BUCKETS,
     registers,
@@ -142,7 +142,7 @@ export function createMetrics({ batch, replicas, info }: MetricsSources): Metric
     for (const shard of seconds.shards) {
       phaseSeconds.observe({ phase, part: 'prepare' }, shard.prepare);
       phaseSeconds.observe({ phase, part: 'compute' }, shard.compute);
-      phaseSeconds.observe({ phase, part: 'round' }, shard.round);
+      phaseSeconds.observe({ phase, part: 'copy' }, shard.copy);
     }
     loss.set({ net: phase }, record.lossReal + record.lossFake);
     gradientNorm.set({ net: phase }, record.gradientNorm);

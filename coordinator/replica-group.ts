@@ -1,9 +1,16 @@
-// The replicas of a node: hands shards to idle replicas, restarts a replica that failed, and gives its shard out again.
+// The replicas of a node: hands shards to them, so that every shard is accepted once, whatever happens to single replicas. A lost
+// replica is replaced, and its shards go to the others at once; a late shard is given to an idle replica too; a shard that has to be
+// checked is computed until two answers agree.
 import { GanglionError, messageOf } from '../shared/error.ts';
-import type { SampleJob } from '../shared/protocol.ts';
+import type { Pass } from '../shared/layout.ts';
+import { describeShard, type SampleJob } from '../shared/protocol.ts';
 import type { Replica, Shard, ShardResult, StartReplica } from './replica.ts';
+import { RestartPolicy } from './restart-policy.ts';
+import { ShardTimes } from './shard-times.ts';
+import { type BadShard, type Batch, type ShardTask, type Task, TaskQueue } from './task-queue.ts';
+import { type Answer, keep, verdictOf } from './verdict.ts';
 
-export type ReplicaState = 'starting' | 'idle' | 'busy' | 'restarting' | 'stopped';
+export type ReplicaState = 'starting' | 'idle' | 'busy' | 'restarting' | 'draining' | 'stopped';
 
 /** A replica's place in the group, for metrics and the status page. */
 export interface ReplicaStatus {
@@ -15,58 +22,106 @@ export interface ReplicaStatus {
   readonly restarts: number;
 }
 
+/** Told of what happens to shards and replicas. */
+export interface GroupObserver {
+  /** A replica was lost; the error names it, its shard and the reason. */
+  fault(error: GanglionError): void;
+  /** A late shard was given to a second replica. */
+  straggler(shard: Shard, replica: number): void;
+  /** A shard is computed twice, to compare the bits. */
+  audit(shard: Shard): void;
+}
+
 export interface ReplicaGroupOptions {
   readonly count: number;
   readonly start: StartReplica;
-  /** Told of every failure; the error names replica, step, phase and shard. */
-  readonly onFault: (error: GanglionError) => void;
+  readonly observer: GroupObserver;
+  /** Restarts within a minute that the group survives. */
+  readonly maxRestarts: number;
+  /** Share of the shards that are computed twice, 0 to 1. */
+  readonly audit?: number;
+  /** Monotonic clock in milliseconds, and random numbers; tests pass their own. */
+  readonly now?: () => number;
+  readonly random?: () => number;
 }
 
-/** Computations of one shard, and starts of one replica, before the run gives up. */
-const ATTEMPTS = 3;
+/** Shards handed to a replica at once: it goes on with the second while the first is accepted. */
+const DEPTH = 2;
+/** Replicas lost on one shard, or answers to it that all differ, before the run gives up. */
+const ATTEMPTS = 5;
+/** How often the group looks for late shards. */
+const WATCH_MS = 20;
+/** A shard this many times slower than the median, and at least by the margin, is late: another replica gets it too. */
+const STRAGGLER_FACTOR = 3;
+const STRAGGLER_MARGIN_MS = 50;
+/** A shard this many times slower than the median, and at least this late, counts as never coming. */
+const DEADLINE_FACTOR = 50;
+const DEADLINE_FLOOR_MS = 10_000;
+/** Before anything is known of how long a shard takes. */
+const FIRST_DEADLINE_MS = 120_000;
+/** Spreads audits evenly over shards: multiples of the golden ratio, modulo 1. */
+const GOLDEN_RATIO = (Math.sqrt(5) - 1) / 2;
+
+/** A task that a replica was asked for. */
+interface Run {
+  readonly task: Task;
+}
 
 interface Seat {
   readonly id: number;
   state: ReplicaState;
   replica: Replica | undefined;
+  /** What the replica was asked for, in order: it is at the first. */
+  runs: Run[];
+  /** Since when it is at it. */
+  sinceMs: number;
   restarts: number;
+  /** Losses since it last gave an answer. */
+  failures: number;
 }
 
-interface Phase {
-  readonly pending: { readonly shard: Shard; failures: number }[];
-  readonly accept: (shard: Shard, result: ShardResult) => void;
-  unfinished: number;
-  readonly finish: () => void;
-  readonly fail: (error: unknown) => void;
-}
-
-/** A failure as an error that names replica, step, phase and shard: a replica that is gone cannot say on what it was. */
+/** A failure as an error that names replica, step, pass and shard: a replica that is gone cannot say on what it was. */
 function toFault(error: unknown, replica: number, shard?: Shard): GanglionError {
   if (error instanceof GanglionError && (!shard || error.place.shard !== undefined)) return error;
-  const code = error instanceof GanglionError ? error.code : 'replica';
-  const where = shard ? ` on step ${shard.step}, ${shard.phase} phase, shard ${shard.shard}` : '';
-  const place = shard ? { replica, step: shard.step, phase: shard.phase, shard: shard.shard } : { replica };
-  return new GanglionError(code, `replica ${replica} failed${where}: ${messageOf(error)}`, { cause: error, place });
+  const { code, reason } =
+    error instanceof GanglionError ? error : { code: 'replica' as const, reason: 'error' as const };
+  const where = shard ? ` on ${describeShard(shard)}` : '';
+  const place = shard ? { replica, step: shard.step, pass: shard.pass, shard: shard.shard } : { replica };
+  const message = `replica ${replica} failed${where}: ${messageOf(error)}`;
+  return new GanglionError(code, message, { cause: error, place, reason });
 }
 
 export class ReplicaGroup {
   readonly #options: ReplicaGroupOptions;
-  readonly #seats: readonly Seat[];
-  /** The end of the newest start: replicas start one after another. */
+  readonly #now: () => number;
+  readonly #policy: RestartPolicy;
+  readonly #times = new ShardTimes();
+  readonly #queue = new TaskQueue();
+  readonly #batches = new Set<Batch>();
+  #seats: Seat[];
+  /** The end of the newest start: replicas start one after another, see recipes/native-tensorflow.md. */
   #starting: Promise<void> = Promise.resolve();
-  #phase: Phase | undefined;
+  /** Restarts that wait for their time, and replicas that are being ended. */
+  readonly #timers = new Set<NodeJS.Timeout>();
+  readonly #ending = new Set<Promise<void>>();
+  #order = 0;
+  #restarts = 0;
+  #audits = 0;
+  #watch: NodeJS.Timeout | undefined;
   #stopped = false;
-  /** Why a replica could not be replaced; the group does not go on then. */
+  /** Why the group does not go on. */
   #broken: unknown;
 
   constructor(options: ReplicaGroupOptions) {
+    const { now = () => performance.now(), random = Math.random, maxRestarts } = options;
     this.#options = options;
-    this.#seats = Array.from({ length: options.count }, (_, id) => ({
-      id,
-      state: 'starting',
-      replica: undefined,
-      restarts: 0,
-    }));
+    this.#now = now;
+    this.#policy = new RestartPolicy({ maxRestarts, now, random });
+    this.#seats = Array.from({ length: options.count }, (_, id) => this.#newSeat(id));
+  }
+
+  #newSeat(id: number): Seat {
+    return { id, state: 'starting', replica: undefined, runs: [], sinceMs: 0, restarts: 0, failures: 0 };
   }
 
   /**
@@ -75,28 +130,33 @@ export class ReplicaGroup {
    * @throws GanglionError when one does not start; those that did are stopped
    */
   async start(): Promise<void> {
+    const started = (async () => {
+      for (const seat of this.#seats) await this.#seat(seat);
+    })();
+    this.#starting = started.catch(() => {});
     try {
-      for (const seat of this.#seats) await this.#startSeat(seat, 1);
+      await started;
     } catch (error) {
       await this.stop();
       throw error;
     }
+    this.#watch = setInterval(() => this.#lookForLateShards(), WATCH_MS).unref();
   }
 
   get status(): ReplicaStatus[] {
-    return this.#seats.map(({ id, state, replica, restarts }) => ({
-      id,
-      state,
-      kind: replica?.kind ?? null,
-      pid: replica?.ready.pid ?? null,
-      threadId: replica?.ready.threadId ?? null,
-      restarts,
+    return this.#seats.map((seat) => ({
+      id: seat.id,
+      state: seat.state === 'idle' && seat.runs.length > 0 ? 'busy' : seat.state,
+      kind: seat.replica?.kind ?? null,
+      pid: seat.replica?.ready.pid ?? null,
+      threadId: seat.replica?.ready.threadId ?? null,
+      restarts: seat.restarts,
     }));
   }
 
   /** Restarts of all replicas together. */
   get restarts(): number {
-    return this.#seats.reduce((sum, { restarts }) => sum + restarts, 0);
+    return this.#restarts;
   }
 
   /** What the replicas compute with, once they have started. */
@@ -106,124 +166,336 @@ export class ReplicaGroup {
   }
 
   /**
-   * Computes every shard once, whatever happens to single replicas.
+   * Computes every shard once, whatever happens to single replicas. Shards of earlier calls go first.
    *
-   * @param accept called once a shard, in any order, before the result's memory is used again
-   * @throws GanglionError when a shard fails three times, or a replica does not start again
+   * @param accept called once a shard, in any order, before the result's memory is used again; not for bad shards
+   * @returns the bad shards: those that two computations agree on to have a value that is not finite or too large
+   * @throws GanglionError `faults` when replicas were lost too often
    */
-  async compute(shards: readonly Shard[], accept: (shard: Shard, result: ShardResult) => void): Promise<void> {
-    if (this.#phase) throw new Error('one phase at a time');
+  async compute(
+    shards: readonly Shard[],
+    accept: (shard: Shard, result: ShardResult) => void,
+  ): Promise<readonly BadShard[]> {
     if (this.#broken !== undefined) throw this.#broken;
-    if (shards.length === 0) return;
-    try {
-      await new Promise<void>((resolve, reject) => {
-        const pending = shards.map((shard) => ({ shard, failures: 0 }));
-        this.#phase = { pending, accept, unfinished: shards.length, finish: resolve, fail: reject };
-        this.#dispatch();
-      });
-    } finally {
-      this.#phase = undefined;
+    if (shards.length === 0) return [];
+    return await new Promise((resolve, reject) => {
+      const batch: Batch = { accept, bad: [], unfinished: shards.length, finish: resolve, fail: reject };
+      this.#batches.add(batch);
+      for (const shard of shards) {
+        const audited = this.#isAudited(shard);
+        const order = ++this.#order;
+        this.#queue.add({
+          kind: 'shard',
+          shard,
+          batch,
+          audited,
+          votes: [],
+          order,
+          running: 0,
+          failures: 0,
+          done: false,
+        });
+      }
+      this.#dispatch();
+    });
+  }
+
+  /** Draws images on any replica that is alive, before all shards that wait. */
+  async sample(job: SampleJob): Promise<Float32Array> {
+    if (this.#broken !== undefined) throw this.#broken;
+    if (this.#stopped) throw new GanglionError('replica', 'no replica is left to draw samples');
+    return await new Promise((resolve, reject) => {
+      const task = { kind: 'sample', job, finish: resolve, fail: reject } as const;
+      this.#queue.add({ ...task, order: 0, running: 0, failures: 0, done: false });
+      this.#dispatch();
+    });
+  }
+
+  /** Changes the number of replicas: new ones are started, those of the highest numbers finish their shards and end. */
+  resize(count: number): void {
+    if (this.#stopped) return;
+    const staying = this.#seats.filter(({ state }) => state !== 'draining');
+    for (const seat of staying.slice(count)) {
+      seat.state = 'draining';
+      this.#endIfDrained(seat);
+    }
+    const taken = new Set(this.#seats.map(({ id }) => id));
+    for (let id = 0, missing = count - staying.length; missing > 0; id++) {
+      if (taken.has(id)) continue;
+      missing -= 1;
+      const seat = this.#newSeat(id);
+      this.#seats = [...this.#seats, seat].toSorted((a, b) => a.id - b.id);
+      this.#startLater(seat, 0);
     }
   }
 
-  /** Draws images on any replica that is alive. Between phases only. */
-  async sample(job: SampleJob): Promise<Float32Array> {
-    for (let failures = 1; ; failures++) {
-      await this.#starting;
-      if (this.#broken !== undefined) throw this.#broken;
-      const seat = this.#seats.find(({ state }) => state === 'idle');
-      if (!seat?.replica) throw new GanglionError('replica', 'no replica is left to draw samples');
-      try {
-        return await seat.replica.sample(job);
-      } catch (error) {
-        const fault = toFault(error, seat.id);
-        this.#lose(seat, fault);
-        if (failures === ATTEMPTS) throw fault;
+  /** Ends all replicas; waits for starts under way. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearInterval(this.#watch);
+    for (const timer of this.#timers) clearTimeout(timer);
+    const gone = new GanglionError('replica', 'no replica is left to draw samples');
+    for (const task of this.#queue.clear()) if (task.kind === 'sample') task.fail(gone);
+    await this.#starting;
+    for (const seat of this.#seats) {
+      seat.state = 'stopped';
+      this.#end(seat.replica);
+      seat.replica = undefined;
+    }
+    await Promise.all(this.#ending);
+  }
+
+  /** Ends a replica; {@link stop} waits for it. */
+  #end(replica: Replica | undefined): Promise<void> {
+    if (!replica) return Promise.resolve();
+    const ended = replica.stop();
+    this.#ending.add(ended);
+    return ended.finally(() => this.#ending.delete(ended));
+  }
+
+  /** Hands out what waits: first one shard to every replica, then a second one. */
+  #dispatch(): void {
+    for (let depth = 0; depth < DEPTH; depth++) {
+      for (const seat of this.#seats) {
+        if (this.#queue.length === 0) return;
+        if (seat.state !== 'idle' || !seat.replica || seat.runs.length !== depth) continue;
+        const task = this.#queue.take((candidate) => this.#fits(candidate, seat));
+        if (task) this.#run(seat, seat.replica, task);
       }
     }
   }
 
-  /** Ends all replicas; waits for restarts under way. */
-  async stop(): Promise<void> {
-    this.#stopped = true;
-    await this.#starting.catch(() => {});
-    await Promise.all(
-      this.#seats.map(async (seat) => {
-        seat.state = 'stopped';
-        await seat.replica?.stop();
-        seat.replica = undefined;
-      }),
+  /** A shard whose answers have to be compared goes to another replica, as long as there is one. */
+  #fits(task: Task, seat: Seat): boolean {
+    if (seat.runs.some((run) => run.task === task)) return false;
+    if (task.kind === 'sample') return true;
+    const answered = ({ id }: Seat): boolean => task.votes.some(({ voter }) => voter.id === id);
+    return !answered(seat) || this.#seats.every((other) => other.state !== 'idle' || answered(other));
+  }
+
+  #run(seat: Seat, replica: Replica, task: Task): void {
+    const run: Run = { task };
+    if (seat.runs.length === 0) seat.sinceMs = this.#now();
+    seat.runs.push(run);
+    task.running += 1;
+    if (task.kind === 'sample') {
+      replica.sample(task.job).then(
+        (images) => this.#answered(seat, run, () => this.#finish(task, () => task.finish(images))),
+        (error: unknown) => this.#failed(seat, run, error),
+      );
+      return;
+    }
+    replica.compute(task.shard).then(
+      (result) => this.#answered(seat, run, () => this.#vote(replica, task, { result })),
+      (error: unknown) => {
+        // A replica that finds a value out of range works; whether the value is bad or the replica, another one shows.
+        if (error instanceof GanglionError && error.code === 'range') {
+          this.#answered(seat, run, () => this.#vote(replica, task, { bad: error.message }));
+        } else this.#failed(seat, run, error);
+      },
     );
   }
 
-  #dispatch(): void {
-    const phase = this.#phase;
-    if (!phase) return;
-    for (const seat of this.#seats) {
-      if (seat.state !== 'idle' || !seat.replica) continue;
-      const job = phase.pending.shift();
-      if (!job) return;
-      seat.state = 'busy';
-      seat.replica.compute(job.shard).then(
-        (result) => {
-          if (seat.state === 'busy') seat.state = 'idle';
-          this.#dispatch(); // the next shard first: it writes the other slot while this one is read
-          this.#guard(phase, () => {
-            phase.accept(job.shard, result);
-            if (--phase.unfinished === 0) phase.finish();
-          });
-        },
-        (error: unknown) => {
-          const fault = toFault(error, seat.id, job.shard);
-          job.failures += 1;
-          phase.pending.unshift(job);
-          this.#lose(seat, fault);
-          if (job.failures === ATTEMPTS) phase.fail(fault);
-          else this.#dispatch();
-        },
-      );
-    }
-  }
-
-  #guard(phase: Phase, action: () => void): void {
-    try {
-      action();
-    } catch (error) {
-      phase.fail(error);
-    }
-  }
-
-  /** Reports a failure, and puts a new replica into the seat. */
-  #lose(seat: Seat, fault: GanglionError): void {
-    this.#options.onFault(fault);
-    if (this.#stopped) return;
-    const lost = seat.replica;
-    seat.state = 'restarting';
-    seat.replica = undefined;
-    seat.restarts += 1;
-    this.#starting = this.#starting
-      .then(async () => {
-        await lost?.stop();
-        if (!this.#stopped) await this.#startSeat(seat, ATTEMPTS);
-      })
-      .then(
-        () => this.#dispatch(),
-        (failure: unknown) => {
-          this.#broken = failure;
-          this.#phase?.fail(failure);
-        },
-      );
-  }
-
-  async #startSeat(seat: Seat, attempts: number): Promise<void> {
-    for (let attempt = 1; ; attempt++) {
+  #answered(seat: Seat, run: Run, use: () => void): void {
+    if (seat.runs[0] !== run) return; // of a replica that was given up meanwhile
+    seat.runs.shift();
+    const now = this.#now();
+    if (run.task.kind === 'shard') this.#times.add(run.task.shard.pass, now - seat.sinceMs);
+    seat.sinceMs = now;
+    seat.failures = 0;
+    run.task.running -= 1;
+    if (!run.task.done) {
       try {
-        seat.replica = await this.#options.start(seat.id);
-        seat.state = 'idle';
-        return;
+        use();
       } catch (error) {
-        if (attempt === attempts) throw error;
+        this.#giveUp(error);
       }
     }
+    this.#endIfDrained(seat);
+    this.#dispatch();
+  }
+
+  #vote(replica: Replica, task: ShardTask, answer: Answer): void {
+    if ('result' in answer && !task.audited && task.votes.length === 0) {
+      this.#finish(task, () => task.batch.accept(task.shard, answer.result));
+      return;
+    }
+    task.votes.push({ voter: replica, answer: keep(answer) });
+    const verdict = verdictOf(task.votes);
+    if (!verdict) {
+      if (task.votes.length === ATTEMPTS) {
+        throw new GanglionError(
+          'faults',
+          `${ATTEMPTS} computations of ${describeShard(task.shard)} gave other bits each`,
+        );
+      }
+      if (task.running === 0) this.#queue.add(task);
+      return;
+    }
+    for (const { voter, answer: other } of verdict.dissenters) this.#accuse(voter, task.shard, other);
+    const right = verdict.answer;
+    this.#finish(task, () => {
+      if ('result' in right) task.batch.accept(task.shard, right.result);
+      else
+        task.batch.bad.push({ shard: task.shard, replicas: task.votes.map(({ voter }) => voter.id), what: right.bad });
+    });
+  }
+
+  /** Replaces a replica that gave another answer than two others. */
+  #accuse(replica: Replica, shard: Shard, answer: Answer): void {
+    const seat = this.#seats.find((other) => other.replica === replica);
+    if (!seat) return; // gone already
+    const [reason, what] =
+      'bad' in answer
+        ? (['range', `${answer.bad}, where others have none`] as const)
+        : (['audit', 'its result has other bits than two others'] as const);
+    this.#lose(seat, toFault(new GanglionError('replica', what, { reason }), replica.id, shard));
+  }
+
+  #finish(task: Task, use: () => void): void {
+    task.done = true;
+    this.#queue.remove(task);
+    use();
+    if (task.kind === 'sample') return;
+    const { batch } = task;
+    if (--batch.unfinished > 0) return;
+    this.#batches.delete(batch);
+    batch.finish(batch.bad);
+  }
+
+  #failed(seat: Seat, run: Run, error: unknown): void {
+    if (!seat.runs.includes(run)) return; // known already
+    const { task } = run;
+    const fault = toFault(error, seat.id, task.kind === 'shard' ? task.shard : undefined);
+    if (this.#stopped || this.#broken !== undefined) {
+      if (task.kind === 'sample') task.fail(fault);
+      return;
+    }
+    task.failures += 1;
+    this.#lose(seat, fault);
+    if (task.failures < ATTEMPTS || task.done) return;
+    this.#giveUp(
+      new GanglionError('faults', `${ATTEMPTS} replicas lost on one shard: ${fault.message}`, { cause: fault }),
+    );
+  }
+
+  /** Reports a loss, gives the shards of the replica to others, and puts a new replica into the seat. */
+  #lose(seat: Seat, fault: GanglionError): void {
+    if (this.#stopped || this.#broken !== undefined) return;
+    this.#options.observer.fault(fault);
+    const { replica } = seat;
+    for (const { task } of seat.runs.splice(0)) {
+      task.running -= 1;
+      if (!task.done && task.running === 0) this.#queue.add(task);
+    }
+    seat.replica = undefined;
+    seat.failures += 1;
+    if (seat.state === 'draining') {
+      void this.#end(replica);
+      this.#endIfDrained(seat);
+    } else {
+      seat.state = 'restarting';
+      seat.restarts += 1;
+      this.#restarts += 1;
+      this.#replace(seat, replica, fault.message);
+    }
+    this.#dispatch();
+  }
+
+  #replace(seat: Seat, lost: Replica | undefined, why: string): void {
+    try {
+      this.#policy.lost(why);
+    } catch (error) {
+      void this.#end(lost);
+      this.#giveUp(error);
+      return;
+    }
+    void this.#end(lost).then(() => this.#startLater(seat, this.#policy.delayMs(seat.failures)));
+  }
+
+  /** Starts a replica when the starts before have ended; a failure counts as a loss. */
+  #startLater(seat: Seat, delayMs: number): void {
+    if (this.#stopped) return;
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      const wanted = (): boolean => !this.#stopped && this.#broken === undefined && seat.state !== 'draining';
+      this.#starting = this.#starting.then(async () => {
+        if (!wanted()) return this.#endIfDrained(seat);
+        try {
+          await this.#seat(seat);
+        } catch (error) {
+          if (wanted()) this.#lose(seat, toFault(error, seat.id));
+        }
+        this.#endIfDrained(seat);
+        this.#dispatch();
+      });
+    }, delayMs);
+    this.#timers.add(timer);
+  }
+
+  async #seat(seat: Seat): Promise<void> {
+    seat.replica = await this.#options.start(seat.id);
+    if (seat.state !== 'draining') seat.state = 'idle';
+  }
+
+  #endIfDrained(seat: Seat): void {
+    if (seat.state !== 'draining' || seat.runs.length > 0) return;
+    this.#seats = this.#seats.filter((other) => other !== seat);
+    void this.#end(seat.replica);
+    seat.replica = undefined;
+  }
+
+  #isAudited(shard: Shard): boolean {
+    const { audit = 0, observer } = this.#options;
+    if (audit === 0 || (++this.#audits * GOLDEN_RATIO) % 1 >= audit) return false;
+    observer.audit(shard);
+    return true;
+  }
+
+  #lookForLateShards(): void {
+    for (const seat of this.#seats) {
+      const [head] = seat.runs;
+      if (!head) continue;
+      const lateMs = this.#now() - seat.sinceMs;
+      if (lateMs > this.#deadlineMs(head.task)) {
+        const message = `replica ${seat.id} gave no answer in ${Math.round(lateMs)} ms`;
+        const late = new GanglionError('replica', message, { place: { replica: seat.id }, reason: 'deadline' });
+        this.#failed(seat, head, late);
+      } else if (head.task.kind === 'shard' && lateMs > this.#usualMs(head.task.shard.pass)) {
+        this.#assist(seat);
+      }
+    }
+  }
+
+  #usualMs(pass: Pass): number {
+    const median = this.#times.median(pass);
+    return median === undefined ? Number.POSITIVE_INFINITY : STRAGGLER_FACTOR * median + STRAGGLER_MARGIN_MS;
+  }
+
+  #deadlineMs(task: Task): number {
+    const median = task.kind === 'shard' ? this.#times.median(task.shard.pass) : undefined;
+    return median === undefined ? FIRST_DEADLINE_MS : Math.max(DEADLINE_FLOOR_MS, DEADLINE_FACTOR * median);
+  }
+
+  /** Gives the shards of a late replica to idle ones, too: the first answer counts. */
+  #assist(late: Seat): void {
+    const idle = this.#seats.filter(({ state, runs }) => state === 'idle' && runs.length === 0);
+    for (const { task } of late.runs) {
+      const helper = idle[0];
+      if (!helper?.replica) return;
+      if (task.kind !== 'shard' || task.done || task.running > 1 || !this.#fits(task, helper)) continue;
+      idle.shift();
+      this.#options.observer.straggler(task.shard, late.id);
+      this.#run(helper, helper.replica, task);
+    }
+  }
+
+  /** Ends everything that waits, with the reason; the group does not go on after that. */
+  #giveUp(error: unknown): void {
+    if (this.#broken !== undefined) return;
+    this.#broken = error;
+    for (const batch of this.#batches) batch.fail(error);
+    this.#batches.clear();
+    for (const task of this.#queue.clear()) if (task.kind === 'sample') task.fail(error);
   }
 }

@@ -5,9 +5,9 @@ import type { ReplicaReady, SampleJob, ShardJob } from '../shared/protocol.ts';
 export type Shard = Omit<ShardJob, 'slot'>;
 
 export interface ShardResult {
-  /** The phase vector on the exact grid. Valid until the second next call of `compute`. */
-  readonly values: Float64Array;
-  readonly seconds: { readonly prepare: number; readonly compute: number; readonly round: number };
+  /** The phase vector, every value below the exact sum's limit. Valid until the second next call of `compute`. */
+  readonly values: Float32Array;
+  readonly seconds: { readonly prepare: number; readonly compute: number; readonly copy: number };
   readonly tensors: number;
 }
 
@@ -16,6 +16,7 @@ export interface Replica {
   readonly id: number;
   readonly kind: 'thread';
   readonly ready: ReplicaReady;
+  /** At most two calls may be under way; they are answered in order. */
   compute(shard: Shard): Promise<ShardResult>;
   /** Images [count, 784] in [-1, 1]. */
   sample(job: SampleJob): Promise<Float32Array>;

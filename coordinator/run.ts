@@ -111,7 +111,12 @@ function createReplicas(run: Run, onFault: (code: string, message: string) => vo
   return new ReplicaGroup({
     count: workers,
     start: (id) => startThreadReplica(id, { entry: threadEntry, setup, deadlineMs: DEADLINE_MS }),
-    onFault: ({ code, message }) => onFault(code, message),
+    observer: {
+      fault: ({ reason, message }) => onFault(reason ?? 'error', message),
+      straggler: () => {},
+      audit: () => {},
+    },
+    maxRestarts: 20,
   });
 }
 
@@ -166,6 +171,7 @@ async function trainAndSummarise(
       batch: config.batch,
       shards: config.shards,
       lastStep,
+      maxSkipped: 10,
       shouldStop: () => stop.requested,
       commit: async (record) => {
         await records.commit(record);

@@ -70,3 +70,34 @@ export function trackStatistics(state: NetState, sum: Float64Array, scale: numbe
   }
   state.batchesTracked += 1;
 }
+
+/**
+ * Remembers what the discriminator phase changes, so that a step which cannot be ended leaves no trace.
+ *
+ * @returns `take` copies it; `restore` puts it back
+ */
+export function discriminatorPhaseBackup(state: TrainingState): { take(): void; restore(): void } {
+  const { discriminator: net, generator } = state;
+  const arrays = [net.parameters, net.adam.m, net.adam.v, net.statistics, generator.statistics];
+  const copies = arrays.map((array) => new Float32Array(array.length));
+  const read = () => ({
+    beta1Power: net.adam.beta1Power,
+    beta2Power: net.adam.beta2Power,
+    tracked: net.batchesTracked,
+    trackedByG: generator.batchesTracked,
+  });
+  let numbers = read();
+  return {
+    take() {
+      for (const [i, copy] of copies.entries()) copy.set(arrays[i] as Float32Array);
+      numbers = read();
+    },
+    restore() {
+      for (const [i, copy] of copies.entries()) arrays[i]?.set(copy);
+      net.adam.beta1Power = numbers.beta1Power;
+      net.adam.beta2Power = numbers.beta2Power;
+      net.batchesTracked = numbers.tracked;
+      generator.batchesTracked = numbers.trackedByG;
+    },
+  };
+}

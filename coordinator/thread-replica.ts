@@ -2,16 +2,17 @@
 import { SHARE_ENV, Worker } from 'node:worker_threads';
 import { wrap } from 'comlink';
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
-import { GanglionError, messageOf } from '../shared/error.ts';
-import type { Phase } from '../shared/layout.ts';
+import { type FaultReason, GanglionError, messageOf } from '../shared/error.ts';
+import { type Pass, phaseOf } from '../shared/layout.ts';
 import { phaseVectorOf } from '../shared/phase-vector.ts';
-import type {
-  ReplicaService,
-  ReplicaSetup,
-  SampleJob,
-  SampleOutcome,
-  ShardOutcome,
-  StartOutcome,
+import {
+  describeShard,
+  type ReplicaService,
+  type ReplicaSetup,
+  type SampleJob,
+  type SampleOutcome,
+  type ShardOutcome,
+  type StartOutcome,
 } from '../shared/protocol.ts';
 import type { Replica, Shard, ShardResult } from './replica.ts';
 
@@ -19,19 +20,19 @@ export interface ThreadOptions {
   /** Compiled entry file of the worker. */
   readonly entry: URL;
   readonly setup: Omit<ReplicaSetup, 'replica' | 'results'>;
-  /** After this time a call is given up and the replica counts as lost. */
+  /** After this time a start or a picture is given up and the replica counts as lost. */
   readonly deadlineMs: number;
 }
 
 const STOP_MS = 5_000;
 
-function resultSlots(latent: number): Record<Phase, [Float64Array, Float64Array]> {
-  const slot = (phase: Phase): Float64Array =>
-    new Float64Array(new SharedArrayBuffer(phaseVectorOf(phase, latent).length * Float64Array.BYTES_PER_ELEMENT));
-  return {
-    discriminator: [slot('discriminator'), slot('discriminator')],
-    generator: [slot('generator'), slot('generator')],
-  };
+function resultSlots(latent: number): Record<Pass, [Float32Array, Float32Array]> {
+  const slot = (pass: Pass): Float32Array =>
+    new Float32Array(
+      new SharedArrayBuffer(phaseVectorOf(phaseOf(pass), latent).length * Float32Array.BYTES_PER_ELEMENT),
+    );
+  const slots = (pass: Pass): [Float32Array, Float32Array] => [slot(pass), slot(pass)];
+  return { real: slots('real'), fake: slots('fake'), generator: slots('generator') };
 }
 
 /**
@@ -49,15 +50,15 @@ export async function startThreadReplica(id: number, options: ThreadOptions): Pr
   let lost: GanglionError | undefined;
   /** Rejects the calls under way. Not a promise to race with: one that lives as long as the replica would keep every answer. */
   const pending = new Set<(error: GanglionError) => void>();
-  const lose = (reason: string, cause?: unknown): void => {
-    lost ??= new GanglionError('replica', `replica ${id} ${reason}`, { cause, place: { replica: id } });
+  const lose = (reason: FaultReason, what: string, cause?: unknown): void => {
+    lost ??= new GanglionError('replica', `replica ${id} ${what}`, { cause, place: { replica: id }, reason });
     for (const reject of pending) reject(lost);
   };
-  worker.on('error', (error) => lose(`crashed: ${messageOf(error)}`, error));
-  worker.on('exit', (code) => lose(`ended with exit code ${code}`));
+  worker.on('error', (error) => lose('error', `crashed: ${messageOf(error)}`, error));
+  worker.on('exit', (code) => lose('exit', `ended with exit code ${code}`));
 
-  /** Comlink never settles a call to a dead worker, so every call also ends with the worker and at a deadline. */
-  async function call<T>(what: string, ask: () => Promise<T>, limitMs: number): Promise<T> {
+  /** Comlink never settles a call to a dead worker, so every call also ends with the worker, and at a deadline: the group's for shards. */
+  async function call<T>(what: string, ask: () => Promise<T>, limitMs?: number): Promise<T> {
     if (lost) throw lost;
     return await new Promise<T>((resolve, reject) => {
       const settle = (): void => {
@@ -68,10 +69,11 @@ export async function startThreadReplica(id: number, options: ThreadOptions): Pr
         settle();
         reject(error);
       };
-      const timer = setTimeout(() => {
+      const expire = (): void => {
         const message = `replica ${id} gave no answer to ${what} in ${limitMs} ms`;
-        fail(new GanglionError('replica', message, { place: { replica: id } }));
-      }, limitMs);
+        fail(new GanglionError('replica', message, { place: { replica: id }, reason: 'deadline' }));
+      };
+      const timer = limitMs === undefined ? undefined : setTimeout(expire, limitMs);
       pending.add(fail);
       ask().then((answer) => {
         settle();
@@ -109,11 +111,11 @@ export async function startThreadReplica(id: number, options: ThreadOptions): Pr
       async compute(shard: Shard): Promise<ShardResult> {
         const next = slot === 0 ? 1 : 0;
         slot = next;
-        const values = results[shard.phase][next];
-        const what = `step ${shard.step}, ${shard.phase} phase, shard ${shard.shard}`;
-        const outcome = await call<ShardOutcome>(what, () => service.compute({ ...shard, slot: next }), deadlineMs);
+        const values = results[shard.pass][next];
+        const what = describeShard(shard);
+        const outcome = await call<ShardOutcome>(what, () => service.compute({ ...shard, slot: next }));
         if (!outcome.ok) throw GanglionError.fromPlain(outcome.error);
-        if (outcome.step !== shard.step || outcome.phase !== shard.phase || outcome.shard !== shard.shard) {
+        if (outcome.step !== shard.step || outcome.pass !== shard.pass || outcome.shard !== shard.shard) {
           throw new Error(`replica ${id} answered another shard: expected ${what}, got ${JSON.stringify(outcome)}`);
         }
         return { values, seconds: outcome.seconds, tensors: outcome.tensors };

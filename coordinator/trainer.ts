@@ -1,22 +1,25 @@
 // The algorithm. One step: the discriminator phase, then the generator phase; in each the shards' vectors are added exactly
 // and Adam is applied to the mean. Radford et al. 2015 (DCGAN); Goodfellow et al. 2014 (non-saturating loss).
 
-import { addExact } from '../shared/exact-sum.ts';
-import type { Phase } from '../shared/layout.ts';
+import { GanglionError } from '../shared/error.ts';
+import { addRounded } from '../shared/exact-sum.ts';
+import { PASSES, type Pass, type Phase, phaseOf } from '../shared/layout.ts';
 import { type PhaseVector, phaseVectorOf, type ScalarName } from '../shared/phase-vector.ts';
 import { type AdamOptions, adamStep } from './adam.ts';
 import type { Communicator } from './communicator.ts';
 import { type Dataset, IMAGE_PIXELS } from './data/dataset.ts';
 import type { Shard, ShardResult } from './replica.ts';
 import { createSampler, type StepImages } from './sampler.ts';
-import { type TrainingState, trackStatistics } from './state.ts';
+import { discriminatorPhaseBackup, type TrainingState, trackStatistics } from './state.ts';
+import { type BadShard, describeBadShard } from './task-queue.ts';
 
 /** What the trainer needs of the replicas. */
 export interface ShardComputer {
-  compute(shards: readonly Shard[], accept: (shard: Shard, result: ShardResult) => void): Promise<void>;
+  /** Computes every shard once, those of earlier calls first; any number of calls may be under way. */
+  compute(shards: readonly Shard[], accept: (shard: Shard, result: ShardResult) => void): Promise<readonly BadShard[]>;
 }
 
-/** What happened in one phase. */
+/** What happened in one phase. Figures of a phase whose update was skipped are NaN. */
 export interface PhaseRecord {
   /** Mean loss on real and on fake images; the generator has none on real ones. */
   readonly lossReal: number;
@@ -28,13 +31,17 @@ export interface PhaseRecord {
   readonly gradientNorm: number;
   /** Bytes of results that the replicas handed over. */
   readonly gradientBytes: number;
-  /** Seconds: the whole phase; waiting for replicas in it; exact sum; Adam; and every shard's own parts. */
+  /** Seconds: from handing out the shards to the update; exact sum; Adam; and the parts of every pass of every shard. */
   readonly seconds: {
     readonly phase: number;
     readonly sum: number;
     readonly adam: number;
     readonly shards: readonly ShardResult['seconds'][];
   };
+  /** Shards of this node that have a value which is not finite or too large. */
+  readonly bad: readonly BadShard[];
+  /** Whether the update was left out, because any node has such a shard: parameters, moments and statistics are as before. */
+  readonly skipped: boolean;
   /** Tensors alive in the replica that answered last. */
   readonly tensors: number;
 }
@@ -45,6 +52,7 @@ export interface StepRecord {
   readonly step: number;
   /** Epoch of the step's images, from 0. */
   readonly epoch: number;
+  /** From the end of the step before to the end of this one. */
   readonly seconds: number;
   readonly discriminator: PhaseRecord;
   readonly generator: PhaseRecord;
@@ -61,16 +69,19 @@ export interface TrainerOptions {
   readonly shards: number;
   /** Steps done when training ends. */
   readonly lastStep: number;
+  /** Updates of a phase in a row that may be skipped. */
+  readonly maxSkipped: number;
   /** Asked before every step; training ends after the step in which it becomes true. */
   readonly shouldStop: () => boolean;
-  /** The step's commit: log, metrics, samples, checkpoint. The next step waits for it. */
+  /** The step's commit: log, metrics, samples, checkpoint. Replicas compute meanwhile; the state changes only after it. */
   readonly commit: (record: StepRecord) => Promise<void>;
 }
 
 /**
  * Trains until `lastStep` or a stop, changing `state` in place.
  *
- * @throws GanglionError when a shard cannot be computed; `state` is then in the middle of a step
+ * @throws GanglionError when shards cannot be computed, or too many updates in a row were skipped; `state` is then as after the
+ *   last whole step
  */
 export async function train(options: TrainerOptions): Promise<void> {
   const { state, dataset, communicator, seed, batch, shards, lastStep, shouldStop, commit } = options;
@@ -78,33 +89,63 @@ export async function train(options: TrainerOptions): Promise<void> {
   const own = Array.from({ length: shards }, (_, shard) => shard).filter(
     (shard) => shard % communicator.size === communicator.rank,
   );
-  const pixels = own.map(() => new Uint8Array(new SharedArrayBuffer((batch / shards) * IMAGE_PIXELS)));
-  const runPhase = createPhase(options, own.length);
+  /** Of this step and of the next. */
+  const pixels = [0, 1].map(() =>
+    own.map(() => new Uint8Array(new SharedArrayBuffer((batch / shards) * IMAGE_PIXELS))),
+  );
+  const phases = createPhases(options);
 
-  let images = imagesOf(state.step);
-  gatherPixels(dataset, images, own, pixels);
-  while (state.step < lastStep && !shouldStop()) {
-    const started = performance.now();
+  /** What fails is thrown where it is awaited; training may end before. */
+  const compute = (jobs: readonly Shard[]): Promise<void> => {
+    const computed = phases.compute(jobs);
+    computed.catch(() => {});
+    return computed;
+  };
+  /** D on the real images of a step. It needs D alone, and so may begin while the generator of the step before is updated. */
+  const beginReal = (step: number) => {
+    const images = imagesOf(step);
+    const buffers = pixels[step % 2] ?? [];
+    gatherPixels(dataset, images, own, buffers);
+    const jobs = own.map(
+      (shard, i) => ({ step, pass: 'real', shard, pixels: buffers[i] ?? new Uint8Array() }) as const,
+    );
+    return { epoch: images.epoch, passed: compute(jobs) };
+  };
+  const begin = (step: number, pass: Pass) => compute(own.map((shard) => ({ step, pass, shard })));
+
+  const backup = discriminatorPhaseBackup(state);
+  let ended = performance.now();
+  let uncommitted: StepRecord | undefined;
+  let real = state.step < lastStep ? beginReal(state.step) : undefined;
+  while (real && !shouldStop()) {
     const { step } = state;
-    const { epoch } = images;
+    const { epoch, passed } = real;
 
-    const discriminator = await runPhase(
-      'discriminator',
-      own.map((shard, i) => ({ step, phase: 'discriminator', shard, pixels: pixels[i] ?? new Uint8Array() })),
-    );
-    const generatorPhase = runPhase(
-      'generator',
-      own.map((shard) => ({ step, phase: 'generator', shard })),
-    );
-    // The generator phase needs no images: those of the next step are fetched beside it.
-    images = imagesOf(step + 1);
-    gatherPixels(dataset, images, own, pixels);
-    const generator = await generatorPhase;
+    const fake = begin(step, 'fake');
+    if (uncommitted) await commit(uncommitted);
+    await Promise.all([passed, fake]);
+    backup.take();
+    const discriminator = await phases.update('discriminator');
+
+    let generator: PhaseRecord;
+    try {
+      const generated = begin(step, 'generator');
+      real = step + 1 < lastStep ? beginReal(step + 1) : undefined;
+      await generated;
+      generator = await phases.update('generator');
+    } catch (error) {
+      backup.restore();
+      throw error;
+    }
 
     state.step = step + 1;
-    const seconds = (performance.now() - started) / 1000;
-    await commit({ step: state.step, epoch, seconds, discriminator, generator });
+    const started = ended;
+    ended = performance.now();
+    uncommitted = { step: state.step, epoch, seconds: (ended - started) / 1000, discriminator, generator };
+    if (phases.mostSkipped > options.maxSkipped) break;
   }
+  if (uncommitted) await commit(uncommitted);
+  if (phases.mostSkipped > options.maxSkipped) throw skippedTooOften(phases.mostSkipped, uncommitted);
 }
 
 /** Copies the images of this node's shards to where replicas read them. */
@@ -116,57 +157,96 @@ function gatherPixels(dataset: Dataset, images: StepImages, own: readonly number
   }
 }
 
-/** One phase: compute shards, add exactly, apply Adam, move the running statistics. */
-function createPhase(options: TrainerOptions, ownShards: number) {
+/** What a phase has gathered so far. */
+interface Gathered {
+  readonly vector: PhaseVector;
+  readonly sum: Float64Array;
+  startedMs: number;
+  sumMs: number;
+  tensors: number;
+  seconds: ShardResult['seconds'][];
+  bad: BadShard[];
+  /** Updates skipped in a row. */
+  skipped: number;
+}
+
+/** Both phases: compute shards and add them exactly; then apply Adam and move the running statistics. */
+function createPhases(options: TrainerOptions) {
   const { state, replicas, communicator, adam, shards } = options;
-  const vectors = {
-    discriminator: phaseVectorOf('discriminator', state.latent),
-    generator: phaseVectorOf('generator', state.latent),
+  const gather = (phase: Phase): Gathered => {
+    const vector = phaseVectorOf(phase, state.latent);
+    // One more than the vector: nodes add up how many bad shards they have, too.
+    const sum = new Float64Array(vector.length + 1);
+    return { vector, sum, startedMs: 0, sumMs: 0, tensors: 0, seconds: [], bad: [], skipped: 0 };
   };
-  const sums = {
-    discriminator: new Float64Array(vectors.discriminator.length),
-    generator: new Float64Array(vectors.generator.length),
-  };
+  const gathered = { discriminator: gather('discriminator'), generator: gather('generator') };
   const scale = 1 / shards;
 
-  return async (phase: Phase, jobs: readonly Shard[]): Promise<PhaseRecord> => {
-    const started = performance.now();
-    const vector = vectors[phase];
-    const sum = sums[phase];
-    if (jobs.length === 0) sum.fill(0);
-    const shardSeconds: ShardResult['seconds'][] = [];
-    let sumMs = 0;
-    let tensors = 0;
-    await replicas.compute(jobs, (_, result) => {
-      const from = performance.now();
-      if (shardSeconds.length === 0) sum.set(result.values);
-      else addExact(sum, result.values);
-      shardSeconds.push(result.seconds);
-      tensors = result.tensors;
-      sumMs += performance.now() - from;
-    });
-    await communicator.allReduceSum(sum);
+  return {
+    /** Computes one pass of the shards and adds what they give to their phase. */
+    async compute(jobs: readonly Shard[]): Promise<void> {
+      const [first] = jobs;
+      if (!first) return;
+      const phase = gathered[phaseOf(first.pass)];
+      const sum = phase.sum.subarray(0, phase.vector.length);
+      // A phase begins with its last pass: those before it are computed beside other phases.
+      if (PASSES[phaseOf(first.pass)].at(-1) === first.pass) phase.startedMs = performance.now();
+      const bad = await replicas.compute(jobs, (_, result) => {
+        const from = performance.now();
+        addRounded(sum, result.values);
+        phase.seconds.push(result.seconds);
+        phase.tensors = result.tensors;
+        phase.sumMs += performance.now() - from;
+      });
+      phase.bad.push(...bad);
+    },
 
-    const beforeAdam = performance.now();
-    const net = state[phase];
-    adamStep(adam, net.adam, net.parameters, sum, scale);
-    for (const slice of vector.statistics) {
-      trackStatistics(state[slice.net], sum.subarray(slice.offset, slice.offset + slice.size), scale);
-    }
-    const afterAdam = performance.now();
-    return {
-      ...scalarsOf(vector, sum, scale),
-      gradientNorm: norm(sum, vector.gradientCount) * scale,
-      gradientBytes: ownShards * sum.byteLength,
-      seconds: {
-        phase: (afterAdam - started) / 1000,
-        sum: sumMs / 1000,
-        adam: (afterAdam - beforeAdam) / 1000,
-        shards: shardSeconds,
-      },
-      tensors,
-    };
+    /** Ends a phase, all of whose shards have been computed. */
+    async update(phase: Phase): Promise<PhaseRecord> {
+      const { vector, sum, startedMs, sumMs, tensors, seconds, bad, skipped } = gathered[phase];
+      sum[vector.length] = bad.length;
+      await communicator.allReduceSum(sum);
+      const isSkipped = sum[vector.length] !== 0;
+      const beforeAdam = performance.now();
+      if (isSkipped) sum.fill(Number.NaN);
+      else {
+        const net = state[phase];
+        adamStep(adam, net.adam, net.parameters, sum, scale);
+        for (const slice of vector.statistics) {
+          trackStatistics(state[slice.net], sum.subarray(slice.offset, slice.offset + slice.size), scale);
+        }
+      }
+      const afterAdam = performance.now();
+      const record = {
+        ...scalarsOf(vector, sum, scale),
+        gradientNorm: norm(sum, vector.gradientCount) * scale,
+        gradientBytes: seconds.length * vector.length * Float32Array.BYTES_PER_ELEMENT,
+        seconds: {
+          phase: (afterAdam - startedMs) / 1000,
+          sum: sumMs / 1000,
+          adam: (afterAdam - beforeAdam) / 1000,
+          shards: seconds,
+        },
+        bad,
+        skipped: isSkipped,
+        tensors,
+      };
+      sum.fill(0);
+      Object.assign(gathered[phase], { sumMs: 0, seconds: [], bad: [], skipped: isSkipped ? skipped + 1 : 0 });
+      return record;
+    },
+
+    /** Updates of a phase skipped in a row, of the phase that has more. */
+    get mostSkipped(): number {
+      return Math.max(gathered.discriminator.skipped, gathered.generator.skipped);
+    },
   };
+}
+
+function skippedTooOften(count: number, record: StepRecord | undefined): GanglionError {
+  const [bad] = [record?.discriminator, record?.generator].flatMap((phase) => phase?.bad ?? []);
+  const newest = bad ? `; the newest: ${describeBadShard(bad)}` : '';
+  return new GanglionError('faults', `${count} updates in a row skipped for bad gradients${newest}`);
 }
 
 function scalarsOf(vector: PhaseVector, sum: Float64Array, scale: number): Record<ScalarName, number> {

@@ -4,15 +4,33 @@
  * Whose mistake, and so the exit code of the command line:
  * - `usage`, `config`, `data`, `checkpoint`: the user's input (exit 2);
  * - `environment`: the machine (disk, port, permissions, missing program: exit 1);
- * - `replica`: a replica failed on a shard; `shape`, `range`: wrong tensor shape, value not finite or too large (exit 1).
+ * - `replica`: a replica failed on a shard; `shape`, `range`: wrong tensor shape, value not finite or too large (exit 1);
+ * - `faults`: replicas failed too often, or gradients stayed bad (exit 3).
  */
-export type ErrorCode = 'usage' | 'config' | 'data' | 'checkpoint' | 'environment' | 'replica' | 'shape' | 'range';
+export type ErrorCode =
+  | 'usage'
+  | 'config'
+  | 'data'
+  | 'checkpoint'
+  | 'environment'
+  | 'replica'
+  | 'shape'
+  | 'range'
+  | 'faults';
+
+/**
+ * How a replica was lost: it ended (`exit`), its channel closed (`channel`), it threw (`error`), gave no answer in time
+ * (`deadline`), gave no sign of life (`heartbeat`), sent what is no message (`frame`), gave a value out of range (`range`) or other
+ * bits (`audit`) where other replicas agree.
+ */
+export const FAULT_REASONS = ['exit', 'channel', 'error', 'deadline', 'heartbeat', 'frame', 'range', 'audit'] as const;
+export type FaultReason = (typeof FAULT_REASONS)[number];
 
 /** Where in the run it happened, as far as known. */
 export interface ErrorPlace {
   readonly replica?: number;
   readonly step?: number;
-  readonly phase?: string;
+  readonly pass?: string;
   readonly shard?: number;
 }
 
@@ -21,6 +39,7 @@ export interface PlainError {
   readonly code: ErrorCode;
   readonly message: string;
   readonly place: ErrorPlace;
+  readonly reason?: FaultReason;
   readonly stack?: string;
 }
 
@@ -29,15 +48,23 @@ export class GanglionError extends Error {
   override readonly name = 'GanglionError';
   readonly code: ErrorCode;
   readonly place: ErrorPlace;
+  /** How a replica was lost. */
+  readonly reason: FaultReason | undefined;
 
-  constructor(code: ErrorCode, message: string, options: { cause?: unknown; place?: ErrorPlace } = {}) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { cause?: unknown; place?: ErrorPlace; reason?: FaultReason | undefined } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.place = options.place ?? {};
+    this.reason = options.reason;
   }
 
-  /** Exit code of the command line: 2 for input, 1 for the environment and for faults. */
-  get exitCode(): 1 | 2 {
+  /** Exit code of the command line: 2 for input, 3 for too many faults, 1 for the environment and the rest. */
+  get exitCode(): 1 | 2 | 3 {
+    if (this.code === 'faults') return 3;
     return this.code === 'usage' || this.code === 'config' || this.code === 'data' || this.code === 'checkpoint'
       ? 2
       : 1;
@@ -48,12 +75,13 @@ export class GanglionError extends Error {
       code: this.code,
       message: this.message,
       place: this.place,
+      ...(this.reason === undefined ? {} : { reason: this.reason }),
       ...(this.stack === undefined ? {} : { stack: this.stack }),
     };
   }
 
   static fromPlain(plain: PlainError): GanglionError {
-    const error = new GanglionError(plain.code, plain.message, { place: plain.place });
+    const error = new GanglionError(plain.code, plain.message, { place: plain.place, reason: plain.reason });
     if (plain.stack !== undefined) error.stack = plain.stack;
     return error;
   }

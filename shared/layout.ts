@@ -3,6 +3,21 @@
 
 export type Net = 'generator' | 'discriminator';
 export type Phase = Net;
+/**
+ * What a replica computes of a shard in one call: D on `real` images and D on `fake` ones, which make up the discriminator phase,
+ * or the `generator` phase. A pass over real images needs the generator in no way, so it may run before the generator is updated.
+ */
+export type Pass = 'real' | 'fake' | 'generator';
+
+/** The passes of a phase; what they give is added up. */
+export const PASSES: Readonly<Record<Phase, readonly Pass[]>> = {
+  discriminator: ['real', 'fake'],
+  generator: ['generator'],
+};
+
+export function phaseOf(pass: Pass): Phase {
+  return pass === 'generator' ? 'generator' : 'discriminator';
+}
 
 /** How a parameter is drawn at the start of a run (DCGAN, Radford et al. 2015; biases as PyTorch's default). */
 export type Initial =

@@ -1,7 +1,7 @@
 // All messages between coordinator and replica. A replica computes shards and draws samples; it keeps no state between calls
 // but the parameters, which it shares with the coordinator.
 import type { PlainError } from './error.ts';
-import type { Phase } from './layout.ts';
+import { type Pass, type Phase, phaseOf } from './layout.ts';
 
 /** What a replica is told once, when it starts. */
 export interface ReplicaSetup {
@@ -15,8 +15,8 @@ export interface ReplicaSetup {
   readonly shards: number;
   /** Parameters of both nets in TensorFlow's layout; the coordinator rewrites them between phases. */
   readonly parameters: Readonly<Record<Phase, Float32Array>>;
-  /** Two slots a phase for results, used in turn, so that one can be read while the other is written. */
-  readonly results: Readonly<Record<Phase, readonly [Float64Array, Float64Array]>>;
+  /** Two slots a pass for results, used in turn, so that one can be read while the other is written. All zero at first. */
+  readonly results: Readonly<Record<Pass, readonly [Float32Array, Float32Array]>>;
 }
 
 /** The replica is ready: it has run every program once. */
@@ -31,26 +31,33 @@ export type StartOutcome =
   | { readonly ok: true; readonly ready: ReplicaReady }
   | { readonly ok: false; readonly error: PlainError };
 
-/** Compute one shard of a phase. */
+/** Compute one pass of one shard. */
 export interface ShardJob {
+  /** Steps done before this one. */
   readonly step: number;
-  readonly phase: Phase;
+  readonly pass: Pass;
   readonly shard: number;
-  /** uint8 pixels, [shardSize, 784], of the discriminator phase. */
+  /** uint8 pixels, [shardSize, 784], of a pass over real images. */
   readonly pixels?: Uint8Array;
   /** Which of the two result slots to write. */
   readonly slot: 0 | 1;
 }
 
-/** How a shard's computation ended; on success the slot holds its phase vector on the exact grid. */
+/** Which pass of which shard, in words. */
+export function describeShard({ step, pass, shard }: Pick<ShardJob, 'step' | 'pass' | 'shard'>): string {
+  const images = pass === 'generator' ? '' : ` on ${pass} images`;
+  return `step ${step}, ${phaseOf(pass)} phase${images}, shard ${shard}`;
+}
+
+/** How a shard's computation ended; on success the slot holds its phase vector, every value below the exact sum's limit. */
 export type ShardOutcome =
   | {
       readonly ok: true;
       readonly step: number;
-      readonly phase: Phase;
+      readonly pass: Pass;
       readonly shard: number;
       /** Seconds of the parts of the computation. */
-      readonly seconds: { readonly prepare: number; readonly compute: number; readonly round: number };
+      readonly seconds: { readonly prepare: number; readonly compute: number; readonly copy: number };
       /** Tensors alive in the library after the call; grows only by a leak. */
       readonly tensors: number;
     }

@@ -1,15 +1,15 @@
-// The replica: turns (phase, step, shard) into a vector on the exact grid, and draws samples. It knows programs and an
+// The replica: turns (step, pass, shard) into a phase vector, and draws samples. It knows programs and an
 // engine to run them, but not the transport that calls it (thread-entry.ts).
-import { GanglionError, messageOf } from '../shared/error.ts';
-import { exactLimit, roundExact, roundOne } from '../shared/exact-sum.ts';
-import { layoutOf, type Net, type NetLayout, type Phase } from '../shared/layout.ts';
-import { type PhaseVector, phaseVectorOf, type ScalarName } from '../shared/phase-vector.ts';
+import { type ErrorPlace, GanglionError, messageOf } from '../shared/error.ts';
+import { exactLimit, findOutside } from '../shared/exact-sum.ts';
+import { layoutOf, type Net, type NetLayout, type Pass, phaseOf } from '../shared/layout.ts';
+import { phaseVectorOf, type ScalarName, type Slice } from '../shared/phase-vector.ts';
 import { toFloatPixels } from '../shared/pixels.ts';
-import type { ReplicaSetup, SampleJob, ShardJob } from '../shared/protocol.ts';
+import { describeShard, type ReplicaSetup, type SampleJob, type ShardJob } from '../shared/protocol.ts';
 import { fillNormal } from '../shared/random.ts';
 import type { Executor, Program } from './graph/program.ts';
 import { meanCrossEntropy, meanProbability } from './model/losses.ts';
-import { discriminatorPhase, generatorPhase, samplingProgram } from './model/phases.ts';
+import { PASS_PROGRAMS, samplingProgram } from './model/phases.ts';
 
 /** What a replica computes with: libtensorflow in training; anything that runs programs in tests. */
 export interface Engine {
@@ -33,65 +33,75 @@ function parameterInputs(layout: NetLayout, values: Float32Array): Record<string
   return inputs;
 }
 
+/** A pass, compiled, and where its outputs lie in the phase vector. */
+interface CompiledPass {
+  readonly executor: Executor;
+  readonly slices: readonly Slice[];
+  readonly scalars: Readonly<Record<ScalarName, number>>;
+}
+
 /** One replica. Calls are answered one after another; none keeps state for the next. */
 export class Replica {
   readonly #engine: Engine;
   readonly #setup: ReplicaSetup;
   readonly #layouts: Readonly<Record<Net, NetLayout>>;
-  readonly #vectors: Readonly<Record<Phase, PhaseVector>>;
-  readonly #phases: Readonly<Record<Phase, Executor>>;
+  readonly #passes: Readonly<Record<Pass, CompiledPass>>;
   readonly #parameters: Record<string, Float32Array>;
   readonly #limit: number;
   #sampling: Executor | undefined;
 
-  /** Compiles both phases and runs each once, so that nothing is compiled for the first time beside another replica. */
+  /** Compiles all passes and runs each once, so that nothing is compiled for the first time beside another replica. */
   constructor(engine: Engine, setup: ReplicaSetup) {
     const { latent, shardSize } = setup;
     this.#engine = engine;
     this.#setup = setup;
     this.#layouts = { generator: layoutOf('generator', latent), discriminator: layoutOf('discriminator', latent) };
-    this.#vectors = {
-      generator: phaseVectorOf('generator', latent),
-      discriminator: phaseVectorOf('discriminator', latent),
-    };
     this.#parameters = {
       ...parameterInputs(this.#layouts.generator, setup.parameters.generator),
       ...parameterInputs(this.#layouts.discriminator, setup.parameters.discriminator),
     };
-    this.#limit = exactLimit(setup.shards);
-    this.#phases = {
-      discriminator: engine.load(discriminatorPhase(shardSize, latent)),
-      generator: engine.load(generatorPhase(shardSize, latent)),
+    this.#limit = exactLimit(setup.shards * 2); // the discriminator phase adds two passes
+    this.#passes = { real: this.#compile('real'), fake: this.#compile('fake'), generator: this.#compile('generator') };
+    const images = new Float32Array(shardSize * 784);
+    const z = new Float32Array(shardSize * latent).map((_, i) => Math.sin(i));
+    for (const { executor } of Object.values(this.#passes)) executor.run({ ...this.#parameters, images, z });
+  }
+
+  #compile(pass: Pass): CompiledPass {
+    const { latent, shardSize } = this.#setup;
+    const program = PASS_PROGRAMS[pass](shardSize, latent);
+    const { slices, scalars } = phaseVectorOf(phaseOf(pass), latent);
+    return {
+      executor: this.#engine.load(program),
+      slices: slices.filter(({ output }) => output in program.outputs),
+      scalars,
     };
-    const pixels = new Float32Array(shardSize * 784);
-    const noise = new Float32Array(shardSize * latent).map((_, i) => Math.sin(i));
-    this.#phases.discriminator.run({ ...this.#parameters, images: pixels, z: noise });
-    this.#phases.generator.run({ ...this.#parameters, z: noise });
   }
 
   /**
-   * Computes a shard into the job's result slot.
+   * Computes a pass of a shard into the job's result slot.
    *
    * @returns seconds of each part
-   * @throws GanglionError `range` when a value is not finite or too large for the exact sum; the slot is then worthless
+   * @throws GanglionError `range`, its message naming the value alone, when one is not finite or too large for the exact sum; the
+   *   slot is then worthless
    */
-  compute(job: ShardJob): { prepare: number; compute: number; round: number } {
-    const { phase, step, shard } = job;
+  compute(job: ShardJob): { prepare: number; compute: number; copy: number } {
     const started = performance.now();
-    const z = this.#noise(phase, step, shard);
-    const inputs: Record<string, Float32Array> = { ...this.#parameters, z };
-    if (phase === 'discriminator') {
-      if (!job.pixels) throw new Error('a job of the discriminator phase carries pixels');
+    const inputs: Record<string, Float32Array> = { ...this.#parameters };
+    if (job.pass === 'real') {
+      if (!job.pixels) throw new Error('a job on real images carries pixels');
       inputs.images = toFloatPixels(job.pixels);
+    } else {
+      inputs.z = this.#noise(job.pass, job);
     }
     const prepared = performance.now();
-    const outputs = this.#phases[phase].run(inputs);
+    const outputs = this.#passes[job.pass].executor.run(inputs);
     const computed = performance.now();
     this.#writeVector(job, outputs);
     return {
       prepare: (prepared - started) / 1000,
       compute: (computed - prepared) / 1000,
-      round: (performance.now() - computed) / 1000,
+      copy: (performance.now() - computed) / 1000,
     };
   }
 
@@ -135,52 +145,52 @@ export class Replica {
   }
 
   dispose(): void {
-    this.#phases.discriminator.dispose();
-    this.#phases.generator.dispose();
+    for (const { executor } of Object.values(this.#passes)) executor.dispose();
     this.#sampling?.dispose();
   }
 
-  #noise(phase: Phase, step: number, shard: number): Float32Array {
+  #noise(pass: 'fake' | 'generator', { step, shard }: ShardJob): Float32Array {
     const { seed, shardSize, latent } = this.#setup;
-    const stream = phase === 'discriminator' ? 'discriminatorNoise' : 'generatorNoise';
+    const stream = pass === 'fake' ? 'discriminatorNoise' : 'generatorNoise';
     return fillNormal({ seed, stream, time: step, part: shard }, new Float32Array(shardSize * latent));
   }
 
-  #writeVector({ phase, step, shard, slot }: ShardJob, outputs: Record<string, Float32Array>): void {
-    const vector = this.#vectors[phase];
-    const out = this.#setup.results[phase][slot];
-    const fail = (name: string, value: number | undefined): never => {
-      throw new GanglionError(
-        'range',
-        `replica ${this.#setup.replica} failed on step ${step}, ${phase} phase, shard ${shard}: ${name} is ${value}, expected a finite value below ${this.#limit}`,
-        { place: { replica: this.#setup.replica, step, phase, shard } },
-      );
-    };
-    for (const { output, offset } of vector.slices) {
+  #writeVector(job: ShardJob, outputs: Record<string, Float32Array>): void {
+    const { pass, slot } = job;
+    const { slices, scalars } = this.#passes[pass];
+    const out = this.#setup.results[pass][slot];
+    for (const { output, offset } of slices) {
       const values = outputs[output];
-      if (!values) throw new Error(`the ${phase} phase gave no ${output}`);
-      const bad = roundExact(values, this.#limit, out, offset);
-      if (bad !== -1) fail(`${output}[${bad}]`, values[bad]);
+      if (!values) throw new Error(`the program of ${pass} gave no ${output}`);
+      const outside = findOutside(values, this.#limit);
+      if (outside !== -1) throw this.#outOfRange(job, `${output}[${outside}]`, values[outside]);
+      out.set(values, offset);
     }
-    const writeScalar = (name: ScalarName, value: number): void => {
-      if (!(Math.abs(value) < this.#limit)) fail(name, value);
-      out[vector.scalars[name]] = roundOne(value);
+    const write = (name: ScalarName, value: number): void => {
+      if (!(Math.abs(value) < this.#limit)) throw this.#outOfRange(job, name, value);
+      out[scalars[name]] = value;
     };
-    const real = outputs['logits/real'];
-    const fake = outputs['logits/fake'];
-    if (!fake) throw new Error(`the ${phase} phase gave no logits`);
-    writeScalar('lossReal', real ? meanCrossEntropy(real, 1) : 0);
-    writeScalar('outputReal', real ? meanProbability(real) : 0);
-    writeScalar('lossFake', meanCrossEntropy(fake, phase === 'generator' ? 1 : 0));
-    writeScalar('outputFake', meanProbability(fake));
+    const { logits } = outputs;
+    if (!logits) throw new Error(`the program of ${pass} gave no logits`);
+    write(pass === 'real' ? 'lossReal' : 'lossFake', meanCrossEntropy(logits, pass === 'fake' ? 0 : 1));
+    write(pass === 'real' ? 'outputReal' : 'outputFake', meanProbability(logits));
   }
+
+  #outOfRange(job: ShardJob, name: string, value: number | undefined): GanglionError {
+    const message = `${name} is ${value}, expected a finite value below ${this.#limit}`;
+    return new GanglionError('range', message, { place: placeOf(this.#setup.replica, job), reason: 'range' });
+  }
+}
+
+function placeOf(replica: number, job?: ShardJob): ErrorPlace {
+  return job ? { replica, step: job.step, pass: job.pass, shard: job.shard } : { replica };
 }
 
 /** Anything thrown by a replica as an error that names replica, step and shard. */
 export function toReplicaError(error: unknown, replica: number, job?: ShardJob): GanglionError {
   if (error instanceof GanglionError && error.place.replica !== undefined) return error;
-  const place = job ? { replica, step: job.step, phase: job.phase, shard: job.shard } : { replica };
-  const where = job ? ` on step ${job.step}, ${job.phase} phase, shard ${job.shard}` : '';
+  const where = job ? ` on ${describeShard(job)}` : '';
   const code = error instanceof GanglionError ? error.code : 'replica';
-  return new GanglionError(code, `replica ${replica} failed${where}: ${messageOf(error)}`, { cause: error, place });
+  const message = `replica ${replica} failed${where}: ${messageOf(error)}`;
+  return new GanglionError(code, message, { cause: error, place: placeOf(replica, job), reason: 'error' });
 }

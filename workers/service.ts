@@ -31,8 +31,8 @@ export function replicaService(makeEngine: () => Engine): ReplicaService {
     async compute(job) {
       try {
         const seconds = started().compute(job);
-        const { step, phase, shard } = job;
-        return { ok: true, step, phase, shard, seconds, tensors: engine?.tensorCount() ?? 0 };
+        const { step, pass, shard } = job;
+        return { ok: true, step, pass, shard, seconds, tensors: engine?.tensorCount() ?? 0 };
       } catch (error) {
         return { ok: false, error: toReplicaError(error, id, job).toPlain() };
       }

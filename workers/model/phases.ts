@@ -1,6 +1,6 @@
-// The two phases of a step and the drawing of samples as programs. Gradients, logits and BatchNorm statistics come out;
+// The passes of a step and the drawing of samples as programs. Gradients, logits and BatchNorm statistics come out;
 // losses are computed from the logits by the replica. Names of outputs: shared/phase-vector.ts.
-import { layoutOf } from '../../shared/layout.ts';
+import { layoutOf, type Pass } from '../../shared/layout.ts';
 import { Graph, type Tensor } from '../graph/graph.ts';
 import * as op from '../graph/ops.ts';
 import type { Program } from '../graph/program.ts';
@@ -23,42 +23,47 @@ function addStatistics(outputs: Record<string, Tensor>, forward: string, statist
   }
 }
 
-/**
- * Discriminator phase of one shard: D on real and on fake images, separate BatchNorm statistics, losses added.
- *
- * @param batch images a shard (B)
- * @param latent length of z (Z)
- */
-export function discriminatorPhase(batch: number, latent: number): Program {
+function addGradients(outputs: Record<string, Tensor>, gradients: Readonly<Record<string, Tensor>>): void {
+  for (const [name, gradient] of Object.entries(gradients)) outputs[`gradient/${name}`] = gradient;
+}
+
+/** Discriminator phase of one shard, on real images. */
+function realPass(batch: number, latent: number): Program {
+  const graph = new Graph();
+  const inputs: Record<string, Tensor> = {};
+  const discriminator = weightsOf(graph, layoutOf('discriminator', latent), inputs);
+  const images_BHWC = graph.placeholder('images', [batch, 28, 28, 1]);
+  const real = discriminate(graph, discriminator, images_BHWC);
+  const outputs: Record<string, Tensor> = { logits: real.logits };
+  addGradients(
+    outputs,
+    discriminatorGradients(graph, discriminator, real, crossEntropyGradient(graph, real.logits, 1)),
+  );
+  addStatistics(outputs, 'real', real.statistics);
+  return { name: 'real', graph, inputs: { ...inputs, images: images_BHWC }, outputs };
+}
+
+/** Discriminator phase of one shard, on images that the generator makes of noise: BatchNorm statistics of their own. */
+function fakePass(batch: number, latent: number): Program {
   const graph = new Graph();
   const inputs: Record<string, Tensor> = {};
   const generator = weightsOf(graph, layoutOf('generator', latent), inputs);
   const discriminator = weightsOf(graph, layoutOf('discriminator', latent), inputs);
-  const images_BHWC = graph.placeholder('images', [batch, 28, 28, 1]);
   const z_BZ = graph.placeholder('z', [batch, latent]);
-
   const fakes = generate(graph, generator, z_BZ);
-  const real = discriminate(graph, discriminator, images_BHWC);
   const fake = discriminate(graph, discriminator, fakes.images_BHWC);
-  const realGradients = discriminatorGradients(graph, discriminator, real, crossEntropyGradient(graph, real.logits, 1));
-  const fakeGradients = discriminatorGradients(graph, discriminator, fake, crossEntropyGradient(graph, fake.logits, 0));
-
-  const outputs: Record<string, Tensor> = {};
-  for (const [name, gradient] of Object.entries(realGradients)) {
-    const other = fakeGradients[name];
-    if (!other) throw new Error(`no gradient of ${name} on fakes`);
-    outputs[`gradient/${name}`] = op.add(graph, gradient, other);
-  }
-  outputs['logits/real'] = real.logits;
-  outputs['logits/fake'] = fake.logits;
+  const outputs: Record<string, Tensor> = { logits: fake.logits };
+  addGradients(
+    outputs,
+    discriminatorGradients(graph, discriminator, fake, crossEntropyGradient(graph, fake.logits, 0)),
+  );
   addStatistics(outputs, 'generator', fakes.statistics);
-  addStatistics(outputs, 'real', real.statistics);
   addStatistics(outputs, 'fake', fake.statistics);
-  return { name: 'discriminator', graph, inputs: { ...inputs, images: images_BHWC, z: z_BZ }, outputs };
+  return { name: 'fake', graph, inputs: { ...inputs, z: z_BZ }, outputs };
 }
 
-/** Generator phase of one shard: fresh noise, non-saturating loss -log D(G(z)). Parameters as for {@link discriminatorPhase}. */
-export function generatorPhase(batch: number, latent: number): Program {
+/** Generator phase of one shard: fresh noise, non-saturating loss -log D(G(z)). */
+function generatorPass(batch: number, latent: number): Program {
   const graph = new Graph();
   const inputs: Record<string, Tensor> = {};
   const generator = weightsOf(graph, layoutOf('generator', latent), inputs);
@@ -70,13 +75,19 @@ export function generatorPhase(batch: number, latent: number): Program {
   const dImages = imageGradient(graph, discriminator, fake, crossEntropyGradient(graph, fake.logits, 1));
   const gradients = generatorGradients(graph, generator, fakes, dImages);
 
-  const outputs: Record<string, Tensor> = {};
-  for (const [name, gradient] of Object.entries(gradients)) outputs[`gradient/${name}`] = gradient;
-  outputs['logits/fake'] = fake.logits;
+  const outputs: Record<string, Tensor> = { logits: fake.logits };
+  addGradients(outputs, gradients);
   addStatistics(outputs, 'generator', fakes.statistics);
   addStatistics(outputs, 'fake', fake.statistics);
   return { name: 'generator', graph, inputs: { ...inputs, z: z_BZ }, outputs };
 }
+
+/** The program of every pass, from images a shard (B) and the length of z (Z). */
+export const PASS_PROGRAMS: Readonly<Record<Pass, (batch: number, latent: number) => Program>> = {
+  real: realPass,
+  fake: fakePass,
+  generator: generatorPass,
+};
 
 /**
  * Draws images from noise.

@@ -1,0 +1,40 @@
+// Which of several answers to one shard is right. Answers of healthy replicas are equal to the bit, so two that agree are.
+import type { ShardResult } from './replica.ts';
+
+/** What a replica answered: a result, or in words which value of it an exact sum cannot take. */
+export type Answer = { readonly result: ShardResult } | { readonly bad: string };
+
+export interface Vote<Voter> {
+  readonly voter: Voter;
+  readonly answer: Answer;
+}
+
+/** The answer that was given twice, and who gave another. */
+export interface Verdict<Voter> {
+  readonly answer: Answer;
+  readonly dissenters: readonly Vote<Voter>[];
+}
+
+/** A result that stays as it is: the replica's own memory is written again by its second next shard. */
+export function keep(answer: Answer): Answer {
+  return 'result' in answer ? { result: { ...answer.result, values: answer.result.values.slice() } } : answer;
+}
+
+/** Whether two answers are equal to the bit; two bad ones are when they name the same value. */
+function equal(a: Answer, b: Answer): boolean {
+  if ('bad' in a || 'bad' in b) return 'bad' in a && 'bad' in b && a.bad === b.bad;
+  return bytesOf(a.result.values).equals(bytesOf(b.result.values));
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: Float32Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
+}
+
+/** The verdict as soon as two agree, else undefined. */
+export function verdictOf<Voter>(votes: readonly Vote<Voter>[]): Verdict<Voter> | undefined {
+  for (const [i, { answer }] of votes.entries()) {
+    const agreed = votes.slice(i + 1).some((other) => equal(answer, other.answer));
+    if (agreed) return { answer, dissenters: votes.filter((vote) => !equal(answer, vote.answer)) };
+  }
+  return undefined;
+}
