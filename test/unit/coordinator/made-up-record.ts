@@ -1,7 +1,7 @@
 // A step's record with values that a test can tell apart.
 import type { PhaseRecord, StepRecord } from '../../../coordinator/trainer.ts';
 
-const SHARD = { prepare: 0.002, compute: 0.02, round: 0.0004 };
+const SHARD = { prepare: 0.002, compute: 0.02, copy: 0.0004 };
 
 function phase(loss: number, tensors: number): PhaseRecord {
   return {
@@ -12,6 +12,8 @@ function phase(loss: number, tensors: number): PhaseRecord {
     gradientNorm: 10 * loss,
     gradientBytes: 1000,
     seconds: { phase: 0.04, sum: 0.003, adam: 0.006, shards: [SHARD, SHARD] },
+    bad: [],
+    skipped: false,
     tensors,
   };
 }

@@ -71,10 +71,10 @@ describe('createMetrics', () => {
       'ganglion_phase_duration_seconds_count{phase="generator",part="adam"}': 2,
       'ganglion_phase_duration_seconds_count{phase="discriminator",part="prepare"}': 4,
       'ganglion_phase_duration_seconds_count{phase="discriminator",part="compute"}': 4,
-      'ganglion_phase_duration_seconds_count{phase="discriminator",part="round"}': 4,
+      'ganglion_phase_duration_seconds_count{phase="discriminator",part="copy"}': 4,
     };
     expect(Object.fromEntries(Object.keys(expected).map((name) => [name, series.get(name)]))).toEqual(expected);
-    const sums = { total: 0.08, sum: 0.006, adam: 0.012, prepare: 0.008, compute: 0.08, round: 0.0016 };
+    const sums = { total: 0.08, sum: 0.006, adam: 0.012, prepare: 0.008, compute: 0.08, copy: 0.0016 };
     for (const [part, seconds] of Object.entries(sums)) {
       const name = `ganglion_phase_duration_seconds_sum{phase="discriminator",part="${part}"}`;
       expect(series.get(name), name).toBeCloseTo(seconds, 10);

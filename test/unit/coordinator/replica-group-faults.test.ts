@@ -1,226 +1,278 @@
-// coordinator/replica-group.ts where replicas fail: reports, restarts, the shard computed again, and giving up.
-import { describe, expect, it } from 'vitest';
-import { ReplicaGroup } from '../../../coordinator/replica-group.ts';
+// coordinator/replica-group.ts where replicas fail: reports, restarts, the shards computed again, and giving up.
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { GanglionError } from '../../../shared/error.ts';
-import { StubStarter, settled, shardsOf } from './stub-replicas.ts';
+import { settled, stubGroup } from './stub-replicas.ts';
 
-async function groupOf(count: number) {
-  const starter = new StubStarter();
-  const faults: GanglionError[] = [];
-  const group = new ReplicaGroup({ count, start: starter.start, onFault: (fault) => faults.push(fault) });
-  await group.start();
-  const accepted: number[] = [];
-  const compute = (shards: number) => {
-    const computed = group.compute(shardsOf(shards), ({ shard }, { values }) => {
-      expect(values[0]).toBe(shard);
-      accepted.push(shard);
-    });
-    computed.catch(() => {}); // a test that expects a rejection waits for it later
-    return computed;
-  };
-  return { group, starter, faults, accepted, compute };
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance'] });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+/** Lets promises settle and `ms` pass, in turn, so that what one starts the other ends. */
+async function pass(ms: number): Promise<void> {
+  for (let i = 0; i < 10; i++) {
+    await settled();
+    await vi.advanceTimersByTimeAsync(ms / 10);
+  }
+  await settled();
 }
 
-/** An error as a replica gives it. */
-function failure(replica: number, shard: number): GanglionError {
-  const place = { replica, step: 5, phase: 'generator', shard };
-  return new GanglionError('range', `shard ${shard} is NaN`, { place });
-}
+const lost = () => new GanglionError('replica', 'it ended with exit code 1', { place: { replica: 0 }, reason: 'exit' });
 
 describe('a replica that fails', () => {
-  it('is reported, ended and restarted, and its shard is computed again by another', async () => {
-    const { group, starter, faults, accepted, compute } = await groupOf(2);
-    const computed = compute(3); // 0 and 1 under way, 2 waits
-    starter.next().fail(failure(0, 0));
+  it('is reported and ended, and all its shards go to the others at once, before those that wait', async () => {
+    const { group, starter, observed, accepted, compute } = await stubGroup(2);
+    const computed = compute(6); // 0 and 2 at the first, 1 and 3 at the second
+    starter.heads[1]?.answer();
     await settled();
-    expect(faults).toMatchObject([
-      { code: 'range', message: 'shard 0 is NaN', place: { replica: 0, step: 5, phase: 'generator', shard: 0 } },
+    expect(starter.pairs).toEqual([
+      [0, 0],
+      [0, 2],
+      [1, 3],
+      [1, 4],
+    ]);
+    starter.next().fail(lost());
+    await settled();
+    expect(observed.faults).toMatchObject([
+      {
+        code: 'replica',
+        reason: 'exit',
+        message: 'replica 0 failed on step 5, generator phase, shard 0: it ended with exit code 1',
+        place: { replica: 0, step: 5, pass: 'generator', shard: 0 },
+      },
     ]);
     expect(starter.started[0]?.stopped).toBe(true);
-    starter.next().answer(); // replica 1, shard 1
-    await settled();
-    expect(starter.calls.map(({ replica, shard }) => [replica.id, shard.shard])).toContainEqual([1, 0]);
+    const order: number[] = [];
+    for (let i = 0; i < 4; i++) {
+      starter.next().answer();
+      await settled();
+      order.push(...starter.pairs.slice(-1).map(([, shard]) => shard));
+    }
+    expect(order).toEqual([0, 2, 5, 5]);
     await starter.answerAll();
     await computed;
-    expect(accepted.toSorted()).toEqual([0, 1, 2]);
+    expect(accepted.toSorted()).toEqual([0, 1, 2, 3, 4, 5]);
     expect(group.restarts).toBe(1);
-    await group.stop();
   });
 
-  it('is replaced by a new one with its number, which takes shards; the rest goes on meanwhile', async () => {
-    const { group, starter, accepted, compute } = await groupOf(2);
-    let begin = (): void => {};
-    starter.beforeStart = () => new Promise((resolve) => (begin = resolve));
-    const computed = compute(6);
-    starter.next().fail(failure(0, 0));
-    await settled();
+  it('is replaced by a new one with its number after a moment, which takes shards', async () => {
+    const { group, starter, accepted, compute } = await stubGroup(2);
+    const computed = compute(8);
+    starter.next().fail(lost());
     await settled();
     expect(group.status.map(({ state, restarts, pid }) => [state, restarts, pid])).toEqual([
       ['restarting', 1, null],
       ['busy', 0, 1],
     ]);
-    starter.next().answer();
-    await settled();
-    expect(starter.calls.map(({ replica, shard }) => [replica.id, shard.shard])).toEqual([[1, 0]]); // before 2
-    begin();
-    await settled();
-    expect(starter.calls.map(({ replica, shard }) => [replica.ready.pid, shard.shard])).toEqual([
-      [1, 0],
-      [100, 2], // the second replica number 0
+    await pass(49);
+    expect(starter.started.length).toBe(2);
+    await pass(10);
+    expect(starter.started.length).toBe(3);
+    expect(starter.calls.filter(({ replica }) => replica.ready.pid === 100).map(({ shard }) => shard.shard)).toEqual([
+      0, 2,
     ]);
     await starter.answerAll();
     await computed;
-    expect(accepted.toSorted()).toEqual([0, 1, 2, 3, 4, 5]);
+    expect(accepted.toSorted()).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+    expect(group.status[0]).toMatchObject({ state: 'idle', restarts: 1, pid: 100 });
   });
 
   it('is waited for when it is the only one', async () => {
-    const { group, starter, accepted, compute } = await groupOf(1);
+    const { starter, accepted, compute } = await stubGroup(1);
     const computed = compute(2);
-    starter.next().fail(failure(0, 0));
-    await settled();
-    await settled();
+    starter.next().fail(lost());
+    await pass(60);
     await starter.answerAll();
     await computed;
     expect(accepted).toEqual([0, 1]);
     expect(starter.started.length).toBe(2);
-    expect(group.status).toMatchObject([{ state: 'idle', restarts: 1, pid: 100 }]);
+  });
+
+  it('does not speak for the one that is put in its place', async () => {
+    const { starter, observed, accepted, compute } = await stubGroup(1);
+    const computed = compute(1);
+    const late = starter.next();
+    late.fail(lost());
+    await pass(60);
+    expect(starter.calls.length).toBe(1);
+    late.answer(); // of the lost one
+    await settled();
+    expect(accepted).toEqual([]);
+    await starter.answerAll();
+    await computed;
+    expect([accepted, observed.faults.length]).toEqual([[0], 1]);
   });
 
   it.each([
-    ['no GanglionError', new Error('out\nof memory'), 'replica', 'out of memory'],
-    [
-      'only the replica named, as when a thread ends',
-      new GanglionError('replica', 'it ended with exit code 1', { place: { replica: 0 } }),
-      'replica',
-      'it ended with exit code 1',
-    ],
-    ['another code', new GanglionError('shape', 'input z'), 'shape', 'input z'],
-  ] as const)('is reported with step, phase, shard and replica: %s', async (_, error, code, reason) => {
-    const { starter, faults, compute } = await groupOf(1);
-    const computed = compute(2);
+    ['no GanglionError', new Error('out\nof memory'), 'replica', 'error', 'out of memory'],
+    ['another code', new GanglionError('shape', 'input z'), 'shape', undefined, 'input z'],
+  ] as const)('is reported with step, pass, shard and replica: %s', async (_, error, code, reason, message) => {
+    const { starter, observed, compute } = await stubGroup(1);
+    void compute(2);
     starter.next().answer();
     await settled();
     starter.next().fail(error);
     await settled();
-    await settled();
-    await starter.answerAll();
-    await computed;
-    expect(faults).toMatchObject([
+    expect(observed.faults).toMatchObject([
       {
         code,
-        message: `replica 0 failed on step 5, generator phase, shard 1: ${reason}`,
-        place: { replica: 0, step: 5, phase: 'generator', shard: 1 },
+        reason,
+        message: `replica 0 failed on step 5, generator phase, shard 1: ${message}`,
+        place: { replica: 0, step: 5, pass: 'generator', shard: 1 },
         cause: error,
       },
     ]);
   });
 
   it('restarts one after another when all fail at once', async () => {
-    const { group, starter, faults, accepted, compute } = await groupOf(3);
+    const { group, starter, observed, accepted, compute } = await stubGroup(3);
     const computed = compute(3);
-    for (const call of [...starter.calls]) call.fail(failure(call.replica.id, call.shard.shard));
-    for (let i = 0; i < 12; i++) await settled();
+    for (const call of [...starter.calls]) call.fail(lost());
+    await pass(100);
+    expect(starter.mostAtOnce).toBe(1);
     await starter.answerAll();
     await computed;
-    expect(starter.mostAtOnce).toBe(1);
-    expect(faults.length).toBe(3);
+    expect(observed.faults.length).toBe(3);
     expect(group.restarts).toBe(3);
     expect(accepted.toSorted()).toEqual([0, 1, 2]);
     expect(starter.started.length).toBe(6);
   });
+
+  it('is tried again later and later while it does not start, and at once after it has worked', async () => {
+    const { group, starter, observed, compute } = await stubGroup(1);
+    starter.beforeStart = async (_, attempt) => {
+      if (attempt < 5) throw new Error('no memory');
+    };
+    const starts: number[] = [];
+    const computed = compute(1);
+    const from = performance.now();
+    starter.next().fail(lost());
+    for (let known = starter.attempts; starts.length < 4; ) {
+      await pass(10);
+      if (starter.attempts > known) starts.push(Math.round((performance.now() - from) / 10) * 10);
+      known = starter.attempts;
+    }
+    expect(starts).toEqual([50, 150, 350, 750]); // 50, 100, 200 and 400 ms after the failure before
+    expect(observed.faults.map(({ message }) => message).slice(1)).toEqual(
+      Array(3).fill('replica 0 failed: no memory'),
+    );
+    expect(group.restarts).toBe(4);
+    await starter.answerAll();
+    await computed;
+    const again = compute(1);
+    starter.next().fail(lost());
+    await pass(60);
+    await starter.answerAll();
+    await again;
+  });
+});
+
+describe('a replica that gives no answer', () => {
+  it('is lost after 120 s when nothing is known of how long a shard takes', async () => {
+    const { observed, compute } = await stubGroup(1);
+    void compute(1);
+    await pass(119_000);
+    expect(observed.faults).toEqual([]);
+    await pass(1100);
+    expect(observed.faults).toMatchObject([{ reason: 'deadline', place: { replica: 0, shard: 0 } }]);
+    expect(observed.faults[0]?.message).toMatch(
+      /^replica 0 failed on step 5, generator phase, shard 0: .* no answer in 1200\d\d ms$/,
+    );
+  });
+
+  it.each([
+    [100, 10_000],
+    [1000, 50_000],
+  ])('is lost after 50 times the usual %i ms, at least 10 s', async (usualMs, deadlineMs) => {
+    const { starter, observed, accepted, compute } = await stubGroup(1);
+    const computed = compute(3);
+    for (let i = 0; i < 2; i++) {
+      await vi.advanceTimersByTimeAsync(usualMs);
+      starter.next().answer();
+      await settled();
+    }
+    await pass(deadlineMs - 10);
+    expect(observed.faults).toEqual([]);
+    await pass(100);
+    expect(observed.faults.map(({ reason }) => reason)).toEqual(['deadline']);
+    await pass(100);
+    await starter.answerAll();
+    await computed;
+    expect(accepted).toEqual([0, 1, 2]);
+  });
 });
 
 describe('giving up', () => {
-  it('on a shard that fails three times, with its error', async () => {
-    const { starter, faults, accepted, compute } = await groupOf(2);
+  it('on a shard on which five replicas are lost, with the error of the last', async () => {
+    const { group, starter, observed, accepted, compute } = await stubGroup(2);
     const computed = compute(2);
-    starter.calls[1]?.answer();
-    for (let i = 0; i < 3; i++) {
-      const call = starter.calls.find(({ shard }) => shard.shard === 0);
-      call?.fail(failure(call.replica.id, 0));
-      await settled();
-      await settled();
+    starter.heads[1]?.answer();
+    for (let i = 0; i < 5; i++) {
+      await pass(1000);
+      starter.calls.find(({ shard }) => shard.shard === 0)?.fail(lost());
     }
-    await expect(computed).rejects.toMatchObject({ code: 'range', message: 'shard 0 is NaN' });
-    expect(faults.length).toBe(3);
+    await expect(computed).rejects.toMatchObject({
+      code: 'faults',
+      message: expect.stringMatching(
+        /^5 replicas lost on one shard: replica \d failed on step 5, .* shard 0: it ended/,
+      ),
+    });
+    expect(observed.faults.length).toBe(5);
     expect(accepted).toEqual([1]);
+    await expect(compute(1)).rejects.toThrow('5 replicas lost');
+    await expect(group.sample({ seed: 1, count: 1, statistics: 'batch' })).rejects.toThrow('5 replicas lost');
   });
 
-  it('not on three failures of different shards', async () => {
-    const { starter, faults, accepted, compute } = await groupOf(1);
-    const computed = compute(4);
-    for (const shard of [0, 1, 2]) {
+  it('not on five failures of different shards, nor on a shard that a failing replica only had in hand', async () => {
+    const { starter, observed, accepted, compute } = await stubGroup(1);
+    const computed = compute(7);
+    for (let shard = 0; shard < 6; shard++) {
       expect(starter.next().shard.shard).toBe(shard);
-      starter.next().fail(failure(0, shard));
-      await settled();
-      await settled();
+      starter.next().fail(lost()); // the next one is in hand, too
+      await pass(100);
       starter.next().answer();
       await settled();
     }
     await starter.answerAll();
     await computed;
-    expect(faults.length).toBe(3);
-    expect(accepted).toEqual([0, 1, 2, 3]);
+    expect(observed.faults.length).toBe(6);
+    expect(accepted).toEqual([0, 1, 2, 3, 4, 5, 6]);
   });
 
-  it('on a replica that does not start again at the third attempt', async () => {
-    const { starter, compute } = await groupOf(1);
-    starter.beforeStart = async (_, attempt) => {
-      throw new GanglionError('environment', `attempt ${attempt}`);
-    };
-    const computed = compute(1);
-    starter.next().fail(failure(0, 0));
-    await expect(computed).rejects.toMatchObject({ code: 'environment', message: 'attempt 4' }); // the first was the start
-    expect(starter.attempts).toBe(4);
-  });
-
-  it('in the next phase, when the third attempt fails between two', async () => {
-    const { starter, compute } = await groupOf(2);
-    let fail = (): void => {};
-    starter.beforeStart = () => new Promise((_, reject) => (fail = () => reject(new Error('no memory'))));
-    const computed = compute(2);
-    starter.next().fail(failure(0, 0));
-    await starter.answerAll(); // replica 1 does both
-    await computed;
-    for (let attempt = 1; attempt <= 3; attempt++) {
-      fail();
+  it('on more restarts in a minute than allowed, with the reasons', async () => {
+    const { starter, observed, compute } = await stubGroup(1, { maxRestarts: 2 });
+    const computed = compute(9);
+    for (let i = 0; i < 3; i++) {
+      starter.next().answer();
       await settled();
-      await settled();
+      starter.next().fail(lost());
+      await pass(100);
     }
-    const next = compute(1);
-    await starter.answerAll();
-    await expect(next).rejects.toThrow('no memory');
+    const why = (shard: number) =>
+      `replica 0 failed on step 5, generator phase, shard ${shard}: it ended with exit code 1`;
+    await expect(computed).rejects.toMatchObject({
+      code: 'faults',
+      message: `3 replicas lost within 60 s, expected at most 2 (--max-restarts): ${why(1)}; ${why(2)}; ${why(3)}`,
+    });
+    expect(observed.faults.length).toBe(3);
+    expect(starter.started.length).toBe(3); // no further start
   });
 
-  it('not on a replica that starts at the third attempt', async () => {
-    const { starter, accepted, compute } = await groupOf(1);
-    starter.beforeStart = async (_, attempt) => {
-      if (attempt < 4) throw new Error('not yet');
-    };
-    const computed = compute(1);
-    starter.next().fail(failure(0, 0));
-    for (let i = 0; i < 6; i++) await settled();
-    await starter.answerAll();
-    await computed;
-    expect(accepted).toEqual([0]);
-    expect(starter.attempts).toBe(4);
-  });
-
-  it('stops after a restart under way, and starts nothing more', async () => {
-    const { group, starter, compute } = await groupOf(2);
-    let begin = (): void => {};
-    starter.beforeStart = () => new Promise((resolve) => (begin = resolve));
-    compute(2);
-    for (const call of [...starter.calls]) call.fail(failure(call.replica.id, call.shard.shard));
-    await settled();
-    await settled();
-    let stopped = false;
-    const stop = group.stop().then(() => (stopped = true));
-    await settled();
-    expect(stopped).toBe(false);
-    begin();
-    await stop;
-    expect(starter.attempts).toBe(3); // two at first, one of the two restarts
-    expect(starter.started.every((replica) => replica.stopped)).toBe(true);
+  it('not when the restarts lie further apart', async () => {
+    const { starter, observed, accepted, compute } = await stubGroup(1, { maxRestarts: 2 });
+    for (let minute = 0; minute < 3; minute++) {
+      for (let i = 0; i < 2; i++) {
+        const computed = compute(1);
+        starter.next().fail(lost());
+        await pass(100);
+        await starter.answerAll();
+        await computed;
+      }
+      await pass(61_000);
+    }
+    expect(observed.faults.length).toBe(6);
+    expect(accepted.length).toBe(6);
   });
 });

@@ -1,19 +1,13 @@
-// coordinator/replica-group.ts: dispatch, slots, starts, stop, samples. Failures of shards: replica-group-faults.test.ts.
+// coordinator/replica-group.ts: dispatch, slots, starts, stop, samples, another number of replicas. What happens when replicas fail:
+// replica-group-faults.test.ts; late and doubtful shards: replica-group-checks.test.ts.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Shard } from '../../../coordinator/replica.ts';
 import { ReplicaGroup } from '../../../coordinator/replica-group.ts';
-import { StubStarter, settled, shardsOf } from './stub-replicas.ts';
-
-async function groupOf(count: number) {
-  const starter = new StubStarter();
-  const faults: string[] = [];
-  const group = new ReplicaGroup({ count, start: starter.start, onFault: ({ message }) => faults.push(message) });
-  await group.start();
-  return { group, starter, faults };
-}
+import { Observed, StubStarter, settled, shardsOf, stubGroup } from './stub-replicas.ts';
 
 const statesOf = (group: ReplicaGroup) => group.status.map(({ state }) => state);
+const range = (count: number) => Array.from({ length: count }, (_, i) => i);
 
 describe('compute', () => {
   it('accepts every shard once with its own result, whatever the order of answers', async () => {
@@ -23,63 +17,61 @@ describe('compute', () => {
         fc.integer({ min: 0, max: 12 }),
         fc.array(fc.nat(), { minLength: 12, maxLength: 12 }),
         async (count, shards, choices) => {
-          const { group, starter, faults } = await groupOf(count);
-          const accepted: number[] = [];
-          // The value is read when the shard is accepted: a slot written again by then holds NaN or another number.
-          const computed = group.compute(shardsOf(shards), ({ shard }, { values }) => {
-            expect(values[0]).toBe(shard);
-            accepted.push(shard);
-          });
+          const { group, starter, observed, accepted, compute } = await stubGroup(count);
+          const computed = compute(shards);
           for (const choice of choices) {
-            starter.calls[choice % Math.max(1, starter.calls.length)]?.answer();
+            const { heads } = starter;
+            heads[choice % Math.max(1, heads.length)]?.answer();
             if (choice % 3 > 0) await settled(); // else two answers come at once
           }
           await starter.answerAll();
-          await computed;
-          expect(accepted.toSorted((a, b) => a - b)).toEqual(Array.from({ length: shards }, (_, i) => i));
-          expect(faults).toEqual([]);
+          expect(await computed).toEqual([]);
+          expect(accepted.toSorted((a, b) => a - b)).toEqual(range(shards));
+          expect(observed.faults).toEqual([]);
           await group.stop();
         },
       ),
     );
   });
 
-  it('keeps every replica busy, and gives each one shard at a time', async () => {
-    const { group, starter } = await groupOf(3);
+  it('gives every replica one shard before any a second, and never a third', async () => {
+    const { group, starter, compute } = await stubGroup(3);
     expect(statesOf(group)).toEqual(['idle', 'idle', 'idle']);
-    const computed = group.compute(shardsOf(4), () => {});
-    expect(starter.calls.map(({ replica, shard }) => [replica.id, shard.shard])).toEqual([
+    const first = compute(2);
+    expect(starter.pairs).toEqual([
       [0, 0],
       [1, 1],
-      [2, 2],
     ]);
-    expect(statesOf(group)).toEqual(['busy', 'busy', 'busy']);
-    starter.calls[1]?.answer();
+    expect(statesOf(group)).toEqual(['busy', 'busy', 'idle']);
+    const second = compute(6);
+    expect(starter.pairs.slice(2)).toEqual([
+      [2, 0],
+      [0, 1],
+      [1, 2],
+      [2, 3],
+    ]);
+    starter.heads[1]?.answer();
     await settled();
-    expect(starter.calls.map(({ replica, shard }) => [replica.id, shard.shard])).toEqual([
-      [0, 0],
-      [2, 2],
-      [1, 3],
-    ]);
+    expect(starter.pairs.slice(-1)).toEqual([[1, 4]]);
     await starter.answerAll();
-    await computed;
+    await Promise.all([first, second]);
     expect(statesOf(group)).toEqual(['idle', 'idle', 'idle']);
   });
 
-  it('hands out the next shard before it reads a result, and reads it before the one after that', async () => {
-    const { group, starter } = await groupOf(1);
+  it('reads a result before it hands out the shard that is written over it', async () => {
+    const { group, starter } = await stubGroup(1);
     const events: string[] = [];
-    const computed = group.compute(shardsOf(3), ({ shard }) => {
-      events.push(`accept ${shard} while computing ${starter.calls.map((call) => call.shard.shard)}`);
+    const computed = group.compute(shardsOf(4), ({ shard }) => {
+      events.push(`accept ${shard} beside ${starter.calls.map((call) => call.shard.shard)}`);
     });
     await starter.answerAll();
     await computed;
-    expect(events).toEqual(['accept 0 while computing 1', 'accept 1 while computing 2', 'accept 2 while computing ']);
+    expect(events).toEqual(['accept 0 beside 1', 'accept 1 beside 2', 'accept 2 beside 3', 'accept 3 beside ']);
   });
 
   it('passes a shard on as it is, and ends at once without any', async () => {
-    const { group, starter } = await groupOf(1);
-    const job: Shard = { step: 9, phase: 'discriminator', shard: 2, pixels: Uint8Array.of(1) };
+    const { group, starter } = await stubGroup(1);
+    const job: Shard = { step: 9, pass: 'real', shard: 2, pixels: Uint8Array.of(1) };
     const computed = group.compute([job], (shard) => expect(shard).toBe(job));
     expect(starter.next().shard).toBe(job);
     starter.next().answer();
@@ -87,20 +79,26 @@ describe('compute', () => {
     await group.compute([], () => expect.unreachable());
   });
 
-  it('computes phase after phase, never two at once', async () => {
-    const { group, starter } = await groupOf(2);
-    const first = group.compute(shardsOf(2), () => {});
-    await expect(group.compute(shardsOf(1), () => {})).rejects.toThrow('one phase at a time');
-    await starter.answerAll();
-    await first;
-    const second = group.compute(shardsOf(2, 6), () => {});
-    expect(starter.calls.map(({ shard }) => shard.step)).toEqual([6, 6]);
-    await starter.answerAll();
-    await second;
+  it('computes the shards of an earlier call first, and ends each call with its own shards', async () => {
+    const { starter, compute } = await stubGroup(1);
+    const ended: string[] = [];
+    const calls = [compute(3, 6), compute(2, 7)];
+    void calls[0]?.then(() => ended.push('first'));
+    void calls[1]?.then(() => ended.push('second'));
+    const order: string[] = [];
+    while (starter.calls.length > 0) {
+      const { shard } = starter.next();
+      order.push(`${shard.step}.${shard.shard}`);
+      starter.next().answer();
+      await settled();
+      if (order.length === 3) expect(ended).toEqual(['first']);
+    }
+    expect(order).toEqual(['6.0', '6.1', '6.2', '7.0', '7.1']);
+    expect(ended).toEqual(['first', 'second']);
   });
 
   it('rejects when a result cannot be accepted', async () => {
-    const { group, starter } = await groupOf(1);
+    const { group, starter } = await stubGroup(1);
     const computed = group.compute(shardsOf(1), () => {
       throw new RangeError('wrong length');
     });
@@ -112,17 +110,17 @@ describe('compute', () => {
 
 describe('start and stop', () => {
   it('starts as many as count says, one after another', async () => {
-    const { group, starter } = await groupOf(4);
+    const { starter, compute } = await stubGroup(4);
     expect(starter.started.map(({ id }) => id)).toEqual([0, 1, 2, 3]);
     expect(starter.mostAtOnce).toBe(1);
-    const computed = group.compute(shardsOf(20), () => {});
+    const computed = compute(20);
     await starter.answerAll();
     await computed;
     expect(starter.attempts).toBe(4);
   });
 
   it('says what the replicas are', async () => {
-    const { group } = await groupOf(2);
+    const { group } = await stubGroup(2);
     expect(group.status).toEqual([
       { id: 0, state: 'idle', kind: 'thread', pid: 0, threadId: 10, restarts: 0 },
       { id: 1, state: 'idle', kind: 'thread', pid: 1, threadId: 11, restarts: 0 },
@@ -142,17 +140,19 @@ describe('start and stop', () => {
     starter.beforeStart = async (id) => {
       if (id === 2) throw new Error('no memory');
     };
-    const group = new ReplicaGroup({ count: 4, start: starter.start, onFault: () => expect.unreachable() });
+    const observer = new Observed();
+    const group = new ReplicaGroup({ count: 4, start: starter.start, observer, maxRestarts: 9 });
     await expect(group.start()).rejects.toThrow('no memory');
     expect(starter.started.map(({ id, stopped }) => [id, stopped])).toEqual([
       [0, true],
       [1, true],
     ]);
     expect(starter.attempts).toBe(3);
+    expect(observer.faults).toEqual([]);
   });
 
   it('waits until every replica has ended', async () => {
-    const { group, starter } = await groupOf(2);
+    const { group, starter } = await stubGroup(2);
     let end = (): void => {};
     const [first] = starter.started;
     if (first) first.onStop = () => new Promise((resolve) => (end = resolve));
@@ -166,60 +166,159 @@ describe('start and stop', () => {
     expect(starter.started.map((replica) => replica.stopped)).toEqual([true, true]);
     await group.stop(); // again: nothing to do
   });
+
+  it('reports no fault of a replica that is ended while it computes', async () => {
+    const { group, observed, compute } = await stubGroup(2);
+    void compute(4);
+    await group.stop();
+    await settled();
+    expect(observed.faults).toEqual([]);
+    expect(group.restarts).toBe(0);
+  });
+});
+
+describe('resize', () => {
+  it('starts more replicas while others compute, and they take shards', async () => {
+    const { group, starter, accepted, compute } = await stubGroup(1);
+    const computed = compute(8);
+    group.resize(3);
+    expect(statesOf(group)).toEqual(['busy', 'starting', 'starting']);
+    await expect.poll(() => statesOf(group)).toEqual(['busy', 'busy', 'busy']);
+    expect(starter.pairs).toEqual([
+      [0, 0],
+      [0, 1],
+      [1, 2],
+      [1, 3],
+      [2, 4],
+      [2, 5],
+    ]);
+    expect(starter.mostAtOnce).toBe(1);
+    await starter.answerAll();
+    await computed;
+    expect(accepted.toSorted()).toEqual(range(8));
+    await group.stop();
+    expect(starter.started.every(({ stopped }) => stopped)).toBe(true);
+  });
+
+  it('lets the replicas of the highest numbers finish what they are at, and gives them nothing new', async () => {
+    const { group, starter, observed, accepted, compute } = await stubGroup(3);
+    const computed = compute(9);
+    group.resize(1);
+    expect(statesOf(group)).toEqual(['busy', 'draining', 'draining']);
+    const drained = starter.heads[1];
+    drained?.answer();
+    await settled();
+    expect(starter.calls.filter(({ replica }) => replica.id === 1).length).toBe(1);
+    await starter.answerAll();
+    await computed;
+    expect(accepted.toSorted()).toEqual(range(9));
+    expect(statesOf(group)).toEqual(['idle']);
+    expect(starter.started.map(({ stopped }) => stopped)).toEqual([false, true, true]);
+    expect([group.restarts, observed.faults]).toEqual([0, []]);
+  });
+
+  it('fills the free numbers again', async () => {
+    const { group, starter } = await stubGroup(3);
+    group.resize(1);
+    expect(statesOf(group)).toEqual(['idle']);
+    group.resize(3);
+    await expect.poll(() => statesOf(group)).toEqual(['idle', 'idle', 'idle']);
+    expect(group.status.map(({ id }) => id)).toEqual([0, 1, 2]);
+    expect(starter.started.map(({ id }) => id)).toEqual([0, 1, 2, 1, 2]);
+    await group.stop();
+  });
+
+  it('ends a replica that is no longer wanted when it has started', async () => {
+    const { group, starter } = await stubGroup(1);
+    let begin = (): void => {};
+    starter.beforeStart = () => new Promise((resolve) => (begin = resolve));
+    group.resize(2);
+    await expect.poll(() => starter.attempts).toBe(2);
+    group.resize(1);
+    begin();
+    await expect.poll(() => starter.started.map(({ stopped }) => stopped)).toEqual([false, true]);
+    expect(statesOf(group)).toEqual(['idle']);
+    await group.stop();
+  });
+
+  it('gives the shards of a draining replica that fails to the others, and does not restart it', async () => {
+    const { group, starter, observed, accepted, compute } = await stubGroup(2);
+    const computed = compute(4);
+    group.resize(1);
+    starter.heads[1]?.fail(new Error('lost'));
+    await settled();
+    await starter.answerAll();
+    await computed;
+    expect(accepted.toSorted()).toEqual(range(4));
+    expect(observed.faults.length).toBe(1);
+    expect([statesOf(group), group.restarts]).toEqual([['idle'], 0]);
+  });
 });
 
 const JOB = { seed: 1, count: 3, statistics: 'batch' } as const;
 
 describe('sample', () => {
-  it('draws on one replica that is alive', async () => {
-    const { group, starter } = await groupOf(2);
-    expect(await group.sample(JOB)).toEqual(new Float32Array(3));
-    expect(starter.started.map(({ samples }) => samples)).toEqual([[JOB], []]);
+  it('draws on one replica, before the shards that wait', async () => {
+    const { group, starter, compute } = await stubGroup(1);
+    const computed = compute(4);
+    let draw = (): void => {};
+    const [replica] = starter.started;
+    if (replica) {
+      replica.onSample = ({ count }) => new Promise((resolve) => (draw = () => resolve(new Float32Array(count))));
+    }
+    const drawn = group.sample(JOB);
+    expect(replica?.samples).toEqual([]); // it has two shards in hand
+    starter.next().answer();
+    await settled();
+    expect(replica?.samples).toEqual([JOB]);
+    expect(starter.pairs).toEqual([[0, 1]]);
+    starter.next().answer();
+    await settled();
+    draw();
+    expect(await drawn).toEqual(new Float32Array(3));
+    await starter.answerAll();
+    await computed;
   });
 
   it('goes on with another replica, and the failed one is restarted', async () => {
-    const { group, starter, faults } = await groupOf(2);
+    const { group, starter, observed } = await stubGroup(2);
     const [first, second] = starter.started;
     if (first) first.onSample = () => Promise.reject(new Error('lost'));
     expect(await group.sample(JOB)).toEqual(new Float32Array(3));
-    expect(faults).toEqual(['replica 0 failed: lost']);
-    await settled();
+    expect(observed.faults.map(({ message }) => message)).toEqual(['replica 0 failed: lost']);
     expect(group.restarts).toBe(1);
-    expect((second?.samples.length ?? 0) + (starter.started[2]?.samples.length ?? 0)).toBe(1);
+    expect(second?.samples).toEqual([JOB]);
+    await group.stop();
   });
 
   it('goes on with the restarted replica when it is the only one', async () => {
-    const { group, starter, faults } = await groupOf(1);
+    const { group, starter, observed } = await stubGroup(1);
     for (const replica of starter.started) replica.onSample = () => Promise.reject(new Error('lost'));
     expect(await group.sample(JOB)).toEqual(new Float32Array(3));
-    expect(faults.length).toBe(1);
+    expect(observed.faults.length).toBe(1);
     expect(starter.started[1]?.samples).toEqual([JOB]);
   });
 
-  it('gives up after three failures', async () => {
-    const { group, starter, faults } = await groupOf(1);
-    const fail = (): Promise<never> => Promise.reject(new Error('lost'));
-    for (const replica of starter.started) replica.onSample = fail;
-    starter.onStarted = (replica) => {
-      replica.onSample = fail;
-    };
-    await expect(group.sample(JOB)).rejects.toThrow('replica 0 failed: lost');
-    expect(faults.length).toBe(3);
-    expect(starter.started.slice(0, 3).map(({ samples }) => samples.length)).toEqual([1, 1, 1]);
-  });
-
-  it('gives up on a replica that does not start again, and does not go on after that', async () => {
-    const { group, starter } = await groupOf(2);
-    for (const replica of starter.started) replica.onSample = () => Promise.reject(new Error('lost'));
-    starter.beforeStart = () => Promise.reject(new Error('no memory'));
-    await expect(group.sample(JOB)).rejects.toThrow('no memory');
-    await expect(group.compute(shardsOf(1), () => {})).rejects.toThrow('no memory');
-  });
-
-  it('says that no replica is left after the end', async () => {
-    const { group } = await groupOf(1);
+  it('says that no replica is left after the end, also when it was waiting for one', async () => {
+    const { group, compute } = await stubGroup(1);
+    void compute(2);
+    const waiting = expect(group.sample(JOB)).rejects.toThrow('no replica is left to draw samples');
     await group.stop();
+    await waiting;
     const message = 'no replica is left to draw samples';
     await expect(group.sample(JOB)).rejects.toMatchObject({ code: 'replica', message });
+  });
+
+  it('is not left waiting by the end of the replica that draws', async () => {
+    const { group, starter } = await stubGroup(1);
+    const [replica] = starter.started;
+    let fail = (): void => {};
+    if (replica) {
+      replica.onSample = () => new Promise((_, reject) => (fail = () => reject(new Error('it has ended'))));
+      replica.onStop = async () => fail();
+    }
+    const drawing = expect(group.sample(JOB)).rejects.toThrow('it has ended');
+    await group.stop();
+    await drawing;
   });
 });

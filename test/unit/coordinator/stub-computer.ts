@@ -1,18 +1,19 @@
-// Made-up shard results for tests of the trainer: small values on the exact grid that depend on phase, step, shard and, as
-// gradients do, on the parameters.
+// Made-up shard results for tests of the trainer: small values that depend on pass, step, shard and, as gradients do, on the
+// parameters.
 
 import { type Communicator, SINGLE_NODE } from '../../../coordinator/communicator.ts';
 import { toDataset } from '../../../coordinator/data/dataset.ts';
 import type { Shard, ShardResult } from '../../../coordinator/replica.ts';
 import type { TrainingState } from '../../../coordinator/state.ts';
 import { initialState } from '../../../coordinator/state.ts';
+import type { BadShard } from '../../../coordinator/task-queue.ts';
 import type { ShardComputer, TrainerOptions } from '../../../coordinator/trainer.ts';
-import { roundOne } from '../../../shared/exact-sum.ts';
+import { type Pass, phaseOf } from '../../../shared/layout.ts';
 import { phaseVectorOf } from '../../../shared/phase-vector.ts';
 import { settled } from './stub-replicas.ts';
 
 export const LATENT = 1;
-const SECONDS = { prepare: 0.001, compute: 0.002, round: 0.003 };
+const SECONDS = { prepare: 0.001, compute: 0.002, copy: 0.003 };
 
 /** Ten images; every pixel of image i is i. */
 export const DATASET = toDataset(
@@ -21,23 +22,32 @@ export const DATASET = toDataset(
   Uint8Array.from({ length: 10 }, (_, i) => i),
 );
 
-/** A result whose values are `valueAt(position)`, zero where the phase writes nothing. */
-export function resultOf(phase: Shard['phase'], valueAt: (at: number) => number): ShardResult {
-  const { slices, scalars, length } = phaseVectorOf(phase, LATENT);
-  const values = new Float64Array(length);
-  for (const { offset, size } of slices) for (let i = offset; i < offset + size; i++) values[i] = valueAt(i);
-  for (const offset of Object.values(scalars)) values[offset] = valueAt(offset);
+/** Whether a pass writes an output or a scalar of its phase. */
+function writes(pass: Pass, name: string): boolean {
+  if (name.startsWith('gradient/') || pass === 'generator') return true;
+  return pass === 'real' ? /real/i.test(name) : !/real/i.test(name);
+}
+
+/** A result whose values are `valueAt(position)`, zero where the pass writes nothing. */
+export function resultOf(pass: Pass, valueAt: (at: number) => number): ShardResult {
+  const { slices, scalars, length } = phaseVectorOf(phaseOf(pass), LATENT);
+  const values = new Float32Array(length);
+  for (const { output, offset, size } of slices) {
+    if (writes(pass, output)) for (let i = offset; i < offset + size; i++) values[i] = valueAt(i);
+  }
+  for (const [name, offset] of Object.entries(scalars)) if (writes(pass, name)) values[offset] = valueAt(offset);
   return { values, seconds: SECONDS, tensors: 7 };
 }
 
-/** Between -1/16 and 1/16, a multiple of 2^-40 with all its bits in use. */
-function madeUp(state: TrainingState, { phase, step, shard }: Shard): ShardResult {
-  let word = (step * 1000 + shard * 10 + (phase === 'generator' ? 1 : 2)) >>> 0;
-  // Every shard of a phase reads parameters of both nets.
-  const pull = (state.generator.parameters[5] ?? 0) + (state.discriminator.parameters[5] ?? 0);
-  return resultOf(phase, () => {
+/** Between -1/16 and 1/16, with all bits in use. */
+function madeUp(state: TrainingState, { pass, step, shard }: Shard): ShardResult {
+  let word = (step * 1000 + shard * 10 + ['generator', 'real', 'fake'].indexOf(pass)) >>> 0;
+  // A pass over real images knows nothing of the generator.
+  const ofG = pass === 'real' ? 0 : (state.generator.parameters[5] ?? 0);
+  const pull = ofG + (state.discriminator.parameters[5] ?? 0);
+  return resultOf(pass, () => {
     word = (Math.imul(word, 1664525) + 1013904223) >>> 0;
-    return roundOne((word / 2 ** 32 - 0.5 + pull) / 8);
+    return (word / 2 ** 32 - 0.5 + pull) / 8;
   });
 }
 
@@ -54,12 +64,13 @@ export class StubComputer implements ShardComputer {
     this.#order = order;
   }
 
-  async compute(shards: readonly Shard[], accept: (shard: Shard, result: ShardResult) => void): Promise<void> {
+  async compute(shards: readonly Shard[], accept: (shard: Shard, result: ShardResult) => void): Promise<BadShard[]> {
     this.asked.push(...shards);
     for (const shard of this.#order(shards)) {
       await settled();
       accept(shard, madeUp(this.#state, shard));
     }
+    return [];
   }
 }
 
@@ -76,6 +87,7 @@ export function trainerOptions(given: Partial<TrainerOptions> = {}): TrainerOpti
     batch: 4,
     shards: 4,
     lastStep: 2,
+    maxSkipped: 2,
     shouldStop: () => false,
     commit: async () => {},
     ...given,

@@ -1,13 +1,16 @@
 // Stub replicas for tests of the group: every call waits until the test answers it.
+import { expect } from 'vitest';
 import type { Replica, Shard, ShardResult } from '../../../coordinator/replica.ts';
+import { type GroupObserver, ReplicaGroup, type ReplicaGroupOptions } from '../../../coordinator/replica-group.ts';
+import type { GanglionError } from '../../../shared/error.ts';
 import type { SampleJob } from '../../../shared/protocol.ts';
 
 /** A call of a replica under way. */
 export interface Call {
   readonly replica: StubReplica;
   readonly shard: Shard;
-  /** Writes the shard's number into the replica's slot and answers. */
-  readonly answer: () => void;
+  /** Writes a value, the shard's number unless given, into the replica's slot and answers. */
+  readonly answer: (value?: number) => void;
   readonly fail: (error: unknown) => void;
 }
 
@@ -21,9 +24,9 @@ export class StubReplica implements Replica {
   onSample: (job: SampleJob) => Promise<Float32Array> = async ({ count }) => new Float32Array(count);
   onStop: () => Promise<void> = async () => {};
   readonly #calls: Call[];
-  readonly #slots = [new Float64Array(1), new Float64Array(1)] as const;
+  readonly #slots = [new Float32Array(1), new Float32Array(1)] as const;
   #slot: 0 | 1 = 0;
-  #busy = false;
+  #underWay = 0;
 
   constructor(id: number, generation: number, calls: Call[]) {
     this.id = id;
@@ -32,24 +35,26 @@ export class StubReplica implements Replica {
   }
 
   compute(shard: Shard): Promise<ShardResult> {
-    if (this.#busy) throw new Error(`replica ${this.id} was given shard ${shard.shard} while it computes`);
+    if (this.#underWay === 2) throw new Error(`replica ${this.id} was given shard ${shard.shard} beside two others`);
     if (this.stopped) throw new Error(`replica ${this.id} was given shard ${shard.shard} after its end`);
-    this.#busy = true;
+    this.#underWay += 1;
     this.#slot = this.#slot === 0 ? 1 : 0;
     const values = this.#slots[this.#slot];
     values[0] = Number.NaN; // being written
     return new Promise((resolve, reject) => {
       const end = (): void => {
-        this.#busy = false;
-        this.#calls.splice(this.#calls.indexOf(call), 1);
+        const at = this.#calls.indexOf(call);
+        if (at === -1) return; // a second time
+        this.#calls.splice(at, 1);
+        this.#underWay -= 1;
       };
       const call: Call = {
         replica: this,
         shard,
-        answer: () => {
+        answer: (value = shard.shard) => {
           end();
-          values[0] = shard.shard;
-          resolve({ values, seconds: { prepare: 0, compute: 0, round: 0 }, tensors: 0 });
+          values[0] = value;
+          resolve({ values, seconds: { prepare: 0, compute: 0, copy: 0 }, tensors: 0 });
         },
         fail: (error) => {
           end();
@@ -68,6 +73,7 @@ export class StubReplica implements Replica {
   async stop(): Promise<void> {
     await this.onStop();
     this.stopped = true;
+    for (const call of this.#calls.filter(({ replica }) => replica === this)) call.fail(new Error('it has ended'));
   }
 }
 
@@ -102,6 +108,16 @@ export class StubStarter {
     return this.#attempts;
   }
 
+  /** What every replica is at: a replica answers in the order in which it was asked. */
+  get heads(): Call[] {
+    return this.calls.filter(({ replica }, i) => this.calls.findIndex((call) => call.replica === replica) === i);
+  }
+
+  /** Calls under way as pairs of replica and shard. */
+  get pairs(): [replica: number, shard: number][] {
+    return this.calls.map(({ replica, shard }) => [replica.id, shard.shard]);
+  }
+
   /** The oldest call under way. */
   next(): Call {
     const [call] = this.calls;
@@ -119,12 +135,57 @@ export class StubStarter {
   }
 }
 
+const { setImmediate: realSetImmediate } = globalThis;
+
 /** Lets everything run that waits for nothing but promises. */
 export function settled(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
+  return new Promise((resolve) => realSetImmediate(resolve));
+}
+
+/** What a group told its observer. */
+export class Observed implements GroupObserver {
+  readonly faults: GanglionError[] = [];
+  readonly stragglers: [shard: number, replica: number][] = [];
+  readonly audits: number[] = [];
+
+  fault(error: GanglionError): void {
+    this.faults.push(error);
+  }
+
+  straggler({ shard }: Shard, replica: number): void {
+    this.stragglers.push([shard, replica]);
+  }
+
+  audit({ shard }: Shard): void {
+    this.audits.push(shard);
+  }
+}
+
+/**
+ * A started group of stubs. The test's fake timers, where it has any, are the group's clock; the jitter is the longest.
+ *
+ * @param options of the group, beside those that the stubs give
+ */
+export async function stubGroup(count: number, options: Partial<ReplicaGroupOptions> = {}) {
+  const starter = new StubStarter();
+  const observed = new Observed();
+  const given = { count, start: starter.start, observer: observed, maxRestarts: 100, random: () => 1, ...options };
+  const group = new ReplicaGroup(given);
+  await group.start();
+  const accepted: number[] = [];
+  const compute = (shards: number, step?: number) => {
+    const computed = group.compute(shardsOf(shards, step), ({ shard }, { values }) => {
+      // The value is read when the shard is accepted: a slot written again by then holds NaN or another number.
+      expect(values[0]).toBe(shard);
+      accepted.push(shard);
+    });
+    computed.catch(() => {}); // a test that expects a rejection waits for it later
+    return computed;
+  };
+  return { group, starter, observed, accepted, compute };
 }
 
 /** Shards 0 to count - 1 of one phase. */
 export function shardsOf(count: number, step = 5): Shard[] {
-  return Array.from({ length: count }, (_, shard) => ({ step, phase: 'generator', shard }));
+  return Array.from({ length: count }, (_, shard) => ({ step, pass: 'generator', shard }));
 }

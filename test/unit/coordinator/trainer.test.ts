@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { stateSha256 } from '../../../coordinator/checkpoint.ts';
+import type { Shard } from '../../../coordinator/replica.ts';
 import { createSampler } from '../../../coordinator/sampler.ts';
 import { initialState, type TrainingState } from '../../../coordinator/state.ts';
-import { type StepRecord, train } from '../../../coordinator/trainer.ts';
+import { type ShardComputer, type StepRecord, train } from '../../../coordinator/trainer.ts';
 import { phaseVectorOf } from '../../../shared/phase-vector.ts';
 import { communicators, LATENT, type Order, resultOf, StubComputer, trainerOptions } from './stub-computer.ts';
 import { settled } from './stub-replicas.ts';
@@ -74,36 +75,36 @@ describe('a step', () => {
         replicas: {
           async compute(shards, accept) {
             for (const shard of shards) {
-              jobs.push(`${shard.step} ${shard.phase} ${shard.shard}`);
+              jobs.push(`${shard.step} ${shard.pass} ${shard.shard}`);
               const images = imagesOf(shard.step).shards[shard.shard] ?? [];
               // Every pixel of image i of the data is i.
               const expected = [...images].flatMap((image) => Array.from({ length: 784 }, () => image));
-              expect(shard.pixels && [...shard.pixels]).toEqual(shard.phase === 'discriminator' ? expected : undefined);
+              expect(shard.pixels && [...shard.pixels]).toEqual(shard.pass === 'real' ? expected : undefined);
               const moved = state.discriminator.parameters[0] !== before;
-              expect(moved).toBe(shard.step > 0 || shard.phase === 'generator');
+              expect(moved).toBe(shard.step > 0 || shard.pass === 'generator');
               accept(
                 shard,
-                resultOf(shard.phase, () => 0.25),
+                resultOf(shard.pass, () => 0.25),
               );
             }
+            return [];
           },
         },
       }),
     );
     expect(jobs).toEqual(
-      [0, 1, 2].flatMap((step) => [
-        `${step} discriminator 0`,
-        `${step} discriminator 1`,
-        `${step} generator 0`,
-        `${step} generator 1`,
-      ]),
+      [
+        ['0 real', '0 fake', '0 generator', '1 real', '1 fake', '1 generator'],
+        ['2 real', '2 fake', '2 generator'], // real images of the next step beside the generator phase
+      ].flatMap((passes) => passes.flatMap((pass) => [`${pass} 0`, `${pass} 1`])),
     );
   });
 
   it('applies Adam to the mean over shards, and tracks the mean statistics', async () => {
     const state = initialState(LATENT, 1);
+    const { layout } = state.discriminator;
     const before = state.discriminator.parameters.slice();
-    // Shards 0 to 3 give 1, 2, 3, 4: the mean is 2.5.
+    // Shards 0 to 3 give 1, 2, 3, 4: the mean is 2.5. On fake images the gradient is 0.
     const compute = async (
       shards: Parameters<StubComputer['compute']>[0],
       accept: Parameters<StubComputer['compute']>[1],
@@ -111,11 +112,12 @@ describe('a step', () => {
       for (const shard of shards)
         accept(
           shard,
-          resultOf(shard.phase, () => shard.shard + 1),
+          resultOf(shard.pass, (at) => (shard.pass === 'fake' && at < layout.parameterCount ? 0 : shard.shard + 1)),
         );
+      return [];
     };
     await train(trainerOptions({ state, lastStep: 1, replicas: { compute } }));
-    const { adam, parameters, layout, statistics } = state.discriminator;
+    const { adam, parameters, statistics } = state.discriminator;
     expect(adam.m[0]).toBe(1.25); // (1 - 0.5) * 2.5
     expect(adam.v[0]).toBe(Math.fround(0.001 * 2.5 ** 2));
     expect(parameters[0]).toBeCloseTo((before[0] ?? 0) - 2e-4, 7);
@@ -131,8 +133,13 @@ describe('a step', () => {
     const state = initialState(LATENT, 1);
     const replicas = new StubComputer(state);
     await train(trainerOptions({ state, replicas, lastStep: 1 }));
-    for (const { phase, pixels } of replicas.asked) {
-      if (phase === 'generator') continue;
+    expect(replicas.asked.map(({ pass }) => pass)).toEqual([
+      ...Array(4).fill('real'),
+      ...Array(4).fill('fake'),
+      ...Array(4).fill('generator'),
+    ]);
+    for (const { pass, pixels } of replicas.asked) {
+      if (pass !== 'real') continue;
       expect(pixels?.buffer).toBeInstanceOf(SharedArrayBuffer);
       expect(pixels?.length).toBe(784);
     }
@@ -151,20 +158,24 @@ describe('the record of a step', () => {
         replicas: {
           async compute(shards, accept) {
             for (const shard of shards) {
-              const result = resultOf(shard.phase, () => 0);
+              const result = resultOf(shard.pass, () => 0);
               // Sums over 4 shards: (12, 16), so the mean gradient is (3, 4) and its norm 5.
               result.values.set([3, 4], 0);
-              if (shard.phase === 'discriminator') {
-                // Losses 0, 1, 2, 3: mean 1.5; and one value for each other.
+              if (shard.pass === 'real') {
+                result.values.set([1, 4], 0);
+                // Losses 0, 1, 2, 3: mean 1.5.
                 result.values[scalars.lossReal] = shard.shard;
-                result.values[scalars.lossFake] = 0.25;
                 result.values[scalars.outputReal] = 0.5;
-                result.values[scalars.outputFake] = 0.125;
                 // Not part of the gradient.
                 result.values[gradientCount + 4] = 1000;
+              } else if (shard.pass === 'fake') {
+                result.values.set([2, 0], 0);
+                result.values[scalars.lossFake] = 0.25;
+                result.values[scalars.outputFake] = 0.125;
               }
               accept(shard, result);
             }
+            return [];
           },
         },
       }),
@@ -181,47 +192,53 @@ describe('the record of a step', () => {
       outputReal: 0.5,
       outputFake: 0.125,
       gradientNorm: 5,
-      gradientBytes: 4 * length * 8,
+      gradientBytes: 8 * length * 4, // two passes of four shards, float32
       tensors: 7,
     });
     expect(first?.generator).toMatchObject({ lossReal: 0, lossFake: 0, gradientNorm: 5 });
-    const shard = { prepare: 0.001, compute: 0.002, round: 0.003 };
+    const shard = { prepare: 0.001, compute: 0.002, copy: 0.003 };
     expect(first?.generator.seconds.shards).toEqual([shard, shard, shard, shard]);
   });
 });
 
 describe('the loop', () => {
-  it('commits every step in order, and waits for it before the next', async () => {
+  it('commits every step in order, beside the shards of the next, and changes the state only after it', async () => {
     const state = initialState(LATENT, 1);
     const replicas = new StubComputer(state);
     const events: string[] = [];
     const commit = async ({ step }: StepRecord): Promise<void> => {
+      const before = stateSha256(state);
       events.push(`commit ${step} of ${state.step}, asked ${replicas.asked.length}`);
-      for (let i = 0; i < 5; i++) await settled();
+      for (let i = 0; i < 20; i++) await settled();
       events.push(`committed ${step}, asked ${replicas.asked.length}`);
+      expect(stateSha256(state)).toBe(before);
     };
     await train(trainerOptions({ state, replicas, commit }));
     expect(events).toEqual([
-      'commit 1 of 1, asked 8',
-      'committed 1, asked 8',
-      'commit 2 of 2, asked 16',
-      'committed 2, asked 16',
+      'commit 1 of 1, asked 20', // the whole first step, and the discriminator phase of the second
+      'committed 1, asked 20',
+      'commit 2 of 2, asked 24',
+      'committed 2, asked 24',
     ]);
   });
 
-  it('ends after the step in which a stop is asked for', async () => {
+  it('ends after the step that is under way when a stop is asked for', async () => {
     let stopping = false;
+    const committed: number[] = [];
     const options = trainerOptions({
       lastStep: 9,
       shouldStop: () => stopping,
       commit: async ({ step }) => {
-        stopping = step === 2;
+        stopping = step === 2; // the third is under way
+        committed.push(step);
       },
     });
     await train(options);
-    expect(options.state.step).toBe(2);
+    expect(options.state.step).toBe(3);
+    stopping = true;
     await train(options); // asked for before the first step
-    expect(options.state.step).toBe(2);
+    expect(options.state.step).toBe(3);
+    expect(committed).toEqual([1, 2, 3]);
   });
 
   it('rejects with the error of a shard, and does not commit', async () => {
@@ -230,5 +247,106 @@ describe('the loop', () => {
     const options = trainerOptions({ commit, replicas });
     await expect(train(options)).rejects.toThrow('shard 2 failed');
     expect(options.state.step).toBe(0);
+  });
+
+  it('leaves the state as it was after the last whole step when a shard of the generator phase fails', async () => {
+    const whole = initialState(LATENT, 1);
+    await train(trainerOptions({ state: whole, lastStep: 1 }));
+    const state = initialState(LATENT, 1);
+    const stub = new StubComputer(state);
+    const replicas: ShardComputer = {
+      compute(shards, accept) {
+        const [first] = shards;
+        if (first?.step === 1 && first.pass === 'generator') return Promise.reject(new Error('no replica is left'));
+        return stub.compute(shards, accept);
+      },
+    };
+    await expect(train(trainerOptions({ state, replicas, lastStep: 3 }))).rejects.toThrow('no replica is left');
+    expect(stateSha256(state)).toBe(stateSha256(whole));
+  });
+
+  it('does not commit a step twice when the commit fails', async () => {
+    const committed: number[] = [];
+    const commit = async ({ step }: StepRecord): Promise<void> => {
+      committed.push(step);
+      throw new Error('disk full');
+    };
+    const options = trainerOptions({ commit, lastStep: 3 });
+    await expect(train(options)).rejects.toThrow('disk full');
+    expect([committed, options.state.step]).toEqual([[1], 1]);
+  });
+});
+
+describe('a bad shard', () => {
+  /** Replicas that find `bad` shards; what they accept of the others is added, as always. */
+  function finding(state: TrainingState, isBad: (shard: Shard) => boolean): ShardComputer {
+    const stub = new StubComputer(state);
+    return {
+      async compute(shards, accept) {
+        await stub.compute(
+          shards.filter((shard) => !isBad(shard)),
+          accept,
+        );
+        return shards.filter(isBad).map((shard) => ({ shard, replicas: [0, 1], what: 'gradient/x[3] is NaN' }));
+      },
+    };
+  }
+  const ofG = ({ step, pass, shard }: Shard) => step === 1 && pass === 'generator' && shard === 2;
+  const ofD = ({ step, pass, shard }: Shard) => step === 1 && pass === 'real' && shard === 2;
+
+  it.each([
+    ['generator', 'discriminator', ofG],
+    ['discriminator', 'generator', ofD],
+  ] as const)('skips the update of the %s alone, and is named', async (phase, other, isBad) => {
+    const state = initialState(LATENT, 1);
+    const states: string[] = [];
+    const records: StepRecord[] = [];
+    const commit = async (record: StepRecord): Promise<void> => {
+      records.push(record);
+      const { adam, parameters } = state[phase];
+      states.push(JSON.stringify([adam.beta1Power, [...parameters], [...adam.m]]));
+    };
+    await train(trainerOptions({ state, lastStep: 3, commit, replicas: finding(state, isBad) }));
+    expect(states[1]).toBe(states[0]);
+    expect(states[2]).not.toBe(states[0]);
+    expect(records.map((record) => record[phase].skipped)).toEqual([false, true, false]);
+    expect(records.map((record) => record[other].skipped)).toEqual([false, false, false]);
+    expect(records[1]?.[phase].bad).toMatchObject([{ shard: { step: 1, shard: 2 }, replicas: [0, 1] }]);
+    expect(records[1]?.[phase].lossFake).toBeNaN();
+    expect(records[2]?.[phase].lossFake).not.toBeNaN();
+    expect(state.discriminator.adam.beta1Power).toBe(0.5 ** (phase === 'discriminator' ? 2 : 3));
+    // Of the forward passes of a skipped phase none is tracked.
+    expect(state.discriminator.batchesTracked).toBe(phase === 'discriminator' ? 3 * 3 - 2 : 3 * 3 - 1);
+    expect(state.generator.batchesTracked).toBe(3 * 2 - 1);
+  });
+
+  it('skips the update on every node', async () => {
+    const states = [initialState(LATENT, 1), initialState(LATENT, 1)];
+    const skipped: boolean[] = [];
+    await Promise.all(
+      communicators(2).map((communicator, i) => {
+        const state = states[i] ?? initialState(LATENT, 1);
+        const commit = async ({ generator }: StepRecord) => void skipped.push(generator.skipped);
+        return train(trainerOptions({ state, communicator, commit, replicas: finding(state, ofG) }));
+      }),
+    );
+    expect(skipped.toSorted()).toEqual([false, false, true, true]);
+    const [first, second] = states.map(stateSha256);
+    expect(first).toBe(second);
+  });
+
+  it('ends training when it comes back too often, after the step is committed', async () => {
+    const state = initialState(LATENT, 1);
+    const committed: number[] = [];
+    const commit = async ({ step }: StepRecord) => void committed.push(step);
+    const isBad = ({ step, pass, shard }: Shard) => step > 0 && pass === 'fake' && shard === 1;
+    const training = train(trainerOptions({ state, commit, lastStep: 9, replicas: finding(state, isBad) }));
+    await expect(training).rejects.toMatchObject({
+      code: 'faults',
+      message:
+        '3 updates in a row skipped for bad gradients; the newest: step 3, discriminator phase on fake images, shard 1: gradient/x[3] is NaN (replicas 0 and 1 agree)',
+    });
+    expect(committed).toEqual([1, 2, 3, 4]);
+    expect(state.step).toBe(4);
   });
 });

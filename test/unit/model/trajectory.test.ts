@@ -6,6 +6,7 @@ import { SINGLE_NODE } from '../../../coordinator/communicator.ts';
 import { loadMnistPackage } from '../../../coordinator/data/mnist-package.ts';
 import { initialState } from '../../../coordinator/state.ts';
 import { type StepRecord, train } from '../../../coordinator/trainer.ts';
+import { type Pass, phaseOf } from '../../../shared/layout.ts';
 import { phaseVectorOf } from '../../../shared/phase-vector.ts';
 import { nativeEngine } from '../../../workers/native-engine.ts';
 import { Replica } from '../../../workers/replica.ts';
@@ -28,8 +29,11 @@ async function trajectory(): Promise<StepRecord[]> {
   const { seed, latent, batch, steps } = golden.config;
   const state = initialState(latent, seed);
   const dataset = loadMnistPackage();
-  const slot = (phase: 'generator' | 'discriminator') => new Float64Array(phaseVectorOf(phase, latent).length);
-  const results = { generator: slot('generator'), discriminator: slot('discriminator') };
+  const slots = (pass: Pass): [Float32Array, Float32Array] => {
+    const slot = new Float32Array(phaseVectorOf(phaseOf(pass), latent).length);
+    return [slot, slot];
+  };
+  const results = { real: slots('real'), fake: slots('fake'), generator: slots('generator') };
   const replica = new Replica(nativeEngine(), {
     replica: 0,
     shardSize: batch,
@@ -37,10 +41,7 @@ async function trajectory(): Promise<StepRecord[]> {
     seed,
     shards: 1,
     parameters: { generator: state.generator.parameters, discriminator: state.discriminator.parameters },
-    results: {
-      generator: [results.generator, results.generator],
-      discriminator: [results.discriminator, results.discriminator],
-    },
+    results,
   });
   const records: StepRecord[] = [];
   await train({
@@ -52,8 +53,9 @@ async function trajectory(): Promise<StepRecord[]> {
           // The golden run takes its own order of the images.
           const pixels = goldenDigits(dataset.images, shard.step, batch);
           const seconds = replica.compute({ ...shard, pixels, slot: 0 });
-          accept(shard, { values: results[shard.phase], seconds, tensors: 0 });
+          accept(shard, { values: results[shard.pass][0], seconds, tensors: 0 });
         }
+        return [];
       },
     },
     communicator: SINGLE_NODE,
@@ -62,6 +64,7 @@ async function trajectory(): Promise<StepRecord[]> {
     batch,
     shards: 1,
     lastStep: steps,
+    maxSkipped: 0,
     shouldStop: () => false,
     commit: async (record) => {
       records.push(record);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { addExact, exactLimit, roundExact, roundOne } from '../../../shared/exact-sum.ts';
+import { addRounded, exactLimit, findOutside, roundOne } from '../../../shared/exact-sum.ts';
 import { fillNormal } from '../../../shared/random.ts';
 
 const GRID = 2 ** -40;
@@ -16,47 +16,44 @@ function below(value: number): number {
   return new Float32Array(bits.buffer)[0] ?? 0;
 }
 
-function rounded(values: Float32Array, limit: number): Float64Array {
-  const out = new Float64Array(values.length);
-  expect(roundExact(values, limit, out)).toBe(-1);
-  return out;
-}
-
 /** Sums in the order given, left to right. */
-function sumOf(parts: readonly Float64Array[]): Float64Array {
+function sumOf(parts: readonly Float32Array[]): Float64Array {
   const sum = new Float64Array(parts[0]?.length ?? 0);
-  for (const part of parts) addExact(sum, part);
+  for (const part of parts) addRounded(sum, part);
   return sum;
 }
 
+/** Adds partial sums. */
+function add(a: Float64Array, b: Float64Array): Float64Array {
+  return a.map((value, i) => value + (b[i] ?? Number.NaN));
+}
+
 /** Sums over a random tree: two random partial sums become one until one is left. */
-function sumOverTree(parts: readonly Float64Array[], choices: readonly number[]): Float64Array {
-  const open = parts.map((part) => part.slice());
+function sumOverTree(parts: readonly Float32Array[], choices: readonly number[]): Float64Array {
+  const open = parts.map((part) => sumOf([part]));
   for (const choice of choices) {
     if (open.length === 1) break;
     const [a] = open.splice(choice % open.length, 1);
-    const b = open[choice % open.length];
-    if (a && b) addExact(b, a);
+    const at = choice % open.length;
+    const b = open[at];
+    if (a && b) open[at] = add(b, a);
   }
-  return sumOf(open);
+  return open.reduce(add);
 }
 
 /** 2 to 60 shards of gradients below the limit, with a tree to add them over. */
-const shards = fc
-  .integer({ min: 2, max: 60 })
-  .chain((count) => {
-    const max = below(exactLimit(count));
-    const value = fc.oneof(
-      fc.float({ min: -max, max, noNaN: true }),
-      fc.double({ min: -12, max: Math.log2(max), noNaN: true }).map((exponent) => Math.fround(2 ** exponent)),
-    );
-    const shard = fc.array(value, { minLength: LENGTH, maxLength: LENGTH }).map((values) => Float32Array.from(values));
-    return fc.record({
-      parts: fc.array(shard, { minLength: count, maxLength: count }),
-      choices: fc.array(fc.nat(), { minLength: count, maxLength: count }),
-    });
-  })
-  .map(({ parts, choices }) => ({ parts: parts.map((part) => rounded(part, exactLimit(parts.length))), choices }));
+const shards = fc.integer({ min: 2, max: 60 }).chain((count) => {
+  const max = below(exactLimit(count));
+  const value = fc.oneof(
+    fc.float({ min: -max, max, noNaN: true }),
+    fc.double({ min: -12, max: Math.log2(max), noNaN: true }).map((exponent) => Math.fround(2 ** exponent)),
+  );
+  const shard = fc.array(value, { minLength: LENGTH, maxLength: LENGTH }).map((values) => Float32Array.from(values));
+  return fc.record({
+    parts: fc.array(shard, { minLength: count, maxLength: count }),
+    choices: fc.array(fc.nat(), { minLength: count, maxLength: count }),
+  });
+});
 
 describe('a sum of rounded values', () => {
   it('has the same bits in any order and over any tree', () => {
@@ -66,7 +63,7 @@ describe('a sum of rounded values', () => {
         expect(sumOf(parts.toReversed())).toEqual(expected);
         expect(sumOverTree(parts, choices)).toEqual(expected);
         const half = Math.floor(parts.length / 2);
-        expect(sumOf([sumOf(parts.slice(half)), sumOf(parts.slice(0, half))])).toEqual(expected);
+        expect(add(sumOf(parts.slice(half)), sumOf(parts.slice(0, half)))).toEqual(expected);
       }),
     );
   });
@@ -75,7 +72,7 @@ describe('a sum of rounded values', () => {
     fc.assert(
       fc.property(shards, ({ parts }) => {
         const units = Array.from({ length: LENGTH }, (_, i) =>
-          parts.reduce((sum, part) => sum + toUnits(part[i] ?? Number.NaN), 0n),
+          parts.reduce((sum, part) => sum + toUnits(roundOne(part[i] ?? Number.NaN)), 0n),
         );
         expect([...sumOf(parts)].map(toUnits)).toEqual(units);
       }),
@@ -95,12 +92,11 @@ describe('a sum of rounded values', () => {
     const differing = (a: ArrayLike<number>, b: ArrayLike<number>): number =>
       Array.from(a).filter((value, i) => value !== b[i]).length;
     expect(differing(plain(parts), plain(parts.toReversed()))).toBeGreaterThan(1000);
-    const exact = parts.map((part) => rounded(part, exactLimit(60)));
-    expect(differing(sumOf(exact), sumOf(exact.toReversed()))).toBe(0);
+    expect(differing(sumOf(parts), sumOf(parts.toReversed()))).toBe(0);
   });
 
   it('refuses vectors of different lengths', () => {
-    expect(() => addExact(new Float64Array(3), new Float64Array(2))).toThrow('exact sum of 3 values, got 2');
+    expect(() => addRounded(new Float64Array(3), new Float32Array(2))).toThrow('exact sum of 3 values, got 2');
   });
 });
 
@@ -124,17 +120,28 @@ describe('exactLimit', () => {
   });
 });
 
-describe('roundExact', () => {
+describe('addRounded', () => {
+  const rounded = (values: Float32Array): Float64Array => sumOf([values]);
+
   it('rounds to the nearest multiple of 2^-40, ties to even', () => {
     // In units of 2^-40: 1/4 -> 0; 1/2 -> 0; 3/4 -> 1; 3/2 -> 2; 5/2 -> 2; -3/2 -> -2; all are float32 values.
     const values = Float32Array.from([0.25, 0.5, 0.75, 1.5, 2.5, -1.5], (units) => units * GRID);
-    expect([...rounded(values, 2048)]).toEqual([0, 0, GRID, 2 * GRID, 2 * GRID, -2 * GRID]);
+    expect([...rounded(values)]).toEqual([0, 0, GRID, 2 * GRID, 2 * GRID, -2 * GRID]);
+  });
+
+  it('rounds before it adds, at every position', () => {
+    // A quarter of a unit added to a sum of 1 unit, four times, stays 1 unit; added up first it would be 2.
+    for (let length = 1; length <= 9; length++) {
+      const sum = new Float64Array(length).fill(GRID);
+      for (let i = 0; i < 4; i++) addRounded(sum, new Float32Array(length).fill(GRID / 4));
+      expect([...sum]).toEqual(Array(length).fill(GRID));
+    }
   });
 
   it('is off by at most 2^-41, on the grid, and rounds like roundOne', () => {
     fc.assert(
       fc.property(fc.float({ min: -below(2048), max: below(2048), noNaN: true }), (value) => {
-        const [result = Number.NaN] = rounded(Float32Array.of(value), 2048);
+        const [result = Number.NaN] = rounded(Float32Array.of(value));
         expect(Math.abs(result - value)).toBeLessThanOrEqual(2 ** -41);
         expect(Number.isInteger(result / GRID)).toBe(true);
         expect(roundOne(value)).toBe(result);
@@ -145,9 +152,11 @@ describe('roundExact', () => {
 
   it('keeps values that lie on the grid, up to the largest float32 below the limit', () => {
     const values = Float32Array.of(1, -0.5, 2 ** -40, below(2048), -below(2048));
-    expect([...rounded(values, 2048)]).toEqual([1, -0.5, 2 ** -40, 2048 - 2 ** -13, -2048 + 2 ** -13]);
+    expect([...rounded(values)]).toEqual([1, -0.5, 2 ** -40, 2048 - 2 ** -13, -2048 + 2 ** -13]);
   });
+});
 
+describe('findOutside', () => {
   it.each([
     ['NaN', Number.NaN],
     ['infinity', Number.POSITIVE_INFINITY],
@@ -156,18 +165,29 @@ describe('roundExact', () => {
     ['a value at minus the limit', -16],
     ['a large value', 3e38],
   ])('gives the index of the first of several: %s', (_, bad) => {
-    const values = Float32Array.of(1, 2, bad, 3, bad);
-    expect(roundExact(values, 16, new Float64Array(5))).toBe(2);
-    expect(roundExact(Float32Array.of(bad), 16, new Float64Array(1))).toBe(0);
+    expect(findOutside(Float32Array.of(1, 2, bad, 3, bad), 16)).toBe(2);
+    expect(findOutside(Float32Array.of(bad), 16)).toBe(0);
   });
 
-  it('accepts what lies just below the limit', () => {
-    expect(roundExact(Float32Array.of(below(16), -below(16)), 16, new Float64Array(2))).toBe(-1);
+  it('accepts zeros of both signs, the smallest values, and what lies just below the limit', () => {
+    expect(findOutside(Float32Array.of(0, -0, 1e-45, -1e-45, below(16), -below(16)), 16)).toBe(-1);
+    expect(findOutside(new Float32Array(0), 16)).toBe(-1);
   });
 
-  it('writes from the index given and nothing beside it', () => {
-    const out = new Float64Array(5).fill(9);
-    roundExact(Float32Array.of(1, 2), 2048, out, 2);
-    expect([...out]).toEqual([9, 9, 1, 2, 9]);
+  it('says what comparing says, for any bits and any limit', () => {
+    const bits = fc.array(fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }), { maxLength: 6 });
+    fc.assert(
+      fc.property(bits, fc.integer({ min: 2, max: 512 }).map(exactLimit), (words, limit) => {
+        const values = new Float32Array(Int32Array.from(words).buffer);
+        const expected = values.findIndex((value) => !(Math.abs(value) < limit));
+        expect(findOutside(values, limit)).toBe(expected);
+      }),
+    );
+  });
+
+  it('looks at a part of an array only', () => {
+    const values = Float32Array.of(Number.NaN, 1, 2, Number.NaN);
+    expect(findOutside(values.subarray(1, 3), 16)).toBe(-1);
+    expect(findOutside(values.subarray(1), 16)).toBe(2);
   });
 });

@@ -1,9 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { layoutOf } from '../../../shared/layout.ts';
+import { layoutOf, PASSES } from '../../../shared/layout.ts';
 import { phaseVectorOf } from '../../../shared/phase-vector.ts';
-import { discriminatorPhase, generatorPhase } from '../../../workers/model/phases.ts';
-
-const PROGRAMS = { discriminator: discriminatorPhase, generator: generatorPhase };
+import { PASS_PROGRAMS } from '../../../workers/model/phases.ts';
 
 describe.each(['discriminator', 'generator'] as const)('vector of the %s phase', (phase) => {
   it.each([1, 100])('covers every position once, but for untrained parameters (latent %i)', (latent) => {
@@ -31,15 +29,16 @@ describe.each(['discriminator', 'generator'] as const)('vector of the %s phase',
     );
   });
 
-  it("names outputs of the phase's program and their sizes", () => {
-    const { outputs } = PROGRAMS[phase](2, 3);
+  it("names every output of the phase's passes but the logits, with its size; the passes share gradients alone", () => {
     const { slices } = phaseVectorOf(phase, 3);
-    const shapes = Object.fromEntries(
-      slices.map(({ output }) => [output, outputs[output]?.shape.reduce((a, b) => a * b, 1)]),
-    );
-    expect(shapes).toEqual(Object.fromEntries(slices.map(({ output, size }) => [output, size])));
-    const rest = Object.keys(outputs).filter((name) => !(name in shapes));
-    expect(rest).toEqual(phase === 'discriminator' ? ['logits/real', 'logits/fake'] : ['logits/fake']);
+    const sizes = PASSES[phase].map((pass) => {
+      const { logits, ...outputs } = PASS_PROGRAMS[pass](2, 3).outputs;
+      expect(logits?.shape).toEqual([2, 1]);
+      return Object.fromEntries(Object.entries(outputs).map(([n, { shape }]) => [n, shape.reduce((a, b) => a * b, 1)]));
+    });
+    expect(Object.assign({}, ...sizes)).toEqual(Object.fromEntries(slices.map(({ output, size }) => [output, size])));
+    const names = sizes.flatMap(Object.keys).filter((name) => !name.startsWith('gradient/'));
+    expect(new Set(names).size).toBe(names.length);
   });
 });
 

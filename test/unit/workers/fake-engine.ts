@@ -1,6 +1,6 @@
 // An engine that computes nothing, for tests of the replica.
 import { expect } from 'vitest';
-import { layoutOf, type Phase } from '../../../shared/layout.ts';
+import { layoutOf, type Pass, type Phase, phaseOf } from '../../../shared/layout.ts';
 import { phaseVectorOf } from '../../../shared/phase-vector.ts';
 import type { ReplicaSetup } from '../../../shared/protocol.ts';
 import { sizeOf } from '../../../workers/graph/graph.ts';
@@ -48,7 +48,10 @@ export class FakeEngine implements Engine {
 }
 
 export function setupOf(shards = 4): ReplicaSetup {
-  const slot = (phase: Phase) => new Float64Array(phaseVectorOf(phase, LATENT).length);
+  const slots = (pass: Pass): [Float32Array, Float32Array] => {
+    const { length } = phaseVectorOf(phaseOf(pass), LATENT);
+    return [new Float32Array(length), new Float32Array(length)];
+  };
   const parameters = (phase: Phase) =>
     Float32Array.from({ length: layoutOf(phase, LATENT).parameterCount }, (_, i) => i);
   return {
@@ -58,10 +61,7 @@ export function setupOf(shards = 4): ReplicaSetup {
     seed: 11,
     shards,
     parameters: { generator: parameters('generator'), discriminator: parameters('discriminator') },
-    results: {
-      generator: [slot('generator'), slot('generator')],
-      discriminator: [slot('discriminator'), slot('discriminator')],
-    },
+    results: { real: slots('real'), fake: slots('fake'), generator: slots('generator') },
   };
 }
 

@@ -1,11 +1,11 @@
-// workers/model: the gradients of both phases against finite differences of their losses, on the native library.
+// workers/model: the gradients of every pass against finite differences of their losses, on the native library.
 import { describe, expect, it } from 'vitest';
 import { initialise } from '../../../coordinator/initialise.ts';
-import { layoutOf, type Net } from '../../../shared/layout.ts';
+import { layoutOf, type Pass, phaseOf } from '../../../shared/layout.ts';
 import { fillNormal } from '../../../shared/random.ts';
 import { NativeExecutor } from '../../../workers/graph/native-executor.ts';
 import { meanCrossEntropy } from '../../../workers/model/losses.ts';
-import { discriminatorPhase, generatorPhase } from '../../../workers/model/phases.ts';
+import { PASS_PROGRAMS } from '../../../workers/model/phases.ts';
 import { loadBinding } from '../../../workers/native/binding.ts';
 
 const BATCH = 4;
@@ -33,22 +33,18 @@ function inputsOf(): Record<string, Float32Array> {
   return inputs;
 }
 
-/** Losses as workers/replica.ts computes them from the logits. */
-const LOSSES = {
-  discriminator: (outputs: Record<string, Float32Array>) =>
-    meanCrossEntropy(outputs['logits/real'] ?? new Float32Array(), 1) +
-    meanCrossEntropy(outputs['logits/fake'] ?? new Float32Array(), 0),
-  generator: (outputs: Record<string, Float32Array>) =>
-    meanCrossEntropy(outputs['logits/fake'] ?? new Float32Array(), 1),
-};
+/** The loss as workers/replica.ts computes it from the logits. */
+const lossOf = (pass: Pass, { logits = new Float32Array() }: Record<string, Float32Array>): number =>
+  meanCrossEntropy(logits, pass === 'fake' ? 0 : 1);
 
 /** Index of the largest magnitude. */
 function largest(values: Float32Array): number {
   return values.reduce((best, value, i) => (Math.abs(value) > Math.abs(values[best] ?? 0) ? i : best), 0);
 }
 
-describe.each(['discriminator', 'generator'] as const)('%s phase', (phase: Net) => {
-  const program = (phase === 'discriminator' ? discriminatorPhase : generatorPhase)(BATCH, LATENT);
+describe.each(['real', 'fake', 'generator'] as const)('pass %s', (pass) => {
+  const phase = phaseOf(pass);
+  const program = PASS_PROGRAMS[pass](BATCH, LATENT);
   const executor = new NativeExecutor(loadBinding(), program);
   const inputs = inputsOf();
   const gradients = executor.run(inputs);
@@ -62,7 +58,7 @@ describe.each(['discriminator', 'generator'] as const)('%s phase', (phase: Net) 
     const lossAt = (value: number): number => {
       const moved = values.slice();
       moved[i] = value;
-      return LOSSES[phase](executor.run({ ...inputs, [`${phase}/${name}`]: moved }));
+      return lossOf(pass, executor.run({ ...inputs, [`${phase}/${name}`]: moved }));
     };
     const slope = (lossAt(before + STEP) - lossAt(before - STEP)) / (2 * STEP);
     expect(Math.abs(gradient[i] ?? 0)).toBeGreaterThan(1e-3);
@@ -77,13 +73,13 @@ describe.each(['discriminator', 'generator'] as const)('%s phase', (phase: Net) 
 
 describe('untrained biases', () => {
   it('do not move the loss: their BatchNorm takes them away', () => {
-    const executor = new NativeExecutor(loadBinding(), discriminatorPhase(BATCH, LATENT));
+    const executor = new NativeExecutor(loadBinding(), PASS_PROGRAMS.real(BATCH, LATENT));
     const inputs = inputsOf();
-    const loss = LOSSES.discriminator(executor.run(inputs));
+    const loss = lossOf('real', executor.run(inputs));
     for (const name of ['discriminator/main.2.bias', 'discriminator/main.5.bias']) {
       const moved = inputs[name]?.map((value) => value + 3) ?? new Float32Array();
       const outputs = executor.run({ ...inputs, [name]: moved });
-      expect(LOSSES.discriminator(outputs)).toBeCloseTo(loss, 5);
+      expect(lossOf('real', outputs)).toBeCloseTo(loss, 5);
       // The reported means carry them.
       const layer = name.includes('main.2') ? 'main.3' : 'main.6';
       const [mean = Number.NaN] = outputs[`real/${layer}.mean`] ?? [];

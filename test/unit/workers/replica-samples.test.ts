@@ -52,9 +52,9 @@ describe('sample on running statistics', () => {
     const { engine, replica } = started();
     replica.sample({ seed: 5, count: 1, statistics: STATISTICS });
     replica.sample({ seed: 6, count: 1, statistics: STATISTICS });
-    expect([engine.loaded, engine.disposed]).toEqual([3, 0]);
+    expect([engine.loaded, engine.disposed]).toEqual([4, 0]);
     replica.dispose();
-    expect([engine.loaded, engine.disposed]).toEqual([3, 3]);
+    expect([engine.loaded, engine.disposed]).toEqual([4, 4]);
   });
 });
 
@@ -73,12 +73,12 @@ describe('sample on the statistics of the batch', () => {
   it('frees its program, also where it fails', () => {
     const { engine, replica } = started();
     replica.sample({ seed: 5, count: 2, statistics: 'batch' });
-    expect([engine.loaded, engine.disposed]).toEqual([3, 1]);
+    expect([engine.loaded, engine.disposed]).toEqual([4, 1]);
     engine.outputs.images = () => {
       throw new Error('out of memory');
     };
     expect(() => replica.sample({ seed: 5, count: 2, statistics: 'batch' })).toThrow('out of memory');
-    expect([engine.loaded, engine.disposed]).toEqual([4, 2]);
+    expect([engine.loaded, engine.disposed]).toEqual([5, 2]);
   });
 });
 
