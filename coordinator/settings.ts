@@ -3,6 +3,17 @@
 import { z } from 'zod';
 import { GanglionError } from '../shared/error.ts';
 
+/** A time such as `30s` or `5m`. */
+export type Duration = `${number}${'s' | 'm'}`;
+
+const DURATION = /^([1-9]\d{0,7})([sm])$/;
+
+export function toMilliseconds(duration: Duration): number {
+  const [, count, unit] = DURATION.exec(duration) ?? [];
+  if (count === undefined) throw new Error(`expected a duration, got ${duration}`); // settings are checked when they are read
+  return Number(count) * (unit === 'm' ? 60_000 : 1000);
+}
+
 /** The settings of a run. One flat object; the same keys as in a config file. */
 export interface Settings {
   /** Replicas; `auto` is one a physical core, at most one a shard. Never changes the weights. */
@@ -27,8 +38,8 @@ export interface Settings {
   data: string | null;
   /** Folder of the run; null makes a new one under runs/. */
   run: string | null;
-  /** Steps between checkpoints. */
-  checkpointEvery: number;
+  /** Steps between checkpoints, or time as `30s` or `5m`. */
+  checkpointEvery: number | Duration;
   /** Steps between pictures; null is an epoch. */
   samplesEvery: number | null;
   metricsPort: number | 'off';
@@ -172,11 +183,11 @@ export const SETTINGS: Readonly<Record<SettingName, Setting>> = {
   },
   checkpointEvery: {
     flag: '--checkpoint-every',
-    value: 'N',
-    expected: 'a whole number of at least 1',
-    schema: counting(1),
+    value: 'N|Ns|Nm',
+    expected: 'a whole number of steps of at least 1, or whole seconds or minutes such as 30s or 5m',
+    schema: z.union([counting(1), z.string().regex(DURATION)]),
     initial: 500,
-    description: 'steps between checkpoints',
+    description: 'steps between checkpoints, or time: 30s, 5m',
     fixed: false,
   },
   samplesEvery: {

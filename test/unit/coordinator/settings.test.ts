@@ -8,6 +8,7 @@ import {
   SETTING_NAMES,
   SETTINGS,
   type SettingName,
+  toMilliseconds,
 } from '../../../coordinator/settings.ts';
 import { errorOf } from '../data/scratch.ts';
 
@@ -68,7 +69,11 @@ describe('fromFlags', () => {
     ['epsilon', ['1e-8', '1'], ['0', '1.1']],
     ['data', ['mnist', '/x y', '12'], ['']],
     ['run', ['runs/a', '7'], ['']],
-    ['checkpointEvery', ['1', '500'], ['0', 'off']],
+    [
+      'checkpointEvery',
+      ['1', '500', '1s', '30s', '5m'],
+      ['0', 'off', '0s', '1.5s', '-1s', '30 s', '1h', 's', '030s', '30S'],
+    ],
     ['samplesEvery', ['1'], ['0', 'epoch']],
     ['metricsPort', ['0', '65535', 'off'], ['65536', '-1', 'on', '80.5']],
   ] as const)('--%s takes %j and refuses %j', async (name, accepted, refused) => {
@@ -86,21 +91,38 @@ describe('fromFlags', () => {
     }
   });
 
+  it('shows what time between checkpoints was expected', async () => {
+    expect(await errorOf(() => flag('checkpointEvery', '1.5s'))).toBe(
+      'usage: --checkpoint-every: expected a whole number of steps of at least 1, or whole seconds or minutes such as ' +
+        '30s or 5m, got "1.5s"',
+    );
+  });
+
   it('takes only flags that were given', () => {
     expect(fromFlags({})).toEqual({});
     expect(fromFlags({ batch: '64', run: 'a' })).toEqual({ batch: 64, run: 'a' });
   });
 });
 
+describe('toMilliseconds', () => {
+  it('knows seconds and minutes', () => {
+    expect([toMilliseconds('1s'), toMilliseconds('30s'), toMilliseconds('5m')]).toEqual([1000, 30_000, 300_000]);
+  });
+});
+
 describe('fromConfigObject', () => {
   it('takes the settings of a config file, also null where it means the default', () => {
-    const value = { batch: 64, steps: null, data: null, workers: 'auto', metricsPort: 'off' };
+    const value = { batch: 64, steps: null, data: null, workers: 'auto', metricsPort: 'off', checkpointEvery: '30s' };
     expect(fromConfigObject(value, 'c.json')).toEqual(value);
   });
 
   it.each([
     [{ batch: '64' }, 'c.json: batch: expected a whole number from 2 to 8192, got "64"'],
     [{ batch: null }, 'c.json: batch: expected a whole number from 2 to 8192, got null'],
+    [
+      { checkpointEvery: '500' },
+      'c.json: checkpointEvery: expected a whole number of steps of at least 1, or whole seconds or minutes such as 30s or 5m, got "500"',
+    ],
     [{ data: 5 }, 'c.json: data: expected a folder, got 5'],
     [{ lr: [] }, 'c.json: lr: expected a number above 0, at most 1, got []'],
     [{ bach: 64 }, /^config: c\.json: unknown setting bach; known: workers, steps, .*, metricsPort$/],
