@@ -45,6 +45,8 @@ export interface Run {
   readonly resumed: boolean;
   /** Compiled entry file of the replicas. */
   readonly threadEntry: URL;
+  /** What a request to change the run must show; never written anywhere. */
+  readonly apiToken: string | null;
 }
 
 /** What watches a run. */
@@ -83,7 +85,16 @@ export async function runTraining(run: Run): Promise<void> {
   let http: HttpServer | undefined;
   try {
     // The port first: when it is taken, nothing has been made yet.
-    if (config.metricsPort !== 'off') http = await startHttp(config.metricsPort, metrics, () => status.status);
+    if (config.metricsPort !== 'off') {
+      http = await startHttp({
+        port: config.metricsPort,
+        metrics,
+        status: () => status.status,
+        shards: config.shards,
+        apiToken: run.apiToken,
+        resize: undefined,
+      });
+    }
     const folder = openFolder(run);
     await replicas.start();
     const { backend, libraryVersion } = replicas.backend;

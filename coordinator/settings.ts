@@ -43,7 +43,12 @@ export interface Settings {
   /** Steps between pictures; null is an epoch. */
   samplesEvery: number | null;
   metricsPort: number | 'off';
+  /** What a request that changes the run must show; null lets only this machine make one. Never written anywhere. */
+  apiToken: string | null;
 }
+
+/** The settings that config.json and checkpoints hold. */
+export type StoredSettings = Omit<Settings, 'apiToken'>;
 
 export type SettingName = keyof Settings;
 
@@ -56,6 +61,8 @@ interface Setting {
   readonly description: string;
   /** Part of the model, the data or the optimiser: fixed for the life of a run. */
   readonly fixed: boolean;
+  /** Neither stored nor shown. */
+  readonly secret?: true;
 }
 
 const LARGEST_SEED = Number.MAX_SAFE_INTEGER;
@@ -208,17 +215,36 @@ export const SETTINGS: Readonly<Record<SettingName, Setting>> = {
     description: 'port of /metrics, /healthz and /api/status; 0 picks a free one',
     fixed: false,
   },
+  apiToken: {
+    flag: '--api-token',
+    value: 'TOKEN',
+    expected: 'ASCII letters, digits and signs without blanks',
+    schema: z
+      .string()
+      .regex(/^[!-~]+$/)
+      .nullable(),
+    initial: null,
+    description:
+      'what POST /api/workers must show; better given as GANGLION_API_TOKEN (default: only this machine may)',
+    fixed: false,
+    secret: true,
+  },
 };
 
 export const SETTING_NAMES = Object.keys(SETTINGS) as SettingName[];
+export const STORED_SETTINGS = SETTING_NAMES.filter(
+  (name): name is keyof StoredSettings => SETTINGS[name].secret === undefined,
+);
 /** Settings that a resumed run must not change. */
-export const FIXED_SETTINGS = SETTING_NAMES.filter((name) => SETTINGS[name].fixed);
+export const FIXED_SETTINGS = STORED_SETTINGS.filter((name) => SETTINGS[name].fixed);
+/** Their flags' text is never a number. */
+const TEXTS: readonly SettingName[] = ['data', 'run', 'apiToken'];
 
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 
 /** A flag's text as a number where it is one, for settings that take numbers. */
 function fromText(name: SettingName, given: string): unknown {
-  return name !== 'data' && name !== 'run' && NUMBER.test(given) ? Number(given) : given;
+  return !TEXTS.includes(name) && NUMBER.test(given) ? Number(given) : given;
 }
 
 /** A value as the user wrote it; JSON has no word for a number that overflowed. */
@@ -234,9 +260,10 @@ function show(given: unknown): string {
  * @throws GanglionError with `code`, naming the value and what was expected
  */
 function checkValue(name: SettingName, given: unknown, source: string, code: 'usage' | 'config'): unknown {
-  const { schema, expected } = SETTINGS[name];
+  const { schema, expected, secret } = SETTINGS[name];
   const parsed = schema.safeParse(given);
-  if (!parsed.success) throw new GanglionError(code, `${source}: expected ${expected}, got ${show(given)}`);
+  const got = secret ? 'something else, which is not shown' : show(given);
+  if (!parsed.success) throw new GanglionError(code, `${source}: expected ${expected}, got ${got}`);
   return parsed.data;
 }
 
@@ -248,6 +275,15 @@ export function fromFlags(flags: Readonly<Partial<Record<SettingName, string>>>)
     if (given !== undefined) settings[name] = checkValue(name, fromText(name, given), SETTINGS[name].flag, 'usage');
   }
   return settings as Partial<Settings>;
+}
+
+const TOKEN_VARIABLE = 'GANGLION_API_TOKEN';
+
+/** Settings of the environment; an empty variable counts as none. @throws GanglionError `usage`. */
+export function fromEnvironment(env: NodeJS.ProcessEnv): Partial<Settings> {
+  const given = env[TOKEN_VARIABLE];
+  if (given === undefined || given === '') return {};
+  return { apiToken: checkValue('apiToken', given, TOKEN_VARIABLE, 'usage') as string };
 }
 
 /** Checks the content of a config file. @throws GanglionError `config`. */

@@ -3,11 +3,13 @@ import {
   defaultSettings,
   FIXED_SETTINGS,
   fromConfigObject,
+  fromEnvironment,
   fromFlags,
   mergeSettings,
   SETTING_NAMES,
   SETTINGS,
   type SettingName,
+  STORED_SETTINGS,
   toMilliseconds,
 } from '../../../coordinator/settings.ts';
 import { errorOf } from '../data/scratch.ts';
@@ -43,6 +45,7 @@ describe('SETTINGS', () => {
       checkpointEvery: 500,
       samplesEvery: null,
       metricsPort: 9464,
+      apiToken: null,
     });
     expect(mergeSettings()).toEqual(defaultSettings());
   });
@@ -125,7 +128,7 @@ describe('fromConfigObject', () => {
     ],
     [{ data: 5 }, 'c.json: data: expected a folder, got 5'],
     [{ lr: [] }, 'c.json: lr: expected a number above 0, at most 1, got []'],
-    [{ bach: 64 }, /^config: c\.json: unknown setting bach; known: workers, steps, .*, metricsPort$/],
+    [{ bach: 64 }, /^config: c\.json: unknown setting bach; known: workers, steps, .*, apiToken$/],
     [JSON.parse('{"__proto__": 1}'), /^config: c\.json: unknown setting __proto__;/],
     [[], 'c.json: expected an object of settings, got []'],
     [null, 'c.json: expected an object of settings, got null'],
@@ -134,6 +137,32 @@ describe('fromConfigObject', () => {
     const error = await errorOf(() => fromConfigObject(value, 'c.json'));
     if (typeof message === 'string') expect(error).toBe(`config: ${message}`);
     else expect(error).toMatch(message);
+  });
+});
+
+describe('the API token', () => {
+  const refused = 'expected ASCII letters, digits and signs without blanks, got something else, which is not shown';
+
+  it('comes from a flag, a config file or the environment, as it is written', () => {
+    expect(flag('apiToken', '0123')).toBe('0123');
+    expect(fromConfigObject({ apiToken: 'x~!' }, 'c.json')).toEqual({ apiToken: 'x~!' });
+    expect(fromEnvironment({ GANGLION_API_TOKEN: '1e3', PATH: '/bin' })).toEqual({ apiToken: '1e3' });
+    expect(fromEnvironment({})).toEqual({});
+    expect(fromEnvironment({ GANGLION_API_TOKEN: '' })).toEqual({});
+  });
+
+  it.each(['two words', '', 'tab\t', 'é', 'line\n'])('refuses %j without showing it', async (token) => {
+    expect(await errorOf(() => flag('apiToken', token))).toBe(`usage: --api-token: ${refused}`);
+    const inFile = () => fromConfigObject({ apiToken: token }, 'c.json');
+    expect(await errorOf(inFile)).toBe(`config: c.json: apiToken: ${refused}`);
+    if (token === '') return;
+    expect(await errorOf(() => fromEnvironment({ GANGLION_API_TOKEN: token }))).toBe(
+      `usage: GANGLION_API_TOKEN: ${refused}`,
+    );
+  });
+
+  it('is not among the settings that are stored', () => {
+    expect(STORED_SETTINGS).toEqual(SETTING_NAMES.filter((name) => name !== 'apiToken'));
   });
 });
 
