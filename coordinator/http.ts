@@ -1,21 +1,34 @@
-// What the coordinator shows over HTTP: /metrics for Prometheus, /healthz for a supervisor, /api/status for people and programs.
+// What the coordinator shows over HTTP: /metrics for Prometheus, /healthz for a supervisor, /api/status for people and programs;
+// and, where the run lets it, /api/workers to change the number of replicas.
 import fastify from 'fastify';
 import { GanglionError, messageOf, systemErrorCode } from '../shared/error.ts';
 import type { Metrics } from './metrics.ts';
 import type { Status } from './status.ts';
+import { addWorkersRoute } from './workers-route.ts';
 
 export interface HttpServer {
   readonly port: number;
   close(): Promise<void>;
 }
 
+export interface HttpOptions {
+  /** 0 picks a free one. */
+  readonly port: number;
+  readonly metrics: Metrics;
+  readonly status: () => Status;
+  readonly shards: number;
+  readonly apiToken: string | null;
+  /** Asks for another number of replicas; without it, there is no /api/workers. */
+  readonly resize: ((count: number) => void) | undefined;
+}
+
 /**
- * Listens on all interfaces, as Prometheus exporters do; everything is read-only.
+ * Listens on all interfaces, as Prometheus exporters do; everything but /api/workers is read-only.
  *
- * @param port 0 picks a free one
  * @throws GanglionError `environment` when the port is taken
  */
-export async function startHttp(port: number, metrics: Metrics, status: () => Status): Promise<HttpServer> {
+export async function startHttp(options: HttpOptions): Promise<HttpServer> {
+  const { port, metrics, status, shards, apiToken, resize } = options;
   const server = fastify({ forceCloseConnections: true });
   server.get('/metrics', async (_, reply) => reply.type(metrics.contentType).send(await metrics.text()));
   server.get('/healthz', async (_, reply) => {
@@ -23,6 +36,7 @@ export async function startHttp(port: number, metrics: Metrics, status: () => St
     return reply.code(healthy ? 200 : 503).send({ status: healthy ? 'ok' : 'stalled', state });
   });
   server.get('/api/status', async () => status());
+  if (resize) addWorkersRoute(server, { resize, shards, apiToken });
   try {
     await server.listen({ port, host: '::' });
   } catch (error) {

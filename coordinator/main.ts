@@ -10,7 +10,7 @@ import { sampleCommand } from './commands/sample.ts';
 import { trainCommand } from './commands/train.ts';
 import { countPhysicalCores } from './cores.ts';
 import { restoreNpmFlags } from './npm-flags.ts';
-import { fromFlags, SETTING_NAMES, SETTINGS, type SettingName } from './settings.ts';
+import { fromEnvironment, fromFlags, SETTING_NAMES, SETTINGS, type SettingName } from './settings.ts';
 import { AlreadyReported, runDoctor, runSetup, THREAD_ENTRY } from './worker-programs.ts';
 
 const { version: VERSION }: { version: string } = createRequire(import.meta.url)('../../package.json');
@@ -51,6 +51,7 @@ function trainProgram(): Command {
     .action(async ({ resume, config, dryRun, ...flags }: TrainOptions) => {
       await trainCommand({
         flags: fromFlags(flags),
+        environment: fromEnvironment(process.env),
         configFile: config,
         resume,
         dryRun: dryRun ?? false,

@@ -16,6 +16,8 @@ export interface Metrics {
   readonly contentType: string;
   step(record: StepRecord): void;
   checkpoint(seconds: number, bytes: number): void;
+  /** How long a checkpoint held the step loop. */
+  checkpointHeld(seconds: number): void;
   fault(code: string): void;
   /** The text that Prometheus scrapes. */
   text(): Promise<string>;
@@ -86,7 +88,13 @@ export function createMetrics({ batch, replicas, info }: MetricsSources): Metric
   });
   const checkpointSeconds = new Histogram({
     name: 'ganglion_checkpoint_duration_seconds',
-    help: 'Time to write a checkpoint.',
+    help: 'Time to write a checkpoint, from the copy of the state until the file is there.',
+    buckets: BUCKETS,
+    registers,
+  });
+  const checkpointHeldSeconds = new Histogram({
+    name: 'ganglion_checkpoint_blocking_seconds',
+    help: 'Time by which a checkpoint held the step loop: the copy, and the wait for the checkpoint before.',
     buckets: BUCKETS,
     registers,
   });
@@ -166,6 +174,7 @@ export function createMetrics({ batch, replicas, info }: MetricsSources): Metric
       checkpointSeconds.observe(seconds);
       checkpointBytes.set(bytes);
     },
+    checkpointHeld: (seconds) => checkpointHeldSeconds.observe(seconds),
     fault: (code) => faults.inc({ code }),
     text: () => registry.metrics(),
   };

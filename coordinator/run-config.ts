@@ -4,14 +4,21 @@ import { GanglionError } from '../shared/error.ts';
 import { fromSystemError } from './atomic-file.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import type { Dataset } from './data/dataset.ts';
-import { FIXED_SETTINGS, fromConfigObject, SETTING_NAMES, SETTINGS, type Settings } from './settings.ts';
+import {
+  FIXED_SETTINGS,
+  fromConfigObject,
+  SETTINGS,
+  type Settings,
+  STORED_SETTINGS,
+  type StoredSettings,
+} from './settings.ts';
 
-export interface RunConfig extends Settings {
+export interface RunConfig extends StoredSettings {
   readonly dataName: string;
   readonly dataSha256: string;
 }
 
-export function toRunConfig(settings: Settings, dataset: Dataset): RunConfig {
+export function toRunConfig({ apiToken: _, ...settings }: Settings, dataset: Dataset): RunConfig {
   return { ...settings, dataName: dataset.name, dataSha256: dataset.sha256 };
 }
 
@@ -38,9 +45,9 @@ function parseRunConfig(text: string, path: string): RunConfig {
     if (typeof stored !== 'object' || stored === null) return fail();
     const { dataName, dataSha256, ...settings } = stored as Record<string, unknown>;
     if (typeof dataName !== 'string' || typeof dataSha256 !== 'string') return fail();
-    const complete = fromConfigObject(settings, path);
-    if (SETTING_NAMES.some((name) => complete[name] === undefined)) return fail();
-    return { ...(complete as Settings), dataName, dataSha256 };
+    const { apiToken: _, ...complete } = fromConfigObject(settings, path);
+    if (STORED_SETTINGS.some((name) => complete[name] === undefined)) return fail();
+    return { ...(complete as StoredSettings), dataName, dataSha256 };
   } catch (error) {
     return fail(error);
   }

@@ -4,7 +4,7 @@ import {
   closeSync,
   constants,
   existsSync,
-  fsyncSync,
+  fsync,
   ftruncateSync,
   mkdirSync,
   openSync,
@@ -14,6 +14,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
+import { promisify } from 'node:util';
 import { GanglionError, systemErrorCode } from '../shared/error.ts';
 import { fromSystemError, syncFolder, writeFileAtomicSync } from './atomic-file.ts';
 import { listCheckpoints } from './checkpoint.ts';
@@ -142,6 +143,8 @@ export function writeJson(path: string, value: unknown): void {
   writeFileAtomicSync(path, Buffer.from(`${JSON.stringify(value, null, 2)}\n`));
 }
 
+const fsyncBesideTheLoop = promisify(fsync);
+
 /** Appends one JSON record a line; a record is there whole or not at all. */
 export class JsonLines {
   readonly #path: string;
@@ -178,10 +181,14 @@ export class JsonLines {
     }
   }
 
-  /** Returns once every record so far would outlast a power cut. @throws GanglionError `environment`. */
-  sync(): void {
+  /**
+   * Resolves once every record so far would outlast a power cut; more may be appended meanwhile, but it must not be closed.
+   *
+   * @throws GanglionError `environment`
+   */
+  async sync(): Promise<void> {
     try {
-      fsyncSync(this.#descriptor);
+      await fsyncBesideTheLoop(this.#descriptor);
     } catch (error) {
       throw fromSystemError(`cannot write ${this.#path}`, error);
     }

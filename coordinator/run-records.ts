@@ -1,10 +1,11 @@
 // What a run leaves behind while it goes on: after every step a line of metrics.jsonl, now and then samples and a checkpoint.
 import { join } from 'node:path';
 import type { SampleJob } from '../shared/protocol.ts';
-import { checkpointName, writeCheckpoint } from './checkpoint.ts';
+import type { CheckpointWriter } from './checkpoint-writer.ts';
 import type { RunConfig } from './run-config.ts';
 import type { JsonLines, RunFolder } from './run-folder.ts';
 import { writeSampleGrid } from './samples.ts';
+import { toMilliseconds } from './settings.ts';
 import type { TrainingState } from './state.ts';
 import type { StepRecord } from './trainer.ts';
 
@@ -12,11 +13,13 @@ export interface RunRecordsOptions {
   readonly config: RunConfig;
   readonly folder: RunFolder;
   readonly log: JsonLines;
+  readonly writer: Pick<CheckpointWriter, 'save' | 'check' | 'settle'>;
   readonly state: TrainingState;
   readonly lastStep: number;
   readonly perEpoch: number;
   readonly sample: (job: SampleJob) => Promise<Float32Array>;
-  readonly onCheckpoint: (path: string, seconds: number, bytes: number) => void;
+  /** Monotonic clock in milliseconds. */
+  readonly now?: () => number;
 }
 
 /** A record of metrics.jsonl. */
@@ -38,37 +41,56 @@ function toLogRecord({ step, epoch, seconds, discriminator, generator }: StepRec
 
 export class RunRecords {
   readonly #options: RunRecordsOptions;
-  #newest = { step: -1, sha256: '' };
+  readonly #now: () => number;
+  /** End of the newest copy; before the first, the beginning. */
+  #savedMs: number;
 
   constructor(options: RunRecordsOptions) {
     this.#options = options;
-  }
-
-  /** Everything that is due after a step. */
-  async commit(record: StepRecord): Promise<void> {
-    const { config, log, lastStep, perEpoch } = this.#options;
-    log.append(toLogRecord(record, config.batch));
-    const last = record.step === lastStep;
-    if (last || record.step % (config.samplesEvery ?? perEpoch) === 0) await this.#sample(record.step);
-    if (last || record.step % config.checkpointEvery === 0) this.checkpoint();
+    this.#now = options.now ?? (() => performance.now());
+    this.#savedMs = this.#now();
   }
 
   /**
-   * Writes a checkpoint of the present state unless there is one. The log goes to the disk before: after a power cut, too, a
-   * checkpoint knows no step that the log does not.
+   * Everything that is due after a step. The state must not change before this resolves.
+   *
+   * @throws GanglionError also for a checkpoint of an earlier step that has failed meanwhile; this step is not logged then
+   */
+  async commit(record: StepRecord): Promise<void> {
+    const { config, log, writer, lastStep, perEpoch } = this.#options;
+    writer.check();
+    log.append(toLogRecord(record, config.batch));
+    const last = record.step === lastStep;
+    if (last || record.step % (config.samplesEvery ?? perEpoch) === 0) await this.#sample(record.step);
+    if (last || this.#isCheckpointDue(record.step)) await this.#save();
+  }
+
+  /**
+   * Waits until there is a checkpoint of the present state, which must be that after a whole step.
    *
    * @returns the state's hash
+   * @throws GanglionError `environment` when it cannot be written, or an earlier one could not
    */
-  checkpoint(): string {
-    const { config, folder, log, state, onCheckpoint } = this.#options;
-    if (this.#newest.step === state.step) return this.#newest.sha256;
-    const started = performance.now();
-    log.sync();
-    const path = join(folder.checkpoints, checkpointName(state.step));
-    const { bytes, sha256 } = writeCheckpoint(path, state, JSON.stringify(config));
-    this.#newest = { step: state.step, sha256 };
-    onCheckpoint(path, (performance.now() - started) / 1000, bytes);
-    return sha256;
+  async checkpoint(): Promise<string> {
+    const { state, writer } = this.#options;
+    const newest = await writer.settle();
+    if (newest?.step === state.step) return newest.sha256;
+    await this.#save();
+    const written = await writer.settle();
+    if (written?.step !== state.step) throw new Error(`expected a checkpoint of step ${state.step}`);
+    return written.sha256;
+  }
+
+  #isCheckpointDue(step: number): boolean {
+    const { checkpointEvery } = this.#options.config;
+    if (typeof checkpointEvery === 'number') return step % checkpointEvery === 0;
+    return this.#now() - this.#savedMs >= toMilliseconds(checkpointEvery);
+  }
+
+  async #save(): Promise<void> {
+    const { state, writer } = this.#options;
+    await writer.save(state);
+    this.#savedMs = this.#now();
   }
 
   async #sample(step: number): Promise<void> {

@@ -1,6 +1,8 @@
 // One run from start to end: opens what it needs, lets the trainer train, writes the summary, closes everything.
 import { join } from 'node:path';
 import { checkpointName, writeCheckpoint } from './checkpoint.ts';
+import { startCheckpointThread } from './checkpoint-thread.ts';
+import { CheckpointWriter } from './checkpoint-writer.ts';
 import { SINGLE_NODE } from './communicator.ts';
 import type { Dataset } from './data/dataset.ts';
 import { type HttpServer, startHttp } from './http.ts';
@@ -43,6 +45,8 @@ export interface Run {
   readonly resumed: boolean;
   /** Compiled entry file of the replicas. */
   readonly threadEntry: URL;
+  /** What a request to change the run must show; never written anywhere. */
+  readonly apiToken: string | null;
 }
 
 /** What watches a run. */
@@ -81,7 +85,16 @@ export async function runTraining(run: Run): Promise<void> {
   let http: HttpServer | undefined;
   try {
     // The port first: when it is taken, nothing has been made yet.
-    if (config.metricsPort !== 'off') http = await startHttp(config.metricsPort, metrics, () => status.status);
+    if (config.metricsPort !== 'off') {
+      http = await startHttp({
+        port: config.metricsPort,
+        metrics,
+        status: () => status.status,
+        shards: config.shards,
+        apiToken: run.apiToken,
+        resize: undefined,
+      });
+    }
     const folder = openFolder(run);
     await replicas.start();
     const { backend, libraryVersion } = replicas.backend;
@@ -145,19 +158,28 @@ async function trainAndSummarise(
   const firstStep = state.step;
   // Steps after the checkpoint, done before a crash, are done again: their records give way.
   const log = new JsonLines(folder.metrics, (record) => stepOf(record) <= firstStep);
+  const writer = new CheckpointWriter({
+    folder: folder.checkpoints,
+    config: JSON.stringify(config),
+    latent: state.latent,
+    thread: startCheckpointThread(),
+    syncLog: () => log.sync(),
+    onWritten: ({ path, seconds, bytes }) => {
+      status.checkpoint(path);
+      metrics.checkpoint(seconds, bytes);
+    },
+    onHeld: (seconds) => metrics.checkpointHeld(seconds),
+  });
   try {
     const records = new RunRecords({
       config,
       folder,
       log,
+      writer,
       state,
       lastStep,
       perEpoch,
       sample: (job) => replicas.sample(job),
-      onCheckpoint: (path, seconds, bytes) => {
-        status.checkpoint(path);
-        metrics.checkpoint(seconds, bytes);
-      },
     });
     const startedMs = performance.now();
     if (!stop.requested) status.enter('training');
@@ -180,7 +202,7 @@ async function trainAndSummarise(
         terminal.progress(status.status);
       },
     });
-    const stateSha256 = records.checkpoint();
+    const stateSha256 = await records.checkpoint();
     const wallSeconds = (performance.now() - startedMs) / 1000;
     const summary: Summary = {
       step: state.step,
@@ -203,6 +225,7 @@ async function trainAndSummarise(
     terminal.line(`pictures: ${folder.samples}`);
     terminal.line(`checkpoints: ${folder.checkpoints}`);
   } finally {
+    await writer.close(); // it may still bring the log to the disk
     log.close();
   }
 }

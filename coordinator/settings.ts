@@ -3,6 +3,17 @@
 import { z } from 'zod';
 import { GanglionError } from '../shared/error.ts';
 
+/** A time such as `30s` or `5m`. */
+export type Duration = `${number}${'s' | 'm'}`;
+
+const DURATION = /^([1-9]\d{0,7})([sm])$/;
+
+export function toMilliseconds(duration: Duration): number {
+  const [, count, unit] = DURATION.exec(duration) ?? [];
+  if (count === undefined) throw new Error(`expected a duration, got ${duration}`); // settings are checked when they are read
+  return Number(count) * (unit === 'm' ? 60_000 : 1000);
+}
+
 /** The settings of a run. One flat object; the same keys as in a config file. */
 export interface Settings {
   /** Replicas; `auto` is one a physical core, at most one a shard. Never changes the weights. */
@@ -27,12 +38,17 @@ export interface Settings {
   data: string | null;
   /** Folder of the run; null makes a new one under runs/. */
   run: string | null;
-  /** Steps between checkpoints. */
-  checkpointEvery: number;
+  /** Steps between checkpoints, or time as `30s` or `5m`. */
+  checkpointEvery: number | Duration;
   /** Steps between pictures; null is an epoch. */
   samplesEvery: number | null;
   metricsPort: number | 'off';
+  /** What a request that changes the run must show; null lets only this machine make one. Never written anywhere. */
+  apiToken: string | null;
 }
+
+/** The settings that config.json and checkpoints hold. */
+export type StoredSettings = Omit<Settings, 'apiToken'>;
 
 export type SettingName = keyof Settings;
 
@@ -45,6 +61,8 @@ interface Setting {
   readonly description: string;
   /** Part of the model, the data or the optimiser: fixed for the life of a run. */
   readonly fixed: boolean;
+  /** Neither stored nor shown. */
+  readonly secret?: true;
 }
 
 const LARGEST_SEED = Number.MAX_SAFE_INTEGER;
@@ -172,11 +190,11 @@ export const SETTINGS: Readonly<Record<SettingName, Setting>> = {
   },
   checkpointEvery: {
     flag: '--checkpoint-every',
-    value: 'N',
-    expected: 'a whole number of at least 1',
-    schema: counting(1),
+    value: 'N|Ns|Nm',
+    expected: 'a whole number of steps of at least 1, or whole seconds or minutes such as 30s or 5m',
+    schema: z.union([counting(1), z.string().regex(DURATION)]),
     initial: 500,
-    description: 'steps between checkpoints',
+    description: 'steps between checkpoints, or time: 30s, 5m',
     fixed: false,
   },
   samplesEvery: {
@@ -197,17 +215,36 @@ export const SETTINGS: Readonly<Record<SettingName, Setting>> = {
     description: 'port of /metrics, /healthz and /api/status; 0 picks a free one',
     fixed: false,
   },
+  apiToken: {
+    flag: '--api-token',
+    value: 'TOKEN',
+    expected: 'ASCII letters, digits and signs without blanks',
+    schema: z
+      .string()
+      .regex(/^[!-~]+$/)
+      .nullable(),
+    initial: null,
+    description:
+      'what POST /api/workers must show; better given as GANGLION_API_TOKEN (default: only this machine may)',
+    fixed: false,
+    secret: true,
+  },
 };
 
 export const SETTING_NAMES = Object.keys(SETTINGS) as SettingName[];
+export const STORED_SETTINGS = SETTING_NAMES.filter(
+  (name): name is keyof StoredSettings => SETTINGS[name].secret === undefined,
+);
 /** Settings that a resumed run must not change. */
-export const FIXED_SETTINGS = SETTING_NAMES.filter((name) => SETTINGS[name].fixed);
+export const FIXED_SETTINGS = STORED_SETTINGS.filter((name) => SETTINGS[name].fixed);
+/** Their flags' text is never a number. */
+const TEXTS: readonly SettingName[] = ['data', 'run', 'apiToken'];
 
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 
 /** A flag's text as a number where it is one, for settings that take numbers. */
 function fromText(name: SettingName, given: string): unknown {
-  return name !== 'data' && name !== 'run' && NUMBER.test(given) ? Number(given) : given;
+  return !TEXTS.includes(name) && NUMBER.test(given) ? Number(given) : given;
 }
 
 /** A value as the user wrote it; JSON has no word for a number that overflowed. */
@@ -223,9 +260,10 @@ function show(given: unknown): string {
  * @throws GanglionError with `code`, naming the value and what was expected
  */
 function checkValue(name: SettingName, given: unknown, source: string, code: 'usage' | 'config'): unknown {
-  const { schema, expected } = SETTINGS[name];
+  const { schema, expected, secret } = SETTINGS[name];
   const parsed = schema.safeParse(given);
-  if (!parsed.success) throw new GanglionError(code, `${source}: expected ${expected}, got ${show(given)}`);
+  const got = secret ? 'something else, which is not shown' : show(given);
+  if (!parsed.success) throw new GanglionError(code, `${source}: expected ${expected}, got ${got}`);
   return parsed.data;
 }
 
@@ -237,6 +275,15 @@ export function fromFlags(flags: Readonly<Partial<Record<SettingName, string>>>)
     if (given !== undefined) settings[name] = checkValue(name, fromText(name, given), SETTINGS[name].flag, 'usage');
   }
   return settings as Partial<Settings>;
+}
+
+const TOKEN_VARIABLE = 'GANGLION_API_TOKEN';
+
+/** Settings of the environment; an empty variable counts as none. @throws GanglionError `usage`. */
+export function fromEnvironment(env: NodeJS.ProcessEnv): Partial<Settings> {
+  const given = env[TOKEN_VARIABLE];
+  if (given === undefined || given === '') return {};
+  return { apiToken: checkValue('apiToken', given, TOKEN_VARIABLE, 'usage') as string };
 }
 
 /** Checks the content of a config file. @throws GanglionError `config`. */

@@ -27,13 +27,16 @@ export interface TrainingState {
   step: number;
 }
 
+const shared = (length: number): Float32Array =>
+  new Float32Array(new SharedArrayBuffer(length * Float32Array.BYTES_PER_ELEMENT));
+
 function netState(net: Net, latent: number): NetState {
   const layout = layoutOf(net, latent);
   const statistics = new Float32Array(layout.statisticsCount);
   for (const { offset, channels } of layout.norms) statistics.fill(1, offset + channels, offset + 2 * channels);
   return {
     layout,
-    parameters: new Float32Array(new SharedArrayBuffer(layout.parameterCount * Float32Array.BYTES_PER_ELEMENT)),
+    parameters: shared(layout.parameterCount),
     adam: adamState(layout.parameterCount),
     statistics,
     batchesTracked: 0,
@@ -48,6 +51,37 @@ export function emptyState(latent: number): TrainingState {
     discriminator: netState('discriminator', latent),
     step: 0,
   };
+}
+
+/** A state of zeros, all of it in shared memory: another thread gets it without a copy. To be filled by `copyState`. */
+export function sharedState(latent: number): TrainingState {
+  const net = (name: Net): NetState => {
+    const layout = layoutOf(name, latent);
+    return {
+      layout,
+      parameters: shared(layout.parameterCount),
+      adam: { m: shared(layout.parameterCount), v: shared(layout.parameterCount), beta1Power: 1, beta2Power: 1 },
+      statistics: shared(layout.statisticsCount),
+      batchesTracked: 0,
+    };
+  };
+  return { latent, generator: net('generator'), discriminator: net('discriminator'), step: 0 };
+}
+
+/** Makes `to` equal to `from`, of the same latent length; allocates nothing. */
+export function copyState(from: TrainingState, to: TrainingState): void {
+  if (from.latent !== to.latent) throw new Error(`expected a state of latent length ${to.latent}, got ${from.latent}`);
+  for (const net of NETS) {
+    const [source, target] = [from[net], to[net]];
+    target.parameters.set(source.parameters);
+    target.adam.m.set(source.adam.m);
+    target.adam.v.set(source.adam.v);
+    target.adam.beta1Power = source.adam.beta1Power;
+    target.adam.beta2Power = source.adam.beta2Power;
+    target.statistics.set(source.statistics);
+    target.batchesTracked = source.batchesTracked;
+  }
+  to.step = from.step;
 }
 
 /** The state before the first step. */

@@ -12,7 +12,7 @@ import { checkResumable, type RunConfig, readStoredConfig, storedConfig, toRunCo
 import { checkNewRunFolder, newRunPath, runFolderAt } from '../run-folder.ts';
 import { lockRunFolder } from '../run-lock.ts';
 import { stepsPerEpoch } from '../sampler.ts';
-import { fromConfigObject, mergeSettings, type Settings } from '../settings.ts';
+import { fromConfigObject, mergeSettings, type Settings, type StoredSettings } from '../settings.ts';
 import { initialState, type TrainingState } from '../state.ts';
 import { hasSummaryOf } from '../summary.ts';
 import { ensureLibrary } from '../worker-programs.ts';
@@ -20,6 +20,8 @@ import { ensureLibrary } from '../worker-programs.ts';
 export interface TrainRequest {
   /** Settings given as flags. */
   readonly flags: Partial<Settings>;
+  /** Settings given by the environment; flags win over them, and they win over the config file. */
+  readonly environment: Partial<Settings>;
   readonly configFile: string | undefined;
   /** Folder of a run to go on with. */
   readonly resume: string | undefined;
@@ -55,13 +57,14 @@ function pathOfNewRun({ run, seed }: Settings): string {
 }
 
 /** Reads and checks everything that a run needs; changes nothing. */
-function planRun({ resume, configFile, flags, threadEntry }: TrainRequest, file: Partial<Settings>, path: string): Run {
+function planRun(request: TrainRequest, file: Partial<Settings>, path: string): Run {
+  const { resume, configFile, flags, environment, threadEntry } = request;
   if (resume !== undefined) {
     checkSameFolder(resume, flags.run, '--run');
     checkSameFolder(resume, file.run, `${configFile}: run`);
   }
   const previous = resume === undefined ? undefined : openPrevious(resume);
-  const layers = previous ? [toSettings(previous.config), file, flags] : [file, flags];
+  const layers = previous ? [toSettings(previous.config), file, environment, flags] : [file, environment, flags];
   const settings = mergeSettings(...layers);
   const dataset = settings.data === null ? loadMnistPackage() : loadIdxFolder(settings.data);
   if (dataset.count < settings.batch) {
@@ -77,7 +80,9 @@ function planRun({ resume, configFile, flags, threadEntry }: TrainRequest, file:
   const perEpoch = stepsPerEpoch({ count: dataset.count, batch: config.batch });
   const lastStep = config.steps ?? (config.epochs ?? 0) * perEpoch;
   const state = previous?.state ?? initialState(config.latent, config.seed);
-  return { config, path, workers, dataset, state, lastStep, perEpoch, resumed: previous !== undefined, threadEntry };
+  const resumed = previous !== undefined;
+  const { apiToken } = settings;
+  return { config, path, workers, dataset, state, lastStep, perEpoch, resumed, threadEntry, apiToken };
 }
 
 /** A run killed between its last checkpoint and its summary has that still to write. */
@@ -134,6 +139,6 @@ function openPrevious(path: string): { readonly config: RunConfig; readonly stat
   return { config: storedConfig(checkpoint), state: checkpoint.state };
 }
 
-function toSettings({ dataName: _, dataSha256: __, ...settings }: RunConfig): Settings {
+function toSettings({ dataName: _, dataSha256: __, ...settings }: RunConfig): StoredSettings {
   return settings;
 }

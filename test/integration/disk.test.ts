@@ -83,7 +83,10 @@ describe.skipIf(!canMount)('a full disk', () => {
     start = [config, checkpoint, real];
   });
 
-  /** What the file system has room for, the file that then fails, and the steps that are in the log all the same. */
+  /**
+   * What the file system has room for, the file that then fails, and the steps that are in the log all the same: where it is a
+   * checkpoint, at least so many, since training goes on while it is written.
+   */
   const places: [fails: string, room: () => string, args: string[], steps: number | undefined][] = [
     ['the folders', () => 'size=64m,nr_inodes=2', [], undefined],
     ['config.json', () => 'size=64m,nr_inodes=4', [], undefined],
@@ -110,7 +113,10 @@ describe.skipIf(!canMount)('a full disk', () => {
     expectOneLine(ended, /no space left on device/);
     if (fails !== 'the folders') expect(ended.stderr).toContain(fails);
     await expectWhole(run);
-    if (steps !== undefined) expect(stepsOf(run)).toHaveLength(steps);
+    if (steps !== undefined && fails.endsWith('.safetensors')) {
+      expect(stepsOf(run).length).toBeGreaterThanOrEqual(steps);
+      expect(filesBelow(join(run, 'checkpoints'))).not.toContain(fails);
+    } else if (steps !== undefined) expect(stepsOf(run)).toHaveLength(steps);
     expect(filesBelow(run)).not.toContain('summary.json');
   });
 

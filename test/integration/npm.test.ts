@@ -39,6 +39,7 @@ const FLAGS: [flag: string, value: string, expected: Record<string, unknown>][] 
   ['--checkpoint-every', '5', { checkpointEvery: 5 }],
   ['--samples-every', '6', { samplesEvery: 6 }],
   ['--metrics-port', 'off', { metricsPort: 'off' }],
+  ['--api-token', 's3cret', {}], // never shown
   ['--config', scratch('config.json'), { latent: 33 }],
   ['--resume', scratch('earlier'), { run: scratch('earlier'), steps: 1, batch: 16 }],
 ];

@@ -11,10 +11,11 @@ async function served() {
   const replicas = () => [];
   const status = new StatusKeeper({ run: 'runs/a', step: 0, epoch: 0, steps: 9, batch: 10, replicas }, () => clock.ms);
   const metrics = createMetrics({ batch: 10, replicas, info: { node: 'v20' } });
-  const server = await startHttp(0, metrics, () => status.status);
+  const options = { metrics, status: () => status.status, shards: 4, apiToken: null, resize: undefined };
+  const server = await startHttp({ port: 0, ...options });
   onTestFinished(() => server.close());
   const get = (path: string, method = 'GET') => fetch(`http://127.0.0.1:${server.port}${path}`, { method });
-  return { clock, status, metrics, server, get };
+  return { clock, status, metrics, options, server, get };
 }
 
 describe('startHttp', () => {
@@ -54,6 +55,7 @@ describe('startHttp', () => {
     expect((await get('/')).status).toBe(404);
     expect((await get('/api')).status).toBe(404);
     expect((await get('/api/status', 'POST')).status).toBe(404);
+    expect((await get('/api/workers', 'POST')).status).toBe(404); // as no action was given
   });
 
   it('listens on IPv6 too where the machine has it', async () => {
@@ -67,18 +69,18 @@ describe('startHttp', () => {
   });
 
   it('says that a port is taken, and which', async () => {
-    const { server, metrics, status } = await served();
-    expect(await errorOf(() => startHttp(server.port, metrics, () => status.status))).toBe(
+    const { server, options } = await served();
+    expect(await errorOf(() => startHttp({ ...options, port: server.port }))).toBe(
       `environment: cannot listen on port ${server.port}: it is in use; choose another with --metrics-port N, or --metrics-port off`,
     );
   });
 
   it('frees the port when closed, also with a connection open', async () => {
-    const { server, metrics, status, get } = await served();
+    const { server, options, get } = await served();
     await (await get('/healthz')).text(); // fetch keeps the connection
     await server.close();
     await expect(get('/healthz')).rejects.toThrow();
-    const again = await startHttp(server.port, metrics, () => status.status);
+    const again = await startHttp({ ...options, port: server.port });
     expect(again.port).toBe(server.port);
     await again.close();
   });

@@ -87,12 +87,17 @@ describe('createMetrics', () => {
     for (const code of ['range', 'replica', 'replica']) metrics.fault(code);
     metrics.checkpoint(0.3, 5000);
     metrics.checkpoint(0.1, 6000);
+    metrics.checkpointHeld(0.002);
+    metrics.checkpointHeld(0.5);
     const series = seriesOf(await metrics.text());
     expect(series.get('ganglion_replica_faults_total{code="range"}')).toBe(1);
     expect(series.get('ganglion_replica_faults_total{code="replica"}')).toBe(2);
     expect(series.get('ganglion_checkpoint_size_bytes')).toBe(6000);
     expect(series.get('ganglion_checkpoint_duration_seconds_count')).toBe(2);
     expect(series.get('ganglion_checkpoint_duration_seconds_sum')).toBeCloseTo(0.4, 10);
+    expect(series.get('ganglion_checkpoint_blocking_seconds_bucket{le="0.0025"}')).toBe(1);
+    expect(series.get('ganglion_checkpoint_blocking_seconds_count')).toBe(2);
+    expect(series.get('ganglion_checkpoint_blocking_seconds_sum')).toBeCloseTo(0.502, 10);
   });
 
   it('asks for the state of the replicas when it is read', async () => {

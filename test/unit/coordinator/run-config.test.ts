@@ -23,8 +23,15 @@ function checkpointWith(config: string): Checkpoint {
 
 describe('toRunConfig', () => {
   it('adds the identity of the data to the settings', () => {
-    const settings = mergeSettings({ steps: 60, seed: 7 });
+    const { apiToken: _, ...settings } = mergeSettings({ steps: 60, seed: 7 });
     expect(CONFIG).toEqual({ ...settings, dataName: 'two digits', dataSha256: DATASET.sha256 });
+  });
+});
+
+describe('the API token', () => {
+  it('is in no config, also where someone has written it into one', () => {
+    expect(toRunConfig(mergeSettings({ steps: 60, seed: 7, apiToken: 's3cret' }), DATASET)).toEqual(CONFIG);
+    expect(storedConfig(checkpointWith(JSON.stringify({ ...CONFIG, apiToken: 's3cret' })))).toEqual(CONFIG);
   });
 });
 

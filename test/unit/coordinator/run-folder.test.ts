@@ -166,6 +166,18 @@ describe('JsonLines', () => {
     );
   });
 
+  it('brings its records to the disk while more are appended', async () => {
+    const path = join(scratchFolder(), 'a.jsonl');
+    const log = new JsonLines(path);
+    log.append({ step: 1 });
+    const synced = log.sync();
+    log.append({ step: 2 });
+    await synced;
+    expect(readFileSync(path, 'utf8')).toBe('{"step":1}\n{"step":2}\n');
+    log.close();
+    expect(await errorOf(() => log.sync())).toBe(`environment: cannot write ${path}: bad file descriptor`);
+  });
+
   // tmpfs gives out pages of 4 KiB: records of 3,000 bytes end inside a page, so that the last write is a short one.
   it.skipIf(!canMount).each([3000, 4096, 100])(
     'leaves whole lines on a full disk (records of %i bytes)',

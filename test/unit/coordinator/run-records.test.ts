@@ -1,37 +1,133 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, it, vi } from 'vitest';
-import { checkpointName, listCheckpoints } from '../../../coordinator/checkpoint.ts';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import type { WrittenCheckpoint } from '../../../coordinator/checkpoint-writer.ts';
 import { toDataset } from '../../../coordinator/data/dataset.ts';
 import { toRunConfig } from '../../../coordinator/run-config.ts';
 import { createRunFolder, JsonLines } from '../../../coordinator/run-folder.ts';
 import { RunRecords } from '../../../coordinator/run-records.ts';
-import { mergeSettings } from '../../../coordinator/settings.ts';
-import { scratchFolder } from '../data/scratch.ts';
+import { mergeSettings, type Settings } from '../../../coordinator/settings.ts';
+import { GanglionError } from '../../../shared/error.ts';
+import { errorOf, scratchFolder } from '../data/scratch.ts';
+import { madeUpRecord } from './made-up-record.ts';
 import { madeUpState } from './made-up-state.ts';
 
-it('brings the log to the disk before each checkpoint, which is written once a step', () => {
+/** Records of a run of 9 steps whose writer notes what it is to save. */
+function recordsWith(settings: Partial<Settings>) {
   const folder = createRunFolder(join(scratchFolder(), 'run'));
   const log = new JsonLines(folder.metrics);
+  onTestFinished(() => log.close());
   const dataset = toDataset('two digits', new Uint8Array(2 * 784), Uint8Array.of(3, 4));
-  const config = toRunConfig(mergeSettings({ steps: 9 }), dataset);
-  const state = madeUpState(5);
+  const config = toRunConfig(mergeSettings({ steps: 9, samplesEvery: 100 }, settings), dataset);
+  const state = madeUpState(0);
+  const clock = { ms: 5000 };
+  const saved: number[] = [];
+  /** Of every save, how many lines the log had. */
+  const logged: number[] = [];
+  let newest: WrittenCheckpoint | undefined;
+  const failure: { error: unknown } = { error: undefined };
+  /** How long a copy takes. */
+  const copy = { ms: 0 };
+  const linesOfLog = () => readFileSync(folder.metrics, 'utf8').split('\n').length - 1;
+  const check = () => {
+    if (failure.error !== undefined) throw failure.error;
+  };
   const records = new RunRecords({
     config,
     folder,
     log,
+    writer: {
+      check,
+      async save({ step }) {
+        check();
+        saved.push(step);
+        logged.push(linesOfLog());
+        clock.ms += copy.ms;
+        newest = { step, sha256: `hash of ${step}`, path: 'a', bytes: 1, seconds: 1 };
+      },
+      async settle() {
+        check();
+        return newest;
+      },
+    },
     state,
     lastStep: 9,
-    perEpoch: 1,
-    sample: async () => new Float32Array(),
-    onCheckpoint: () => {},
+    perEpoch: 100,
+    sample: async () => new Float32Array(64 * 784),
+    now: () => clock.ms,
   });
-  const there: string[][] = [];
-  const sync = vi.spyOn(log, 'sync').mockImplementation(() => {
-    there.push(listCheckpoints(folder.checkpoints));
+  const commit = async (step: number, ms = clock.ms) => {
+    clock.ms = ms;
+    state.step = step;
+    await records.commit(madeUpRecord(step));
+  };
+  return { records, state, clock, copy, saved, logged, failure, linesOfLog, commit };
+}
+
+describe('commit', () => {
+  it('saves a checkpoint every so many steps, and after the last', async () => {
+    const { saved, logged, commit } = recordsWith({ checkpointEvery: 4 });
+    for (let step = 1; step <= 9; step++) await commit(step);
+    expect(saved).toEqual([4, 8, 9]);
+    expect(logged).toEqual([4, 8, 9]); // the step is in the log before
   });
-  expect(records.checkpoint()).toBe(records.checkpoint());
-  expect(sync).toHaveBeenCalledOnce();
-  expect(there).toEqual([[]]);
-  expect(listCheckpoints(folder.checkpoints)).toEqual([join(folder.checkpoints, checkpointName(5))]);
-  log.close();
+
+  it('saves one when so much time has gone by since the end of the copy before, and after the last', async () => {
+    const { saved, copy, commit } = recordsWith({ checkpointEvery: '30s' });
+    await commit(1, 34_999); // begun at 5,000
+    expect(saved).toEqual([]);
+    copy.ms = 500;
+    await commit(2, 35_000);
+    expect(saved).toEqual([2]);
+    await commit(3, 65_000); // the copy ended at 35,500
+    await commit(4, 65_499);
+    expect(saved).toEqual([2]);
+    await commit(5, 65_500);
+    expect(saved).toEqual([2, 5]);
+    await commit(9, 66_001);
+    expect(saved).toEqual([2, 5, 9]);
+  });
+
+  it('counts time from a checkpoint asked for outside a step, too', async () => {
+    const { records, saved, clock, commit } = recordsWith({ checkpointEvery: '1m' });
+    clock.ms = 60_000;
+    await records.checkpoint();
+    await commit(1, 119_999);
+    expect(saved).toEqual([0]);
+    await commit(2, 120_000);
+    expect(saved).toEqual([0, 2]);
+  });
+
+  it('fails by what a checkpoint has failed by, at the next step, which is not logged', async () => {
+    const { failure, linesOfLog, commit } = recordsWith({ checkpointEvery: 4 });
+    for (let step = 1; step <= 4; step++) await commit(step);
+    failure.error = new GanglionError('environment', 'disk full');
+    expect(await errorOf(() => commit(5))).toBe('environment: disk full');
+    expect(linesOfLog()).toBe(4);
+  });
+});
+
+describe('checkpoint', () => {
+  it('writes the present state once and gives its hash', async () => {
+    const { records, saved, commit } = recordsWith({ checkpointEvery: 4 });
+    expect(await records.checkpoint()).toBe('hash of 0');
+    expect(await records.checkpoint()).toBe('hash of 0');
+    expect(saved).toEqual([0]);
+    await commit(1);
+    expect(await records.checkpoint()).toBe('hash of 1');
+    expect(saved).toEqual([0, 1]);
+  });
+
+  it('writes none after a step that has one', async () => {
+    const { records, saved, commit } = recordsWith({ checkpointEvery: 4 });
+    await commit(4);
+    expect(await records.checkpoint()).toBe('hash of 4');
+    expect(saved).toEqual([4]);
+  });
+
+  it('fails by what an earlier one has failed by', async () => {
+    const { records, failure } = recordsWith({});
+    failure.error = new GanglionError('environment', 'disk full');
+    expect(await errorOf(() => records.checkpoint())).toBe('environment: disk full');
+  });
 });

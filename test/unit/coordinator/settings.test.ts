@@ -3,11 +3,14 @@ import {
   defaultSettings,
   FIXED_SETTINGS,
   fromConfigObject,
+  fromEnvironment,
   fromFlags,
   mergeSettings,
   SETTING_NAMES,
   SETTINGS,
   type SettingName,
+  STORED_SETTINGS,
+  toMilliseconds,
 } from '../../../coordinator/settings.ts';
 import { errorOf } from '../data/scratch.ts';
 
@@ -42,6 +45,7 @@ describe('SETTINGS', () => {
       checkpointEvery: 500,
       samplesEvery: null,
       metricsPort: 9464,
+      apiToken: null,
     });
     expect(mergeSettings()).toEqual(defaultSettings());
   });
@@ -68,7 +72,11 @@ describe('fromFlags', () => {
     ['epsilon', ['1e-8', '1'], ['0', '1.1']],
     ['data', ['mnist', '/x y', '12'], ['']],
     ['run', ['runs/a', '7'], ['']],
-    ['checkpointEvery', ['1', '500'], ['0', 'off']],
+    [
+      'checkpointEvery',
+      ['1', '500', '1s', '30s', '5m'],
+      ['0', 'off', '0s', '1.5s', '-1s', '30 s', '1h', 's', '030s', '30S'],
+    ],
     ['samplesEvery', ['1'], ['0', 'epoch']],
     ['metricsPort', ['0', '65535', 'off'], ['65536', '-1', 'on', '80.5']],
   ] as const)('--%s takes %j and refuses %j', async (name, accepted, refused) => {
@@ -86,24 +94,41 @@ describe('fromFlags', () => {
     }
   });
 
+  it('shows what time between checkpoints was expected', async () => {
+    expect(await errorOf(() => flag('checkpointEvery', '1.5s'))).toBe(
+      'usage: --checkpoint-every: expected a whole number of steps of at least 1, or whole seconds or minutes such as ' +
+        '30s or 5m, got "1.5s"',
+    );
+  });
+
   it('takes only flags that were given', () => {
     expect(fromFlags({})).toEqual({});
     expect(fromFlags({ batch: '64', run: 'a' })).toEqual({ batch: 64, run: 'a' });
   });
 });
 
+describe('toMilliseconds', () => {
+  it('knows seconds and minutes', () => {
+    expect([toMilliseconds('1s'), toMilliseconds('30s'), toMilliseconds('5m')]).toEqual([1000, 30_000, 300_000]);
+  });
+});
+
 describe('fromConfigObject', () => {
   it('takes the settings of a config file, also null where it means the default', () => {
-    const value = { batch: 64, steps: null, data: null, workers: 'auto', metricsPort: 'off' };
+    const value = { batch: 64, steps: null, data: null, workers: 'auto', metricsPort: 'off', checkpointEvery: '30s' };
     expect(fromConfigObject(value, 'c.json')).toEqual(value);
   });
 
   it.each([
     [{ batch: '64' }, 'c.json: batch: expected a whole number from 2 to 8192, got "64"'],
     [{ batch: null }, 'c.json: batch: expected a whole number from 2 to 8192, got null'],
+    [
+      { checkpointEvery: '500' },
+      'c.json: checkpointEvery: expected a whole number of steps of at least 1, or whole seconds or minutes such as 30s or 5m, got "500"',
+    ],
     [{ data: 5 }, 'c.json: data: expected a folder, got 5'],
     [{ lr: [] }, 'c.json: lr: expected a number above 0, at most 1, got []'],
-    [{ bach: 64 }, /^config: c\.json: unknown setting bach; known: workers, steps, .*, metricsPort$/],
+    [{ bach: 64 }, /^config: c\.json: unknown setting bach; known: workers, steps, .*, apiToken$/],
     [JSON.parse('{"__proto__": 1}'), /^config: c\.json: unknown setting __proto__;/],
     [[], 'c.json: expected an object of settings, got []'],
     [null, 'c.json: expected an object of settings, got null'],
@@ -112,6 +137,32 @@ describe('fromConfigObject', () => {
     const error = await errorOf(() => fromConfigObject(value, 'c.json'));
     if (typeof message === 'string') expect(error).toBe(`config: ${message}`);
     else expect(error).toMatch(message);
+  });
+});
+
+describe('the API token', () => {
+  const refused = 'expected ASCII letters, digits and signs without blanks, got something else, which is not shown';
+
+  it('comes from a flag, a config file or the environment, as it is written', () => {
+    expect(flag('apiToken', '0123')).toBe('0123');
+    expect(fromConfigObject({ apiToken: 'x~!' }, 'c.json')).toEqual({ apiToken: 'x~!' });
+    expect(fromEnvironment({ GANGLION_API_TOKEN: '1e3', PATH: '/bin' })).toEqual({ apiToken: '1e3' });
+    expect(fromEnvironment({})).toEqual({});
+    expect(fromEnvironment({ GANGLION_API_TOKEN: '' })).toEqual({});
+  });
+
+  it.each(['two words', '', 'tab\t', 'é', 'line\n'])('refuses %j without showing it', async (token) => {
+    expect(await errorOf(() => flag('apiToken', token))).toBe(`usage: --api-token: ${refused}`);
+    const inFile = () => fromConfigObject({ apiToken: token }, 'c.json');
+    expect(await errorOf(inFile)).toBe(`config: c.json: apiToken: ${refused}`);
+    if (token === '') return;
+    expect(await errorOf(() => fromEnvironment({ GANGLION_API_TOKEN: token }))).toBe(
+      `usage: GANGLION_API_TOKEN: ${refused}`,
+    );
+  });
+
+  it('is not among the settings that are stored', () => {
+    expect(STORED_SETTINGS).toEqual(SETTING_NAMES.filter((name) => name !== 'apiToken'));
   });
 });
 

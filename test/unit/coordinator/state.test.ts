@@ -1,6 +1,16 @@
 import { describe, expect, it } from 'vitest';
+import { stateSha256 } from '../../../coordinator/checkpoint.ts';
 import { initialise } from '../../../coordinator/initialise.ts';
-import { emptyState, initialState, NETS, trackStatistics } from '../../../coordinator/state.ts';
+import {
+  copyState,
+  emptyState,
+  initialState,
+  NETS,
+  sharedState,
+  type TrainingState,
+  trackStatistics,
+} from '../../../coordinator/state.ts';
+import { LATENT, madeUpState } from './made-up-state.ts';
 
 describe('trackStatistics', () => {
   it('moves a tenth of the way to the mean over shards, by hand', () => {
@@ -63,5 +73,39 @@ describe('initialState', () => {
       initialise(net, 2, 9, expected);
       expect(Buffer.from(state[net].parameters.slice().buffer).equals(Buffer.from(expected.buffer))).toBe(true);
     }
+  });
+});
+
+describe('copyState', () => {
+  const arraysOf = (state: TrainingState) =>
+    NETS.flatMap((net) => [state[net].parameters, state[net].adam.m, state[net].adam.v, state[net].statistics]);
+
+  it('copies every tensor and counter', () => {
+    const to = sharedState(LATENT);
+    copyState(madeUpState(12, 3), to);
+    expect(stateSha256(to)).toBe(stateSha256(madeUpState(12, 3))); // the hash sees each of them: checkpoint.test.ts
+    copyState(madeUpState(13, 4), to); // also over another one
+    expect(stateSha256(to)).toBe(stateSha256(madeUpState(13, 4)));
+  });
+
+  it('shares nothing with what it copies, and keeps its own memory', () => {
+    const from = madeUpState();
+    const to = sharedState(LATENT);
+    const before = arraysOf(to);
+    copyState(from, to);
+    for (const [i, array] of arraysOf(to).entries()) {
+      expect(array).toBe(before[i]);
+      expect(array.buffer).toBeInstanceOf(SharedArrayBuffer);
+    }
+    const hash = stateSha256(to);
+    for (const array of arraysOf(from)) array.fill(7);
+    from.step = 99;
+    expect(stateSha256(to)).toBe(hash);
+  });
+
+  it('refuses a state of another size', () => {
+    expect(() => copyState(madeUpState(), sharedState(LATENT + 1))).toThrow(
+      'expected a state of latent length 2, got 1',
+    );
   });
 });

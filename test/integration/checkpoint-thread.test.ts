@@ -1,0 +1,40 @@
+// The compiled checkpoint job in its thread: the same file as without a thread, and the same errors.
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterAll, describe, expect, it } from 'vitest';
+import { writeCheckpoint } from '../../coordinator/checkpoint.ts';
+import { startCheckpointThread } from '../../coordinator/checkpoint-thread.ts';
+import { copyState, sharedState } from '../../coordinator/state.ts';
+import { LATENT, madeUpState } from '../unit/coordinator/made-up-state.ts';
+import { errorOf } from '../unit/data/scratch.ts';
+import { REPOSITORY, scratchFolder } from './ganglion.ts';
+
+const scratch = scratchFolder('checkpoint-thread');
+const thread = startCheckpointThread(pathToFileURL(join(REPOSITORY, 'dist', 'coordinator', 'checkpoint-job.js')));
+const state = sharedState(LATENT);
+copyState(madeUpState(12), state);
+
+afterAll(() => thread.close());
+
+describe('the checkpoint thread', () => {
+  it('writes the file that the coordinator would, byte for byte', async () => {
+    const [here, there] = [scratch('here.safetensors'), scratch('there.safetensors')];
+    const expected = writeCheckpoint(here, madeUpState(12), '{"seed":1}');
+    expect(await thread.write({ path: there, state, config: '{"seed":1}' })).toEqual(expected);
+    expect(readFileSync(there).equals(readFileSync(here))).toBe(true);
+  });
+
+  it('says why it cannot write, and leaves nothing', async () => {
+    const missing = scratch('none', 'a.safetensors');
+    expect(await errorOf(() => thread.write({ path: missing, state, config: '{}' }))).toBe(
+      `environment: cannot write ${missing}: no such file or directory`,
+    );
+    const taken = scratch('folder');
+    mkdirSync(taken);
+    expect(await errorOf(() => thread.write({ path: taken, state, config: '{}' }))).toBe(
+      `environment: cannot write ${taken}: expected a file or nothing there, got a folder`,
+    );
+    expect(readdirSync(scratch()).filter((name) => name.endsWith('.tmp'))).toEqual([]);
+  });
+});
