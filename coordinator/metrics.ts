@@ -1,5 +1,6 @@
 // The run's metrics for Prometheus. The only module that knows prom-client.
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { FAULT_REASONS, type FaultReason } from '../shared/error.ts';
 import type { Phase } from '../shared/layout.ts';
 import type { ReplicaState, ReplicaStatus } from './replica-group.ts';
 import type { PhaseRecord, StepRecord } from './trainer.ts';
@@ -18,13 +19,17 @@ export interface Metrics {
   checkpoint(seconds: number, bytes: number): void;
   /** How long a checkpoint held the step loop. */
   checkpointHeld(seconds: number): void;
-  fault(code: string): void;
+  fault(reason: FaultReason): void;
+  /** A late shard was given to a second replica. */
+  straggler(): void;
+  /** A shard is computed twice. */
+  audit(): void;
   /** The text that Prometheus scrapes. */
   text(): Promise<string>;
 }
 
 const PHASES: readonly Phase[] = ['discriminator', 'generator'];
-const STATES: readonly ReplicaState[] = ['starting', 'idle', 'busy', 'restarting', 'stopped'];
+const STATES: readonly ReplicaState[] = ['starting', 'idle', 'busy', 'restarting', 'draining', 'stopped'];
 /** Seconds, from a millisecond to ten seconds. */
 const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
@@ -105,8 +110,25 @@ export function createMetrics({ batch, replicas, info }: MetricsSources): Metric
   });
   const faults = new Counter({
     name: 'ganglion_replica_faults_total',
-    help: 'Failures of replicas, by code.',
-    labelNames: ['code'],
+    help: 'Replicas lost, by reason.',
+    labelNames: ['reason'],
+    registers,
+  });
+  for (const reason of FAULT_REASONS) faults.inc({ reason }, 0); // so that the first one is a rise
+  const stragglers = new Counter({
+    name: 'ganglion_stragglers_total',
+    help: 'Late shards that were given to a second replica.',
+    registers,
+  });
+  const audits = new Counter({
+    name: 'ganglion_audited_shards_total',
+    help: 'Shards that were computed twice to compare the bits.',
+    registers,
+  });
+  const skipped = new Counter({
+    name: 'ganglion_skipped_updates_total',
+    help: 'Updates left out because the gradient of a shard was bad.',
+    labelNames: ['phase'],
     registers,
   });
   const tensors = new Gauge({
@@ -155,6 +177,7 @@ export function createMetrics({ batch, replicas, info }: MetricsSources): Metric
     loss.set({ net: phase }, record.lossReal + record.lossFake);
     gradientNorm.set({ net: phase }, record.gradientNorm);
     gradientBytes.inc({ phase }, record.gradientBytes);
+    skipped.inc({ phase }, record.skipped ? 1 : 0);
   };
 
   return {
@@ -175,7 +198,9 @@ export function createMetrics({ batch, replicas, info }: MetricsSources): Metric
       checkpointBytes.set(bytes);
     },
     checkpointHeld: (seconds) => checkpointHeldSeconds.observe(seconds),
-    fault: (code) => faults.inc({ code }),
+    fault: (reason) => faults.inc({ reason }),
+    straggler: () => stragglers.inc(),
+    audit: () => audits.inc(),
     text: () => registry.metrics(),
   };
 }

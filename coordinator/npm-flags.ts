@@ -10,6 +10,8 @@ export interface NpmFlag {
 }
 
 const PREFIX = 'npm_config_';
+/** Settings of npm's own, which it puts into the environment unasked (`audit=false` in .npmrc): they say nothing about ours. */
+const OWN_OF_NPM: readonly string[] = ['--audit'];
 
 /** npm's name in the environment for a flag: `npm_config_checkpoint_every`. */
 function environmentName(flag: string): string {
@@ -35,7 +37,7 @@ export function restoreNpmFlags(
   const waiting: string[] = [];
   for (const { flag, takesValue } of flags) {
     const value = env[environmentName(flag)];
-    if (value === undefined) continue;
+    if (value === undefined || OWN_OF_NPM.includes(flag)) continue;
     if (argv.some((argument) => argument === flag || argument.startsWith(`${flag}=`))) continue;
     if (!takesValue) {
       if (value === 'true') restored.push(flag);

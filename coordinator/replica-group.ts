@@ -154,6 +154,11 @@ export class ReplicaGroup {
     }));
   }
 
+  /** Replicas that there are to be. */
+  get size(): number {
+    return this.#seats.filter(({ state }) => state !== 'draining').length;
+  }
+
   /** Restarts of all replicas together. */
   get restarts(): number {
     return this.#restarts;

@@ -1,5 +1,6 @@
 // What a run leaves behind while it goes on: after every step a line of metrics.jsonl, now and then samples and a checkpoint.
 import { join } from 'node:path';
+import type { Phase } from '../shared/layout.ts';
 import type { SampleJob } from '../shared/protocol.ts';
 import type { CheckpointWriter } from './checkpoint-writer.ts';
 import type { RunConfig } from './run-config.ts';
@@ -7,7 +8,8 @@ import type { JsonLines, RunFolder } from './run-folder.ts';
 import { writeSampleGrid } from './samples.ts';
 import { toMilliseconds } from './settings.ts';
 import type { TrainingState } from './state.ts';
-import type { StepRecord } from './trainer.ts';
+import { describeBadShard } from './task-queue.ts';
+import type { PhaseRecord, StepRecord } from './trainer.ts';
 
 export interface RunRecordsOptions {
   readonly config: RunConfig;
@@ -36,7 +38,16 @@ function toLogRecord({ step, epoch, seconds, discriminator, generator }: StepRec
     gradientNormG: generator.gradientNorm,
     seconds,
     imagesPerSecond: batch / seconds,
+    ...skippedOf({ discriminator, generator }),
   };
+}
+
+/** Phases whose update was left out, each with its bad shards; nothing when there was none, as nearly always. */
+function skippedOf(phases: Record<Phase, PhaseRecord>) {
+  const skipped = (['discriminator', 'generator'] as const)
+    .filter((phase) => phases[phase].skipped)
+    .map((phase) => ({ phase, bad: phases[phase].bad.map(describeBadShard) }));
+  return skipped.length === 0 ? {} : { skipped };
 }
 
 export class RunRecords {

@@ -1,5 +1,7 @@
 // One run from start to end: opens what it needs, lets the trainer train, writes the summary, closes everything.
 import { join } from 'node:path';
+import { GanglionError } from '../shared/error.ts';
+import { describeShard } from '../shared/protocol.ts';
 import { checkpointName, writeCheckpoint } from './checkpoint.ts';
 import { startCheckpointThread } from './checkpoint-thread.ts';
 import { CheckpointWriter } from './checkpoint-writer.ts';
@@ -7,7 +9,7 @@ import { SINGLE_NODE } from './communicator.ts';
 import type { Dataset } from './data/dataset.ts';
 import { type HttpServer, startHttp } from './http.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
-import { ReplicaGroup } from './replica-group.ts';
+import { type GroupObserver, ReplicaGroup } from './replica-group.ts';
 import type { RunConfig } from './run-config.ts';
 import {
   countStepFaults,
@@ -27,6 +29,7 @@ import type { TrainingState } from './state.ts';
 import { StatusKeeper } from './status.ts';
 import { createStopSwitch, type StopSwitch } from './stop.ts';
 import type { Summary } from './summary.ts';
+import { describeBadShard } from './task-queue.ts';
 import { createTerminal, type Terminal } from './terminal.ts';
 import { startThreadReplica } from './thread-replica.ts';
 import { train } from './trainer.ts';
@@ -63,9 +66,16 @@ const DEADLINE_MS = 120_000;
 export async function runTraining(run: Run): Promise<void> {
   const { config, path, workers, lastStep, state } = run;
   const terminal = createTerminal(process.stdout, config.batch);
-  const replicas = createReplicas(run, (code, message) => {
-    metrics.fault(code);
-    terminal.line(`${message}; the replica is restarted and the shard computed again`);
+  const replicas = createReplicas(run, {
+    fault({ reason = 'error', message }) {
+      metrics.fault(reason);
+      terminal.line(`${message} (${reason}); its shards go to other replicas`);
+    },
+    straggler(shard, replica) {
+      metrics.straggler();
+      terminal.line(`replica ${replica} is late with ${describeShard(shard)}: given to another one too`);
+    },
+    audit: () => metrics.audit(),
   });
   const replicaStatus = () => replicas.status;
   const info = { node: process.version, workers: String(workers), shards: String(config.shards) };
@@ -92,7 +102,10 @@ export async function runTraining(run: Run): Promise<void> {
         status: () => status.status,
         shards: config.shards,
         apiToken: run.apiToken,
-        resize: undefined,
+        resize: (count) => {
+          terminal.line(`${replicas.size} workers become ${count}`);
+          replicas.resize(count);
+        },
       });
     }
     const folder = openFolder(run);
@@ -112,7 +125,7 @@ export async function runTraining(run: Run): Promise<void> {
   }
 }
 
-function createReplicas(run: Run, onFault: (code: string, message: string) => void): ReplicaGroup {
+function createReplicas(run: Run, observer: GroupObserver): ReplicaGroup {
   const { config, state, threadEntry, workers } = run;
   const setup = {
     shardSize: config.batch / config.shards,
@@ -124,12 +137,9 @@ function createReplicas(run: Run, onFault: (code: string, message: string) => vo
   return new ReplicaGroup({
     count: workers,
     start: (id) => startThreadReplica(id, { entry: threadEntry, setup, deadlineMs: DEADLINE_MS }),
-    observer: {
-      fault: ({ reason, message }) => onFault(reason ?? 'error', message),
-      straggler: () => {},
-      audit: () => {},
-    },
-    maxRestarts: 20,
+    observer,
+    maxRestarts: config.maxRestarts,
+    audit: config.audit,
   });
 }
 
@@ -193,14 +203,26 @@ async function trainAndSummarise(
       batch: config.batch,
       shards: config.shards,
       lastStep,
-      maxSkipped: 10,
+      maxSkipped: config.maxSkipped,
       shouldStop: () => stop.requested,
       commit: async (record) => {
         await records.commit(record);
         metrics.step(record);
         status.step(record);
+        for (const { skipped, bad } of [record.discriminator, record.generator]) {
+          const why = bad.map(describeBadShard).join('; ') || 'bad gradients on another node';
+          if (skipped) terminal.line(`update skipped: ${why}`);
+        }
         terminal.progress(status.status);
       },
+    }).catch(async (error: unknown) => {
+      // Too many faults: what has been learned is kept, and can be resumed.
+      if (error instanceof GanglionError && error.code === 'faults') {
+        await records.checkpoint();
+        terminal.finish();
+        terminal.line(`gave up at step ${state.step} of ${lastStep}; go on with --resume ${run.path}`);
+      }
+      throw error;
     });
     const stateSha256 = await records.checkpoint();
     const wallSeconds = (performance.now() - startedMs) / 1000;
@@ -210,7 +232,7 @@ async function trainAndSummarise(
       stateSha256,
       imagesPerSecond: ((state.step - firstStep) * config.batch) / wallSeconds,
       wallSeconds,
-      workers: run.workers,
+      workers: replicas.size,
       shards: config.shards,
       ...replicas.backend,
       restarts: replicas.restarts,

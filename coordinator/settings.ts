@@ -42,6 +42,12 @@ export interface Settings {
   checkpointEvery: number | Duration;
   /** Steps between pictures; null is an epoch. */
   samplesEvery: number | null;
+  /** Restarts of replicas within a minute that a run survives. */
+  maxRestarts: number;
+  /** Updates of one phase in a row that may be skipped for bad gradients. */
+  maxSkipped: number;
+  /** Share of the shards that are computed on two replicas, to compare the bits. */
+  audit: number;
   metricsPort: number | 'off';
   /** What a request that changes the run must show; null lets only this machine make one. Never written anywhere. */
   apiToken: string | null;
@@ -204,6 +210,34 @@ export const SETTINGS: Readonly<Record<SettingName, Setting>> = {
     schema: counting(1).nullable(),
     initial: null,
     description: 'steps between pictures of samples (default: an epoch)',
+    fixed: false,
+  },
+  maxRestarts: {
+    flag: '--max-restarts',
+    value: 'N',
+    expected: 'a whole number of at least 0',
+    schema: counting(0),
+    initial: 20,
+    description: 'restarts of replicas within a minute before the run writes a checkpoint and ends with exit code 3',
+    fixed: false,
+  },
+  maxSkipped: {
+    flag: '--max-skipped',
+    value: 'N',
+    expected: 'a whole number of at least 0',
+    schema: counting(0),
+    initial: 10,
+    description:
+      'updates in a row skipped for bad gradients before the run writes a checkpoint and ends with exit code 3',
+    fixed: false,
+  },
+  audit: {
+    flag: '--audit',
+    value: 'FRACTION',
+    expected: 'a number from 0 to 1',
+    schema: z.number().min(0).max(1),
+    initial: 0,
+    description: 'share of the shards computed on two replicas, to compare the bits',
     fixed: false,
   },
   metricsPort: {

@@ -4,6 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { PASSES } from '../../shared/layout.ts';
 import { phaseVectorOf } from '../../shared/phase-vector.ts';
 import { isInstalled, type Running, reached, scratchFolder, start, startGanglion } from './ganglion.ts';
 
@@ -71,19 +72,20 @@ it('/metrics has every metric, with values that make sense', async () => {
   expect(of('step_duration_seconds_count')).toEqual({ '': steps });
   expect(of('step_duration_seconds_sum')['']).toBeGreaterThan(0);
   for (const phase of ['discriminator', 'generator'] as const) {
+    const passes = PASSES[phase].length;
     const counts = of('phase_duration_seconds_count');
     for (const part of ['total', 'sum', 'adam']) {
       expect(counts[`{phase="${phase}",part="${part}"}`], part).toBe(steps);
     }
-    for (const part of ['prepare', 'compute', 'round']) {
-      expect(counts[`{phase="${phase}",part="${part}"}`], part).toBe(steps * 4);
+    for (const part of ['prepare', 'compute', 'copy']) {
+      expect(counts[`{phase="${phase}",part="${part}"}`], part).toBe(steps * passes * 4);
     }
-    const bytes = steps * 4 * phaseVectorOf(phase, 100).length * Float64Array.BYTES_PER_ELEMENT;
+    const bytes = steps * passes * 4 * phaseVectorOf(phase, 100).length * Float32Array.BYTES_PER_ELEMENT;
     expect(of('gradient_bytes_total')[`{phase="${phase}"}`]).toBe(bytes);
   }
 
   const states = of('replicas');
-  expect(Object.keys(states)).toHaveLength(5);
+  expect(Object.keys(states)).toHaveLength(6);
   expect((states['{state="busy"}'] ?? 0) + (states['{state="idle"}'] ?? 0)).toBe(2);
   expect(of('replica_restarts')).toEqual({ '{replica="0"}': 0, '{replica="1"}': 0 });
   expect(of('checkpoint_duration_seconds_count')['']).toBeGreaterThanOrEqual(1);

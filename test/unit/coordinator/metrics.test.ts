@@ -26,6 +26,8 @@ describe('createMetrics', () => {
     metrics.step(madeUpRecord(1));
     metrics.checkpoint(0.1, 1);
     metrics.fault('range');
+    metrics.straggler();
+    metrics.audit();
     const names = [...(await metrics.text()).matchAll(/^# HELP (\S+) (.+)$/gm)].map(([, name, help]) => ({
       name,
       help,
@@ -82,16 +84,31 @@ describe('createMetrics', () => {
     expect(series.get('ganglion_step_duration_seconds_sum')).toBeCloseTo(0.16, 10);
   });
 
-  it('counts faults by code, and shows checkpoints', async () => {
+  it('counts late and audited shards, and skipped updates', async () => {
     const metrics = metricsOf();
-    for (const code of ['range', 'replica', 'replica']) metrics.fault(code);
+    metrics.straggler();
+    for (let i = 0; i < 2; i++) metrics.audit();
+    const record = madeUpRecord(1);
+    metrics.step(record);
+    metrics.step({ ...record, generator: { ...record.generator, skipped: true } });
+    const series = seriesOf(await metrics.text());
+    expect(series.get('ganglion_stragglers_total')).toBe(1);
+    expect(series.get('ganglion_audited_shards_total')).toBe(2);
+    expect(series.get('ganglion_skipped_updates_total{phase="generator"}')).toBe(1);
+    expect(series.get('ganglion_skipped_updates_total{phase="discriminator"}')).toBe(0);
+  });
+
+  it('counts faults by reason, and shows checkpoints', async () => {
+    const metrics = metricsOf();
+    for (const reason of ['range', 'exit', 'exit'] as const) metrics.fault(reason);
     metrics.checkpoint(0.3, 5000);
     metrics.checkpoint(0.1, 6000);
     metrics.checkpointHeld(0.002);
     metrics.checkpointHeld(0.5);
     const series = seriesOf(await metrics.text());
-    expect(series.get('ganglion_replica_faults_total{code="range"}')).toBe(1);
-    expect(series.get('ganglion_replica_faults_total{code="replica"}')).toBe(2);
+    expect(series.get('ganglion_replica_faults_total{reason="range"}')).toBe(1);
+    expect(series.get('ganglion_replica_faults_total{reason="exit"}')).toBe(2);
+    expect(series.get('ganglion_replica_faults_total{reason="heartbeat"}')).toBe(0);
     expect(series.get('ganglion_checkpoint_size_bytes')).toBe(6000);
     expect(series.get('ganglion_checkpoint_duration_seconds_count')).toBe(2);
     expect(series.get('ganglion_checkpoint_duration_seconds_sum')).toBeCloseTo(0.4, 10);

@@ -8,6 +8,7 @@ const OPTIONS = {
     { flag: '--workers', takesValue: true },
     { flag: '--steps', takesValue: true },
     { flag: '--checkpoint-every', takesValue: true },
+    { flag: '--audit', takesValue: true },
     { flag: '--dry-run', takesValue: false },
   ],
 };
@@ -62,6 +63,11 @@ describe('restoreNpmFlags', () => {
     ['--workers=2 --workers=4', [], { workers: '2\n\n4' }, ['--workers=2', '--workers=4']],
   ] as const)('npm run train:distributed %s', (_, argv, flags, expected) => {
     expect(restored(argv, flags)).toEqual(expected);
+  });
+
+  it.each(['', 'true', 'false'])("takes npm's own setting audit=%s for none of ours", (value) => {
+    expect(restored(['4'], { audit: value, workers: 'true' })).toEqual(['--workers=4']);
+    expect(restored(['--audit', '0.5'], { audit: value })).toEqual(['--audit', '0.5']);
   });
 
   it('lets a flag of argv win over npm', () => {

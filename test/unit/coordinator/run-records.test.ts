@@ -61,10 +61,29 @@ function recordsWith(settings: Partial<Settings>) {
     state.step = step;
     await records.commit(madeUpRecord(step));
   };
-  return { records, state, clock, copy, saved, logged, failure, linesOfLog, commit };
+  return { records, folder, state, clock, copy, saved, logged, failure, linesOfLog, commit };
 }
 
 describe('commit', () => {
+  it('logs a step, and where an update was skipped, which and why', async () => {
+    const { records, state, folder } = recordsWith({});
+    const record = madeUpRecord(1);
+    state.step = 1;
+    await records.commit(record);
+    const shard = { step: 0, pass: 'generator', shard: 2 } as const;
+    const bad = [{ shard, replicas: [0, 1], what: 'gradient/x[3] is NaN' }];
+    const generator = { ...record.generator, skipped: true, bad, lossFake: Number.NaN };
+    await records.commit({ ...record, step: 2, generator });
+    const lines = readFileSync(folder.metrics, 'utf8')
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(lines[0]).toMatchObject({ step: 1, lossDReal: 0.5, lossDFake: 1, lossG: 0.25 });
+    expect('skipped' in lines[0]).toBe(false);
+    const why = 'step 0, generator phase, shard 2: gradient/x[3] is NaN (replicas 0 and 1 agree)';
+    expect(lines[1]).toMatchObject({ step: 2, lossG: null, skipped: [{ phase: 'generator', bad: [why] }] });
+  });
+
   it('saves a checkpoint every so many steps, and after the last', async () => {
     const { saved, logged, commit } = recordsWith({ checkpointEvery: 4 });
     for (let step = 1; step <= 9; step++) await commit(step);

@@ -44,6 +44,9 @@ describe('SETTINGS', () => {
       run: null,
       checkpointEvery: 500,
       samplesEvery: null,
+      maxRestarts: 20,
+      maxSkipped: 10,
+      audit: 0,
       metricsPort: 9464,
       apiToken: null,
     });
