@@ -17,10 +17,11 @@ describe('GanglionError', () => {
 
   it('crosses a thread whole', () => {
     const place = { replica: 1, step: 20, phase: 'generator', shard: 3 };
-    const error = new GanglionError('range', 'a value is NaN', { place });
+    const reason = 'range';
+    const error = new GanglionError('range', 'a value is NaN', { place, reason });
     const crossed = GanglionError.fromPlain(structuredClone(error.toPlain()));
     expect(crossed).toBeInstanceOf(GanglionError);
-    expect(crossed).toMatchObject({ name: 'GanglionError', code: 'range', message: 'a value is NaN', place });
+    expect(crossed).toMatchObject({ name: 'GanglionError', code: 'range', message: 'a value is NaN', place, reason });
     expect(crossed.stack).toBe(error.stack);
   });
 
