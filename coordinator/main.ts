@@ -11,7 +11,7 @@ import { trainCommand } from './commands/train.ts';
 import { countPhysicalCores } from './cores.ts';
 import { restoreNpmFlags } from './npm-flags.ts';
 import { fromEnvironment, fromFlags, SETTING_NAMES, SETTINGS, type SettingName } from './settings.ts';
-import { AlreadyReported, runDoctor, runSetup, THREAD_ENTRY } from './worker-programs.ts';
+import { AlreadyReported, PROCESS_ENTRY, runDoctor, runSetup, THREAD_ENTRY } from './worker-programs.ts';
 
 const { version: VERSION }: { version: string } = createRequire(import.meta.url)('../../package.json');
 
@@ -56,6 +56,7 @@ function trainProgram(): Command {
         resume,
         dryRun: dryRun ?? false,
         threadEntry: THREAD_ENTRY,
+        processEntry: PROCESS_ENTRY,
       });
     });
 }

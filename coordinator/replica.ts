@@ -14,7 +14,7 @@ export interface ShardResult {
 /** One replica. Every call rejects with a GanglionError when the replica fails, ends, or misses its deadline. */
 export interface Replica {
   readonly id: number;
-  readonly kind: 'thread';
+  readonly kind: 'thread' | 'process';
   readonly ready: ReplicaReady;
   /** At most two calls may be under way; they are answered in order. */
   compute(shard: Shard): Promise<ShardResult>;

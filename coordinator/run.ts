@@ -9,6 +9,7 @@ import { SINGLE_NODE } from './communicator.ts';
 import type { Dataset } from './data/dataset.ts';
 import { type HttpServer, startHttp } from './http.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
+import { startProcessReplica } from './process-replica.ts';
 import { type GroupObserver, ReplicaGroup } from './replica-group.ts';
 import type { RunConfig } from './run-config.ts';
 import {
@@ -46,8 +47,9 @@ export interface Run {
   readonly perEpoch: number;
   /** Whether the folder holds a run already. */
   readonly resumed: boolean;
-  /** Compiled entry file of the replicas. */
+  /** Compiled entry files of the replicas. */
   readonly threadEntry: URL;
+  readonly processEntry: URL;
   /** What a request to change the run must show; never written anywhere. */
   readonly apiToken: string | null;
 }
@@ -126,7 +128,7 @@ export async function runTraining(run: Run): Promise<void> {
 }
 
 function createReplicas(run: Run, observer: GroupObserver): ReplicaGroup {
-  const { config, state, threadEntry, workers } = run;
+  const { config, state, workers } = run;
   const setup = {
     shardSize: config.batch / config.shards,
     latent: config.latent,
@@ -136,7 +138,10 @@ function createReplicas(run: Run, observer: GroupObserver): ReplicaGroup {
   };
   return new ReplicaGroup({
     count: workers,
-    start: (id) => startThreadReplica(id, { entry: threadEntry, setup, deadlineMs: DEADLINE_MS }),
+    start: (id) =>
+      config.isolation === 'process'
+        ? startProcessReplica(id, { entry: run.processEntry, setup, deadlineMs: DEADLINE_MS })
+        : startThreadReplica(id, { entry: run.threadEntry, setup, deadlineMs: DEADLINE_MS }),
     observer,
     maxRestarts: config.maxRestarts,
     audit: config.audit,

@@ -18,6 +18,8 @@ export function toMilliseconds(duration: Duration): number {
 export interface Settings {
   /** Replicas; `auto` is one a physical core, at most one a shard. Never changes the weights. */
   workers: number | 'auto';
+  /** What a replica runs in; `auto` is a thread. Never changes the weights. */
+  isolation: 'auto' | 'thread' | 'process';
   /** Steps in all; null means `epochs` counts. */
   steps: number | null;
   /** Passes over the data; null means `steps` counts. */
@@ -84,6 +86,15 @@ export const SETTINGS: Readonly<Record<SettingName, Setting>> = {
     schema: z.union([counting(1), z.literal('auto')]),
     initial: 'auto',
     description: 'replicas; auto is one a physical core, at most one a shard',
+    fixed: false,
+  },
+  isolation: {
+    flag: '--isolation',
+    value: 'KIND',
+    expected: 'thread, process or auto',
+    schema: z.enum(['thread', 'process', 'auto']),
+    initial: 'auto',
+    description: 'what a replica runs in: thread, process (a crash leaves the run alone), or auto, which is thread',
     fixed: false,
   },
   steps: {

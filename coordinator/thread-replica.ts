@@ -2,7 +2,7 @@
 import { SHARE_ENV, Worker } from 'node:worker_threads';
 import { wrap } from 'comlink';
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
-import { type FaultReason, GanglionError, messageOf } from '../shared/error.ts';
+import { GanglionError, messageOf } from '../shared/error.ts';
 import { type Pass, phaseOf } from '../shared/layout.ts';
 import { phaseVectorOf } from '../shared/phase-vector.ts';
 import {
@@ -14,6 +14,7 @@ import {
   type ShardOutcome,
   type StartOutcome,
 } from '../shared/protocol.ts';
+import { PendingCalls } from './pending-calls.ts';
 import type { Replica, Shard, ShardResult } from './replica.ts';
 
 export interface ThreadOptions {
@@ -45,57 +46,27 @@ export async function startThreadReplica(id: number, options: ThreadOptions): Pr
   // SHARE_ENV: the native library reads the environment of the process, which the worker sets before it loads it.
   const worker = new Worker(entry, { env: SHARE_ENV, name: `replica-${id}` });
   const results = resultSlots(setup.latent);
+  // Comlink never settles a call to a dead worker: every call also ends with the worker, and at a deadline, the group's for shards.
   const service = wrap<ReplicaService>(nodeEndpoint(worker));
 
-  let lost: GanglionError | undefined;
-  /** Rejects the calls under way. Not a promise to race with: one that lives as long as the replica would keep every answer. */
-  const pending = new Set<(error: GanglionError) => void>();
-  const lose = (reason: FaultReason, what: string, cause?: unknown): void => {
-    lost ??= new GanglionError('replica', `replica ${id} ${what}`, { cause, place: { replica: id }, reason });
-    for (const reject of pending) reject(lost);
-  };
-  worker.on('error', (error) => lose('error', `crashed: ${messageOf(error)}`, error));
-  worker.on('exit', (code) => lose('exit', `ended with exit code ${code}`));
-
-  /** Comlink never settles a call to a dead worker, so every call also ends with the worker, and at a deadline: the group's for shards. */
-  async function call<T>(what: string, ask: () => Promise<T>, limitMs?: number): Promise<T> {
-    if (lost) throw lost;
-    return await new Promise<T>((resolve, reject) => {
-      const settle = (): void => {
-        clearTimeout(timer);
-        pending.delete(fail);
-      };
-      const fail = (error: unknown): void => {
-        settle();
-        reject(error);
-      };
-      const expire = (): void => {
-        const message = `replica ${id} gave no answer to ${what} in ${limitMs} ms`;
-        fail(new GanglionError('replica', message, { place: { replica: id }, reason: 'deadline' }));
-      };
-      const timer = limitMs === undefined ? undefined : setTimeout(expire, limitMs);
-      pending.add(fail);
-      ask().then((answer) => {
-        settle();
-        resolve(answer);
-      }, fail);
-    });
-  }
+  const calls = new PendingCalls(id);
+  worker.on('error', (error) => calls.lose('error', `crashed: ${messageOf(error)}`, error));
+  worker.on('exit', (code) => calls.lose('exit', `ended with exit code ${code}`));
 
   /** Ends the thread between two native calls: terminating it inside one can take the process along. */
   async function stop(): Promise<void> {
-    if (lost) return;
+    if (calls.lost) return;
     try {
-      await call('stop', () => service.stop(), STOP_MS);
+      await calls.call('stop', () => service.stop(), STOP_MS);
     } catch {
-      if (!lost) worker.unref(); // stuck in a native call: left behind, so that it cannot take the process along
+      if (!calls.lost) worker.unref(); // stuck in a native call: left behind, so that it cannot take the process along
       return;
     }
     await worker.terminate();
   }
 
   try {
-    const started = await call<StartOutcome>(
+    const started = await calls.call<StartOutcome>(
       'start',
       () => service.start({ ...setup, replica: id, results }),
       deadlineMs,
@@ -113,7 +84,7 @@ export async function startThreadReplica(id: number, options: ThreadOptions): Pr
         slot = next;
         const values = results[shard.pass][next];
         const what = describeShard(shard);
-        const outcome = await call<ShardOutcome>(what, () => service.compute({ ...shard, slot: next }));
+        const outcome = await calls.call<ShardOutcome>(what, () => service.compute({ ...shard, slot: next }));
         if (!outcome.ok) throw GanglionError.fromPlain(outcome.error);
         if (outcome.step !== shard.step || outcome.pass !== shard.pass || outcome.shard !== shard.shard) {
           throw new Error(`replica ${id} answered another shard: expected ${what}, got ${JSON.stringify(outcome)}`);
@@ -121,7 +92,7 @@ export async function startThreadReplica(id: number, options: ThreadOptions): Pr
         return { values, seconds: outcome.seconds, tensors: outcome.tensors };
       },
       async sample(job: SampleJob): Promise<Float32Array> {
-        const outcome = await call<SampleOutcome>(`${job.count} samples`, () => service.sample(job), deadlineMs);
+        const outcome = await calls.call<SampleOutcome>(`${job.count} samples`, () => service.sample(job), deadlineMs);
         if (!outcome.ok) throw GanglionError.fromPlain(outcome.error);
         return outcome.images;
       },

@@ -8,6 +8,8 @@ const entry = (path: string): URL => new URL(`../workers/${path}`, import.meta.u
 
 /** Entry file of a replica in a thread. */
 export const THREAD_ENTRY = entry('thread-entry.js');
+/** Entry file of a replica in a process. */
+export const PROCESS_ENTRY = entry('process-entry.js');
 const SETUP_ENTRY = entry('native/setup-entry.js');
 const DOCTOR_ENTRY = entry('native/doctor-entry.js');
 

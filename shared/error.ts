@@ -7,16 +7,18 @@
  * - `replica`: a replica failed on a shard; `shape`, `range`: wrong tensor shape, value not finite or too large (exit 1);
  * - `faults`: replicas failed too often, or gradients stayed bad (exit 3).
  */
-export type ErrorCode =
-  | 'usage'
-  | 'config'
-  | 'data'
-  | 'checkpoint'
-  | 'environment'
-  | 'replica'
-  | 'shape'
-  | 'range'
-  | 'faults';
+export const ERROR_CODES = [
+  'usage',
+  'config',
+  'data',
+  'checkpoint',
+  'environment',
+  'replica',
+  'shape',
+  'range',
+  'faults',
+] as const;
+export type ErrorCode = (typeof ERROR_CODES)[number];
 
 /**
  * How a replica was lost: it ended (`exit`), its channel closed (`channel`), it threw (`error`), gave no answer in time

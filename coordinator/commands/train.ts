@@ -26,8 +26,9 @@ export interface TrainRequest {
   /** Folder of a run to go on with. */
   readonly resume: string | undefined;
   readonly dryRun: boolean;
-  /** Compiled entry file of the replicas. */
+  /** Compiled entry files of the replicas. */
   readonly threadEntry: URL;
+  readonly processEntry: URL;
 }
 
 /** Runs the command. @throws GanglionError */
@@ -58,7 +59,7 @@ function pathOfNewRun({ run, seed }: Settings): string {
 
 /** Reads and checks everything that a run needs; changes nothing. */
 function planRun(request: TrainRequest, file: Partial<Settings>, path: string): Run {
-  const { resume, configFile, flags, environment, threadEntry } = request;
+  const { resume, configFile, flags, environment, threadEntry, processEntry } = request;
   if (resume !== undefined) {
     checkSameFolder(resume, flags.run, '--run');
     checkSameFolder(resume, file.run, `${configFile}: run`);
@@ -82,7 +83,7 @@ function planRun(request: TrainRequest, file: Partial<Settings>, path: string): 
   const state = previous?.state ?? initialState(config.latent, config.seed);
   const resumed = previous !== undefined;
   const { apiToken } = settings;
-  return { config, path, workers, dataset, state, lastStep, perEpoch, resumed, threadEntry, apiToken };
+  return { config, path, workers, dataset, state, lastStep, perEpoch, resumed, threadEntry, processEntry, apiToken };
 }
 
 /** A run killed between its last checkpoint and its summary has that still to write. */

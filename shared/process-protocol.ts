@@ -1,0 +1,89 @@
+// What travels between the coordinator and a replica's process: the headers of frames (frame.ts), checked on arrival, and which raw
+// body each has. Answers come in the order of the calls. The calls themselves are those of protocol.ts.
+import { z } from 'zod';
+import { ERROR_CODES, FAULT_REASONS, type PlainError } from './error.ts';
+import { malformed } from './frame.ts';
+import type { ReplicaReady, ReplicaSetup } from './protocol.ts';
+
+/** File descriptors of the child: frames both ways; one byte every {@link HEARTBEAT_MS} towards the coordinator. */
+export const FRAME_FD = 4;
+export const HEARTBEAT_FD = 5;
+export const HEARTBEAT_MS = 250;
+
+const whole = z.int().min(0);
+const net = z.enum(['generator', 'discriminator']);
+const pass = z.enum(['real', 'fake', 'generator']);
+const seconds = z.strictObject({ prepare: z.number(), compute: z.number(), copy: z.number() });
+
+export type ProcessSetup = Omit<ReplicaSetup, 'parameters' | 'results'>;
+
+const setup: z.ZodType<ProcessSetup> = z.strictObject({
+  replica: whole,
+  shardSize: whole.min(1),
+  latent: whole.min(1),
+  seed: whole,
+  shards: whole.min(1),
+});
+
+const ready: z.ZodType<ReplicaReady> = z.strictObject({
+  backend: z.string(),
+  libraryVersion: z.string(),
+  threadId: whole,
+  pid: whole,
+});
+
+const plainError: z.ZodType<PlainError> = z.strictObject({
+  code: z.enum(ERROR_CODES),
+  message: z.string(),
+  place: z.strictObject({
+    replica: whole.exactOptional(),
+    step: whole.exactOptional(),
+    pass: z.string().exactOptional(),
+    shard: whole.exactOptional(),
+  }),
+  reason: z.enum(FAULT_REASONS).exactOptional(),
+  stack: z.string().exactOptional(),
+});
+
+const requestSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('start'), call: whole, setup }),
+  /** Body: the net's parameters, float32. Has no answer; holds for all calls after it. */
+  z.strictObject({ kind: z.literal('parameters'), net }),
+  /** Body: uint8 pixels, or nothing. */
+  z.strictObject({ kind: z.literal('compute'), call: whole, step: whole, pass, shard: whole }),
+  /** Body: running statistics of the generator, float32, or nothing for those of the batch. */
+  z.strictObject({ kind: z.literal('sample'), call: whole, seed: whole, count: whole.min(1) }),
+  z.strictObject({ kind: z.literal('stop'), call: whole }),
+]);
+
+const answerSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('start'), call: whole, ready }),
+  /** Body: the phase vector. */
+  z.strictObject({ kind: z.literal('compute'), call: whole, step: whole, pass, shard: whole, seconds, tensors: whole }),
+  /** Body: the images, float32. */
+  z.strictObject({ kind: z.literal('sample'), call: whole }),
+  z.strictObject({ kind: z.literal('stop'), call: whole }),
+  /** The call failed; without a call the process has crashed, and ends. */
+  z.strictObject({ kind: z.literal('failed'), call: whole.nullable(), error: plainError }),
+]);
+
+export type Request = z.infer<typeof requestSchema>;
+export type Answer = z.infer<typeof answerSchema>;
+
+function check<T>(schema: z.ZodType<T>, header: unknown): T {
+  const parsed = schema.safeParse(header);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw malformed(`its header is not a message: ${issue?.path.join('.') || 'kind'}: ${issue?.message}`);
+}
+
+/** @throws GanglionError with reason `frame` */
+export const toRequest = (header: unknown): Request => check(requestSchema, header);
+
+/** @throws GanglionError with reason `frame` */
+export const toAnswer = (header: unknown): Answer => check(answerSchema, header);
+
+/** The bytes of an array, in place. */
+export function bytesOf(values: Float32Array): Uint8Array {
+  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+}
