@@ -31,7 +31,8 @@ interface Waiting {
   readonly reject: (error: GanglionError) => void;
 }
 
-const STOP_MS = 5_000;
+/** For the answer to `stop`; after that a signal ends the process, also inside a native call. */
+const STOP_MS = 1_000;
 /** From the answer to `stop` to the end of the process. */
 const EXIT_MS = 1_000;
 /** Starts of a process that a signal meant for the coordinator ends before it can ignore it. */
@@ -101,7 +102,9 @@ class ProcessCalls {
     const { deadlineMs: limitMs } = this.#options;
     const { shardSize, latent, seed, shards } = this.#options.setup;
     const setup = { replica: this.#id, shardSize, latent, seed, shards };
-    return (await this.#call('start', (call) => ({ kind: 'start', call, setup }), { limitMs })).ready;
+    const { ready } = await this.#call('start', (call) => ({ kind: 'start', call, setup }), { limitMs });
+    this.#process.expectHeartbeat();
+    return ready;
   }
 
   async compute(given: Shard): Promise<ShardResult> {
@@ -137,8 +140,12 @@ class ProcessCalls {
 
   /** Ends the process and waits for its end; never rejects. */
   async stop(): Promise<void> {
-    if (!this.#pending.lost) await this.#call('stop', (call) => ({ kind: 'stop', call }), { limitMs: STOP_MS }).catch(() => {});
-    await this.#process.end(EXIT_MS);
+    const asked = this.#call('stop', (call) => ({ kind: 'stop', call }), { limitMs: STOP_MS });
+    const graceMs = await asked.then(
+      () => EXIT_MS,
+      () => 0,
+    );
+    await this.#process.end(graceMs);
   }
 
   #sendParameters(net: Net, version: number): void {
@@ -150,7 +157,11 @@ class ProcessCalls {
   async #call<Kind extends CallKind>(
     what: string,
     request: (call: number) => CallOf<Kind>,
-    { limitMs, body, answerBody = NOTHING }: { limitMs?: number; body?: Uint8Array | undefined; answerBody?: Uint8Array },
+    {
+      limitMs,
+      body,
+      answerBody = NOTHING,
+    }: { limitMs?: number; body?: Uint8Array | undefined; answerBody?: Uint8Array },
   ): Promise<AnswerTo<Kind>> {
     const call = this.#calls++;
     const ask = (): Promise<Answer> =>
@@ -176,7 +187,8 @@ class ProcessCalls {
     if (answer.kind === 'failed') return NOTHING;
     if (next.kind !== answer.kind) throw malformed(`expected an answer to ${next.kind}, got one to ${answer.kind}`);
     // Checked here, so that the lengths of the message are those that are expected of this call.
-    if (bodyBytes !== next.body.length) throw malformed(`expected a body of ${next.body.length} bytes, got ${bodyBytes}`);
+    if (bodyBytes !== next.body.length)
+      throw malformed(`expected a body of ${next.body.length} bytes, got ${bodyBytes}`);
     return next.body;
   }
 

@@ -43,6 +43,7 @@ export class ReplicaProcess {
   readonly #frames: Socket;
   readonly #ended: Promise<void>;
   readonly #watcher: ProcessWatcher;
+  readonly #heartbeat: { expect(): void };
   #exit: string | undefined;
   #signal: NodeJS.Signals | null = null;
   #channelOpen = true;
@@ -70,7 +71,7 @@ export class ReplicaProcess {
       });
     });
     this.#readFrames();
-    this.#watchHeartbeat(heartbeat);
+    this.#heartbeat = this.#readHeartbeat(heartbeat);
   }
 
   /** The signal that ended the process, if one did. */
@@ -91,6 +92,11 @@ export class ReplicaProcess {
     this.#frames.write(encodeFrame(request, body?.length ?? 0));
     if (body) this.#frames.write(body);
     this.#frames.uncork();
+  }
+
+  /** The process has started: from now on it must give signs of life, which it does from the first beat on in any case. */
+  expectHeartbeat(): void {
+    this.#heartbeat.expect();
   }
 
   /** Ends the process at once, frozen or not. */
@@ -152,11 +158,13 @@ export class ReplicaProcess {
 
   /**
    * Counts ticks of this process's own clock, not time: when this process has been frozen too, one tick is missing, not many.
-   * It begins with the first beat; until then the deadline of the start holds.
    */
-  #watchHeartbeat(heartbeat: Socket): void {
+  #readHeartbeat(heartbeat: Socket): { expect(): void } {
     let missed = 0;
     let ticks: NodeJS.Timeout | undefined;
+    const expect = (): void => {
+      if (this.#exit === undefined) ticks ??= setInterval(tick, HEARTBEAT_MS);
+    };
     const tick = (): void => {
       missed += 1;
       if (missed <= MISSED_BEATS) return;
@@ -165,10 +173,11 @@ export class ReplicaProcess {
     };
     heartbeat.on('data', () => {
       missed = 0;
-      ticks ??= setInterval(tick, HEARTBEAT_MS);
+      expect();
     });
     heartbeat.on('error', () => {});
     // One that closes its heartbeat goes on missing beats; one that has ended has another reason.
     this.#worker.process.once('exit', () => clearInterval(ticks));
+    return { expect };
   }
 }

@@ -187,6 +187,15 @@ export async function expectWhole(run: string): Promise<void> {
   }
 }
 
+/** Whether a process is there and has not ended; a frozen one is. */
+export function isRunning(pid: number): boolean {
+  try {
+    return !/^\d+ \(.*\) [ZX] /s.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
+
 /** Processes whose command line contains a text. */
 export function processesWith(text: string): number[] {
   return readdirSync('/proc')

@@ -42,7 +42,15 @@ function readInPlace(decoder: FrameDecoder, bytes: Uint8Array, most: number): vo
 }
 
 const frame = fc.record({
-  header: fc.dictionary(fc.string(), fc.oneof(fc.string(), fc.integer(), fc.double({ noNaN: true }).map((value) => value + 0), fc.boolean())),
+  header: fc.dictionary(
+    fc.string(),
+    fc.oneof(
+      fc.string(),
+      fc.integer(),
+      fc.double({ noNaN: true }).map((value) => value + 0),
+      fc.boolean(),
+    ),
+  ),
   body: fc.uint8Array({ maxLength: 200 }),
 });
 

@@ -1,0 +1,144 @@
+// Replicas in processes of their own: the same weights as in threads, also when the processes are killed or frozen, and no process
+// left behind, however the coordinator ends. All by real signals.
+import { readFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { beforeAll, describe, expect, it } from 'vitest';
+import {
+  expectWhole,
+  isRunning,
+  processesWith,
+  type Running,
+  reached,
+  SMALL,
+  scratchFolder,
+  startGanglion,
+  succeed,
+  summaryOf,
+} from './ganglion.ts';
+
+const scratch = scratchFolder('processes');
+const STEPS = 16;
+const FULL = ['--seed', '7', '--metrics-port', 'off', '--steps', String(STEPS)];
+const ENDLESS = [...SMALL, '--steps', '100000', '--isolation', 'process', '--workers', '2'];
+/** A frozen process is found after 2 s, a coordinator that is gone within a heartbeat. */
+const SOON = { timeout: 5_000, interval: 20 };
+
+/** Processes whose parent is this one, with their command lines. */
+function childrenOf(parent: number): number[] {
+  const path = `/proc/${parent}/task/${parent}/children`;
+  return readFileSync(path, 'utf8').trim().split(' ').filter(Boolean).map(Number);
+}
+
+async function startEndless(name: string): Promise<{ running: Running; run: string; children: number[] }> {
+  const run = scratch(name);
+  const running = startGanglion(['train', ...ENDLESS, '--run', run], { detached: true });
+  await reached(running, run, 3);
+  const children = childrenOf(running.pid);
+  expect(children).toHaveLength(2);
+  return { running, run, children };
+}
+
+async function hashOf(name: string, ...args: string[]): Promise<unknown> {
+  await succeed(['train', ...args, '--run', scratch(name)]);
+  return summaryOf(scratch(name)).stateSha256;
+}
+
+describe(`${STEPS} steps at full size`, () => {
+  let expected: unknown;
+  beforeAll(async () => {
+    expected = await hashOf('threads', ...FULL, '--workers', '2', '--isolation', 'thread');
+  });
+
+  it.each(['1', '2'])('give the state of threads with processes and %s workers', async (workers) => {
+    expect(await hashOf(`process-${workers}`, ...FULL, '--isolation', 'process', '--workers', workers)).toBe(expected);
+  });
+
+  it('give it when begun in threads and ended in processes', async () => {
+    const run = scratch('changed');
+    await succeed(['train', ...FULL, '--steps', '7', '--isolation', 'thread', '--run', run]);
+    await succeed(['train', '--resume', run, '--steps', String(STEPS), '--isolation', 'process']);
+    expect(summaryOf(run).stateSha256).toBe(expected);
+  });
+
+  it('give it when a process is killed', async () => {
+    const run = scratch('killed');
+    const running = startGanglion(['train', ...FULL, '--isolation', 'process', '--workers', '2', '--run', run]);
+    await reached(running, run, 2);
+    const [killed = 0] = childrenOf(running.pid);
+    process.kill(killed, 'SIGKILL');
+    const { exitCode, stdout, stderr } = await running.ended;
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+    expect(stdout).toMatch(/replica [01] failed on step \d+, .*: replica [01] was ended by SIGKILL/);
+    expect(summaryOf(run)).toMatchObject({ stateSha256: expected, restarts: 1, lostSteps: 0, repeatedSteps: 0 });
+  });
+});
+
+it('a frozen process is found and replaced while the other one goes on, and changes no weight', async () => {
+  const small = [...SMALL, '--steps', '400'];
+  const expected = await hashOf('small', ...small, '--workers', '2');
+  const run = scratch('frozen');
+  const running = startGanglion(['train', ...small, '--isolation', 'process', '--workers', '2', '--run', run]);
+  await reached(running, run, 3);
+  const [frozen = 0] = childrenOf(running.pid);
+  process.kill(frozen, 'SIGSTOP');
+  const { exitCode, stdout, stderr } = await running.ended;
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+  expect(stdout).toMatch(/replica [01] failed on step \d+, .*: replica [01] gave no sign of life for 2\.25 s/);
+  expect(summaryOf(run)).toMatchObject({ stateSha256: expected, restarts: 1, lostSteps: 0, repeatedSteps: 0 });
+  expect(isRunning(frozen)).toBe(false);
+});
+
+describe('no process is left', () => {
+  it('by Ctrl-C, which reaches the whole group: the step is finished, and no replica is lost', async () => {
+    const { running, run, children } = await startEndless('interrupted');
+    process.kill(-running.pid, 'SIGINT');
+    const { exitCode, stdout, stderr } = await running.ended;
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+    expect(stdout).not.toContain('failed');
+    expect(summaryOf(run)).toMatchObject({ restarts: 0 });
+    expect(children.map(isRunning)).toEqual([false, false]);
+    await expectWhole(run);
+  });
+
+  it('by a Ctrl-C while the processes start', async () => {
+    const run = scratch('early');
+    const running = startGanglion(['train', ...ENDLESS, '--run', run], { detached: true });
+    const children = (): number[] =>
+      childrenOf(running.pid).filter((pid) => processesWith('process-entry').includes(pid));
+    while (children().length === 0) await delay(1); // it has not run a line of its own yet
+    process.kill(-running.pid, 'SIGINT');
+    const { exitCode, stderr } = await running.ended;
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+    await expectWhole(run);
+  });
+
+  it('by kill -9 of the coordinator', async () => {
+    const { running, children } = await startEndless('orphans');
+    process.kill(running.pid, 'SIGKILL');
+    await expect.poll(() => children.map(isRunning), SOON).toEqual([false, false]);
+  });
+
+  it('by kill -9 of the coordinator while one is frozen, once that one goes on', async () => {
+    const { running, children } = await startEndless('frozen-orphan');
+    const [frozen = 0, other = 0] = children;
+    process.kill(frozen, 'SIGSTOP');
+    process.kill(running.pid, 'SIGKILL');
+    await expect.poll(() => isRunning(other), SOON).toBe(false);
+    if (isRunning(frozen)) process.kill(frozen, 'SIGCONT');
+    await expect.poll(() => isRunning(frozen), SOON).toBe(false);
+  });
+
+  it('when the coordinator itself is frozen for longer than a heartbeat: it goes on with the same replicas', async () => {
+    const { running, run, children } = await startEndless('frozen-coordinator');
+    process.kill(running.pid, 'SIGSTOP');
+    await delay(3_000);
+    process.kill(running.pid, 'SIGCONT');
+    await delay(500);
+    running.child.kill('SIGTERM');
+    const { exitCode, stdout } = await running.ended;
+    expect(exitCode).toBe(0);
+    expect(stdout).not.toContain('failed');
+    expect(summaryOf(run)).toMatchObject({ restarts: 0 });
+    expect(children.map(isRunning)).toEqual([false, false]);
+  });
+});
