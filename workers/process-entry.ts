@@ -1,6 +1,4 @@
-// Entry file of a replica in a process of its own: puts the service on the process's channel.
-import { nativeEngine } from './native-engine.ts';
+// Entry file of a replica in a process of its own: the thread beside it computes.
 import { serveProcess } from './process-service.ts';
-import { replicaService } from './service.ts';
 
-serveProcess(replicaService(nativeEngine));
+serveProcess(new URL('./thread-entry.js', import.meta.url));

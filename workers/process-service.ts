@@ -1,6 +1,9 @@
-// Puts the service of a replica on the channel that its process has from the coordinator (coordinator/replica-process.ts).
+// A replica in a process of its own: its thread computes, and the process's main thread serves the channel from the coordinator
+// (coordinator/replica-process.ts). So frames travel beside the computing, and the heartbeat goes on inside a native call.
 import { type OnReadOpts, Socket, type SocketConstructorOpts } from 'node:net';
-import { Worker } from 'node:worker_threads';
+import { SHARE_ENV, Worker } from 'node:worker_threads';
+import { wrap } from 'comlink';
+import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
 import type { PlainError } from '../shared/error.ts';
 import { encodeFrame, FrameDecoder, malformed } from '../shared/frame.ts';
 import { layoutOf, type Net, type Pass, phaseOf } from '../shared/layout.ts';
@@ -9,6 +12,8 @@ import {
   type Answer,
   bytesOf,
   FRAME_FD,
+  HEARTBEAT_FD,
+  HEARTBEAT_MS,
   type ProcessSetup,
   type Request,
   toRequest,
@@ -20,28 +25,28 @@ const NOTHING: Uint8Array = new Uint8Array();
 /** Longest text of an error: a frame's header holds 64 KiB. */
 const TEXT_LENGTH = 8_000;
 
-/** What frames are read into, made once. */
+/** What bodies are read into, and results sent from; shared with the thread. */
 interface Memory {
   readonly setup: ReplicaSetup;
-  readonly pixels: Uint8Array;
+  /** Two, as there are at most two calls under way. */
+  readonly pixels: readonly [Uint8Array, Uint8Array];
   readonly statistics: Float32Array;
 }
 
 function memoryFor(setup: ProcessSetup): Memory {
   const { latent, shardSize } = setup;
-  const parameters = (net: Net): Float32Array => new Float32Array(layoutOf(net, latent).parameterCount);
-  // A result is on its way before the next call begins, so both slots may be the same.
-  const slots = (pass: Pass): [Float32Array, Float32Array] => {
-    const values = new Float32Array(phaseVectorOf(phaseOf(pass), latent).length);
-    return [values, values];
-  };
+  const floats = (length: number): Float32Array => new Float32Array(new SharedArrayBuffer(4 * length));
+  const parameters = (net: Net): Float32Array => floats(layoutOf(net, latent).parameterCount);
+  const slot = (pass: Pass): Float32Array => floats(phaseVectorOf(phaseOf(pass), latent).length);
+  const slots = (pass: Pass): [Float32Array, Float32Array] => [slot(pass), slot(pass)];
+  const pixels = (): Uint8Array => new Uint8Array(new SharedArrayBuffer(shardSize * 784));
   return {
     setup: {
       ...setup,
       parameters: { generator: parameters('generator'), discriminator: parameters('discriminator') },
       results: { real: slots('real'), fake: slots('fake'), generator: slots('generator') },
     },
-    pixels: new Uint8Array(shardSize * 784),
+    pixels: [pixels(), pixels()],
     statistics: new Float32Array(layoutOf('generator', latent).statisticsCount),
   };
 }
@@ -51,21 +56,41 @@ function shortened({ stack, ...error }: PlainError): PlainError {
   return { ...error, message, ...(stack === undefined ? {} : { stack: stack.slice(0, TEXT_LENGTH) }) };
 }
 
+/** Ends this process at once: an orderly exit would wait for the thread, and so for its native call. */
+function die(): void {
+  process.kill(process.pid, 'SIGKILL');
+}
+
+/** A byte every now and then, until the coordinator is gone. */
+function beginHeartbeat(): void {
+  const beat = Uint8Array.of(0);
+  const socket = new Socket({ fd: HEARTBEAT_FD });
+  socket.on('error', die);
+  socket.on('close', die);
+  socket.write(beat);
+  setInterval(() => socket.write(beat), HEARTBEAT_MS);
+}
+
 /**
- * Serves this process's coordinator until it is gone or asks to stop; the process ends then.
+ * Serves this process's coordinator until it asks to stop or is gone; the process ends then.
  *
- * Requests are taken strictly one after another: the next one stays in the kernel's buffer until the answer to the one before is on
- * its way. So a net's parameters can be read right over the old ones, and one result array a phase is enough.
+ * Bodies are read over what was there while the thread may be computing. What it computes with is not touched: the coordinator sends
+ * a net's parameters again when all results that need the old ones have been accepted, and pixels have two places for two calls.
+ *
+ * @param threadEntry compiled entry file of the thread that computes
  */
-export function serveProcess(service: ReplicaService): void {
+export function serveProcess(threadEntry: URL): void {
   // Ctrl-C reaches the whole process group: what becomes of it is the coordinator's to decide.
   process.on('SIGINT', () => {});
-  new Worker(new URL('./heartbeat-entry.js', import.meta.url), { name: 'heartbeat' });
+  process.prependListener('disconnect', die); // before node:cluster's own listener, which exits in order
+  beginHeartbeat();
+  const thread = new Worker(threadEntry, { env: SHARE_ENV, name: 'replica' });
+  const service = wrap<ReplicaService>(nodeEndpoint(thread));
 
   let memory: Memory | undefined;
   let request: Request | undefined;
   let body = NOTHING;
-  let busy = false;
+  let slot: 0 | 1 = 0;
   const started = (): Memory => {
     if (!memory) throw malformed('a call before start');
     return memory;
@@ -74,13 +99,10 @@ export function serveProcess(service: ReplicaService): void {
   /** Resolves when the kernel has taken all of it. */
   const send = (answer: Answer, values = NOTHING): Promise<void> =>
     new Promise((sent) => {
-      socket.cork();
       const flushed = (): void => sent(); // also after an error: the socket closes then, and with it the process
-      if (values.length === 0) socket.write(encodeFrame(answer, 0), flushed);
-      else {
-        socket.write(encodeFrame(answer, values.length));
-        socket.write(values, flushed);
-      }
+      socket.cork();
+      socket.write(encodeFrame(answer, values.length), values.length === 0 ? flushed : undefined);
+      if (values.length > 0) socket.write(values, flushed);
       socket.uncork();
     });
   const fail = (call: number | null, error: PlainError): Promise<void> =>
@@ -92,7 +114,8 @@ export function serveProcess(service: ReplicaService): void {
       case 'parameters':
         return bytesOf(started().setup.parameters[next.net]);
       case 'compute':
-        return bodyBytes === 0 ? NOTHING : started().pixels;
+        slot = slot === 0 ? 1 : 0;
+        return bodyBytes === 0 ? NOTHING : started().pixels[slot];
       case 'sample':
         return bodyBytes === 0 ? NOTHING : bytesOf(started().statistics);
       case 'start':
@@ -101,6 +124,7 @@ export function serveProcess(service: ReplicaService): void {
     }
   }
 
+  /** The thread takes calls one after another, so the answers come in their order. */
   async function handle(next: Exclude<Request, { kind: 'parameters' }>): Promise<void> {
     const { call } = next;
     switch (next.kind) {
@@ -111,11 +135,17 @@ export function serveProcess(service: ReplicaService): void {
       }
       case 'compute': {
         const { step, pass, shard } = next;
-        const job = { step, pass, shard, slot: 0, ...(body.length === 0 ? {} : { pixels: body }) } as const;
-        const outcome = await service.compute(job);
+        const values = started().setup.results[pass][slot];
+        const outcome = await service.compute({
+          step,
+          pass,
+          shard,
+          slot,
+          ...(body.length === 0 ? {} : { pixels: body }),
+        });
         if (!outcome.ok) return fail(call, outcome.error);
         const { ok: _, ...answer } = outcome;
-        return send({ kind: 'compute', call, ...answer }, bytesOf(started().setup.results[pass][0]));
+        return send({ kind: 'compute', call, ...answer }, bytesOf(values));
       }
       case 'sample': {
         const { seed, count } = next;
@@ -126,6 +156,8 @@ export function serveProcess(service: ReplicaService): void {
       case 'stop':
         await service.stop();
         await send({ kind: 'stop', call });
+        thread.off('exit', endWithThread);
+        await thread.terminate();
         process.exit();
     }
   }
@@ -137,12 +169,7 @@ export function serveProcess(service: ReplicaService): void {
       return body;
     },
     complete() {
-      if (!request || request.kind === 'parameters') return;
-      busy = true;
-      handle(request).then(() => {
-        busy = false;
-        socket.resume();
-      }, crash);
+      if (request && request.kind !== 'parameters') handle(request).catch(crash);
     },
   });
   // Read into place: half the time of chunks that are copied (test/bench/channel.mjs). @types/node knows `onread` of connect only.
@@ -150,17 +177,24 @@ export function serveProcess(service: ReplicaService): void {
     buffer: () => decoder.space,
     callback: (count) => {
       decoder.advance(count);
-      return !busy;
+      return true;
     },
   };
   const socket = new Socket({ fd: FRAME_FD, onread } as SocketConstructorOpts);
-  socket.on('error', () => {}); // 'close' follows
-  socket.on('close', () => process.exit());
+  socket.on('error', die);
+  socket.on('close', die);
 
   function crash(error: unknown): void {
-    const plain = toReplicaError(error, memory?.setup.replica ?? -1).toPlain();
-    fail(null, plain).then(() => process.exit(1));
+    fail(null, toReplicaError(error, memory?.setup.replica ?? -1).toPlain()).then(die);
+  }
+  function endWithThread(code: number): void {
+    process.exit(code);
   }
   process.on('uncaughtException', crash);
+  thread.on('error', (error) => {
+    thread.off('exit', endWithThread); // the error says more than the exit that follows it
+    crash(error);
+  });
+  thread.on('exit', endWithThread);
   socket.resume();
 }

@@ -2,6 +2,7 @@
 // left behind, however the coordinator ends. All by real signals.
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
 import {
   expectWhole,
@@ -11,12 +12,14 @@ import {
   reached,
   SMALL,
   scratchFolder,
+  start,
   startGanglion,
   succeed,
   summaryOf,
 } from './ganglion.ts';
 
 const scratch = scratchFolder('processes');
+const STUCK = fileURLToPath(new URL('../fixtures/stuck-process.mjs', import.meta.url));
 const STEPS = 16;
 const FULL = ['--seed', '7', '--metrics-port', 'off', '--steps', String(STEPS)];
 const ENDLESS = [...SMALL, '--steps', '100000', '--isolation', 'process', '--workers', '2'];
@@ -116,6 +119,14 @@ describe('no process is left', () => {
     const { running, children } = await startEndless('orphans');
     process.kill(running.pid, 'SIGKILL');
     await expect.poll(() => children.map(isRunning), SOON).toEqual([false, false]);
+  });
+
+  it('by kill -9 of the coordinator while one is inside a call that never returns', async () => {
+    const running = start(process.execPath, [STUCK]);
+    const [, pid] = await running.said(/pid (\d+)\n/);
+    expect(isRunning(Number(pid))).toBe(true);
+    process.kill(running.pid, 'SIGKILL');
+    await expect.poll(() => isRunning(Number(pid)), SOON).toBe(false);
   });
 
   it('by kill -9 of the coordinator while one is frozen, once that one goes on', async () => {
