@@ -192,6 +192,7 @@ it('--dry-run prints the whole config and makes nothing', async () => {
   const config = JSON.parse(await succeed(['train', '--steps', '9', '--dry-run'], { cwd }));
   expect(Object.keys(config).sort()).toEqual(
     [
+      'audit',
       'batch',
       'beta1',
       'beta2',
@@ -201,8 +202,21 @@ it('--dry-run prints the whole config and makes nothing', async () => {
       'dataSha256',
       'epochs',
       'epsilon',
+      'isolation',
       'lastStep',
-    ].concat(['latent', 'lr', 'metricsPort', 'run', 'samplesEvery', 'seed', 'shards', 'steps', 'workers']),
+    ].concat([
+      'latent',
+      'lr',
+      'maxRestarts',
+      'maxSkipped',
+      'metricsPort',
+      'run',
+      'samplesEvery',
+      'seed',
+      'shards',
+      'steps',
+      'workers',
+    ]),
   );
   expect(config).toMatchObject({ steps: 9, lastStep: 9, batch: 128, shards: 4, latent: 100, beta1: 0.5, beta2: 0.999 });
   expect(filesBelow(cwd)).toEqual([]);

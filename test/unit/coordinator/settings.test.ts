@@ -30,6 +30,7 @@ describe('SETTINGS', () => {
   it("has DCGAN's defaults", () => {
     expect(defaultSettings()).toEqual({
       workers: 'auto',
+      isolation: 'auto',
       steps: null,
       epochs: 30,
       batch: 128,
@@ -63,6 +64,7 @@ describe('fromFlags', () => {
 
   it.each([
     ['workers', ['1', '64', 'auto'], ['0', '-1', '1.5', 'Auto', 'four', '']],
+    ['isolation', ['thread', 'process', 'auto'], ['Thread', 'cluster', '1', '']],
     ['steps', ['1', '4294967295', '1e3'], ['0', '4294967296', '2.5', 'null']],
     ['epochs', ['1', '1000000'], ['0', '1000001']],
     ['batch', ['2', '8192'], ['1', '8193', '64.5']],
@@ -131,7 +133,7 @@ describe('fromConfigObject', () => {
     ],
     [{ data: 5 }, 'c.json: data: expected a folder, got 5'],
     [{ lr: [] }, 'c.json: lr: expected a number above 0, at most 1, got []'],
-    [{ bach: 64 }, /^config: c\.json: unknown setting bach; known: workers, steps, .*, apiToken$/],
+    [{ bach: 64 }, /^config: c\.json: unknown setting bach; known: workers, isolation, .*, apiToken$/],
     [JSON.parse('{"__proto__": 1}'), /^config: c\.json: unknown setting __proto__;/],
     [[], 'c.json: expected an object of settings, got []'],
     [null, 'c.json: expected an object of settings, got null'],
