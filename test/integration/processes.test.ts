@@ -77,7 +77,7 @@ describe(`${STEPS} steps at full size`, () => {
 });
 
 it('a frozen process is found and replaced while the other one goes on, and changes no weight', async () => {
-  const small = [...SMALL, '--steps', '400'];
+  const small = [...SMALL, '--steps', '200'];
   const expected = await hashOf('small', ...small, '--workers', '2');
   const run = scratch('frozen');
   const running = startGanglion(['train', ...small, '--isolation', 'process', '--workers', '2', '--run', run]);
