@@ -26,7 +26,7 @@ const ENDLESS = [...SMALL, '--steps', '100000', '--isolation', 'process', '--wor
 /** A frozen process is found after 2 s, a coordinator that is gone within a heartbeat. */
 const SOON = { timeout: 5_000, interval: 20 };
 
-/** Processes whose parent is this one, with their command lines. */
+/** Processes whose parent is this one. */
 function childrenOf(parent: number): number[] {
   const path = `/proc/${parent}/task/${parent}/children`;
   return readFileSync(path, 'utf8').trim().split(' ').filter(Boolean).map(Number);
