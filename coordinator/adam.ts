@@ -33,6 +33,7 @@ export function adamState(parameterCount: number): AdamState {
  * @param theta parameters, updated
  * @param sum sum of the gradients of all shards; may be longer than `theta`
  * @param scale factor that makes the sum a mean
+ * @returns L2 norm of the mean gradient
  */
 export function adamStep(
   options: AdamOptions,
@@ -40,19 +41,22 @@ export function adamStep(
   theta: Float32Array,
   sum: Float64Array,
   scale: number,
-): void {
+): number {
   const { learningRate, beta1, beta2, epsilon } = options;
   state.beta1Power *= beta1;
   state.beta2Power *= beta2;
   const { m, v } = state;
   const unbias1 = 1 / (1 - state.beta1Power);
   const unbias2 = 1 / (1 - state.beta2Power);
+  let squares = 0;
   for (let i = 0; i < theta.length; i++) {
     const g = (sum[i] as number) * scale;
+    squares += g * g;
     const mean = beta1 * (m[i] as number) + (1 - beta1) * g;
     const square = beta2 * (v[i] as number) + (1 - beta2) * g * g;
     m[i] = mean;
     v[i] = square;
     theta[i] = (theta[i] as number) - (learningRate * (mean * unbias1)) / (Math.sqrt(square * unbias2) + epsilon);
   }
+  return Math.sqrt(squares);
 }

@@ -5,11 +5,11 @@ import { fromSystemError } from './atomic-file.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import type { Dataset } from './data/dataset.ts';
 import {
+  defaultSettings,
   FIXED_SETTINGS,
   fromConfigObject,
   SETTINGS,
   type Settings,
-  STORED_SETTINGS,
   type StoredSettings,
 } from './settings.ts';
 
@@ -45,9 +45,11 @@ function parseRunConfig(text: string, path: string): RunConfig {
     if (typeof stored !== 'object' || stored === null) return fail();
     const { dataName, dataSha256, ...settings } = stored as Record<string, unknown>;
     if (typeof dataName !== 'string' || typeof dataSha256 !== 'string') return fail();
-    const { apiToken: _, ...complete } = fromConfigObject(settings, path);
-    if (STORED_SETTINGS.some((name) => complete[name] === undefined)) return fail();
-    return { ...(complete as StoredSettings), dataName, dataSha256 };
+    const given = fromConfigObject(settings, path);
+    if (FIXED_SETTINGS.some((name) => given[name] === undefined)) return fail();
+    // A run of an earlier version may lack a setting that came later; none of those changes what is trained.
+    const { apiToken: _, ...complete } = { ...defaultSettings(), ...given };
+    return { ...complete, dataName, dataSha256 };
   } catch (error) {
     return fail(error);
   }

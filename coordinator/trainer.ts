@@ -208,10 +208,11 @@ function createPhases(options: TrainerOptions) {
       await communicator.allReduceSum(sum);
       const isSkipped = sum[vector.length] !== 0;
       const beforeAdam = performance.now();
+      let gradientNorm = Number.NaN;
       if (isSkipped) sum.fill(Number.NaN);
       else {
         const net = state[phase];
-        adamStep(adam, net.adam, net.parameters, sum, scale);
+        gradientNorm = adamStep(adam, net.adam, net.parameters, sum, scale);
         for (const slice of vector.statistics) {
           trackStatistics(state[slice.net], sum.subarray(slice.offset, slice.offset + slice.size), scale);
         }
@@ -219,7 +220,7 @@ function createPhases(options: TrainerOptions) {
       const afterAdam = performance.now();
       const record = {
         ...scalarsOf(vector, sum, scale),
-        gradientNorm: norm(sum, vector.gradientCount) * scale,
+        gradientNorm,
         gradientBytes: seconds.length * vector.length * Float32Array.BYTES_PER_ELEMENT,
         seconds: {
           phase: (afterAdam - startedMs) / 1000,
@@ -257,18 +258,4 @@ function scalarsOf(vector: PhaseVector, sum: Float64Array, scale: number): Recor
     outputReal: mean('outputReal'),
     outputFake: mean('outputFake'),
   };
-}
-
-/** L2 norm of the first `count` values, in four sums side by side: replicas wait for it. */
-function norm(values: Float64Array, count: number): number {
-  let [a, b, c, d] = [0, 0, 0, 0];
-  const whole = count - (count % 4);
-  for (let i = 0; i < whole; i += 4) {
-    a += (values[i] as number) ** 2;
-    b += (values[i + 1] as number) ** 2;
-    c += (values[i + 2] as number) ** 2;
-    d += (values[i + 3] as number) ** 2;
-  }
-  for (let i = whole; i < count; i++) a += (values[i] as number) ** 2;
-  return Math.sqrt(a + b + c + d);
 }

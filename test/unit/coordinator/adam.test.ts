@@ -50,6 +50,11 @@ describe('adamStep', () => {
     expect(run(Float64Array.of(8, -4), 1 / 8)).not.toEqual(run(Float64Array.of(8, -4), 1));
   });
 
+  it('gives the norm of the mean gradient', () => {
+    const theta = new Float32Array(2);
+    expect(adamStep(DCGAN, adamState(2), theta, Float64Array.of(12, -16, 1e9), 1 / 4)).toBe(5);
+  });
+
   it('takes as many values of the sum as there are parameters', () => {
     const state = adamState(1);
     const theta = Float32Array.of(1);

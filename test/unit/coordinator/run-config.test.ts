@@ -40,6 +40,16 @@ describe('storedConfig', () => {
     expect(storedConfig(checkpointWith(JSON.stringify(CONFIG)))).toEqual(CONFIG);
   });
 
+  it('gives a run of an earlier version the defaults of settings that came later', () => {
+    const { isolation: _, audit: __, samplesEvery: ___, ...earlier } = CONFIG;
+    expect(storedConfig(checkpointWith(JSON.stringify(earlier)))).toEqual({
+      ...CONFIG,
+      isolation: 'auto',
+      audit: 0,
+      samplesEvery: null,
+    });
+  });
+
   const without = (name: keyof RunConfig) => JSON.stringify({ ...CONFIG, [name]: undefined });
   it.each([
     ['no JSON', '{'],
@@ -48,7 +58,6 @@ describe('storedConfig', () => {
     ['no name of the data', without('dataName')],
     ['no hash of the data', without('dataSha256')],
     ['no seed', without('seed')],
-    ['no null of a missing setting', without('samplesEvery')],
     ['an unknown setting', JSON.stringify({ ...CONFIG, other: 1 })],
     ['a wrong value', JSON.stringify({ ...CONFIG, batch: 'many' })],
   ])('refuses %s', async (_, config) => {
