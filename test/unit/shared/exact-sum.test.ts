@@ -175,7 +175,7 @@ describe('findOutside', () => {
   });
 
   it('says what comparing says, for any bits and any limit', () => {
-    const bits = fc.array(fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }), { maxLength: 6 });
+    const bits = fc.array(fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }), { maxLength: 11 });
     fc.assert(
       fc.property(bits, fc.integer({ min: 2, max: 512 }).map(exactLimit), (words, limit) => {
         const values = new Float32Array(Int32Array.from(words).buffer);
