@@ -108,17 +108,18 @@ class ProcessCalls {
   }
 
   async compute(given: Shard): Promise<ShardResult> {
-    const { step, pass, shard, pixels } = given;
+    const { step, pass, shard, pixels, fault } = given;
     for (const [net, version] of versionsFor(given)) {
       if (this.#sent[net] !== version) this.#sendParameters(net, version);
     }
     this.#slot = this.#slot === 0 ? 1 : 0;
     const values = this.#slots[phaseOf(pass)][this.#slot];
     const what = describeShard(given);
-    const answer = await this.#call(what, (call) => ({ kind: 'compute', call, step, pass, shard }), {
-      body: pixels,
-      answerBody: bytesOf(values),
-    });
+    const answer = await this.#call(
+      what,
+      (call) => ({ kind: 'compute', call, step, pass, shard, ...(fault ? { fault } : {}) }),
+      { body: pixels, answerBody: bytesOf(values) },
+    );
     if (answer.step !== step || answer.pass !== pass || answer.shard !== shard) {
       throw new Error(`replica ${this.#id} answered another shard: expected ${what}, got ${JSON.stringify(answer)}`);
     }

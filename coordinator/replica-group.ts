@@ -2,6 +2,7 @@
 // replica is replaced, and its shards go to the others at once; a late shard is given to an idle replica too; a shard that has to be
 // checked is computed until two answers agree.
 import { GanglionError, messageOf } from '../shared/error.ts';
+import type { InjectedFault } from '../shared/fault.ts';
 import type { Pass } from '../shared/layout.ts';
 import { describeShard, type SampleJob } from '../shared/protocol.ts';
 import type { Replica, Shard, ShardResult, StartReplica } from './replica.ts';
@@ -40,6 +41,8 @@ export interface ReplicaGroupOptions {
   readonly maxRestarts: number;
   /** Share of the shards that are computed twice, 0 to 1. */
   readonly audit?: number;
+  /** Asked for every shard that a replica is given: what is to go wrong with it, in tests of a cluster. */
+  readonly faults?: ((shard: Shard, replica: number) => InjectedFault | undefined) | undefined;
   /** Monotonic clock in milliseconds, and random numbers; tests pass their own. */
   readonly now?: () => number;
   readonly random?: () => number;
@@ -290,7 +293,8 @@ export class ReplicaGroup {
       );
       return;
     }
-    replica.compute(task.shard).then(
+    const fault = this.#options.faults?.(task.shard, seat.id);
+    replica.compute(fault ? { ...task.shard, fault } : task.shard).then(
       (result) => this.#answered(seat, run, () => this.#vote(replica, task, { result })),
       (error: unknown) => {
         // A replica that finds a value out of range works; whether the value is bad or the replica, another one shows.

@@ -7,6 +7,7 @@ import { startCheckpointThread } from './checkpoint-thread.ts';
 import { CheckpointWriter } from './checkpoint-writer.ts';
 import { SINGLE_NODE } from './communicator.ts';
 import type { Dataset } from './data/dataset.ts';
+import type { FaultPlan } from './fault-plan.ts';
 import { type HttpServer, startHttp } from './http.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { startProcessReplica } from './process-replica.ts';
@@ -52,6 +53,8 @@ export interface Run {
   readonly processEntry: URL;
   /** What a request to change the run must show; never written anywhere. */
   readonly apiToken: string | null;
+  /** Faults that a test of a cluster has planned. */
+  readonly faults: FaultPlan | null;
 }
 
 /** What watches a run. */
@@ -128,7 +131,7 @@ export async function runTraining(run: Run): Promise<void> {
 }
 
 function createReplicas(run: Run, observer: GroupObserver): ReplicaGroup {
-  const { config, state, workers } = run;
+  const { config, state, workers, faults } = run;
   const setup = {
     shardSize: config.batch / config.shards,
     latent: config.latent,
@@ -145,6 +148,7 @@ function createReplicas(run: Run, observer: GroupObserver): ReplicaGroup {
     observer,
     maxRestarts: config.maxRestarts,
     audit: config.audit,
+    faults: faults ? (shard, replica) => faults.take(shard, replica) : undefined,
   });
 }
 

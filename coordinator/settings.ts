@@ -53,6 +53,8 @@ export interface Settings {
   metricsPort: number | 'off';
   /** What a request that changes the run must show; null lets only this machine make one. Never written anywhere. */
   apiToken: string | null;
+  /** File of faults to inject, for tests of a cluster. Never changes the weights. */
+  fault: string | null;
 }
 
 /** The settings that config.json and checkpoints hold. */
@@ -274,6 +276,15 @@ export const SETTINGS: Readonly<Record<SettingName, Setting>> = {
     fixed: false,
     secret: true,
   },
+  fault: {
+    flag: '--fault',
+    value: 'FILE',
+    expected: 'a file',
+    schema: text.nullable(),
+    initial: null,
+    description: 'JSON plan of faults to inject, for tests of a cluster (see CONTRIBUTING.md)',
+    fixed: false,
+  },
 };
 
 export const SETTING_NAMES = Object.keys(SETTINGS) as SettingName[];
@@ -283,7 +294,7 @@ export const STORED_SETTINGS = SETTING_NAMES.filter(
 /** Settings that a resumed run must not change. */
 export const FIXED_SETTINGS = STORED_SETTINGS.filter((name) => SETTINGS[name].fixed);
 /** Their flags' text is never a number. */
-const TEXTS: readonly SettingName[] = ['data', 'run', 'apiToken'];
+const TEXTS: readonly SettingName[] = ['data', 'run', 'apiToken', 'fault'];
 
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 

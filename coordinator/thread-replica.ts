@@ -2,6 +2,7 @@
 import { SHARE_ENV, Worker } from 'node:worker_threads';
 import { wrap } from 'comlink';
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
+import { z } from 'zod';
 import { GanglionError, messageOf } from '../shared/error.ts';
 import { type Pass, phaseOf } from '../shared/layout.ts';
 import { phaseVectorOf } from '../shared/phase-vector.ts';
@@ -26,6 +27,23 @@ export interface ThreadOptions {
 }
 
 const STOP_MS = 5_000;
+
+const seconds = z.object({ prepare: z.number(), compute: z.number(), copy: z.number() });
+const shardOutcome = z.discriminatedUnion('ok', [
+  z.object({
+    ok: z.literal(true),
+    step: z.number(),
+    pass: z.string(),
+    shard: z.number(),
+    seconds,
+    tensors: z.number(),
+  }),
+  z.object({ ok: z.literal(false), error: z.object({ code: z.string(), message: z.string(), place: z.object({}) }) }),
+]);
+
+function isShardOutcome(outcome: unknown): outcome is ShardOutcome {
+  return shardOutcome.safeParse(outcome).success;
+}
 
 function resultSlots(latent: number): Record<Pass, [Float32Array, Float32Array]> {
   const slot = (pass: Pass): Float32Array =>
@@ -52,6 +70,11 @@ export async function startThreadReplica(id: number, options: ThreadOptions): Pr
   const calls = new PendingCalls(id);
   worker.on('error', (error) => calls.lose('error', `crashed: ${messageOf(error)}`, error));
   worker.on('exit', (code) => calls.lose('exit', `ended with exit code ${code}`));
+
+  const malformed = (what: string, got: unknown): GanglionError => {
+    const message = `replica ${id} gave a malformed answer: expected one to ${what}, got ${JSON.stringify(got)}`;
+    return new GanglionError('replica', message, { place: { replica: id }, reason: 'frame' });
+  };
 
   /** Ends the thread between two native calls: terminating it inside one can take the process along. */
   async function stop(): Promise<void> {
@@ -84,10 +107,11 @@ export async function startThreadReplica(id: number, options: ThreadOptions): Pr
         slot = next;
         const values = results[shard.pass][next];
         const what = describeShard(shard);
-        const outcome = await calls.call<ShardOutcome>(what, () => service.compute({ ...shard, slot: next }));
+        const outcome = await calls.call<unknown>(what, () => service.compute({ ...shard, slot: next }));
+        if (!isShardOutcome(outcome)) throw malformed(what, outcome);
         if (!outcome.ok) throw GanglionError.fromPlain(outcome.error);
         if (outcome.step !== shard.step || outcome.pass !== shard.pass || outcome.shard !== shard.shard) {
-          throw new Error(`replica ${id} answered another shard: expected ${what}, got ${JSON.stringify(outcome)}`);
+          throw malformed(what, outcome);
         }
         return { values, seconds: outcome.seconds, tensors: outcome.tensors };
       },

@@ -2,6 +2,7 @@
 // body each has. Answers come in the order of the calls. The calls themselves are those of protocol.ts.
 import { z } from 'zod';
 import { ERROR_CODES, FAULT_REASONS, type PlainError } from './error.ts';
+import { FAULT_KINDS, type InjectedFault } from './fault.ts';
 import { malformed } from './frame.ts';
 import type { ReplicaReady, ReplicaSetup } from './protocol.ts';
 
@@ -45,12 +46,21 @@ const plainError: z.ZodType<PlainError> = z.strictObject({
   stack: z.string().exactOptional(),
 });
 
+const fault: z.ZodType<InjectedFault> = z.strictObject({ kind: z.enum(FAULT_KINDS), ms: z.number().exactOptional() });
+
 const requestSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('start'), call: whole, setup }),
   /** Body: the net's parameters, float32. Has no answer; holds for all calls after it. */
   z.strictObject({ kind: z.literal('parameters'), net }),
   /** Body: uint8 pixels, or nothing. */
-  z.strictObject({ kind: z.literal('compute'), call: whole, step: whole, pass, shard: whole }),
+  z.strictObject({
+    kind: z.literal('compute'),
+    call: whole,
+    step: whole,
+    pass,
+    shard: whole,
+    fault: fault.exactOptional(),
+  }),
   /** Body: running statistics of the generator, float32, or nothing for those of the batch. */
   z.strictObject({ kind: z.literal('sample'), call: whole, seed: whole, count: whole.min(1) }),
   z.strictObject({ kind: z.literal('stop'), call: whole }),

@@ -1,6 +1,7 @@
 // All messages between coordinator and replica. A replica computes shards and draws samples; it keeps no state between calls
 // but the parameters, which it shares with the coordinator.
 import type { PlainError } from './error.ts';
+import type { InjectedFault } from './fault.ts';
 import { type Pass, type Phase, phaseOf } from './layout.ts';
 
 /** What a replica is told once, when it starts. */
@@ -41,6 +42,8 @@ export interface ShardJob {
   readonly pixels?: Uint8Array;
   /** Which of the two result slots to write. */
   readonly slot: 0 | 1;
+  /** What is to go wrong with it, in tests of a cluster. */
+  readonly fault?: InjectedFault;
 }
 
 /** Which pass of which shard, in words. */

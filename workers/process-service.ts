@@ -5,6 +5,7 @@ import { SHARE_ENV, Worker } from 'node:worker_threads';
 import { wrap } from 'comlink';
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
 import type { PlainError } from '../shared/error.ts';
+import type { InjectedFault } from '../shared/fault.ts';
 import { encodeFrame, FrameDecoder, malformed } from '../shared/frame.ts';
 import { layoutOf, type Net, type Pass, phaseOf } from '../shared/layout.ts';
 import { phaseVectorOf } from '../shared/phase-vector.ts';
@@ -19,6 +20,7 @@ import {
   toRequest,
 } from '../shared/process-protocol.ts';
 import type { ReplicaService, ReplicaSetup, SampleJob } from '../shared/protocol.ts';
+import { strikeFrame } from './faults.ts';
 import { toReplicaError } from './replica.ts';
 
 const NOTHING: Uint8Array = new Uint8Array();
@@ -97,11 +99,13 @@ export function serveProcess(threadEntry: URL): void {
   };
 
   /** Resolves when the kernel has taken all of it. */
-  const send = (answer: Answer, values = NOTHING): Promise<void> =>
+  const send = (answer: Answer, values = NOTHING, fault?: InjectedFault): Promise<void> =>
     new Promise((sent) => {
       const flushed = (): void => sent(); // also after an error: the socket closes then, and with it the process
+      const frame = encodeFrame(answer, values.length);
+      if (fault) strikeFrame(fault, frame);
       socket.cork();
-      socket.write(encodeFrame(answer, values.length), values.length === 0 ? flushed : undefined);
+      socket.write(frame, values.length === 0 ? flushed : undefined);
       if (values.length > 0) socket.write(values, flushed);
       socket.uncork();
     });
@@ -134,7 +138,7 @@ export function serveProcess(threadEntry: URL): void {
         return outcome.ok ? send({ kind: 'start', call, ready: outcome.ready }) : fail(call, outcome.error);
       }
       case 'compute': {
-        const { step, pass, shard } = next;
+        const { step, pass, shard, fault } = next;
         const values = started().setup.results[pass][slot];
         const outcome = await service.compute({
           step,
@@ -142,10 +146,11 @@ export function serveProcess(threadEntry: URL): void {
           shard,
           slot,
           ...(body.length === 0 ? {} : { pixels: body }),
+          ...(fault ? { fault: { ...fault, wholeProcess: true } } : {}),
         });
         if (!outcome.ok) return fail(call, outcome.error);
         const { ok: _, ...answer } = outcome;
-        return send({ kind: 'compute', call, ...answer }, bytesOf(values));
+        return send({ kind: 'compute', call, ...answer }, bytesOf(values), fault);
       }
       case 'sample': {
         const { seed, count } = next;

@@ -7,6 +7,7 @@ import { phaseVectorOf, type ScalarName, type Slice } from '../shared/phase-vect
 import { toFloatPixels } from '../shared/pixels.ts';
 import { describeShard, type ReplicaSetup, type SampleJob, type ShardJob } from '../shared/protocol.ts';
 import { fillNormal } from '../shared/random.ts';
+import { strikeOutputs } from './faults.ts';
 import type { Executor, Program } from './graph/program.ts';
 import { meanCrossEntropy, meanProbability } from './model/losses.ts';
 import { PASS_PROGRAMS, samplingProgram } from './model/phases.ts';
@@ -96,6 +97,7 @@ export class Replica {
     }
     const prepared = performance.now();
     const outputs = this.#passes[job.pass].executor.run(inputs);
+    if (job.fault) strikeOutputs(job.fault, outputs);
     const computed = performance.now();
     this.#writeVector(job, outputs);
     return {

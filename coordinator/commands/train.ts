@@ -7,6 +7,7 @@ import { listCheckpoints, newestCheckpoint } from '../checkpoint.ts';
 import { countPhysicalCores } from '../cores.ts';
 import { loadIdxFolder } from '../data/idx-folder.ts';
 import { loadMnistPackage } from '../data/mnist-package.ts';
+import { readFaultPlan } from '../fault-plan.ts';
 import { type Run, runTraining } from '../run.ts';
 import { checkResumable, type RunConfig, readStoredConfig, storedConfig, toRunConfig } from '../run-config.ts';
 import { checkNewRunFolder, newRunPath, runFolderAt } from '../run-folder.ts';
@@ -81,9 +82,11 @@ function planRun(request: TrainRequest, file: Partial<Settings>, path: string): 
   const perEpoch = stepsPerEpoch({ count: dataset.count, batch: config.batch });
   const lastStep = config.steps ?? (config.epochs ?? 0) * perEpoch;
   const state = previous?.state ?? initialState(config.latent, config.seed);
+  const faults = config.fault === null ? null : readFaultPlan(config.fault, config.shards);
   const resumed = previous !== undefined;
   const { apiToken } = settings;
-  return { config, path, workers, dataset, state, lastStep, perEpoch, resumed, threadEntry, processEntry, apiToken };
+  const entries = { threadEntry, processEntry };
+  return { config, path, workers, dataset, state, lastStep, perEpoch, resumed, ...entries, apiToken, faults };
 }
 
 /** A run killed between its last checkpoint and its summary has that still to write. */
@@ -110,9 +113,9 @@ function readConfigFile(path: string, resumes: boolean): Partial<Settings> {
     throw new GanglionError('config', `${path}: expected JSON, got an error: ${messageOf(error)}`, { cause: error });
   }
   if (!isStoredConfig(value)) return fromConfigObject(value, path);
-  // config.json of a run names the run's own folder and data: a new run with its settings gets a folder of its own.
+  // config.json of a run names the run's own folder and data: a new run with its settings gets a folder of its own, and no faults.
   const { dataName: _, dataSha256: __, ...stored } = value;
-  const { run, ...settings } = fromConfigObject(stored, path);
+  const { run, fault: ___, ...settings } = fromConfigObject(stored, path);
   return resumes && run !== undefined ? { ...settings, run } : settings;
 }
 
@@ -140,6 +143,7 @@ function openPrevious(path: string): { readonly config: RunConfig; readonly stat
   return { config: storedConfig(checkpoint), state: checkpoint.state };
 }
 
+/** Faults are planned for one process: what goes on goes on without. */
 function toSettings({ dataName: _, dataSha256: __, ...settings }: RunConfig): StoredSettings {
-  return settings;
+  return { ...settings, fault: null };
 }

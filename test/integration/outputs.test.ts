@@ -202,6 +202,7 @@ it('--dry-run prints the whole config and makes nothing', async () => {
       'dataSha256',
       'epochs',
       'epsilon',
+      'fault',
       'isolation',
       'lastStep',
     ].concat([

@@ -93,6 +93,9 @@ describe('checkResumable', () => {
       checkpointEvery: 1,
       samplesEvery: 2,
       metricsPort: 'off',
+      audit: 1,
+      maxRestarts: 3,
+      fault: 'faults.json',
       dataName: 'the same, called otherwise',
     };
     expect(() => checkResumable(CONFIG, now)).not.toThrow();

@@ -50,6 +50,7 @@ describe('SETTINGS', () => {
       audit: 0,
       metricsPort: 9464,
       apiToken: null,
+      fault: null,
     });
     expect(mergeSettings()).toEqual(defaultSettings());
   });
@@ -83,6 +84,8 @@ describe('fromFlags', () => {
       ['0', 'off', '0s', '1.5s', '-1s', '30 s', '1h', 's', '030s', '30S'],
     ],
     ['samplesEvery', ['1'], ['0', 'epoch']],
+    ['audit', ['0', '0.05', '1'], ['-0.1', '1.1', 'all']],
+    ['maxRestarts', ['0', '20'], ['-1', '1.5', 'none']],
     ['metricsPort', ['0', '65535', 'off'], ['65536', '-1', 'on', '80.5']],
   ] as const)('--%s takes %j and refuses %j', async (name, accepted, refused) => {
     for (const text of accepted) {
@@ -133,7 +136,7 @@ describe('fromConfigObject', () => {
     ],
     [{ data: 5 }, 'c.json: data: expected a folder, got 5'],
     [{ lr: [] }, 'c.json: lr: expected a number above 0, at most 1, got []'],
-    [{ bach: 64 }, /^config: c\.json: unknown setting bach; known: workers, isolation, .*, apiToken$/],
+    [{ bach: 64 }, /^config: c\.json: unknown setting bach; known: workers, isolation, .*, fault$/],
     [JSON.parse('{"__proto__": 1}'), /^config: c\.json: unknown setting __proto__;/],
     [[], 'c.json: expected an object of settings, got []'],
     [null, 'c.json: expected an object of settings, got null'],
