@@ -17,6 +17,7 @@ const entry = z
     step: whole.exactOptional(),
     phase: z.enum(['discriminator', 'generator']).exactOptional(),
     pass: z.enum(['real', 'fake', 'generator']).exactOptional(),
+    /** Any shard where it is left out. */
     shard: whole.exactOptional(),
     /** In place of a step: the next shard handed out so many milliseconds after the first one. */
     afterMs: z.number().min(0).exactOptional(),
@@ -26,17 +27,14 @@ const entry = z
     times: z.int().min(1).default(1),
     ms: z.number().min(0).exactOptional(),
   })
-  .refine(({ step, shard, afterMs }) => (afterMs === undefined ? step !== undefined && shard !== undefined : true), {
-    error: 'expected step and shard, or afterMs',
+  .refine(({ step, afterMs }) => (step === undefined) !== (afterMs === undefined), {
+    error: 'expected either step or afterMs',
   })
-  .refine(
-    ({ step, shard, phase, pass, afterMs }) => afterMs === undefined || (step ?? shard ?? phase ?? pass) === undefined,
-    {
-      error: 'expected afterMs or a place (step, phase or pass, shard), not both',
-    },
-  )
-  .refine(({ phase, pass, afterMs }) => afterMs !== undefined || (phase === undefined) !== (pass === undefined), {
+  .refine(({ step, phase, pass }) => step === undefined || (phase === undefined) !== (pass === undefined), {
     error: 'expected either phase or pass',
+  })
+  .refine(({ afterMs, phase, pass, shard }) => afterMs === undefined || (phase ?? pass ?? shard) === undefined, {
+    error: 'expected afterMs without phase, pass and shard',
   })
   .refine(({ kind, ms }) => kind !== 'delay' || ms !== undefined, { error: 'expected ms, the length of the delay' })
   .refine(({ kind, ms }) => kind === 'delay' || kind === 'freeze' || ms === undefined, {
@@ -117,5 +115,5 @@ function isHit(planned: PlannedFault, { step, pass, shard }: Shard, replica: num
   if (planned.replica !== undefined && planned.replica !== replica) return false;
   if (planned.afterMs !== undefined) return sinceMs >= planned.afterMs;
   const isPass = planned.pass === undefined ? planned.phase === phaseOf(pass) : planned.pass === pass;
-  return isPass && planned.step === step && planned.shard === shard;
+  return isPass && planned.step === step && (planned.shard === undefined || planned.shard === shard);
 }

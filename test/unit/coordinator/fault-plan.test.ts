@@ -36,12 +36,9 @@ describe('readFaultPlan', () => {
     ['an unknown key', [{ kind: 'kill', ...PLACE, rank: 1 }], /: fault 0: Unrecognized key: "rank"$/],
     ['phase and pass', [{ kind: 'kill', ...PLACE, pass: 'generator' }], /: fault 0: expected either phase or pass$/],
     ['no phase', [{ kind: 'kill', step: 1, shard: 1 }], /: fault 0: expected either phase or pass$/],
-    ['no place', [{ kind: 'kill' }], /: fault 0: expected step and shard, or afterMs$/],
-    [
-      'place and time',
-      [{ kind: 'kill', ...PLACE, afterMs: 5 }],
-      /: fault 0: expected afterMs or a place .*, not both$/,
-    ],
+    ['no place', [{ kind: 'kill' }], /: fault 0: expected either step or afterMs$/],
+    ['step and time', [{ kind: 'kill', ...PLACE, afterMs: 5 }], /: fault 0: expected either step or afterMs$/],
+    ['shard and time', [{ kind: 'kill', shard: 1, afterMs: 5 }], /: fault 0: expected afterMs without phase, pass and/],
     ['no delay', [{ kind: 'delay', ...PLACE }], /: fault 0: expected ms, the length of the delay$/],
     ['a useless time', [{ kind: 'kill', ...PLACE, ms: 5 }], /: fault 0: expected ms with delay and freeze only$/],
     ['never', [{ kind: 'kill', ...PLACE, times: 0 }], /: fault 0: times: expected number to be >=1, got 0$/],
@@ -74,10 +71,10 @@ describe('FaultPlan', () => {
     expect(plan.take(at(4, 'fake', 0), 2)).toBeUndefined();
   });
 
-  it('waits for its replica', () => {
-    const plan = new FaultPlan([{ kind: 'flip', step: 0, pass: 'real', shard: 0, replica: 2, times: 1 }]);
+  it('hits any shard where none is named, and waits for its replica', () => {
+    const plan = new FaultPlan([{ kind: 'flip', step: 0, pass: 'real', replica: 2, times: 1 }]);
     expect(plan.take(at(0, 'real', 0), 1)).toBeUndefined();
-    expect(plan.take(at(0, 'real', 0), 2)).toEqual({ kind: 'flip' });
+    expect(plan.take(at(0, 'real', 3), 2)).toEqual({ kind: 'flip' });
   });
 
   it('hits the next shard after a time that begins with the first shard', () => {
