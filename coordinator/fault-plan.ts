@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { GanglionError, messageOf } from '../shared/error.ts';
 import { FAULT_KINDS, type InjectedFault } from '../shared/fault.ts';
 import { phaseOf } from '../shared/layout.ts';
+import { describeShard } from '../shared/protocol.ts';
 import { fromSystemError } from './atomic-file.ts';
 import type { Shard } from './replica.ts';
 
@@ -19,7 +20,7 @@ const entry = z
     pass: z.enum(['real', 'fake', 'generator']).exactOptional(),
     /** Any shard where it is left out. */
     shard: whole.exactOptional(),
-    /** In place of a step: the next shard handed out so many milliseconds after the first one. */
+    /** In place of a step: the next shard handed out so many milliseconds after the first one, unless it went wrong before. */
     afterMs: z.number().min(0).exactOptional(),
     /** Only when this replica gets the shard. */
     replica: whole.exactOptional(),
@@ -92,6 +93,8 @@ export class FaultPlan {
   readonly #entries: { readonly planned: PlannedFault; left: number }[];
   readonly #now: () => number;
   #firstMs: number | undefined;
+  /** Shards that went wrong once: a fault by time leaves them alone, as two NaNs of one shard would be a bad shard and not a fault. */
+  readonly #struck = new Set<string>();
 
   /** @param now monotonic clock in milliseconds */
   constructor(planned: readonly PlannedFault[], now: () => number = () => performance.now()) {
@@ -103,9 +106,16 @@ export class FaultPlan {
   take(shard: Shard, replica: number): InjectedFault | undefined {
     this.#firstMs ??= this.#now();
     const sinceMs = this.#now() - this.#firstMs;
-    const hit = this.#entries.find(({ planned, left }) => left > 0 && isHit(planned, shard, replica, sinceMs));
+    const name = describeShard(shard);
+    const hit = this.#entries.find(
+      ({ planned, left }) =>
+        left > 0 &&
+        isHit(planned, shard, replica, sinceMs) &&
+        (planned.afterMs === undefined || !this.#struck.has(name)),
+    );
     if (!hit) return undefined;
     hit.left -= 1;
+    this.#struck.add(name);
     const { kind, ms } = hit.planned;
     return ms === undefined ? { kind } : { kind, ms };
   }

@@ -85,6 +85,17 @@ describe('FaultPlan', () => {
     expect(plan.take(at(0, 'real', 1), 0)).toBeUndefined();
     nowMs = 1500;
     expect(plan.take(at(7, 'generator', 3), 0)).toEqual({ kind: 'throw' });
-    expect(plan.take(at(7, 'generator', 3), 0)).toBeUndefined();
+    expect(plan.take(at(7, 'generator', 3), 0)).toBeUndefined(); // computed again
+    expect(plan.take(at(8, 'real', 0), 0)).toBeUndefined();
+  });
+
+  it('by time, hits no shard twice', () => {
+    const plan = new FaultPlan([
+      { kind: 'nan', afterMs: 0, times: 1 },
+      { kind: 'nan', afterMs: 0, times: 1 },
+    ]);
+    expect(plan.take(at(0, 'real', 0), 0)).toEqual({ kind: 'nan' });
+    expect(plan.take(at(0, 'real', 0), 1)).toBeUndefined();
+    expect(plan.take(at(0, 'real', 1), 1)).toEqual({ kind: 'nan' });
   });
 });
