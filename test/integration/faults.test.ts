@@ -1,136 +1,195 @@
-// Replicas that fail in every way a thread can: each is reported, replaced and its shard computed again, and the weights are
-// those of a run in which nothing happened.
-import { fileURLToPath } from 'node:url';
+// Replicas that fail in every way, by plan: each is named with its shard and the reason, replaced, and its shard computed again. What
+// cannot be repaired leaves a checkpoint, and the run goes on from it. The hashes of every fault: fault-table.test.ts.
+import { readFileSync, writeFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { start } from './ganglion.ts';
+import { type Ended, oneTo, recordsOf, SMALL, scratchFolder, startGanglion, stepsOf, summaryOf } from './ganglion.ts';
+import { expectNoneLeft, markOf } from './left-behind.ts';
 
-const SCRIPT = fileURLToPath(new URL('../fixtures/train-with-faults.mjs', import.meta.url));
-const LAST = 4;
-const WAITING = { workers: 2, lastStep: LAST, deadlineMs: 3000 };
+const scratch = scratchFolder('faults');
+const STEPS = 6;
+const ISOLATIONS = ['thread', 'process'] as const;
 
-interface Plan {
-  readonly workers: number;
-  readonly lastStep: number;
-  readonly deadlineMs?: number;
-  /** As in faulty-thread.mjs. */
-  readonly faults?: readonly object[];
+interface Trained extends Ended {
+  readonly run: string;
+  /** Lines that report a loss. */
+  readonly lost: readonly string[];
 }
 
-interface Outcome {
-  readonly sha256: string;
-  readonly failure: { readonly code: string; readonly message: string } | null;
-  readonly reported: { readonly code: string; readonly message: string; readonly place: Record<string, unknown> }[];
-  readonly restarts: number;
-  readonly status: { readonly id: number; readonly state: string; readonly restarts: number }[];
-  readonly starts: { readonly id: number; readonly fromMs: number; readonly toMs: number; readonly threadId: number }[];
-  readonly steps: {
-    readonly step: number;
-    readonly restarts: number;
-    readonly tensors: number;
-    readonly rss: number;
-  }[];
+/** Trains a few steps with faults; later flags win. Leaves no process. */
+async function train(name: string, faults: readonly object[], ...flags: string[]): Promise<Trained> {
+  const run = scratch(name);
+  const plan = scratch(`${name}.json`);
+  writeFileSync(plan, JSON.stringify(faults));
+  const steps = ['--latent', '16', '--steps', String(STEPS), '--workers', '2'];
+  const args = ['train', ...SMALL, ...steps, ...flags, '--fault', plan, '--run', run];
+  const ended = await startGanglion(args, { env: markOf(run) }).ended;
+  await expectNoneLeft(run);
+  return { ...ended, run, lost: ended.stdout.split('\n').filter((line) => / failed on step /.test(line)) };
 }
 
-async function trainWith(plan: Plan): Promise<Outcome> {
-  const { exitCode, stdout, stderr } = await start(process.execPath, ['--expose-gc', SCRIPT, JSON.stringify(plan)])
-    .ended;
-  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
-  return JSON.parse(stdout);
-}
-
-/** Fails when two replicas have ever been starting at the same time. */
-function expectOneAfterAnother(starts: Outcome['starts']): void {
-  const sorted = starts.toSorted((a, b) => a.fromMs - b.fromMs);
-  for (const [i, { fromMs }] of sorted.entries()) {
-    if (i > 0) expect(fromMs).toBeGreaterThanOrEqual(sorted[i - 1]?.toMs ?? Number.NaN);
-  }
-}
-
-let quiet: Outcome;
+let expected: unknown;
 beforeAll(async () => {
-  quiet = await trainWith({ workers: 3, lastStep: LAST });
+  const { run } = await train('quiet', []);
+  expected = summaryOf(run).stateSha256;
 });
 
-it('starts threads one after another', () => {
-  expect(quiet.starts.map(({ id }) => id)).toEqual([0, 1, 2]);
-  expect(new Set(quiet.starts.map(({ threadId }) => threadId)).size).toBe(3);
-  expectOneAfterAnother(quiet.starts);
-  expect(quiet).toMatchObject({ failure: null, reported: [], restarts: 0 });
-});
+/** Fails unless the run came through with the weights of the quiet one. */
+function expectSame({ exitCode, stderr, run }: Trained): void {
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+  expect(summaryOf(run)).toMatchObject({ step: STEPS, stateSha256: expected, lostSteps: 0, repeatedSteps: 0 });
+  expect(stepsOf(run)).toEqual(oneTo(STEPS));
+}
 
-describe('a replica that', () => {
+/** Goes on without faults. */
+async function resume(run: string): Promise<void> {
+  const { exitCode, stderr } = await startGanglion(['train', '--resume', run]).ended;
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+  expect(stepsOf(run)).toEqual(oneTo(STEPS));
+}
+
+describe.each(ISOLATIONS)('a replica in a %s that', (isolation) => {
+  const killed = isolation === 'thread' ? /replica \d ended with exit code 137/ : /replica \d was ended by SIGKILL/;
   it.each([
-    ['throws', 'throw', 'generator', 'replica', /cosmic ray/],
-    ['crashes its thread', 'crash', 'discriminator', 'replica', /crashed: cosmic ray/],
-    ['exits its thread', 'exit', 'generator', 'replica', /ended with exit code 7/],
-    ['gives NaN', 'nan', 'discriminator', 'range', /is NaN, expected a finite value/],
-    ['gives NaN', 'nan', 'generator', 'range', /is NaN, expected a finite value/],
-  ])('%s once (%s, %s phase) is reported, replaced, and changes no weight', async (_, fault, phase, code, message) => {
-    const where = { step: 2, phase, shard: 1 };
-    const outcome = await trainWith({ workers: 2, lastStep: LAST, faults: [{ fault, ...where }] });
-    expect(outcome.failure).toBeNull();
-    const [reported, ...more] = outcome.reported;
-    expect(more).toEqual([]);
-    expect(reported).toMatchObject({ code, message: expect.stringMatching(message), place: where });
-    expect(reported?.message).toMatch(new RegExp(`^replica [01] failed on step 2, ${phase} phase, shard 1: `));
-    const lost = reported?.place.replica;
-    expect(outcome.restarts).toBe(1);
-    expect(outcome.status.find(({ restarts }) => restarts === 1)?.id).toBe(lost);
-    expect(outcome.starts.map(({ id }) => id)).toEqual([0, 1, lost]);
-    expect(outcome.steps.map(({ step }) => step)).toEqual([1, 2, 3, 4]);
-    expect(outcome.sha256).toBe(quiet.sha256);
+    ['throws', 'throw', 'generator', 'error', /: injected fault /],
+    ['is killed', 'kill', 'fake', 'exit', killed],
+    ['gives an answer that is none', 'corrupt', 'real', 'frame', /malformed/],
+    ['alone gives NaN', 'nan', 'generator', 'range', /: \S+ is NaN, expected a finite value below \d+, where others/],
+    ['gives other bits than two others', 'flip', 'fake', 'audit', /: its result has other bits than two others/],
+  ])('%s once is named, replaced, and changes no weight', async (_, kind, pass, reason, message) => {
+    const flags = ['--isolation', isolation, ...(kind === 'flip' ? ['--audit', '1'] : [])];
+    const trained = await train(`${isolation}-${kind}`, [{ kind, step: 2, pass, shard: 1 }], ...flags);
+    expectSame(trained);
+    expect(trained.lost).toHaveLength(1);
+    const phase = pass === 'generator' ? 'generator phase' : `discriminator phase on ${pass} images`;
+    // A process that is killed may take the answer before along, and is then named with that shard.
+    const place = kind === 'kill' && isolation === 'process' ? 'step \\d, .*' : `step 2, ${phase}, shard 1`;
+    const line = new RegExp(`^replica [01] failed on ${place}: .* \\(${reason}\\); its shards go to`);
+    expect(trained.lost[0]).toMatch(line);
+    expect(trained.lost[0]).toMatch(message);
+    expect(summaryOf(trained.run)).toMatchObject({ restarts: 1 });
   });
 });
 
-describe.concurrent('a deadline', () => {
-  it('is kept when a replica never answers', async () => {
-    const place = { step: 2, phase: 'discriminator', shard: 1 };
-    const outcome = await trainWith({ ...WAITING, faults: [{ fault: 'silent', ...place }] });
-    expect(outcome).toMatchObject({ failure: null, restarts: 1, sha256: quiet.sha256 });
-    expect(outcome.reported).toEqual([
-      {
-        code: 'replica',
-        message: expect.stringMatching(/gave no answer .* in 3000 ms/),
-        place: { replica: expect.any(Number), ...place },
-      },
+describe('a NaN that two replicas agree on', () => {
+  const bad = { kind: 'nan', pass: 'fake', shard: 3, times: 2 };
+
+  it.each([
+    ['2', 'thread'],
+    ['4', 'process'],
+    ['1', 'thread'],
+  ])('skips the update and loses no replica: %s workers, %s', async (workers, isolation) => {
+    const flags = ['--workers', workers, '--isolation', isolation];
+    const { run, exitCode, stdout, lost } = await train(`bad-${workers}`, [{ ...bad, step: 3 }], ...flags);
+    expect({ exitCode, lost }).toEqual({ exitCode: 0, lost: [] });
+    expect(stdout).toMatch(
+      /update skipped: step 3, discriminator phase on fake images, shard 3: \S+ is NaN, expected .* \(replicas \d and \d agree\)/,
+    );
+    const skipped = recordsOf(run).filter(({ gradientNormD }) => gradientNormD === null);
+    expect(skipped.map(({ step }) => step)).toEqual([4]);
+    // Which update was left out is part of the weights, and who found it is not.
+    expect(summaryOf(run).stateSha256).not.toBe(expected);
+    expect(summaryOf(run).stateSha256).toBe(summaryOf(scratch('bad-2')).stateSha256);
+  });
+
+  it('too often in a row ends the run with code 3, the place and a checkpoint', async () => {
+    const faults = [1, 2, 3].map((step) => ({ ...bad, step }));
+    const { run, exitCode, stdout, stderr } = await train('skipped', faults, '--max-skipped', '2');
+    expect({ exitCode, stderr }).toEqual({
+      exitCode: 3,
+      stderr: expect.stringMatching(
+        /^ganglion: 3 updates in a row skipped .*: step 3, discriminator phase on fake images, shard 3: [^\n]*\n$/,
+      ),
+    });
+    expect(stdout).toContain(`gave up at step 4 of ${STEPS}; go on with --resume ${run}`);
+    await resume(run);
+  });
+});
+
+describe('gives up with code 3 and a checkpoint from which the run goes on to the same weights', () => {
+  it.each(ISOLATIONS)('when five replicas are lost on one shard: %s', async (isolation) => {
+    const faults = [{ kind: 'throw', step: 3, pass: 'generator', shard: 2, times: 99 }];
+    const trained = await train(`five-${isolation}`, faults, '--isolation', isolation);
+    const { run, exitCode, stderr, stdout, lost } = trained;
+    expect({ exitCode, stderr }).toEqual({
+      exitCode: 3,
+      stderr: expect.stringMatching(
+        /^ganglion: 5 replicas lost on one shard: replica \d failed on step 3, generator phase, shard 2: injected fault\n$/,
+      ),
+    });
+    expect(lost).toHaveLength(5);
+    expect(stdout).toContain(`gave up at step 3 of ${STEPS}`);
+    await resume(run);
+    expect(summaryOf(run)).toMatchObject({ stateSha256: expected, lostSteps: 0, repeatedSteps: 0 });
+  });
+
+  it('when more replicas are lost than --max-restarts allows, with the reasons', async () => {
+    const faults = [1, 2, 3].map((step) => ({ kind: 'throw', step, pass: 'real', shard: 0 }));
+    const { run, exitCode, stderr } = await train('restarts', faults, '--max-restarts', '2');
+    expect({ exitCode, stderr }).toEqual({
+      exitCode: 3,
+      stderr: expect.stringMatching(
+        /^ganglion: 3 replicas lost within 60 s, expected at most 2 \(--max-restarts\): (replica \d failed on step \d, [^;]*; ){2}replica [^\n]*\n$/,
+      ),
+    });
+    await resume(run);
+    expect(summaryOf(run)).toMatchObject({ stateSha256: expected, lostSteps: 0, repeatedSteps: 0 });
+  });
+});
+
+// Deadlines are long, and nothing computes while they pass.
+describe.concurrent('time', () => {
+  it.each(ISOLATIONS)('makes an answer after the deadline worthless: %s', async (isolation) => {
+    const faults = [{ kind: 'delay', step: 2, pass: 'fake', shard: 1, ms: 12_000 }];
+    const trained = await train(`late-${isolation}`, faults, '--workers', '1', '--isolation', isolation);
+    expectSame(trained);
+    expect(trained.lost).toEqual([
+      expect.stringMatching(/shard 1: replica 0 gave no answer in 10\d{3} ms \(deadline\)/),
     ]);
   });
 
-  it('makes an answer that comes after it worthless', async () => {
-    const faults = [{ fault: 'late', step: 1, phase: 'discriminator', shard: 2 }];
-    const outcome = await trainWith({ ...WAITING, faults });
-    expect(outcome).toMatchObject({ failure: null, restarts: 1, sha256: quiet.sha256 });
+  it('spent frozen shows in a process within seconds: it has no heartbeat', async () => {
+    const faults = [{ kind: 'freeze', step: 2, pass: 'fake', shard: 1 }];
+    const trained = await train('frozen', faults, '--workers', '1', '--isolation', 'process');
+    expectSame(trained);
+    expect(trained.lost).toEqual([expect.stringMatching(/ \(heartbeat\); /)]);
+    expect(trained.seconds).toBeLessThan(10);
   });
 
-  it('leaves a thread that is stuck for good behind, and the process ends all the same', async () => {
-    const faults = [{ fault: 'stuck', step: 1, phase: 'generator', shard: 0 }];
-    const outcome = await trainWith({ ...WAITING, faults });
-    expect(outcome).toMatchObject({ failure: null, restarts: 1, sha256: quiet.sha256 });
+  it('is not spent on waiting for a frozen thread while there is another, which leaves it behind at the end', async () => {
+    const faults = [{ kind: 'freeze', step: 2, pass: 'generator', shard: 0 }];
+    const trained = await train('stuck', faults);
+    expectSame(trained);
+    expect(trained.stdout).toMatch(
+      /replica \d is late with step 2, generator phase, shard 0: given to another one too/,
+    );
+    expect(summaryOf(trained.run)).toMatchObject({ restarts: 0 });
   });
 });
 
-it('puts replicas that fail together back one after another', async () => {
-  const faults = [0, 1, 2].map((shard) => ({ fault: 'throw', step: 1, phase: 'discriminator', shard }));
-  const outcome = await trainWith({ workers: 3, lastStep: LAST, faults });
-  expect(outcome).toMatchObject({ failure: null, restarts: 3, sha256: quiet.sha256 });
-  expect(outcome.starts.length).toBeGreaterThanOrEqual(5); // the last may find the run at its end
-  expectOneAfterAnother(outcome.starts);
-});
+it.each(ISOLATIONS)('leaks neither tensors nor memory over 20 restarts: %s', async (isolation) => {
+  const run = scratch(`leak-${isolation}`);
+  const plan = scratch(`leak-${isolation}.json`);
+  const faults = oneTo(20).map((i) => ({ kind: 'throw', step: 3 * i, pass: 'generator', shard: 1 }));
+  writeFileSync(plan, JSON.stringify(faults));
+  const flags = ['--workers', '1', '--steps', '64', '--max-restarts', '20', '--isolation', isolation];
+  const args = ['train', ...SMALL, '--latent', '16', ...flags, '--metrics-port', '0', '--fault', plan, '--run', run];
+  const running = startGanglion(args, { env: markOf(run) });
+  const [, port] = await running.said(/http:\/\/localhost:(\d+)\/metrics/);
 
-it('gives up when one shard fails three times, and says which', async () => {
-  const faults = [{ fault: 'throw', step: 1, phase: 'generator', shard: 3, times: 99 }];
-  const outcome = await trainWith({ workers: 2, lastStep: LAST, faults });
-  expect(outcome.failure).toEqual({ code: 'replica', message: expect.stringMatching(/cosmic ray/) });
-  expect(outcome.reported).toHaveLength(3);
-  for (const { place } of outcome.reported) expect(place).toMatchObject({ step: 1, phase: 'generator', shard: 3 });
-  expect(outcome.steps.map(({ step }) => step)).toEqual([1]);
-});
-
-it('leaks neither tensors nor memory over 12 restarts', async () => {
-  const faults = [{ fault: 'throw', phase: 'generator', shard: 1 }];
-  const outcome = await trainWith({ workers: 1, lastStep: 12, faults });
-  expect(outcome).toMatchObject({ failure: null, restarts: 12 });
-  const { steps } = outcome;
-  expect(steps.map(({ tensors }) => tensors)).toEqual(steps.map(() => 0));
-  expect((steps.at(-1)?.rss ?? Number.NaN) - (steps[3]?.rss ?? 0)).toBeLessThan(16 * 2 ** 20);
+  const residentMb = (): number =>
+    Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${running.pid}/status`, 'utf8'))?.[1]) / 1024;
+  const memory: number[] = [];
+  const tensors: number[] = [];
+  for (let restarts = 1; restarts <= 20; restarts++) {
+    await running.said(new RegExp(`(injected fault[^]*){${restarts}}`));
+    memory.push(residentMb());
+    const metrics = await (await fetch(`http://localhost:${port}/metrics`)).text();
+    tensors.push(Number(/^ganglion_native_tensors (\d+)$/m.exec(metrics)?.[1]));
+  }
+  expect((await running.ended).exitCode).toBe(0);
+  expect(summaryOf(run)).toMatchObject({ restarts: 20, step: 64, lostSteps: 0, repeatedSteps: 0 });
+  expect(tensors).toEqual(tensors.map(() => 0));
+  // A replica that stayed would take 5 MB for its results alone, and ten times as much for its graphs.
+  expect(Math.min(...memory.slice(-5)) - Math.min(...memory.slice(3, 8))).toBeLessThan(32);
+  await expectNoneLeft(run);
 });
