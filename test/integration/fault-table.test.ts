@@ -193,14 +193,18 @@ describe.each(ROWS)('$name', (row) => {
 afterAll(() => {
   const entry = (row: Row, isolation: Isolation, workers: number): string => {
     const cell = CELLS.find((other) => other.row === row && other.isolation === isolation && other.workers === workers);
-    return cell ? `\`${hashes.get(cell)?.slice(0, 6) ?? 'failed'}\`` : '';
+    return cell ? `\`${hashes.get(cell)?.slice(0, 6) ?? 'failed'}\`` : '–';
   };
   const columns = ISOLATIONS.flatMap((isolation) => WORKERS.map((workers) => [isolation, workers] as const));
-  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+  const heads = columns.map(([isolation, workers]) => `${workers} ${PLURAL[isolation][workers === 1 ? 0 : 1]}`);
   const table = [
-    line(['fault', ...columns.map(([isolation, workers]) => `${workers} ${PLURAL[isolation][workers === 1 ? 0 : 1]}`)]),
-    line(['---', ...columns.map(() => '---')]),
-    ...ROWS.map((row) => line([row.name, ...columns.map(([isolation, workers]) => entry(row, isolation, workers))])),
+    ['fault', ...heads],
+    ...ROWS.map((row) => [row.name, ...columns.map(([isolation, workers]) => entry(row, isolation, workers))]),
   ];
-  console.log(`First digits of stateSha256:\n\n${table.join('\n')}\n`);
+  const widths = ['fault', ...heads].map((_, i) => Math.max(...table.map((cells) => cells[i]?.length ?? 0)));
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(' | ')} |`;
+  const [head = '', ...body] = table.map(line);
+  const markdown = [head, head.replace(/[^|]/g, '-').replace(/(?<=\|)-|-(?=\|)/g, ' '), ...body].join('\n');
+  console.log(`First digits of stateSha256:\n\n${markdown}\n`);
 });
