@@ -79,10 +79,14 @@ export async function startThreadReplica(id: number, options: ThreadOptions): Pr
   /** Ends the thread between two native calls: terminating it inside one can take the process along. */
   async function stop(): Promise<void> {
     if (calls.lost) return;
+    const stopped = service.stop();
     try {
-      await calls.call('stop', () => service.stop(), STOP_MS);
+      await calls.call('stop', () => stopped, STOP_MS);
     } catch {
-      if (!calls.lost) worker.unref(); // stuck in a native call: left behind, so that it cannot take the process along
+      // Stuck in a native call: left behind, so that it cannot take the process along, until it comes to itself.
+      worker.unref();
+      const end = () => worker.terminate();
+      stopped.then(end, end);
       return;
     }
     await worker.terminate();

@@ -65,7 +65,12 @@ describe('a config file', () => {
     ['that is missing', 'missing.json', undefined, /cannot read config file missing\.json: no such file/],
     ['that is not JSON', 'text.json', '{ "steps": 3, ', /text\.json: expected JSON, got an error: /],
     ['that is no object', 'list.json', '[1]', /list\.json: expected an object of settings, got \[1\]/],
-    ['with an unknown key', 'key.json', '{ "step": 3 }', /key\.json: unknown setting step; known: workers, .*, steps, /],
+    [
+      'with an unknown key',
+      'key.json',
+      '{ "step": 3 }',
+      /key\.json: unknown setting step; known: workers, .*, steps, /,
+    ],
     ['with a bad value', 'value.json', '{ "lr": "fast" }', /value\.json: lr: expected a number above 0.*, got "fast"/],
     ['with a text for a number', 'number.json', '{ "batch": "16" }', /batch: expected a whole number .*, got "16"/],
   ])('%s', async (_, name, text, line) => {
