@@ -131,7 +131,10 @@ export class ReplicaGroup {
    */
   async start(): Promise<void> {
     const started = (async () => {
-      for (const seat of this.#seats) await this.#seat(seat);
+      for (const seat of this.#seats) {
+        if (seat.state !== 'draining') await this.#seat(seat);
+        this.#endIfDrained(seat); // fewer may be wanted by now
+      }
     })();
     this.#starting = started.catch(() => {});
     try {
