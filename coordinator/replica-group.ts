@@ -51,6 +51,8 @@ const DEPTH = 2;
 const ATTEMPTS = 5;
 /** How often the group looks for late shards. */
 const WATCH_MS = 20;
+/** When it has not looked for this long, this process has stood still (Ctrl-Z, a suspended machine), and its replicas with it. */
+const STANDSTILL_MS = 1_000;
 /** A shard this many times slower than the median, and at least by the margin, is late: another replica gets it too. */
 const STRAGGLER_FACTOR = 3;
 const STRAGGLER_MARGIN_MS = 50;
@@ -108,6 +110,7 @@ export class ReplicaGroup {
   #restarts = 0;
   #audits = 0;
   #watch: NodeJS.Timeout | undefined;
+  #lookedMs = 0;
   #stopped = false;
   /** Why the group does not go on. */
   #broken: unknown;
@@ -143,6 +146,7 @@ export class ReplicaGroup {
       await this.stop();
       throw error;
     }
+    this.#lookedMs = this.#now();
     this.#watch = setInterval(() => this.#lookForLateShards(), WATCH_MS).unref();
   }
 
@@ -461,10 +465,14 @@ export class ReplicaGroup {
   }
 
   #lookForLateShards(): void {
+    const now = this.#now();
+    const stillMs = now - this.#lookedMs;
+    this.#lookedMs = now;
     for (const seat of this.#seats) {
       const [head] = seat.runs;
       if (!head) continue;
-      const lateMs = this.#now() - seat.sinceMs;
+      if (stillMs > STANDSTILL_MS) seat.sinceMs = Math.min(seat.sinceMs + stillMs, now);
+      const lateMs = now - seat.sinceMs;
       if (lateMs > this.#deadlineMs(head.task)) {
         const message = `replica ${seat.id} gave no answer in ${Math.round(lateMs)} ms`;
         const late = new GanglionError('replica', message, { place: { replica: seat.id }, reason: 'deadline' });
