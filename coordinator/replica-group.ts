@@ -1,14 +1,14 @@
 // The replicas of a node: hands shards to them, so that every shard is accepted once, whatever happens to single replicas. A lost
 // replica is replaced, and its shards go to the others at once; a late shard is given to an idle replica too; a shard that has to be
 // checked is computed until two answers agree.
-import { GanglionError, messageOf } from '../shared/error.ts';
+import { type FaultReason, GanglionError, messageOf } from '../shared/error.ts';
 import type { Pass } from '../shared/layout.ts';
 import { describeShard, type SampleJob } from '../shared/protocol.ts';
 import type { Replica, Shard, ShardResult, StartReplica } from './replica.ts';
 import { RestartPolicy } from './restart-policy.ts';
 import { ShardTimes } from './shard-times.ts';
 import { type BadShard, type Batch, type ShardTask, type Task, TaskQueue } from './task-queue.ts';
-import { type Answer, keep, verdictOf } from './verdict.ts';
+import { type Answer, insists, keep, verdictOf } from './verdict.ts';
 
 export type ReplicaState = 'starting' | 'idle' | 'busy' | 'restarting' | 'draining' | 'stopped';
 
@@ -239,6 +239,7 @@ export class ReplicaGroup {
       this.#seats = [...this.#seats, seat].toSorted((a, b) => a.id - b.id);
       this.#startLater(seat, 0);
     }
+    this.#dispatch(); // what waited for a replica that is not wanted any more
   }
 
   /** Ends all replicas; waits for starts under way. */
@@ -277,12 +278,19 @@ export class ReplicaGroup {
     }
   }
 
-  /** A shard whose answers have to be compared goes to another replica, as long as there is one. */
+  /** A shard whose answers have to be compared goes to another replica, as long as there is one; one that insists waits for it. */
   #fits(task: Task, seat: Seat): boolean {
     if (seat.runs.some((run) => run.task === task)) return false;
     if (task.kind === 'sample') return true;
-    const answered = ({ id }: Seat): boolean => task.votes.some(({ voter }) => voter.id === id);
-    return !answered(seat) || this.#seats.every((other) => other.state !== 'idle' || answered(other));
+    const answered = ({ replica }: Seat): boolean => task.votes.some(({ voter }) => voter === replica);
+    if (!answered(seat)) return true;
+    if (insists(task.votes, seat.replica) && this.#canBeDecided(task)) return false;
+    return this.#seats.every((other) => other.state !== 'idle' || answered(other));
+  }
+
+  /** Whether there is a replica, or will be, that does not insist on its answer. */
+  #canBeDecided({ votes }: ShardTask): boolean {
+    return this.#seats.some(({ state, replica }) => state !== 'draining' && !insists(votes, replica));
   }
 
   #run(seat: Seat, replica: Replica, task: Task): void {
@@ -341,7 +349,9 @@ export class ReplicaGroup {
           `${ATTEMPTS} computations of ${describeShard(task.shard)} gave other bits each`,
         );
       }
-      if (task.running === 0) this.#queue.add(task);
+      if (task.running > 0) return;
+      this.#queue.add(task);
+      if (!this.#canBeDecided(task)) this.#blameAll(task);
       return;
     }
     for (const { voter, answer: other } of verdict.dissenters) this.#accuse(voter, task.shard, other);
@@ -355,12 +365,20 @@ export class ReplicaGroup {
 
   /** Replaces a replica that gave another answer than two others. */
   #accuse(replica: Replica, shard: Shard, answer: Answer): void {
+    if ('bad' in answer) this.#blame(replica, shard, 'range', `${answer.bad}, where others have none`);
+    else this.#blame(replica, shard, 'audit', 'its result has other bits than two others');
+  }
+
+  /** Each stays by another answer. Which is right, new replicas show; all are replaced, as the wrong one would compute other shards. */
+  #blameAll({ votes, shard }: ShardTask): void {
+    for (const replica of new Set(votes.map(({ voter }) => voter))) {
+      this.#blame(replica, shard, 'audit', 'it and others stay by answers that differ');
+    }
+  }
+
+  #blame(replica: Replica, shard: Shard, reason: FaultReason, what: string): void {
     const seat = this.#seats.find((other) => other.replica === replica);
     if (!seat) return; // gone already
-    const [reason, what] =
-      'bad' in answer
-        ? (['range', `${answer.bad}, where others have none`] as const)
-        : (['audit', 'its result has other bits than two others'] as const);
     this.#lose(seat, toFault(new GanglionError('replica', what, { reason }), replica.id, shard));
   }
 
