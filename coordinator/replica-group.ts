@@ -355,11 +355,15 @@ export class ReplicaGroup {
       return;
     }
     for (const { voter, answer: other } of verdict.dissenters) this.#accuse(voter, task.shard, other);
+    const { shard, batch, votes } = task;
     const right = verdict.answer;
     this.#finish(task, () => {
-      if ('result' in right) task.batch.accept(task.shard, right.result);
-      else
-        task.batch.bad.push({ shard: task.shard, replicas: task.votes.map(({ voter }) => voter.id), what: right.bad });
+      if ('result' in right) {
+        batch.accept(shard, right.result);
+        return;
+      }
+      const agreeing = votes.filter((vote) => !verdict.dissenters.includes(vote));
+      batch.bad.push({ shard, replicas: agreeing.map(({ voter }) => voter.id), what: right.bad });
     });
   }
 

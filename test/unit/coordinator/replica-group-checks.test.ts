@@ -136,6 +136,18 @@ describe('a value out of range', () => {
     expect(await computed).toMatchObject([{ replicas: [0, 0] }]);
   });
 
+  it('names the replicas that have it, and not the one that has none and is replaced', async () => {
+    const { starter, observed, compute } = await stubGroup(3);
+    const computed = compute(1);
+    for (const end of ['fail', 'answer', 'fail'] as const) {
+      if (end === 'fail') starter.next().fail(bad());
+      else starter.next().answer();
+      await settled();
+    }
+    expect(await computed).toMatchObject([{ replicas: [0, 2] }]);
+    expect(observed.faults).toMatchObject([{ reason: 'audit', place: { replica: 1 } }]);
+  });
+
   it('is the fault of the replica when two others have a good one, and that one is used', async () => {
     const { group, starter, observed, accepted, compute } = await stubGroup(3);
     const computed = compute(1);
