@@ -231,8 +231,9 @@ export async function startProcessReplica(id: number, options: ProcessOptions): 
       };
     } catch (error) {
       await calls.stop();
-      // Ctrl-C reaches the whole process group, and a process that has only just begun does not ignore it yet.
-      if (calls.endedBy !== 'SIGINT' || starts === STARTS) throw error;
+      // Both may reach the whole process group, and a process that has only just begun does not ignore them yet.
+      const early = calls.endedBy === 'SIGINT' || calls.endedBy === 'SIGTERM';
+      if (!early || starts === STARTS) throw error;
     }
   }
 }

@@ -1,7 +1,7 @@
 // The replicas of a node: hands shards to them, so that every shard is accepted once, whatever happens to single replicas. A lost
 // replica is replaced, and its shards go to the others at once; a late shard is given to an idle replica too; a shard that has to be
 // checked is computed until two answers agree.
-import { GanglionError, messageOf } from '../shared/error.ts';
+import { type FaultReason, GanglionError, messageOf } from '../shared/error.ts';
 import type { InjectedFault } from '../shared/fault.ts';
 import type { Pass } from '../shared/layout.ts';
 import { describeShard, type SampleJob } from '../shared/protocol.ts';
@@ -9,7 +9,7 @@ import type { Replica, Shard, ShardResult, StartReplica } from './replica.ts';
 import { RestartPolicy } from './restart-policy.ts';
 import { ShardTimes } from './shard-times.ts';
 import { type BadShard, type Batch, type ShardTask, type Task, TaskQueue } from './task-queue.ts';
-import { type Answer, keep, verdictOf } from './verdict.ts';
+import { type Answer, insists, keep, verdictOf } from './verdict.ts';
 
 export type ReplicaState = 'starting' | 'idle' | 'busy' | 'restarting' | 'draining' | 'stopped';
 
@@ -54,6 +54,8 @@ const DEPTH = 2;
 const ATTEMPTS = 5;
 /** How often the group looks for late shards. */
 const WATCH_MS = 20;
+/** When it has not looked for this long, this process has stood still (Ctrl-Z, a suspended machine), and its replicas with it. */
+const STANDSTILL_MS = 1_000;
 /** A shard this many times slower than the median, and at least by the margin, is late: another replica gets it too. */
 const STRAGGLER_FACTOR = 3;
 const STRAGGLER_MARGIN_MS = 50;
@@ -111,6 +113,7 @@ export class ReplicaGroup {
   #restarts = 0;
   #audits = 0;
   #watch: NodeJS.Timeout | undefined;
+  #lookedMs = 0;
   #stopped = false;
   /** Why the group does not go on. */
   #broken: unknown;
@@ -134,7 +137,10 @@ export class ReplicaGroup {
    */
   async start(): Promise<void> {
     const started = (async () => {
-      for (const seat of this.#seats) await this.#seat(seat);
+      for (const seat of this.#seats) {
+        if (seat.state !== 'draining') await this.#seat(seat);
+        this.#endIfDrained(seat); // fewer may be wanted by now
+      }
     })();
     this.#starting = started.catch(() => {});
     try {
@@ -143,6 +149,7 @@ export class ReplicaGroup {
       await this.stop();
       throw error;
     }
+    this.#lookedMs = this.#now();
     this.#watch = setInterval(() => this.#lookForLateShards(), WATCH_MS).unref();
   }
 
@@ -235,6 +242,7 @@ export class ReplicaGroup {
       this.#seats = [...this.#seats, seat].toSorted((a, b) => a.id - b.id);
       this.#startLater(seat, 0);
     }
+    this.#dispatch(); // what waited for a replica that is not wanted any more
   }
 
   /** Ends all replicas; waits for starts under way. */
@@ -273,12 +281,19 @@ export class ReplicaGroup {
     }
   }
 
-  /** A shard whose answers have to be compared goes to another replica, as long as there is one. */
+  /** A shard whose answers have to be compared goes to another replica, as long as there is one; one that insists waits for it. */
   #fits(task: Task, seat: Seat): boolean {
     if (seat.runs.some((run) => run.task === task)) return false;
     if (task.kind === 'sample') return true;
-    const answered = ({ id }: Seat): boolean => task.votes.some(({ voter }) => voter.id === id);
-    return !answered(seat) || this.#seats.every((other) => other.state !== 'idle' || answered(other));
+    const answered = ({ replica }: Seat): boolean => task.votes.some(({ voter }) => voter === replica);
+    if (!answered(seat)) return true;
+    if (insists(task.votes, seat.replica) && this.#canBeDecided(task)) return false;
+    return this.#seats.every((other) => other.state !== 'idle' || answered(other));
+  }
+
+  /** Whether there is a replica, or will be, that does not insist on its answer. */
+  #canBeDecided({ votes }: ShardTask): boolean {
+    return this.#seats.some(({ state, replica }) => state !== 'draining' && !insists(votes, replica));
   }
 
   #run(seat: Seat, replica: Replica, task: Task): void {
@@ -338,26 +353,40 @@ export class ReplicaGroup {
           `${ATTEMPTS} computations of ${describeShard(task.shard)} gave other bits each`,
         );
       }
-      if (task.running === 0) this.#queue.add(task);
+      if (task.running > 0) return;
+      this.#queue.add(task);
+      if (!this.#canBeDecided(task)) this.#blameAll(task);
       return;
     }
     for (const { voter, answer: other } of verdict.dissenters) this.#accuse(voter, task.shard, other);
+    const { shard, batch, votes } = task;
     const right = verdict.answer;
     this.#finish(task, () => {
-      if ('result' in right) task.batch.accept(task.shard, right.result);
-      else
-        task.batch.bad.push({ shard: task.shard, replicas: task.votes.map(({ voter }) => voter.id), what: right.bad });
+      if ('result' in right) {
+        batch.accept(shard, right.result);
+        return;
+      }
+      const agreeing = votes.filter((vote) => !verdict.dissenters.includes(vote));
+      batch.bad.push({ shard, replicas: agreeing.map(({ voter }) => voter.id), what: right.bad });
     });
   }
 
   /** Replaces a replica that gave another answer than two others. */
   #accuse(replica: Replica, shard: Shard, answer: Answer): void {
+    if ('bad' in answer) this.#blame(replica, shard, 'range', `${answer.bad}, where others have none`);
+    else this.#blame(replica, shard, 'audit', 'its result has other bits than two others');
+  }
+
+  /** Each stays by another answer. Which is right, new replicas show; all are replaced, as the wrong one would compute other shards. */
+  #blameAll({ votes, shard }: ShardTask): void {
+    for (const replica of new Set(votes.map(({ voter }) => voter))) {
+      this.#blame(replica, shard, 'audit', 'it and others stay by answers that differ');
+    }
+  }
+
+  #blame(replica: Replica, shard: Shard, reason: FaultReason, what: string): void {
     const seat = this.#seats.find((other) => other.replica === replica);
     if (!seat) return; // gone already
-    const [reason, what] =
-      'bad' in answer
-        ? (['range', `${answer.bad}, where others have none`] as const)
-        : (['audit', 'its result has other bits than two others'] as const);
     this.#lose(seat, toFault(new GanglionError('replica', what, { reason }), replica.id, shard));
   }
 
@@ -462,10 +491,14 @@ export class ReplicaGroup {
   }
 
   #lookForLateShards(): void {
+    const now = this.#now();
+    const stillMs = now - this.#lookedMs;
+    this.#lookedMs = now;
     for (const seat of this.#seats) {
       const [head] = seat.runs;
       if (!head) continue;
-      const lateMs = this.#now() - seat.sinceMs;
+      if (stillMs > STANDSTILL_MS) seat.sinceMs = Math.min(seat.sinceMs + stillMs, now);
+      const lateMs = now - seat.sinceMs;
       if (lateMs > this.#deadlineMs(head.task)) {
         const message = `replica ${seat.id} gave no answer in ${Math.round(lateMs)} ms`;
         const late = new GanglionError('replica', message, { place: { replica: seat.id }, reason: 'deadline' });

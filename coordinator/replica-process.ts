@@ -18,8 +18,6 @@ export interface ProcessWatcher {
 const MISSED_BEATS = 2_000 / HEARTBEAT_MS;
 /** Between the end of a channel and that of its process: which of the two failed is known after this time. */
 const LINGER_MS = 250;
-/** From one signal to the next, harder one. */
-const SIGTERM_MS = 2_000;
 
 /** Flags of this process that its children share; a profile or an inspector is this process's own. */
 const execArgv = (): string[] => process.execArgv.filter((flag) => !/^--(inspect|cpu-prof|heap-prof|prof)/.test(flag));
@@ -105,13 +103,12 @@ export class ReplicaProcess {
   }
 
   /**
-   * Waits until the process has ended; sends signals when it does not by itself.
+   * Waits until the process has ended; kills it when it does not by itself, as it ignores gentler signals.
    *
-   * @param graceMs time that it has before the first signal
+   * @param graceMs time that it has before that
    */
   async end(graceMs: number): Promise<void> {
-    if (!(await this.#endsWithin(graceMs))) this.#worker.process.kill('SIGTERM');
-    if (!(await this.#endsWithin(SIGTERM_MS))) this.kill();
+    if (!(await this.#endsWithin(graceMs))) this.kill();
     await this.#ended;
   }
 

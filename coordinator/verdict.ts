@@ -30,11 +30,21 @@ function bytesOf({ buffer, byteOffset, byteLength }: Float32Array): Buffer {
   return Buffer.from(buffer, byteOffset, byteLength);
 }
 
-/** The verdict as soon as two agree, else undefined. */
+/**
+ * The verdict as soon as two voters agree, else undefined. One that agrees with itself counts only where no other has voted: what is
+ * wrong in it, as in its copy of the parameters, is wrong again.
+ */
 export function verdictOf<Voter>(votes: readonly Vote<Voter>[]): Verdict<Voter> | undefined {
-  for (const [i, { answer }] of votes.entries()) {
-    const agreed = votes.slice(i + 1).some((other) => equal(answer, other.answer));
+  const alone = new Set(votes.map(({ voter }) => voter)).size === 1;
+  for (const [i, { voter, answer }] of votes.entries()) {
+    const agreed = votes.slice(i + 1).some((other) => (alone || other.voter !== voter) && equal(answer, other.answer));
     if (agreed) return { answer, dissenters: votes.filter((vote) => !equal(answer, vote.answer)) };
   }
   return undefined;
+}
+
+/** Whether a voter has given an answer twice: it would only do so again. */
+export function insists<Voter>(votes: readonly Vote<Voter>[], voter: Voter | undefined): boolean {
+  const own = votes.filter((vote) => vote.voter === voter);
+  return own.some(({ answer }, i) => own.slice(i + 1).some((other) => equal(answer, other.answer)));
 }

@@ -126,7 +126,7 @@ describe('a process that', () => {
     );
     const waited = new Promise((resolve) => setTimeout(resolve, 3000, 'still at it'));
     expect(await Promise.race([stuck, waited])).toBe('still at it');
-    await replica.stop(); // asks, then sends SIGTERM
+    await replica.stop(); // asks, then kills it
     expect(isRunning(replica.ready.pid)).toBe(false);
     expect(await stuck).toMatchObject({ reason: 'deadline' });
   });

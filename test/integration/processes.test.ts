@@ -92,9 +92,9 @@ it('a frozen process is found and replaced while the other one goes on, and chan
 });
 
 describe('no process is left', () => {
-  it('by Ctrl-C, which reaches the whole group: the step is finished, and no replica is lost', async () => {
-    const { running, run, children } = await startEndless('interrupted');
-    process.kill(-running.pid, 'SIGINT');
+  it.each(['SIGINT', 'SIGTERM'] as const)('by a %s to the whole group: no replica is lost', async (signal) => {
+    const { running, run, children } = await startEndless(signal);
+    process.kill(-running.pid, signal);
     const { exitCode, stdout, stderr } = await running.ended;
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
     expect(stdout).not.toContain('failed');
@@ -103,13 +103,13 @@ describe('no process is left', () => {
     await expectWhole(run);
   });
 
-  it('by a Ctrl-C while the processes start', async () => {
-    const run = scratch('early');
+  it.each(['SIGINT', 'SIGTERM'] as const)('by a %s while the processes start', async (signal) => {
+    const run = scratch(`early-${signal}`);
     const running = startGanglion(['train', ...ENDLESS, '--run', run], { detached: true });
     const children = (): number[] =>
       childrenOf(running.pid).filter((pid) => processesWith('process-entry').includes(pid));
     while (children().length === 0) await delay(1); // it has not run a line of its own yet
-    process.kill(-running.pid, 'SIGINT');
+    process.kill(-running.pid, signal);
     const { exitCode, stderr } = await running.ended;
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
     await expectWhole(run);

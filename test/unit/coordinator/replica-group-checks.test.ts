@@ -136,6 +136,18 @@ describe('a value out of range', () => {
     expect(await computed).toMatchObject([{ replicas: [0, 0] }]);
   });
 
+  it('names the replicas that have it, and not the one that has none and is replaced', async () => {
+    const { starter, observed, compute } = await stubGroup(3);
+    const computed = compute(1);
+    for (const end of ['fail', 'answer', 'fail'] as const) {
+      if (end === 'fail') starter.next().fail(bad());
+      else starter.next().answer();
+      await settled();
+    }
+    expect(await computed).toMatchObject([{ replicas: [0, 2] }]);
+    expect(observed.faults).toMatchObject([{ reason: 'audit', place: { replica: 1 } }]);
+  });
+
   it('is the fault of the replica when two others have a good one, and that one is used', async () => {
     const { group, starter, observed, accepted, compute } = await stubGroup(3);
     const computed = compute(1);
@@ -156,6 +168,26 @@ describe('a value out of range', () => {
       },
     ]);
     expect(group.status.map(({ state }) => state)).toEqual(['restarting', 'idle', 'idle']);
+  });
+
+  it('is the fault of the replica that has it every time also where there are only two', async () => {
+    const { group, starter, observed, accepted, compute } = await stubGroup(2);
+    const [faulty] = starter.started;
+    const computed = compute(1);
+    for (let i = 0; i < 50 && accepted.length === 0; i++) {
+      const call = starter.calls[0];
+      if (call?.replica === faulty) call?.fail(bad());
+      else call?.answer();
+      await pass(20);
+    }
+    expect(await computed).toEqual([]);
+    expect(accepted).toEqual([0]);
+    const named = observed.faults.map(({ reason, place }) => [reason, place.replica]);
+    expect(named).toEqual([
+      ['audit', 0], // each stays by its answer: new ones decide
+      ['audit', 1],
+    ]);
+    expect(group.status.map(({ restarts }) => restarts)).toEqual([1, 1]);
   });
 
   it('that is another one each time ends the run after five', async () => {
@@ -213,6 +245,23 @@ describe('an audit', () => {
     ]);
     expect(group.status[guilty]?.state).toBe('restarting');
   });
+
+  it.each([0, 1])(
+    'does not believe a replica that gives the same wrong bits again: replica %i of two',
+    async (guilty) => {
+      const { group, starter, observed, values, computed } = await audited(2, 1);
+      const faulty = starter.started[guilty];
+      for (let i = 0; i < 50 && values.length === 0; i++) {
+        const call = starter.calls[0];
+        call?.answer(call.replica === faulty ? 0.5 : 0.25);
+        await pass(20);
+      }
+      await computed;
+      expect(values).toEqual([0.25]);
+      expect(observed.faults.map(({ place }) => place.replica)).toContain(guilty);
+      expect(group.status[guilty]?.restarts).toBe(1);
+    },
+  );
 
   it('tells 0 from -0, and equal NaN from none: bits count', async () => {
     const { starter, observed, values, computed } = await audited(3, 1);

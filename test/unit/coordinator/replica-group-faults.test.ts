@@ -204,6 +204,27 @@ describe('a replica that gives no answer', () => {
   });
 });
 
+it('the time for which the coordinator itself stood still, by Ctrl-Z or with its machine, makes no replica late', async () => {
+  let stoodStillMs = 0;
+  const { starter, observed, accepted, compute } = await stubGroup(2, { now: () => performance.now() + stoodStillMs });
+  const computed = compute(4);
+  for (let i = 0; i < 2; i++) {
+    await pass(100);
+    starter.next().answer();
+    await settled();
+  }
+  await pass(20);
+  stoodStillMs = 60_000;
+  await pass(9_000);
+  expect([observed.faults, observed.stragglers.length]).toEqual([[], 0]);
+  await pass(2_000);
+  expect(observed.faults.map(({ reason }) => reason)).toEqual(['deadline', 'deadline']);
+  await pass(100);
+  await starter.answerAll();
+  await computed;
+  expect(accepted.toSorted()).toEqual([0, 1, 2, 3]);
+});
+
 describe('giving up', () => {
   it('on a shard on which five replicas are lost, with the error of the last', async () => {
     const { group, starter, observed, accepted, compute } = await stubGroup(2);

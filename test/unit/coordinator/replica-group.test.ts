@@ -241,6 +241,23 @@ describe('resize', () => {
     await group.stop();
   });
 
+  it('to fewer while the first replicas start leaves none behind that is no longer wanted', async () => {
+    const starter = new StubStarter();
+    starter.beforeStart = async (id) => {
+      if (id === 1) group.resize(1);
+    };
+    const group = new ReplicaGroup({ count: 3, start: starter.start, observer: new Observed(), maxRestarts: 9 });
+    await group.start();
+    await settled();
+    expect(starter.started.map(({ id, stopped }) => [id, stopped])).toEqual([
+      [0, false],
+      [1, true],
+    ]);
+    expect(starter.attempts).toBe(2);
+    expect(statesOf(group)).toEqual(['idle']);
+    await group.stop();
+  });
+
   it('gives the shards of a draining replica that fails to the others, and does not restart it', async () => {
     const { group, starter, observed, accepted, compute } = await stubGroup(2);
     const computed = compute(4);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ShardResult } from '../../../coordinator/replica.ts';
-import { type Answer, keep, verdictOf } from '../../../coordinator/verdict.ts';
+import { type Answer, insists, keep, verdictOf } from '../../../coordinator/verdict.ts';
 
 const result = (...values: number[]): { readonly result: ShardResult } => ({
   result: { values: Float32Array.from(values), seconds: { prepare: 0, compute: 0, copy: 0 }, tensors: 0 },
@@ -23,6 +23,13 @@ describe('verdictOf', () => {
     expect(verdict(result(1), result(1))).toEqual({ at: 0, dissenters: [] });
     expect(verdict(result(1), result(2), result(2))).toEqual({ at: 1, dissenters: [0] });
     expect(verdict(result(1), { bad: 'x' }, result(2), { bad: 'x' })).toEqual({ at: 1, dissenters: [0, 2] });
+  });
+
+  it('does not believe one that agrees with itself against another, but where there is no other', () => {
+    const votes = [result(1), result(2), result(1)].map((answer, i) => ({ voter: i % 2, answer }));
+    expect(verdictOf(votes)).toBeUndefined();
+    expect([0, 1].map((voter) => insists(votes, voter))).toEqual([true, false]);
+    expect(verdictOf(votes.filter(({ voter }) => voter === 0))?.answer).toBe(votes[0]?.answer);
   });
 
   it('compares every bit', () => {
