@@ -92,8 +92,8 @@ function toFault(error: unknown, replica: number, shard?: Shard): GanglionError 
     error instanceof GanglionError ? error : { code: 'replica' as const, reason: 'error' as const };
   const where = shard ? ` on ${describeShard(shard)}` : '';
   const place = shard ? { replica, step: shard.step, pass: shard.pass, shard: shard.shard } : { replica };
-  const message = `replica ${replica} failed${where}: ${messageOf(error)}`;
-  return new GanglionError(code, message, { cause: error, place, reason });
+  const why = messageOf(error).replace(new RegExp(`^replica ${replica} `), ''); // named already
+  return new GanglionError(code, `replica ${replica} failed${where}: ${why}`, { cause: error, place, reason });
 }
 
 export class ReplicaGroup {
@@ -288,7 +288,7 @@ export class ReplicaGroup {
     const answered = ({ replica }: Seat): boolean => task.votes.some(({ voter }) => voter === replica);
     if (!answered(seat)) return true;
     if (insists(task.votes, seat.replica) && this.#canBeDecided(task)) return false;
-    return this.#seats.every((other) => other.state !== 'idle' || answered(other));
+    return this.#seats.every((other) => other.state !== 'idle' || answered(other) || this.#isLate(other));
   }
 
   /** Whether there is a replica, or will be, that does not insist on its answer. */
@@ -435,20 +435,24 @@ export class ReplicaGroup {
       seat.state = 'restarting';
       seat.restarts += 1;
       this.#restarts += 1;
-      this.#replace(seat, replica, fault.message);
+      this.#replace(seat, replica, fault);
     }
     this.#dispatch();
   }
 
-  #replace(seat: Seat, lost: Replica | undefined, why: string): void {
+  #replace(seat: Seat, lost: Replica | undefined, { message, reason }: GanglionError): void {
     try {
-      this.#policy.lost(why);
+      this.#policy.lost(message);
     } catch (error) {
       void this.#end(lost);
       this.#giveUp(error);
       return;
     }
-    void this.#end(lost).then(() => this.#startLater(seat, this.#policy.delayMs(seat.failures)));
+    const startLater = (): void => this.#startLater(seat, this.#policy.delayMs(seat.failures));
+    const ended = this.#end(lost);
+    // One that gives no answer gives none to its end either: that is not waited for.
+    if (reason === 'deadline') startLater();
+    else void ended.then(startLater);
   }
 
   /** Starts a replica when the starts before have ended; a failure counts as a loss. */
@@ -503,10 +507,15 @@ export class ReplicaGroup {
         const message = `replica ${seat.id} gave no answer in ${Math.round(lateMs)} ms`;
         const late = new GanglionError('replica', message, { place: { replica: seat.id }, reason: 'deadline' });
         this.#failed(seat, head, late);
-      } else if (head.task.kind === 'shard' && lateMs > this.#usualMs(head.task.shard.pass)) {
+      } else if (this.#isLate(seat)) {
         this.#assist(seat);
+        this.#dispatch(); // what waited for its answer
       }
     }
+  }
+
+  #isLate({ runs: [head], sinceMs }: Seat): boolean {
+    return head?.task.kind === 'shard' && this.#now() - sinceMs > this.#usualMs(head.task.shard.pass);
   }
 
   #usualMs(pass: Pass): number {

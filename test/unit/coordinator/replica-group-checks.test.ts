@@ -283,6 +283,32 @@ describe('an audit', () => {
     await expect(computed).rejects.toMatchObject({ code: 'faults' });
   });
 
+  it('asks the first replica again when the only other one is late', async () => {
+    const { group, starter, observed, computed } = await audited(2, 1);
+    for (let i = 0; i < 2; i++) {
+      await pass(10);
+      starter.next().answer(0.25);
+      await settled();
+    }
+    await computed;
+    const values: number[] = [];
+    const next = group.compute(shardsOf(1), (_, result) => values.push(result.values[0] ?? Number.NaN));
+    starter.next().answer(0.5); // of replica 0
+    await settled();
+    expect(starter.pairs).toEqual([[1, 0]]);
+    await pass(60);
+    expect(starter.pairs).toEqual([[1, 0]]);
+    await pass(60);
+    expect(starter.pairs).toEqual([
+      [1, 0],
+      [0, 0],
+    ]);
+    starter.calls[1]?.answer(0.5);
+    await next;
+    expect(values).toEqual([0.5]);
+    expect(observed.stragglers).toEqual([[0, 1]]);
+  });
+
   it('takes the share of the shards that is asked for', async () => {
     for (const share of [0, 0.1, 0.25, 0.5, 1]) {
       const { starter, observed, computed } = await audited(2, 400, share);

@@ -170,6 +170,28 @@ describe('a replica that fails', () => {
 });
 
 describe('a replica that gives no answer', () => {
+  it('is replaced while it is being ended, which may take long', async () => {
+    const { starter, accepted, compute } = await stubGroup(1);
+    const computed = compute(1);
+    const [stuck] = starter.started;
+    if (stuck) stuck.onStop = () => new Promise(() => {});
+    await pass(121_000);
+    expect(starter.started.length).toBe(2);
+    starter.calls.find(({ replica }) => replica !== stuck)?.answer();
+    await computed;
+    expect(accepted).toEqual([0]);
+  });
+
+  it('is named once in its message', async () => {
+    const { starter, observed, compute } = await stubGroup(1);
+    void compute(1);
+    const place = { replica: 0 };
+    starter.next().fail(new GanglionError('replica', 'replica 0 ended with exit code 7', { place, reason: 'exit' }));
+    await settled();
+    const message = 'replica 0 failed on step 5, generator phase, shard 0: ended with exit code 7';
+    expect(observed.faults.map((fault) => fault.message)).toEqual([message]);
+  });
+
   it('is lost after 120 s when nothing is known of how long a shard takes', async () => {
     const { observed, compute } = await stubGroup(1);
     void compute(1);
