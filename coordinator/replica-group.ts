@@ -288,7 +288,10 @@ export class ReplicaGroup {
     const answered = ({ replica }: Seat): boolean => task.votes.some(({ voter }) => voter === replica);
     if (!answered(seat)) return true;
     if (insists(task.votes, seat.replica) && this.#canBeDecided(task)) return false;
-    return this.#seats.every((other) => other.state !== 'idle' || answered(other) || this.#isLate(other));
+    // An audit waits for no replica that is away. A bad value does: the update is skipped for it, which changes the weights.
+    const isBad = task.votes.some(({ answer }) => 'bad' in answer);
+    const isAway = (other: Seat): boolean => other.state !== 'idle' || this.#isLate(other);
+    return this.#seats.every((other) => answered(other) || other.state === 'draining' || (!isBad && isAway(other)));
   }
 
   /** Whether there is a replica, or will be, that does not insist on its answer. */

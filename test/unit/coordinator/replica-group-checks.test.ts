@@ -127,6 +127,23 @@ describe('a value out of range', () => {
     expect([group.restarts, observed.faults]).toEqual([0, []]);
   });
 
+  it('is confirmed by another replica also when that one has to start first', async () => {
+    const { starter, accepted, compute } = await stubGroup(2);
+    const computed = compute(2);
+    starter.heads[1]?.fail(new Error('lost'));
+    await settled();
+    starter.heads[0]?.fail(bad());
+    await settled();
+    starter.next().answer();
+    await settled();
+    expect(starter.pairs).toEqual([]); // replica 0 alone cannot tell whether it is the shard
+    await pass(50);
+    expect(starter.pairs).toEqual([[1, 0]]);
+    starter.next().fail(bad());
+    expect(await computed).toMatchObject([{ replicas: [0, 1] }]);
+    expect(accepted).toEqual([1]);
+  });
+
   it('is confirmed by the same replica where there is no other', async () => {
     const { starter, compute } = await stubGroup(1);
     const computed = compute(1);
