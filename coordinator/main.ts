@@ -15,6 +15,9 @@ import { AlreadyReported, PROCESS_ENTRY, runDoctor, runSetup, THREAD_ENTRY } fro
 
 const { version: VERSION }: { version: string } = createRequire(import.meta.url)('../../package.json');
 
+/** A trace of them shows what repeats and what does not, and is quick to open. */
+const PROFILE_STEPS = 20;
+
 /** A whole number from `min` to `max`, for flags that belong to no run. */
 function wholeNumber(min: number, max: number): (text: string) => number {
   return (text) => {
@@ -38,6 +41,8 @@ function trainProgram(): Command {
     .option('--resume <DIR>', 'go on with the run in this folder, from its newest valid checkpoint')
     .option('--config <FILE>', 'JSON file of settings, named as in config.json; flags win over it')
     .option('--dry-run', 'print the whole resolved config and end')
+    .option('--profile <FILE>', 'write a Chrome trace of some steps: what every replica and the coordinator do')
+    .option('--profile-steps <N>', `steps of the profile (default: ${PROFILE_STEPS})`, wholeNumber(1, 100_000))
     .addHelpText(
       'after',
       examples(
@@ -48,13 +53,17 @@ function trainProgram(): Command {
         'npm run train:distributed --workers 4',
       ),
     )
-    .action(async ({ resume, config, dryRun, ...flags }: TrainOptions) => {
+    .action(async ({ resume, config, dryRun, profile, profileSteps: steps, ...flags }: TrainOptions) => {
+      if (steps !== undefined && profile === undefined) {
+        throw new GanglionError('usage', `--profile-steps ${steps}: expected --profile FILE with it`);
+      }
       await trainCommand({
         flags: fromFlags(flags),
         environment: fromEnvironment(process.env),
         configFile: config,
         resume,
         dryRun: dryRun ?? false,
+        profile: profile === undefined ? null : { path: profile, steps: steps ?? PROFILE_STEPS },
         threadEntry: THREAD_ENTRY,
         processEntry: PROCESS_ENTRY,
       });
@@ -66,6 +75,8 @@ interface TrainOptions extends Partial<Record<SettingName, string>> {
   readonly resume?: string;
   readonly config?: string;
   readonly dryRun?: boolean;
+  readonly profile?: string;
+  readonly profileSteps?: number;
 }
 
 function sampleProgram(): Command {

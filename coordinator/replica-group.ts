@@ -31,6 +31,8 @@ export interface GroupObserver {
   straggler(shard: Shard, replica: number): void;
   /** A shard is computed twice, to compare the bits. */
   audit(shard: Shard): void;
+  /** A replica has given the result of a shard, wanted or not. */
+  computed?(replica: number, shard: Shard, result: ShardResult): void;
 }
 
 export interface ReplicaGroupOptions {
@@ -313,7 +315,10 @@ export class ReplicaGroup {
     }
     const fault = this.#options.faults?.(task.shard, seat.id);
     replica.compute(fault ? { ...task.shard, fault } : task.shard).then(
-      (result) => this.#answered(seat, run, () => this.#vote(replica, task, { result })),
+      (result) => {
+        if (seat.replica === replica) this.#options.observer.computed?.(seat.id, task.shard, result);
+        this.#answered(seat, run, () => this.#vote(replica, task, { result }));
+      },
       (error: unknown) => {
         // A replica that finds a value out of range works; whether the value is bad or the replica, another one shows.
         if (error instanceof GanglionError && error.code === 'range') {

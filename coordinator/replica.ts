@@ -1,5 +1,5 @@
 // A replica as the coordinator sees it, whatever carries its calls.
-import type { ReplicaReady, SampleJob, ShardJob } from '../shared/protocol.ts';
+import type { PassSeconds, ReplicaReady, SampleJob, ShardJob } from '../shared/protocol.ts';
 
 /** A shard to compute; the transport chooses where its result lies. */
 export type Shard = Omit<ShardJob, 'slot'>;
@@ -7,7 +7,7 @@ export type Shard = Omit<ShardJob, 'slot'>;
 export interface ShardResult {
   /** The phase vector, every value below the exact sum's limit. Valid until the second next call of `compute`. */
   readonly values: Float32Array;
-  readonly seconds: { readonly prepare: number; readonly compute: number; readonly copy: number };
+  readonly seconds: PassSeconds;
   readonly tensors: number;
 }
 

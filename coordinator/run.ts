@@ -11,6 +11,7 @@ import type { FaultPlan } from './fault-plan.ts';
 import { type HttpServer, startHttp } from './http.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { startProcessReplica } from './process-replica.ts';
+import { Profile } from './profile.ts';
 import { type GroupObserver, ReplicaGroup } from './replica-group.ts';
 import type { RunConfig } from './run-config.ts';
 import {
@@ -55,6 +56,8 @@ export interface Run {
   readonly apiToken: string | null;
   /** Faults that a test of a cluster has planned. */
   readonly faults: FaultPlan | null;
+  /** File of a trace of that many steps, for optimising. */
+  readonly profile: { readonly path: string; readonly steps: number } | null;
 }
 
 /** What watches a run. */
@@ -62,15 +65,19 @@ interface Observers {
   readonly terminal: Terminal;
   readonly status: StatusKeeper;
   readonly metrics: Metrics;
+  readonly profile: Profile | undefined;
 }
 
 /** A replica that takes longer than this for one answer counts as lost. */
 const DEADLINE_MS = 120_000;
+/** Steps before a profile begins, or half of a short run: the first ones are slower. */
+const PROFILE_AFTER = 20;
 
 /** @throws GanglionError when the run cannot start or go on; what was written is whole */
 export async function runTraining(run: Run): Promise<void> {
   const { config, path, workers, lastStep, state } = run;
   const terminal = createTerminal(process.stdout, config.batch);
+  const profile = run.profile ? createProfile(run.profile, state.step, lastStep) : undefined;
   const replicas = createReplicas(run, {
     fault({ reason = 'error', message }) {
       metrics.fault(reason);
@@ -81,6 +88,7 @@ export async function runTraining(run: Run): Promise<void> {
       terminal.line(`replica ${replica} is late with ${describeShard(shard)}: given to another one too`);
     },
     audit: () => metrics.audit(),
+    ...(profile ? { computed: (id, shard, { seconds }) => profile.computed(id, shard, seconds) } : {}),
   });
   const replicaStatus = () => replicas.status;
   const info = { node: process.version, workers: String(workers), shards: String(config.shards) };
@@ -114,6 +122,7 @@ export async function runTraining(run: Run): Promise<void> {
       });
     }
     const folder = openFolder(run);
+    profile?.open();
     await replicas.start();
     const { backend, libraryVersion } = replicas.backend;
     const verb = run.resumed ? `going on at step ${state.step}` : 'training';
@@ -121,13 +130,21 @@ export async function runTraining(run: Run): Promise<void> {
       `${verb}: ${run.dataset.name}; ${workers} workers, ${config.shards} shards; ${backend} ${libraryVersion}`,
     );
     if (http) terminal.line(`metrics: http://localhost:${http.port}/metrics`);
-    await trainAndSummarise(run, folder, replicas, { terminal, status, metrics }, stop);
+    await trainAndSummarise(run, folder, replicas, { terminal, status, metrics, profile }, stop);
   } finally {
     terminal.finish();
     await replicas.stop();
     await http?.close();
     stop.dispose();
   }
+}
+
+function createProfile({ path, steps }: NonNullable<Run['profile']>, firstStep: number, lastStep: number): Profile {
+  return new Profile({
+    path,
+    steps,
+    after: firstStep + Math.min(PROFILE_AFTER, Math.floor((lastStep - firstStep) / 2)),
+  });
 }
 
 function createReplicas(run: Run, observer: GroupObserver): ReplicaGroup {
@@ -170,7 +187,7 @@ async function trainAndSummarise(
   run: Run,
   folder: RunFolder,
   replicas: ReplicaGroup,
-  { terminal, status, metrics }: Observers,
+  { terminal, status, metrics, profile }: Observers,
   stop: StopSwitch,
 ): Promise<void> {
   const { config, dataset, state, lastStep, perEpoch } = run;
@@ -214,7 +231,9 @@ async function trainAndSummarise(
       lastStep,
       maxSkipped: config.maxSkipped,
       shouldStop: () => stop.requested,
+      span: profile?.span.bind(profile),
       commit: async (record) => {
+        const from = performance.now();
         await records.commit(record);
         metrics.step(record);
         status.step(record);
@@ -223,6 +242,8 @@ async function trainAndSummarise(
           if (skipped) terminal.line(`update skipped: ${why}`);
         }
         terminal.progress(status.status);
+        profile?.span('commit', from, performance.now());
+        profile?.committed(record.step);
       },
     }).catch(async (error: unknown) => {
       // Too many faults: what has been learned is kept, and can be resumed.
@@ -233,6 +254,7 @@ async function trainAndSummarise(
       }
       throw error;
     });
+    profile?.close();
     const stateSha256 = await records.checkpoint();
     const wallSeconds = (performance.now() - startedMs) / 1000;
     const summary: Summary = {

@@ -46,6 +46,9 @@ export interface PhaseRecord {
   readonly tensors: number;
 }
 
+/** What the coordinator does in a step beside waiting and handling messages. */
+export type CoordinatorPart = 'data' | 'sum' | 'adam' | 'commit';
+
 /** What happened in one step. */
 export interface StepRecord {
   /** Steps done, so 1 after the first. */
@@ -75,6 +78,8 @@ export interface TrainerOptions {
   readonly shouldStop: () => boolean;
   /** The step's commit: log, metrics, samples, checkpoint. Replicas compute meanwhile; the state changes only after it. */
   readonly commit: (record: StepRecord) => Promise<void>;
+  /** Told when each part was done, in milliseconds of `performance.now()`. */
+  readonly span?: ((part: CoordinatorPart, fromMs: number, toMs: number) => void) | undefined;
 }
 
 /**
@@ -84,7 +89,7 @@ export interface TrainerOptions {
  *   last whole step
  */
 export async function train(options: TrainerOptions): Promise<void> {
-  const { state, dataset, communicator, seed, batch, shards, lastStep, shouldStop, commit } = options;
+  const { state, dataset, communicator, seed, batch, shards, lastStep, shouldStop, commit, span } = options;
   const imagesOf = createSampler({ seed, count: dataset.count, batch, shards });
   const own = Array.from({ length: shards }, (_, shard) => shard).filter(
     (shard) => shard % communicator.size === communicator.rank,
@@ -105,7 +110,9 @@ export async function train(options: TrainerOptions): Promise<void> {
   const beginReal = (step: number) => {
     const images = imagesOf(step);
     const buffers = pixels[step % 2] ?? [];
+    const from = performance.now();
     gatherPixels(dataset, images, own, buffers);
+    span?.('data', from, performance.now());
     const jobs = own.map(
       (shard, i) => ({ step, pass: 'real', shard, pixels: buffers[i] ?? new Uint8Array() }) as const,
     );
@@ -172,7 +179,7 @@ interface Gathered {
 
 /** Both phases: compute shards and add them exactly; then apply Adam and move the running statistics. */
 function createPhases(options: TrainerOptions) {
-  const { state, replicas, communicator, adam, shards } = options;
+  const { state, replicas, communicator, adam, shards, span } = options;
   const gather = (phase: Phase): Gathered => {
     const vector = phaseVectorOf(phase, state.latent);
     // One more than the vector: nodes add up how many bad shards they have, too.
@@ -196,7 +203,9 @@ function createPhases(options: TrainerOptions) {
         addRounded(sum, result.values);
         phase.seconds.push(result.seconds);
         phase.tensors = result.tensors;
-        phase.sumMs += performance.now() - from;
+        const to = performance.now();
+        phase.sumMs += to - from;
+        span?.('sum', from, to);
       });
       phase.bad.push(...bad);
     },
@@ -218,6 +227,7 @@ function createPhases(options: TrainerOptions) {
         }
       }
       const afterAdam = performance.now();
+      span?.('adam', beforeAdam, afterAdam);
       const record = {
         ...scalarsOf(vector, sum, scale),
         gradientNorm,

@@ -14,7 +14,7 @@ export const HEARTBEAT_MS = 250;
 const whole = z.int().min(0);
 const net = z.enum(['generator', 'discriminator']);
 const pass = z.enum(['real', 'fake', 'generator']);
-const seconds = z.strictObject({ prepare: z.number(), compute: z.number(), copy: z.number() });
+const seconds = z.strictObject({ start: z.number(), prepare: z.number(), compute: z.number(), copy: z.number() });
 
 export type ProcessSetup = Omit<ReplicaSetup, 'parameters' | 'results'>;
 

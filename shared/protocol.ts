@@ -52,6 +52,15 @@ export function describeShard({ step, pass, shard }: Pick<ShardJob, 'step' | 'pa
   return `step ${step}, ${phaseOf(pass)} phase${images}, shard ${shard}`;
 }
 
+/** The parts of a pass of a shard, in seconds: noise or pixels, the native call, and the vector; and when the first one began. */
+export interface PassSeconds {
+  /** Since 1970, on the clock of all threads and processes of the machine. */
+  readonly start: number;
+  readonly prepare: number;
+  readonly compute: number;
+  readonly copy: number;
+}
+
 /** How a shard's computation ended; on success the slot holds its phase vector, every value below the exact sum's limit. */
 export type ShardOutcome =
   | {
@@ -59,8 +68,7 @@ export type ShardOutcome =
       readonly step: number;
       readonly pass: Pass;
       readonly shard: number;
-      /** Seconds of the parts of the computation. */
-      readonly seconds: { readonly prepare: number; readonly compute: number; readonly copy: number };
+      readonly seconds: PassSeconds;
       /** Tensors alive in the library after the call; grows only by a leak. */
       readonly tensors: number;
     }

@@ -5,7 +5,13 @@ import { exactLimit, findOutside } from '../shared/exact-sum.ts';
 import { layoutOf, type Net, type NetLayout, type Pass, phaseOf } from '../shared/layout.ts';
 import { phaseVectorOf, type ScalarName, type Slice } from '../shared/phase-vector.ts';
 import { toFloatPixels } from '../shared/pixels.ts';
-import { describeShard, type ReplicaSetup, type SampleJob, type ShardJob } from '../shared/protocol.ts';
+import {
+  describeShard,
+  type PassSeconds,
+  type ReplicaSetup,
+  type SampleJob,
+  type ShardJob,
+} from '../shared/protocol.ts';
 import { fillNormal } from '../shared/random.ts';
 import { strikeOutputs } from './faults.ts';
 import type { Executor, Program } from './graph/program.ts';
@@ -82,11 +88,11 @@ export class Replica {
   /**
    * Computes a pass of a shard into the job's result slot.
    *
-   * @returns seconds of each part
+   * @returns when it began, and the seconds of each part
    * @throws GanglionError `range`, its message naming the value alone, when one is not finite or too large for the exact sum; the
    *   slot is then worthless
    */
-  compute(job: ShardJob): { prepare: number; compute: number; copy: number } {
+  compute(job: ShardJob): PassSeconds {
     const started = performance.now();
     const inputs: Record<string, Float32Array> = { ...this.#parameters };
     if (job.pass === 'real') {
@@ -101,6 +107,7 @@ export class Replica {
     const computed = performance.now();
     this.#writeVector(job, outputs);
     return {
+      start: (performance.timeOrigin + started) / 1000,
       prepare: (prepared - started) / 1000,
       compute: (computed - prepared) / 1000,
       copy: (performance.now() - computed) / 1000,

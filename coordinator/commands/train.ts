@@ -27,6 +27,8 @@ export interface TrainRequest {
   /** Folder of a run to go on with. */
   readonly resume: string | undefined;
   readonly dryRun: boolean;
+  /** File of a profile of some steps of this process. */
+  readonly profile: Run['profile'];
   /** Compiled entry files of the replicas. */
   readonly threadEntry: URL;
   readonly processEntry: URL;
@@ -60,7 +62,7 @@ function pathOfNewRun({ run, seed }: Settings): string {
 
 /** Reads and checks everything that a run needs; changes nothing. */
 function planRun(request: TrainRequest, file: Partial<Settings>, path: string): Run {
-  const { resume, configFile, flags, environment, threadEntry, processEntry } = request;
+  const { resume, configFile, flags, environment, threadEntry, processEntry, profile } = request;
   if (resume !== undefined) {
     checkSameFolder(resume, flags.run, '--run');
     checkSameFolder(resume, file.run, `${configFile}: run`);
@@ -85,8 +87,8 @@ function planRun(request: TrainRequest, file: Partial<Settings>, path: string): 
   const faults = config.fault === null ? null : readFaultPlan(config.fault, config.shards);
   const resumed = previous !== undefined;
   const { apiToken } = settings;
-  const entries = { threadEntry, processEntry };
-  return { config, path, workers, dataset, state, lastStep, perEpoch, resumed, ...entries, apiToken, faults };
+  const taken = { workers, dataset, state, lastStep, perEpoch, resumed };
+  return { config, path, ...taken, threadEntry, processEntry, apiToken, faults, profile };
 }
 
 /** A run killed between its last checkpoint and its summary has that still to write. */

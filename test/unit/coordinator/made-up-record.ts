@@ -1,7 +1,7 @@
 // A step's record with values that a test can tell apart.
 import type { PhaseRecord, StepRecord } from '../../../coordinator/trainer.ts';
 
-const SHARD = { prepare: 0.002, compute: 0.02, copy: 0.0004 };
+const SHARD = { start: 1, prepare: 0.002, compute: 0.02, copy: 0.0004 };
 
 function phase(loss: number, tensors: number): PhaseRecord {
   return {

@@ -13,7 +13,7 @@ import { phaseVectorOf } from '../../../shared/phase-vector.ts';
 import { settled } from './stub-replicas.ts';
 
 export const LATENT = 1;
-const SECONDS = { prepare: 0.001, compute: 0.002, copy: 0.003 };
+const SECONDS = { start: 1, prepare: 0.001, compute: 0.002, copy: 0.003 };
 
 /** Ten images; every pixel of image i is i. */
 export const DATASET = toDataset(

@@ -54,7 +54,7 @@ export class StubReplica implements Replica {
         answer: (value = shard.shard) => {
           end();
           values[0] = value;
-          resolve({ values, seconds: { prepare: 0, compute: 0, copy: 0 }, tensors: 0 });
+          resolve({ values, seconds: { start: 0, prepare: 0, compute: 0, copy: 0 }, tensors: 0 });
         },
         fail: (error) => {
           end();

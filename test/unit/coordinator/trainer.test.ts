@@ -196,7 +196,7 @@ describe('the record of a step', () => {
       tensors: 7,
     });
     expect(first?.generator).toMatchObject({ lossReal: 0, lossFake: 0, gradientNorm: 5 });
-    const shard = { prepare: 0.001, compute: 0.002, copy: 0.003 };
+    const shard = { start: 1, prepare: 0.001, compute: 0.002, copy: 0.003 };
     expect(first?.generator.seconds.shards).toEqual([shard, shard, shard, shard]);
   });
 });

@@ -4,7 +4,7 @@ import { bytesOf, toAnswer, toRequest } from '../../../shared/process-protocol.t
 
 const setup = { replica: 0, shardSize: 32, latent: 100, seed: 7, shards: 4 };
 const compute = { kind: 'compute', call: 3, step: 20, pass: 'real', shard: 2 };
-const seconds = { prepare: 0.1, compute: 3, copy: 0 };
+const seconds = { start: 1, prepare: 0.1, compute: 3, copy: 0 };
 
 describe('toRequest', () => {
   it.each([

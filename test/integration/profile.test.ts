@@ -1,0 +1,52 @@
+// A profile of a real run, from threads and from processes.
+import { existsSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { readTrace } from '../unit/coordinator/trace.ts';
+import { ganglion, SMALL, scratchFolder, succeed, summaryOf } from './ganglion.ts';
+
+const scratch = scratchFolder('profile');
+
+describe.each(['thread', 'process'] as const)('train --profile, isolation %s', (isolation) => {
+  const path = scratch(`${isolation}.json`);
+  const run = scratch(isolation);
+  const train = ['train', ...SMALL, '--workers', '2', '--isolation', isolation, '--steps', '8', '--run', run];
+
+  it('has every pass of every shard of the steps, on the lanes of two replicas, and the coordinator beside them', async () => {
+    await succeed([...train, '--profile', path, '--profile-steps', '3']);
+    const lanes = readTrace(path);
+    expect([...lanes.keys()].toSorted()).toEqual(['coordinator', 'replica 0', 'replica 1', 'steps']);
+    // Half of a short run goes by before.
+    const steps = lanes.get('steps') ?? [];
+    expect(steps.map(({ name }) => name)).toEqual(['step 5', 'step 6', 'step 7']);
+
+    const passes = ['replica 0', 'replica 1'].flatMap((lane) => lanes.get(lane) ?? []);
+    for (const pass of ['real', 'fake', 'generator']) {
+      const shards = passes.filter(({ name, args }) => name === pass && args.step === 5).map(({ args }) => args.shard);
+      expect(shards.toSorted(), pass).toEqual([0, 1, 2, 3]);
+    }
+    for (const part of ['prepare', 'compute', 'copy']) {
+      expect(passes.filter(({ name }) => name === part)).toHaveLength(passes.length / 4);
+    }
+    const count = (part: string): number => lanes.get('coordinator')?.filter(({ name }) => name === part).length ?? 0;
+    expect([count('adam'), count('commit'), count('data')]).toEqual([6, 3, 3]);
+    expect(count('sum')).toBe(passes.length / 4);
+
+    // On one clock: a pass is added up after it has been computed, so none ends after the last step does.
+    const last = steps.at(-1);
+    const ends = passes.map(({ ts, dur }) => ts + dur);
+    expect(Math.max(...ends)).toBeLessThanOrEqual((last?.ts ?? 0) + (last?.dur ?? 0));
+    expect(summaryOf(run).step).toBe(8);
+  });
+});
+
+it('refuses a file that it cannot write before it trains, and steps without a file', async () => {
+  const run = scratch('refused');
+  const train = ['train', ...SMALL, '--workers', '1', '--steps', '2', '--run', run];
+  const nowhere = await ganglion([...train, '--profile', scratch('none/trace.json')]);
+  expect(nowhere.exitCode).toBe(1);
+  expect(nowhere.stderr).toMatch(/^ganglion: cannot write .*trace\.json: no such file or directory\n$/);
+  const alone = await ganglion([...train, '--profile-steps', '3']);
+  expect(alone.exitCode).toBe(2);
+  expect(alone.stderr).toBe('ganglion: --profile-steps 3: expected --profile FILE with it\n');
+  expect(existsSync(scratch('none'))).toBe(false);
+});
