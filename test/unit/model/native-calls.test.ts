@@ -1,0 +1,189 @@
+// What a step asks of the native library: calls, bytes copied, tensors alive. Exact numbers, so that a change which adds a call or a
+// copy has to change them here. No times: those are measured by `npm run bench`.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Pass } from '../../../shared/layout.ts';
+import { phaseOf } from '../../../shared/layout.ts';
+import { phaseVectorOf } from '../../../shared/phase-vector.ts';
+import { NativeExecutor } from '../../../workers/graph/native-executor.ts';
+import { loadBinding, type NativeBinding, type TensorData } from '../../../workers/native/binding.ts';
+import { Replica } from '../../../workers/replica.ts';
+import { initialParameters } from '../../golden/golden.ts';
+
+/** The defaults of `train`: a batch of 128 in 4 shards. */
+const SHARDS = 4;
+const SHARD_SIZE = 32;
+const LATENT = 100;
+/** D's and G's parameters: conv 256 + 16, 8192 + 32, norm 2 * 32, 32768 + 64, norm 2 * 64, 1024 + 1; the generator likewise. */
+const D = 256 + 16 + 8192 + 32 + 2 * 32 + 32768 + 64 + 2 * 64 + 1024 + 1;
+const G = 204800 + 2 * 128 + 131072 + 2 * 64 + 32768 + 2 * 32 + 512;
+/** D's gradient, without that of the two biases that a BatchNorm cancels. */
+const D_GRADIENT = D - 32 - 64;
+/** Mean and variance of D's two BatchNorm layers, and of G's three. */
+const D_STATISTICS = 2 * (32 + 64);
+const G_STATISTICS = 2 * (128 + 64 + 32);
+const FLOAT = Float32Array.BYTES_PER_ELEMENT;
+
+interface Counts {
+  runs: number;
+  created: number;
+  read: number;
+  deleted: number;
+  /** Given to tensors. Those that do not begin on a 64-byte boundary of their buffer are copied by TensorFlow. */
+  bytesIn: number;
+  bytesOffBoundary: number;
+  /** Copied out of tensors, and written into the vectors that the coordinator reads. */
+  bytesOut: number;
+  bytesWritten: number;
+  mostAlive: number;
+}
+
+const NONE: Counts = {
+  ...{ runs: 0, created: 0, read: 0, deleted: 0, bytesIn: 0, bytesOffBoundary: 0 },
+  ...{ bytesOut: 0, bytesWritten: 0, mostAlive: 0 },
+};
+const counts: Counts = { ...NONE };
+
+/** The native binding, counting. */
+function counting(binding: NativeBinding): NativeBinding {
+  const alive = () => {
+    counts.mostAlive = Math.max(counts.mostAlive, binding.getNumOfTensors());
+  };
+  const counted = {
+    createTensor(shape: readonly number[], dtype: number, data: TensorData): number {
+      counts.created += 1;
+      counts.bytesIn += data.byteLength;
+      if (data.byteOffset % 64 !== 0) counts.bytesOffBoundary += data.byteLength;
+      const id = binding.createTensor(shape, dtype, data);
+      alive();
+      return id;
+    },
+    deleteTensor(id: number): void {
+      counts.deleted += 1;
+      binding.deleteTensor(id);
+    },
+    tensorDataSync(id: number): TensorData {
+      const values = binding.tensorDataSync(id);
+      counts.read += 1;
+      counts.bytesOut += values.byteLength;
+      return values;
+    },
+    runSavedModel(...given: Parameters<NativeBinding['runSavedModel']>) {
+      counts.runs += 1;
+      const results = binding.runSavedModel(...given);
+      alive();
+      return results;
+    },
+    executeOp(): never {
+      throw new Error('a step runs whole programs, no single operation');
+    },
+  };
+  // Everything else is the binding's own; its properties cannot be assigned.
+  return Object.setPrototypeOf(counted, binding) as NativeBinding;
+}
+
+/** A vector of results that counts what is copied into it. */
+function vector(pass: Pass): Float32Array {
+  const values = new Float32Array(phaseVectorOf(phaseOf(pass), LATENT).length);
+  const { set } = values;
+  values.set = (source, offset) => {
+    counts.bytesWritten += source.length * FLOAT;
+    set.call(values, source, offset);
+  };
+  return values;
+}
+
+describe('a pass of a shard', () => {
+  const slots = (pass: Pass): [Float32Array, Float32Array] => [vector(pass), vector(pass)];
+  const pixels = new Uint8Array(SHARD_SIZE * 784).fill(99);
+  let binding: NativeBinding;
+  let replica: Replica;
+
+  beforeAll(() => {
+    binding = loadBinding();
+    const wrapped = counting(binding);
+    const engine = {
+      ...{ backend: 'counting', libraryVersion: binding.TF_Version },
+      load: (program: ConstructorParameters<typeof NativeExecutor>[1]) => new NativeExecutor(wrapped, program),
+      tensorCount: () => binding.getNumOfTensors(),
+    };
+    replica = new Replica(engine, {
+      ...{ replica: 0, shardSize: SHARD_SIZE, latent: LATENT, seed: 1, shards: SHARDS },
+      parameters: { generator: initialParameters('generator'), discriminator: initialParameters('discriminator') },
+      results: { real: slots('real'), fake: slots('fake'), generator: slots('generator') },
+    });
+  });
+  afterAll(() => replica.dispose());
+
+  const compute = (pass: Pass, step: number, shard: number): void => {
+    replica.compute({ step, pass, shard, slot: shard % 2 === 0 ? 0 : 1, ...(pass === 'real' ? { pixels } : {}) });
+  };
+  const countsOf = (work: () => void): Counts => {
+    Object.assign(counts, NONE);
+    work();
+    return { ...counts };
+  };
+
+  it('real: 12 parameters of D and the images in; logits, 10 gradients and 4 statistics out; one run', () => {
+    expect(countsOf(() => compute('real', 0, 0))).toEqual({
+      runs: 1,
+      created: 12 + 1,
+      read: 1 + 10 + 4,
+      deleted: 13 + 15,
+      bytesIn: FLOAT * (D + SHARD_SIZE * 784),
+      bytesOffBoundary: 0,
+      bytesOut: FLOAT * (SHARD_SIZE + D_GRADIENT + D_STATISTICS),
+      bytesWritten: FLOAT * (D_GRADIENT + D_STATISTICS), // the logits become two scalars
+      mostAlive: 13 + 15,
+    });
+  });
+
+  it('fake: 22 parameters and the noise in; logits, 10 gradients and 10 statistics out; one run', () => {
+    expect(countsOf(() => compute('fake', 0, 0))).toEqual({
+      runs: 1,
+      created: 12 + 10 + 1,
+      read: 1 + 10 + 4 + 6,
+      deleted: 23 + 21,
+      bytesIn: FLOAT * (D + G + SHARD_SIZE * LATENT),
+      bytesOffBoundary: 0,
+      bytesOut: FLOAT * (SHARD_SIZE + D_GRADIENT + D_STATISTICS + G_STATISTICS),
+      bytesWritten: FLOAT * (D_GRADIENT + D_STATISTICS + G_STATISTICS),
+      mostAlive: 23 + 21,
+    });
+  });
+
+  it('generator: the same in; logits, 10 gradients of G and 10 statistics out; one run', () => {
+    expect(countsOf(() => compute('generator', 0, 0))).toEqual({
+      runs: 1,
+      created: 12 + 10 + 1,
+      read: 1 + 10 + 6 + 4,
+      deleted: 23 + 21,
+      bytesIn: FLOAT * (D + G + SHARD_SIZE * LATENT),
+      bytesOffBoundary: 0,
+      bytesOut: FLOAT * (SHARD_SIZE + G + D_STATISTICS + G_STATISTICS),
+      bytesWritten: FLOAT * (G + D_STATISTICS + G_STATISTICS),
+      mostAlive: 23 + 21,
+    });
+  });
+
+  it('a step is 12 runs, and every step the same; no tensor outlives a pass', () => {
+    const step = (number: number) =>
+      countsOf(() => {
+        for (const pass of ['real', 'fake', 'generator'] as const) {
+          for (let shard = 0; shard < SHARDS; shard++) {
+            compute(pass, number, shard);
+            expect(binding.getNumOfTensors()).toBe(0);
+          }
+        }
+      });
+    const first = step(0);
+    expect(first).toMatchObject({
+      runs: 3 * SHARDS,
+      created: SHARDS * (13 + 23 + 23),
+      read: SHARDS * (15 + 21 + 21),
+      deleted: SHARDS * (28 + 44 + 44),
+      bytesOffBoundary: 0,
+    });
+    expect(first.deleted).toBe(first.created + first.read);
+    for (let number = 1; number < 4; number++) expect(step(number)).toEqual(first);
+  });
+});
