@@ -56,6 +56,7 @@ export function toSvg({ coordinator = [], memory = [], shards = [] }) {
   ].filter(({ points }) => points.length > 0);
   const width = WIDTH * panels.length;
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${HEIGHT}" width="${width}" height="${HEIGHT}" font-family="sans-serif" fill="#333">
+<title>What Ganglion costs as work grows</title>
 <rect width="${width}" height="${HEIGHT}" fill="#fff"/>
 ${panels.map((given, i) => panel(i * WIDTH, given)).join('\n')}
 </svg>
