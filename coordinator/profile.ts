@@ -59,10 +59,12 @@ export class Profile {
   computed(replica: number, { step, pass, shard }: Shard, seconds: PassSeconds): void {
     if (this.#state !== 'recording') return;
     const { start, prepare, compute, copy } = seconds;
-    const at = (after: number): number => this.#at((start + after) * 1000);
     const lane = FIRST_REPLICA_LANE + replica;
-    const [from, prepared, computed, to] = [0, prepare, prepare + compute, prepare + compute + copy].map(at);
-    if (from === undefined || prepared === undefined || computed === undefined || to === undefined) return;
+    const after = (passed: number): number => this.#at((start + passed) * 1000);
+    const from = after(0);
+    const prepared = after(prepare);
+    const computed = after(prepare + compute);
+    const to = after(prepare + compute + copy);
     this.#spans.push({ name: pass, lane, from, to, args: { step, shard } });
     this.#spans.push({ name: 'prepare', lane, from, to: prepared });
     this.#spans.push({ name: 'compute', lane, from: prepared, to: computed });

@@ -28,7 +28,7 @@ export interface ThreadOptions {
 
 const STOP_MS = 5_000;
 
-const seconds = z.object({ prepare: z.number(), compute: z.number(), copy: z.number() });
+const seconds = z.object({ start: z.number(), prepare: z.number(), compute: z.number(), copy: z.number() });
 const shardOutcome = z.discriminatedUnion('ok', [
   z.object({
     ok: z.literal(true),

@@ -34,6 +34,23 @@ describe('compute', () => {
     );
   });
 
+  it('tells which replica computed which shard, before the shard is accepted', async () => {
+    const told: [replica: number, shard: number, accepted: number][] = [];
+    const observer = Object.assign(new Observed(), {
+      computed: (replica: number, { shard }: Shard) => told.push([replica, shard, accepted.length]),
+    });
+    const { group, starter, accepted, compute } = await stubGroup(2, { observer });
+    const computed = compute(3);
+    await starter.answerAll();
+    await computed;
+    expect(told).toEqual([
+      [0, 0, 0],
+      [1, 1, 1],
+      [0, 2, 2],
+    ]);
+    await group.stop();
+  });
+
   it('gives every replica one shard before any a second, and never a third', async () => {
     const { group, starter, compute } = await stubGroup(3);
     expect(statesOf(group)).toEqual(['idle', 'idle', 'idle']);
