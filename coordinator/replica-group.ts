@@ -21,6 +21,9 @@ export interface ReplicaStatus {
   readonly pid: number | null;
   readonly threadId: number | null;
   readonly restarts: number;
+  /** Shards that it has answered, and how long it was at them, in seconds; both go on counting over restarts. */
+  readonly shards: number;
+  readonly shardSeconds: number;
 }
 
 /** Told of what happens to shards and replicas. */
@@ -81,6 +84,9 @@ interface Seat {
   /** Since when it is at it. */
   sinceMs: number;
   restarts: number;
+  /** Shards answered, and the time that took. */
+  shards: number;
+  shardMs: number;
   /** Losses since it last gave an answer. */
   failures: number;
 }
@@ -127,7 +133,8 @@ export class ReplicaGroup {
   }
 
   #newSeat(id: number): Seat {
-    return { id, state: 'starting', replica: undefined, runs: [], sinceMs: 0, restarts: 0, failures: 0 };
+    const counts = { restarts: 0, shards: 0, shardMs: 0, failures: 0 };
+    return { id, state: 'starting', replica: undefined, runs: [], sinceMs: 0, ...counts };
   }
 
   /**
@@ -161,6 +168,8 @@ export class ReplicaGroup {
       pid: seat.replica?.ready.pid ?? null,
       threadId: seat.replica?.ready.threadId ?? null,
       restarts: seat.restarts,
+      shards: seat.shards,
+      shardSeconds: seat.shardMs / 1000,
     }));
   }
 
@@ -327,7 +336,12 @@ export class ReplicaGroup {
     if (seat.runs[0] !== run) return; // of a replica that was given up meanwhile
     seat.runs.shift();
     const now = this.#now();
-    if (run.task.kind === 'shard') this.#times.add(run.task.shard.pass, now - seat.sinceMs);
+    if (run.task.kind === 'shard') {
+      const ms = now - seat.sinceMs;
+      this.#times.add(run.task.shard.pass, ms);
+      seat.shards += 1;
+      seat.shardMs += ms;
+    }
     seat.sinceMs = now;
     seat.failures = 0;
     run.task.running -= 1;

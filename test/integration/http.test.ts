@@ -87,7 +87,21 @@ it('/metrics has every metric, with values that make sense', async () => {
   const states = of('replicas');
   expect(Object.keys(states)).toHaveLength(6);
   expect((states['{state="busy"}'] ?? 0) + (states['{state="idle"}'] ?? 0)).toBe(2);
-  expect(of('replica_restarts')).toEqual({ '{replica="0"}': 0, '{replica="1"}': 0 });
+  expect(of('workers')).toEqual({ '': 2 });
+  expect(of('replica_restarts_total')).toEqual({ '{replica="0"}': 0, '{replica="1"}': 0 });
+  const shards = Object.values(of('replica_shards_total'));
+  expect(shards).toHaveLength(2);
+  // Three passes of four shards a step, and what has been begun of the next one.
+  const passes = PASSES.discriminator.length + PASSES.generator.length;
+  const answered = shards.reduce((sum, count) => sum + count, 0);
+  expect(answered).toBeGreaterThanOrEqual(steps * passes * 4);
+  expect(answered).toBeLessThanOrEqual((steps + 2) * passes * 4);
+  for (const seconds of Object.values(of('replica_shard_seconds_total'))) expect(seconds).toBeGreaterThan(0);
+  const now = Date.now() / 1000;
+  for (const what of ['step', 'checkpoint']) {
+    const time = of(`${what}_timestamp_seconds`)[''] ?? 0;
+    expect(Math.abs(now - time), what).toBeLessThan(30);
+  }
   expect(of('checkpoint_duration_seconds_count')['']).toBeGreaterThanOrEqual(1);
   expect(of('checkpoint_size_bytes')['']).toBeGreaterThan(1e6);
   expect(of('native_memory_bytes')['']).toBeGreaterThan(50e6);
@@ -131,7 +145,7 @@ it('/api/status has the step, epoch, losses and every replica', async () => {
 
 it('nothing else is served, and nothing can be changed', async () => {
   expect((await get('/secrets')).status).toBe(404);
-  expect((await fetch(`${url}/api/status`, { method: 'POST' })).status).toBe(404);
+  expect((await fetch(`${url}/api/status`, { method: 'POST' })).status).toBe(405);
 });
 
 it.skipIf(withoutPrometheus)('/metrics passes promtool check metrics', async () => {
