@@ -1,19 +1,12 @@
-// What a run tells over HTTP while it trains, and that the real Prometheus understands it.
+// What a run tells over HTTP while it trains. monitoring.test.ts has the real Prometheus read it.
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { PASSES } from '../../shared/layout.ts';
 import { phaseVectorOf } from '../../shared/phase-vector.ts';
-import { isInstalled, type Running, reached, scratchFolder, start, startGanglion } from './ganglion.ts';
+import { type Running, reached, scratchFolder, startGanglion } from './ganglion.ts';
+import { PROMTOOL, withoutPrometheus } from './prometheus.ts';
 
 const scratch = scratchFolder('http');
-const PROMTOOL = 'promtool';
-const PROMETHEUS = 'prometheus';
-/** Debian's package `prometheus` brings both programs. CI must have it; elsewhere these two tests can be left out. */
-const hasPrometheus = isInstalled(PROMTOOL, '--version') && isInstalled(PROMETHEUS, '--version');
-const withoutPrometheus = !hasPrometheus && !process.env.CI;
 
 let run: Running;
 let url: string;
@@ -152,47 +145,4 @@ it.skipIf(withoutPrometheus)('/metrics passes promtool check metrics', async () 
   const { text } = await get('/metrics');
   // Throws with promtool's complaints when there are any.
   execFileSync(PROMTOOL, ['check', 'metrics'], { input: text, stdio: ['pipe', 'pipe', 'inherit'] });
-});
-
-/** A port that was free a moment ago. */
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
-}
-
-it.skipIf(withoutPrometheus)('a real Prometheus scrapes the run and answers queries about it', async () => {
-  const config = {
-    global: { scrape_interval: '1s' },
-    scrape_configs: [{ job_name: 'ganglion', static_configs: [{ targets: [url.replace('http://', '')] }] }],
-  };
-  writeFileSync(scratch('prometheus.yml'), JSON.stringify(config)); // JSON is YAML
-  mkdirSync(scratch('tsdb'));
-  const address = `127.0.0.1:${await freePort()}`;
-  const prometheus = start(PROMETHEUS, [
-    `--config.file=${scratch('prometheus.yml')}`,
-    `--storage.tsdb.path=${scratch('tsdb')}`,
-    `--web.listen-address=${address}`,
-  ]);
-  const query = async (expression: string): Promise<number | undefined> => {
-    const response = await fetch(`http://${address}/api/v1/query?query=${encodeURIComponent(expression)}`);
-    const { data } = (await response.json()) as { data: { result: { value: [number, string] }[] } };
-    const value = data.result[0]?.value[1];
-    return value === undefined ? undefined : Number(value);
-  };
-  try {
-    await expect
-      .poll(() => query('ganglion_steps_total').catch(() => 0), { timeout: 20_000, interval: 250 })
-      .toBeGreaterThan(0);
-    await delay(3_000);
-    expect(await query('up{job="ganglion"}')).toBe(1);
-    expect(await query('rate(ganglion_steps_total[10s])')).toBeGreaterThan(0);
-    expect(await query('histogram_quantile(0.5, rate(ganglion_step_duration_seconds_bucket[10s]))')).toBeGreaterThan(0);
-  } finally {
-    prometheus.child.kill('SIGTERM');
-    await prometheus.ended;
-  }
 });
