@@ -21,9 +21,9 @@ export interface ReplicaStatus {
   readonly pid: number | null;
   readonly threadId: number | null;
   readonly restarts: number;
-  /** Shards that it has answered, and how long it was at them, in seconds; both go on counting over restarts. */
-  readonly shards: number;
-  readonly shardSeconds: number;
+  /** Shards that it has answered, accepted or not, and the seconds that it was at them; both go on counting over restarts. */
+  readonly answered: number;
+  readonly busySeconds: number;
 }
 
 /** Told of what happens to shards and replicas. */
@@ -85,8 +85,8 @@ interface Seat {
   sinceMs: number;
   restarts: number;
   /** Shards answered, and the time that took. */
-  shards: number;
-  shardMs: number;
+  answered: number;
+  busyMs: number;
   /** Losses since it last gave an answer. */
   failures: number;
 }
@@ -133,7 +133,7 @@ export class ReplicaGroup {
   }
 
   #newSeat(id: number): Seat {
-    const counts = { restarts: 0, shards: 0, shardMs: 0, failures: 0 };
+    const counts = { restarts: 0, answered: 0, busyMs: 0, failures: 0 };
     return { id, state: 'starting', replica: undefined, runs: [], sinceMs: 0, ...counts };
   }
 
@@ -168,8 +168,8 @@ export class ReplicaGroup {
       pid: seat.replica?.ready.pid ?? null,
       threadId: seat.replica?.ready.threadId ?? null,
       restarts: seat.restarts,
-      shards: seat.shards,
-      shardSeconds: seat.shardMs / 1000,
+      answered: seat.answered,
+      busySeconds: seat.busyMs / 1000,
     }));
   }
 
@@ -339,8 +339,8 @@ export class ReplicaGroup {
     if (run.task.kind === 'shard') {
       const ms = now - seat.sinceMs;
       this.#times.add(run.task.shard.pass, ms);
-      seat.shards += 1;
-      seat.shardMs += ms;
+      seat.answered += 1;
+      seat.busyMs += ms;
     }
     seat.sinceMs = now;
     seat.failures = 0;

@@ -38,10 +38,10 @@ export function addReplicaMetrics(registry: Registry, replicas: () => readonly R
     });
   };
   counter('ganglion_replica_restarts_total', 'Restarts of a replica.', ({ restarts }) => restarts);
-  counter('ganglion_replica_shards_total', 'Shards that a replica has answered.', ({ shards }) => shards);
+  counter('ganglion_replica_shards_total', 'Shards that a replica has answered.', ({ answered }) => answered);
   counter(
     'ganglion_replica_shard_seconds_total',
     'Time that a replica was at the shards that it has answered.',
-    ({ shardSeconds }) => shardSeconds,
+    ({ busySeconds }) => busySeconds,
   );
 }

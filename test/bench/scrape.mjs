@@ -32,7 +32,7 @@ async function scrape(port, accept) {
 
 async function measure() {
   const replicas = Array.from({ length: REPLICAS }, (_, id) => {
-    return { id, state: 'busy', kind: 'thread', pid: 1, threadId: id, restarts: 0, shards: 100, shardSeconds: 1.5 };
+    return { id, state: 'busy', kind: 'thread', pid: 1, threadId: id, restarts: 0, answered: 100, busySeconds: 1.5 };
   });
   const metrics = createMetrics({ batch: 128, replicas: () => replicas, info: { node: process.version } });
   const shard = { prepare: 0.002, compute: 0.02, copy: 0.0004 };
