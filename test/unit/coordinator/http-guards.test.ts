@@ -105,6 +105,21 @@ describe('limits', () => {
     expect((await exchange(port, requestOf('GET /healthz'))).status).toBe(200);
   });
 
+  it('512 connections, and not one more', async () => {
+    const port = await served();
+    let closed = 0;
+    const sockets = Array.from({ length: 520 }, () => {
+      const socket = connect(port, '127.0.0.1').resume();
+      return socket.on('error', () => {}).on('close', () => closed++);
+    });
+    onTestFinished(() => {
+      for (const socket of sockets) socket.destroy();
+    });
+    await expect.poll(() => closed, { timeout: 10_000 }).toBe(8);
+    for (const socket of sockets) socket.destroy();
+    await expect.poll(async () => (await exchange(port, requestOf('GET /healthz'))).status).toBe(200);
+  });
+
   it('paths lead out of nothing', async () => {
     const port = await served();
     for (const path of [
