@@ -2,6 +2,8 @@
 // and, where the run lets it, /api/workers to change the number of replicas.
 import fastify from 'fastify';
 import { GanglionError, messageOf, systemErrorCode } from '../shared/error.ts';
+import { CONTENT_TYPES, formatFor } from './exposition.ts';
+import { addGuards, LIMITS } from './http-guards.ts';
 import type { Metrics } from './metrics.ts';
 import type { Status } from './status.ts';
 import { addWorkersRoute } from './workers-route.ts';
@@ -29,8 +31,15 @@ export interface HttpOptions {
  */
 export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   const { port, metrics, status, shards, apiToken, resize } = options;
-  const server = fastify({ forceCloseConnections: true });
-  server.get('/metrics', async (_, reply) => reply.type(metrics.contentType).send(await metrics.text()));
+  const server = fastify({ forceCloseConnections: true, ...LIMITS });
+  addGuards(server);
+  server.get('/metrics', async ({ headers }, reply) => {
+    const format = formatFor(headers.accept);
+    return reply
+      .type(CONTENT_TYPES[format])
+      .header('vary', 'accept')
+      .send(await metrics.text(format));
+  });
   server.get('/healthz', async (_, reply) => {
     const { healthy, state } = status();
     return reply.code(healthy ? 200 : 503).send({ status: healthy ? 'ok' : 'stalled', state });

@@ -1,8 +1,10 @@
-// The run's metrics for Prometheus. The only module that knows prom-client.
+// The run's metrics for Prometheus; docs/metrics.md has the table. Only this module and replica-metrics.ts know prom-client.
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { FAULT_REASONS, type FaultReason } from '../shared/error.ts';
 import type { Phase } from '../shared/layout.ts';
-import type { ReplicaState, ReplicaStatus } from './replica-group.ts';
+import { type ExpositionFormat, toOpenMetrics } from './exposition.ts';
+import type { ReplicaStatus } from './replica-group.ts';
+import { addReplicaMetrics } from './replica-metrics.ts';
 import type { PhaseRecord, StepRecord } from './trainer.ts';
 
 export interface MetricsSources {
@@ -10,12 +12,14 @@ export interface MetricsSources {
   readonly replicas: () => readonly ReplicaStatus[];
   /** Labels of `ganglion_info`. */
   readonly info: Readonly<Record<string, string>>;
+  /** Milliseconds since 1970. */
+  readonly now?: () => number;
 }
 
 /** Observes the run; read by HTTP. */
 export interface Metrics {
-  readonly contentType: string;
   step(record: StepRecord): void;
+  /** A checkpoint is on the disk. */
   checkpoint(seconds: number, bytes: number): void;
   /** How long a checkpoint held the step loop. */
   checkpointHeld(seconds: number): void;
@@ -24,16 +28,17 @@ export interface Metrics {
   straggler(): void;
   /** A shard is computed twice. */
   audit(): void;
-  /** The text that Prometheus scrapes. */
-  text(): Promise<string>;
+  /** What Prometheus scrapes. */
+  text(format?: ExpositionFormat): Promise<string>;
 }
 
 const PHASES: readonly Phase[] = ['discriminator', 'generator'];
-const STATES: readonly ReplicaState[] = ['starting', 'idle', 'busy', 'restarting', 'draining', 'stopped'];
 /** Seconds, from a millisecond to ten seconds. */
 const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+const SCRAPE_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1];
 
-export function createMetrics({ batch, replicas, info }: MetricsSources): Metrics {
+export function createMetrics({ batch, replicas, info, now = Date.now }: MetricsSources): Metrics {
+  const startedSeconds = now() / 1000;
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
@@ -53,6 +58,12 @@ export function createMetrics({ batch, replicas, info }: MetricsSources): Metric
     registers,
   });
   const step = new Gauge({ name: 'ganglion_step', help: 'Steps done in the run.', registers });
+  const stepTime = new Gauge({
+    name: 'ganglion_step_timestamp_seconds',
+    help: 'Time of the newest step; before the first, of the start of this process.',
+    registers,
+  });
+  stepTime.set(startedSeconds);
   const epoch = new Gauge({ name: 'ganglion_epoch', help: 'Epoch of the newest step, from 0.', registers });
   const loss = new Gauge({
     name: 'ganglion_loss',
@@ -108,13 +119,18 @@ export function createMetrics({ batch, replicas, info }: MetricsSources): Metric
     help: 'Size of the newest checkpoint.',
     registers,
   });
+  const checkpointTime = new Gauge({
+    name: 'ganglion_checkpoint_timestamp_seconds',
+    help: 'Time of the newest checkpoint; before the first, of the start of this process.',
+    registers,
+  });
+  checkpointTime.set(startedSeconds);
   const faults = new Counter({
     name: 'ganglion_replica_faults_total',
     help: 'Replicas lost, by reason.',
     labelNames: ['reason'],
     registers,
   });
-  for (const reason of FAULT_REASONS) faults.inc({ reason }, 0); // so that the first one is a rise
   const stragglers = new Counter({
     name: 'ganglion_stragglers_total',
     help: 'Late shards that were given to a second replica.',
@@ -137,24 +153,6 @@ export function createMetrics({ batch, replicas, info }: MetricsSources): Metric
     registers,
   });
   new Gauge({
-    name: 'ganglion_replicas',
-    help: 'Replicas by state.',
-    labelNames: ['state'],
-    registers,
-    collect() {
-      for (const state of STATES) this.set({ state }, replicas().filter((replica) => replica.state === state).length);
-    },
-  });
-  new Gauge({
-    name: 'ganglion_replica_restarts',
-    help: 'Restarts of a replica since the process started.',
-    labelNames: ['replica'],
-    registers,
-    collect() {
-      for (const { id, restarts } of replicas()) this.set({ replica: String(id) }, restarts);
-    },
-  });
-  new Gauge({
     name: 'ganglion_native_memory_bytes',
     help: "Resident memory of the process outside JavaScript's heap: mostly the native library.",
     registers,
@@ -163,6 +161,19 @@ export function createMetrics({ batch, replicas, info }: MetricsSources): Metric
       this.set(rss - heapTotal);
     },
   });
+  addReplicaMetrics(registry, replicas);
+  const scrapeSeconds = new Histogram({
+    name: 'ganglion_scrape_duration_seconds',
+    help: 'Time to write the metrics down for one scrape, by which it holds the coordinator.',
+    buckets: SCRAPE_BUCKETS,
+    registers,
+  });
+  // From 0, so that the first one is a rise.
+  for (const reason of FAULT_REASONS) faults.inc({ reason }, 0);
+  for (const phase of PHASES) {
+    gradientBytes.inc({ phase }, 0);
+    skipped.inc({ phase }, 0);
+  }
 
   const observePhase = (phase: Phase, record: PhaseRecord): void => {
     const { seconds } = record;
@@ -181,11 +192,11 @@ export function createMetrics({ batch, replicas, info }: MetricsSources): Metric
   };
 
   return {
-    contentType: registry.contentType,
     step(record) {
       steps.inc();
       images.inc(batch);
       step.set(record.step);
+      stepTime.set(now() / 1000);
       epoch.set(record.epoch);
       stepSeconds.observe(record.seconds);
       for (const phase of PHASES) observePhase(phase, record[phase]);
@@ -196,11 +207,18 @@ export function createMetrics({ batch, replicas, info }: MetricsSources): Metric
     checkpoint(seconds, bytes) {
       checkpointSeconds.observe(seconds);
       checkpointBytes.set(bytes);
+      checkpointTime.set(now() / 1000);
     },
     checkpointHeld: (seconds) => checkpointHeldSeconds.observe(seconds),
     fault: (reason) => faults.inc({ reason }),
     straggler: () => stragglers.inc(),
     audit: () => audits.inc(),
-    text: () => registry.metrics(),
+    async text(format = 'text') {
+      const startedMs = performance.now();
+      const text = await registry.metrics();
+      const inFormat = format === 'openmetrics' ? toOpenMetrics(text) : text;
+      scrapeSeconds.observe((performance.now() - startedMs) / 1000);
+      return inFormat;
+    },
   };
 }

@@ -21,6 +21,9 @@ export interface ReplicaStatus {
   readonly pid: number | null;
   readonly threadId: number | null;
   readonly restarts: number;
+  /** Shards that it has answered, accepted or not, and the seconds that it was at them; both go on counting over restarts. */
+  readonly answered: number;
+  readonly busySeconds: number;
 }
 
 /** Told of what happens to shards and replicas. */
@@ -83,6 +86,9 @@ interface Seat {
   /** Since when it is at it. */
   sinceMs: number;
   restarts: number;
+  /** Shards answered, and the time that took. */
+  answered: number;
+  busyMs: number;
   /** Losses since it last gave an answer. */
   failures: number;
 }
@@ -129,7 +135,8 @@ export class ReplicaGroup {
   }
 
   #newSeat(id: number): Seat {
-    return { id, state: 'starting', replica: undefined, runs: [], sinceMs: 0, restarts: 0, failures: 0 };
+    const counts = { restarts: 0, answered: 0, busyMs: 0, failures: 0 };
+    return { id, state: 'starting', replica: undefined, runs: [], sinceMs: 0, ...counts };
   }
 
   /**
@@ -163,6 +170,8 @@ export class ReplicaGroup {
       pid: seat.replica?.ready.pid ?? null,
       threadId: seat.replica?.ready.threadId ?? null,
       restarts: seat.restarts,
+      answered: seat.answered,
+      busySeconds: seat.busyMs / 1000,
     }));
   }
 
@@ -332,7 +341,12 @@ export class ReplicaGroup {
     if (seat.runs[0] !== run) return; // of a replica that was given up meanwhile
     seat.runs.shift();
     const now = this.#now();
-    if (run.task.kind === 'shard') this.#times.add(run.task.shard.pass, now - seat.sinceMs);
+    if (run.task.kind === 'shard') {
+      const ms = now - seat.sinceMs;
+      this.#times.add(run.task.shard.pass, ms);
+      seat.answered += 1;
+      seat.busyMs += ms;
+    }
     seat.sinceMs = now;
     seat.failures = 0;
     run.task.running -= 1;

@@ -36,9 +36,16 @@ LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
 LOOPBACK.addAddress('::1', 'ipv6');
 
 /** Whether an address is this machine's own; IPv4 may come as `::ffff:127.0.0.1`. */
-function isLoopback(address: string): boolean {
+export function isLoopback(address: string): boolean {
   const plain = address.replace(/^::ffff:(?=\d+\.)/i, '');
   return isIP(plain) !== 0 && LOOPBACK.check(plain, isIPv6(plain) ? 'ipv6' : 'ipv4');
+}
+
+/** Whether the header `Host` has an address or this machine's name, so nothing that a foreign name server could point here. */
+export function namesThisMachine(host = ''): boolean {
+  const name = /^(?:\[([^\]]+)\]|([^:[\]]+))(?::\d+)?$/.exec(host);
+  const hostName = (name?.[1] ?? name?.[2] ?? '').toLowerCase();
+  return isIP(hostName) !== 0 || hostName === 'localhost' || hostName === hostname().toLowerCase();
 }
 
 function sha256(text: string): Buffer {
@@ -66,9 +73,7 @@ function checkAccess(address: string, headers: IncomingHttpHeaders, apiToken: st
     if (!isLoopback(address)) {
       throw new Refusal(403, `expected a request from this machine, got one from ${address}; see --api-token`);
     }
-    const name = /^(?:\[([^\]]+)\]|([^:[\]]+))(?::\d+)?$/.exec(host);
-    const hostName = (name?.[1] ?? name?.[2] ?? '').toLowerCase();
-    if (isIP(hostName) === 0 && hostName !== 'localhost' && hostName !== hostname().toLowerCase()) {
+    if (!namesThisMachine(host)) {
       throw new Refusal(403, `expected this machine's name or address as Host, got ${show(host)}`);
     }
   }

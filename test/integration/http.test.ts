@@ -1,19 +1,12 @@
-// What a run tells over HTTP while it trains, and that the real Prometheus understands it.
+// What a run tells over HTTP while it trains. monitoring.test.ts has the real Prometheus read it.
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { PASSES } from '../../shared/layout.ts';
 import { phaseVectorOf } from '../../shared/phase-vector.ts';
-import { isInstalled, type Running, reached, scratchFolder, start, startGanglion } from './ganglion.ts';
+import { type Running, reached, scratchFolder, startGanglion } from './ganglion.ts';
+import { PROMTOOL, withoutPrometheus } from './prometheus.ts';
 
 const scratch = scratchFolder('http');
-const PROMTOOL = 'promtool';
-const PROMETHEUS = 'prometheus';
-/** Debian's package `prometheus` brings both programs. CI must have it; elsewhere these two tests can be left out. */
-const hasPrometheus = isInstalled(PROMTOOL, '--version') && isInstalled(PROMETHEUS, '--version');
-const withoutPrometheus = !hasPrometheus && !process.env.CI;
 
 let run: Running;
 let url: string;
@@ -87,7 +80,21 @@ it('/metrics has every metric, with values that make sense', async () => {
   const states = of('replicas');
   expect(Object.keys(states)).toHaveLength(6);
   expect((states['{state="busy"}'] ?? 0) + (states['{state="idle"}'] ?? 0)).toBe(2);
-  expect(of('replica_restarts')).toEqual({ '{replica="0"}': 0, '{replica="1"}': 0 });
+  expect(of('workers')).toEqual({ '': 2 });
+  expect(of('replica_restarts_total')).toEqual({ '{replica="0"}': 0, '{replica="1"}': 0 });
+  const shards = Object.values(of('replica_shards_total'));
+  expect(shards).toHaveLength(2);
+  // Three passes of four shards a step, and what has been begun of the next one.
+  const passes = PASSES.discriminator.length + PASSES.generator.length;
+  const answered = shards.reduce((sum, count) => sum + count, 0);
+  expect(answered).toBeGreaterThanOrEqual(steps * passes * 4);
+  expect(answered).toBeLessThanOrEqual((steps + 2) * passes * 4);
+  for (const seconds of Object.values(of('replica_shard_seconds_total'))) expect(seconds).toBeGreaterThan(0);
+  const now = Date.now() / 1000;
+  for (const what of ['step', 'checkpoint']) {
+    const time = of(`${what}_timestamp_seconds`)[''] ?? 0;
+    expect(Math.abs(now - time), what).toBeLessThan(30);
+  }
   expect(of('checkpoint_duration_seconds_count')['']).toBeGreaterThanOrEqual(1);
   expect(of('checkpoint_size_bytes')['']).toBeGreaterThan(1e6);
   expect(of('native_memory_bytes')['']).toBeGreaterThan(50e6);
@@ -131,54 +138,11 @@ it('/api/status has the step, epoch, losses and every replica', async () => {
 
 it('nothing else is served, and nothing can be changed', async () => {
   expect((await get('/secrets')).status).toBe(404);
-  expect((await fetch(`${url}/api/status`, { method: 'POST' })).status).toBe(404);
+  expect((await fetch(`${url}/api/status`, { method: 'POST' })).status).toBe(405);
 });
 
 it.skipIf(withoutPrometheus)('/metrics passes promtool check metrics', async () => {
   const { text } = await get('/metrics');
   // Throws with promtool's complaints when there are any.
   execFileSync(PROMTOOL, ['check', 'metrics'], { input: text, stdio: ['pipe', 'pipe', 'inherit'] });
-});
-
-/** A port that was free a moment ago. */
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
-}
-
-it.skipIf(withoutPrometheus)('a real Prometheus scrapes the run and answers queries about it', async () => {
-  const config = {
-    global: { scrape_interval: '1s' },
-    scrape_configs: [{ job_name: 'ganglion', static_configs: [{ targets: [url.replace('http://', '')] }] }],
-  };
-  writeFileSync(scratch('prometheus.yml'), JSON.stringify(config)); // JSON is YAML
-  mkdirSync(scratch('tsdb'));
-  const address = `127.0.0.1:${await freePort()}`;
-  const prometheus = start(PROMETHEUS, [
-    `--config.file=${scratch('prometheus.yml')}`,
-    `--storage.tsdb.path=${scratch('tsdb')}`,
-    `--web.listen-address=${address}`,
-  ]);
-  const query = async (expression: string): Promise<number | undefined> => {
-    const response = await fetch(`http://${address}/api/v1/query?query=${encodeURIComponent(expression)}`);
-    const { data } = (await response.json()) as { data: { result: { value: [number, string] }[] } };
-    const value = data.result[0]?.value[1];
-    return value === undefined ? undefined : Number(value);
-  };
-  try {
-    await expect
-      .poll(() => query('ganglion_steps_total').catch(() => 0), { timeout: 20_000, interval: 250 })
-      .toBeGreaterThan(0);
-    await delay(3_000);
-    expect(await query('up{job="ganglion"}')).toBe(1);
-    expect(await query('rate(ganglion_steps_total[10s])')).toBeGreaterThan(0);
-    expect(await query('histogram_quantile(0.5, rate(ganglion_step_duration_seconds_bucket[10s]))')).toBeGreaterThan(0);
-  } finally {
-    prometheus.child.kill('SIGTERM');
-    await prometheus.ended;
-  }
 });

@@ -28,6 +28,16 @@ describe('startHttp', () => {
     expect(await response.text()).toMatch(/^# HELP ganglion_step .+\n# TYPE ganglion_step gauge\nganglion_step 7$/m);
   });
 
+  it('gives OpenMetrics to those who ask for it', async () => {
+    const { metrics, server } = await served();
+    metrics.step(madeUpRecord(7));
+    const headers = { accept: 'application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1' };
+    const response = await fetch(`http://127.0.0.1:${server.port}/metrics`, { headers });
+    expect(response.headers.get('content-type')).toBe('application/openmetrics-text; version=1.0.0; charset=utf-8');
+    expect(response.headers.get('vary')).toBe('accept');
+    expect(await response.text()).toMatch(/^# TYPE ganglion_steps counter\nganglion_steps_total 1\n[\s\S]+\n# EOF\n$/m);
+  });
+
   it('answers /healthz with 200, and with 503 when training stalls', async () => {
     const { clock, status, get } = await served();
     const starting = await get('/healthz');
@@ -54,7 +64,7 @@ describe('startHttp', () => {
     const { get } = await served();
     expect((await get('/')).status).toBe(404);
     expect((await get('/api')).status).toBe(404);
-    expect((await get('/api/status', 'POST')).status).toBe(404);
+    expect((await get('/api/status', 'POST')).status).toBe(405);
     expect((await get('/api/workers', 'POST')).status).toBe(404); // as no action was given
   });
 

@@ -4,12 +4,12 @@ import type { ReplicaStatus } from '../../../coordinator/replica-group.ts';
 import { madeUpRecord } from './made-up-record.ts';
 
 const REPLICAS: ReplicaStatus[] = [
-  { id: 0, state: 'idle', kind: 'thread', pid: 9, threadId: 1, restarts: 2 },
-  { id: 1, state: 'restarting', kind: null, pid: null, threadId: null, restarts: 1 },
+  { id: 0, state: 'idle', kind: 'thread', pid: 9, threadId: 1, restarts: 2, answered: 40, busySeconds: 1.5 },
+  { id: 1, state: 'restarting', kind: null, pid: null, threadId: null, restarts: 1, answered: 4, busySeconds: 0.25 },
 ];
 
-function metricsOf(replicas: readonly ReplicaStatus[] = REPLICAS) {
-  return createMetrics({ batch: 128, replicas: () => replicas, info: { node: 'v20', workers: '2' } });
+function metricsOf(replicas: readonly ReplicaStatus[] = REPLICAS, now = () => 0) {
+  return createMetrics({ batch: 128, replicas: () => replicas, info: { node: 'v20', workers: '2' }, now });
 }
 
 /** Value of every series of the text, under its name with labels. */
@@ -40,7 +40,6 @@ describe('createMetrics', () => {
     expect(names.some(({ name }) => name === 'process_resident_memory_bytes')).toBe(true);
     // promtool refuses a gauge that is named as a counter.
     expect(await metrics.text()).not.toMatch(/^# TYPE \S+_total gauge$/m);
-    expect(metrics.contentType).toMatch(/^text\/plain; version=0\.0\.4/);
   });
 
   it('counts steps and shows the newest one', async () => {
@@ -127,11 +126,71 @@ describe('createMetrics', () => {
       );
     };
     expect(await states()).toEqual([0, 1, 0, 1, 0]);
-    replicas[1] = { id: 1, state: 'busy', kind: 'thread', pid: 9, threadId: 3, restarts: 4 };
+    replicas[1] = {
+      id: 1,
+      state: 'busy',
+      kind: 'thread',
+      pid: 9,
+      threadId: 3,
+      restarts: 4,
+      answered: 8,
+      busySeconds: 0.5,
+    };
     expect(await states()).toEqual([0, 1, 1, 0, 0]);
-    const series = seriesOf(await metrics.text());
-    expect(series.get('ganglion_replica_restarts{replica="0"}')).toBe(2);
-    expect(series.get('ganglion_replica_restarts{replica="1"}')).toBe(4);
+    const of = async (name: string) => {
+      const series = seriesOf(await metrics.text());
+      return [0, 1].map((id) => series.get(`ganglion_replica_${name}_total{replica="${id}"}`));
+    };
+    expect(await of('restarts')).toEqual([2, 4]);
+    expect(await of('shards')).toEqual([40, 8]);
+    expect(await of('shard_seconds')).toEqual([1.5, 0.5]);
+    // One that ends is not wanted any more, and leaves no series.
+    expect(seriesOf(await metrics.text()).get('ganglion_workers')).toBe(2);
+    replicas[1] = { ...REPLICAS[0], id: 1, state: 'draining' } as ReplicaStatus;
+    expect(seriesOf(await metrics.text()).get('ganglion_workers')).toBe(1);
+    replicas.pop();
+    expect(await of('restarts')).toEqual([2, undefined]);
+  });
+
+  it('has the time of the newest step and checkpoint, and until then that of its start', async () => {
+    const clock = { ms: 1_000_000 };
+    const metrics = metricsOf(REPLICAS, () => clock.ms);
+    const times = async () => {
+      const series = seriesOf(await metrics.text());
+      return ['step', 'checkpoint'].map((what) => series.get(`ganglion_${what}_timestamp_seconds`));
+    };
+    expect(await times()).toEqual([1000, 1000]);
+    clock.ms += 1500;
+    metrics.step(madeUpRecord(1));
+    expect(await times()).toEqual([1001.5, 1000]);
+    clock.ms += 1500;
+    metrics.checkpoint(0.1, 1);
+    expect(await times()).toEqual([1001.5, 1003]);
+  });
+
+  it('shows counters from 0, so that the first event is a rise', async () => {
+    const series = seriesOf(await metricsOf().text());
+    for (const phase of ['discriminator', 'generator']) {
+      expect(series.get(`ganglion_skipped_updates_total{phase="${phase}"}`)).toBe(0);
+    }
+    expect(series.get('ganglion_replica_faults_total{reason="exit"}')).toBe(0);
+  });
+
+  it('gives both formats in turn, with the same series', async () => {
+    const metrics = metricsOf();
+    metrics.step(madeUpRecord(1));
+    const [text, openMetrics, again] = await Promise.all([
+      metrics.text(),
+      metrics.text('openmetrics'),
+      metrics.text('text'),
+    ]);
+    const names = (given: string) => [...seriesOf(given).keys()];
+    expect(names(openMetrics)).toEqual(names(text));
+    expect(names(again)).toEqual(names(text));
+    expect(openMetrics).toMatch(/\n# EOF\n$/);
+    expect(openMetrics).toMatch(/^# TYPE ganglion_steps counter\nganglion_steps_total 1$/m);
+    expect(again).toMatch(/^# TYPE ganglion_steps_total counter\nganglion_steps_total 1$/m);
+    expect(seriesOf(await metrics.text()).get('ganglion_scrape_duration_seconds_count')).toBe(3);
   });
 
   it('shows memory outside the heap, and keeps two runs in one process apart', async () => {

@@ -57,6 +57,25 @@ describe('a replica that fails', () => {
     expect(group.restarts).toBe(1);
   });
 
+  it('goes on counting its shards and their time when it is replaced', async () => {
+    const { group, starter, compute } = await stubGroup(1);
+    const computed = compute(3);
+    const counts = () => group.status.map(({ answered, busySeconds, restarts }) => [answered, busySeconds, restarts]);
+    await vi.advanceTimersByTimeAsync(300);
+    starter.next().answer();
+    await settled();
+    expect(counts()).toEqual([[1, 0.3, 0]]);
+    await vi.advanceTimersByTimeAsync(5);
+    starter.next().fail(lost()); // a shard without an answer does not count
+    await pass(3_000);
+    expect(counts()).toEqual([[1, 0.3, 1]]);
+    const before = group.status[0]?.busySeconds ?? 0;
+    await starter.answerAll();
+    await computed;
+    expect(counts()).toEqual([[3, expect.any(Number), 1]]);
+    expect(group.status[0]?.busySeconds).toBeGreaterThan(before);
+  });
+
   it('is replaced by a new one with its number after a moment, which takes shards', async () => {
     const { group, starter, accepted, compute } = await stubGroup(2);
     const computed = compute(8);

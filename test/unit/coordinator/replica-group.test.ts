@@ -139,15 +139,15 @@ describe('start and stop', () => {
   it('says what the replicas are', async () => {
     const { group } = await stubGroup(2);
     expect(group.status).toEqual([
-      { id: 0, state: 'idle', kind: 'thread', pid: 0, threadId: 10, restarts: 0 },
-      { id: 1, state: 'idle', kind: 'thread', pid: 1, threadId: 11, restarts: 0 },
+      { id: 0, state: 'idle', kind: 'thread', pid: 0, threadId: 10, restarts: 0, answered: 0, busySeconds: 0 },
+      { id: 1, state: 'idle', kind: 'thread', pid: 1, threadId: 11, restarts: 0, answered: 0, busySeconds: 0 },
     ]);
     expect(group.backend).toEqual({ backend: 'stub', libraryVersion: '1.2' });
     expect(group.restarts).toBe(0);
     await group.stop();
     expect(group.status).toEqual([
-      { id: 0, state: 'stopped', kind: null, pid: null, threadId: null, restarts: 0 },
-      { id: 1, state: 'stopped', kind: null, pid: null, threadId: null, restarts: 0 },
+      { id: 0, state: 'stopped', kind: null, pid: null, threadId: null, restarts: 0, answered: 0, busySeconds: 0 },
+      { id: 1, state: 'stopped', kind: null, pid: null, threadId: null, restarts: 0, answered: 0, busySeconds: 0 },
     ]);
     expect(group.backend).toEqual({ backend: 'none', libraryVersion: 'none' });
   });

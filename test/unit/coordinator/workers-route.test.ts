@@ -212,7 +212,7 @@ describe('a page in a browser', () => {
   it('is told nothing that would let it ask first', async () => {
     const { port } = await served();
     const preflight = await fetch(`http://127.0.0.1:${port}/api/workers`, { method: 'OPTIONS' });
-    expect(preflight.status).toBe(404);
+    expect(preflight.status).toBe(405);
     expect(preflight.headers.get('access-control-allow-origin')).toBeNull();
   });
 });

@@ -1,0 +1,112 @@
+// Whether the replicas work, which of them are slow or lost, and how much work a crash would cost.
+import { dashboard, increase, of, rate, series, stat } from './parts.ts';
+
+const AT_WORK = `sum(${of('ganglion_replicas', 'state=~"idle|busy"')})`;
+
+export const clusterHealth = dashboard({
+  uid: 'ganglion-cluster',
+  title: 'Ganglion: cluster health',
+  description: 'Whether the replicas work, and how much work a crash would cost.',
+  rows: {
+    Now: [
+      stat({
+        title: 'Workers',
+        description: 'Replicas that there are to be.',
+        queries: { workers: of('ganglion_workers') },
+      }),
+      stat({ title: 'At work', description: 'Replicas that compute or could.', queries: { 'at work': AT_WORK } }),
+      stat({
+        title: 'Missing',
+        description: 'Replicas that start, restart, or do not come up.',
+        warn: 1,
+        queries: { missing: `sum(${of('ganglion_workers')}) - ${AT_WORK}` },
+      }),
+      stat({
+        title: 'Restarts',
+        description: 'Replicas lost and replaced since this process started.',
+        warn: 1,
+        bad: 10,
+        queries: { restarts: `sum(${of('ganglion_replica_restarts_total')})` },
+      }),
+      stat({
+        title: 'Age of the newest checkpoint',
+        description: 'The work that would be lost if this machine failed now.',
+        unit: 's',
+        warn: 600,
+        bad: 900,
+        queries: { age: `time() - ${of('ganglion_checkpoint_timestamp_seconds')}` },
+      }),
+      stat({
+        title: 'Alerts',
+        description: 'Alerts of this run that fire.',
+        bad: 1,
+        queries: { alerts: `count(${of('ALERTS', 'alertname=~"Ganglion.+", alertstate="firing"')}) or vector(0)` },
+      }),
+    ],
+    Replicas: [
+      series({
+        title: 'Replicas by state',
+        description: 'Stacked; as high as there are workers.',
+        min: 0,
+        stacked: true,
+        queries: { '{{state}}': of('ganglion_replicas') },
+      }),
+      series({
+        title: 'Time for a shard',
+        description: 'Mean of each replica. One that lies above the others is a straggler.',
+        unit: 's',
+        min: 0,
+        queries: {
+          'replica {{replica}}': `${rate('ganglion_replica_shard_seconds_total')} / ${rate('ganglion_replica_shards_total')}`,
+        },
+      }),
+      series({
+        title: 'Shards a second',
+        description: 'Of each replica, stacked: how the work is shared out.',
+        min: 0,
+        stacked: true,
+        queries: { 'replica {{replica}}': rate('ganglion_replica_shards_total') },
+      }),
+      series({
+        title: 'Time at work',
+        description: 'Share of the time that a replica is at a shard; the rest it waits for updates of the nets.',
+        unit: 'percentunit',
+        min: 0,
+        queries: { 'replica {{replica}}': rate('ganglion_replica_shard_seconds_total') },
+      }),
+    ],
+    Faults: [
+      series({
+        title: 'Replicas lost',
+        description: 'By reason.',
+        min: 0,
+        events: true,
+        queries: { '{{reason}}': increase('ganglion_replica_faults_total') },
+      }),
+      series({
+        title: 'Restarts',
+        description: 'By replica: one that is lost again and again points to its core, its memory or its GPU.',
+        min: 0,
+        events: true,
+        queries: { 'replica {{replica}}': increase('ganglion_replica_restarts_total') },
+      }),
+      series({
+        title: 'Shards computed twice',
+        description: 'Late ones, given to a second replica, and audited ones, whose bits were compared.',
+        min: 0,
+        events: true,
+        queries: {
+          late: increase('ganglion_stragglers_total'),
+          audited: increase('ganglion_audited_shards_total'),
+        },
+      }),
+      series({
+        title: 'Age of the newest checkpoint',
+        description: 'A saw: it falls to 0 with every checkpoint.',
+        unit: 's',
+        min: 0,
+        queries: { age: `time() - ${of('ganglion_checkpoint_timestamp_seconds')}` },
+      }),
+    ],
+  },
+});

@@ -1,0 +1,93 @@
+// Whether the GAN learns: losses, what D says, gradients, updates left out.
+import { dashboard, increase, of, rate, series, stat } from './parts.ts';
+
+export const trainingHealth = dashboard({
+  uid: 'ganglion-training',
+  title: 'Ganglion: training health',
+  description: 'Whether the GAN learns. D is the discriminator, G the generator.',
+  rows: {
+    Now: [
+      stat({ title: 'Step', description: 'Steps done in the run.', queries: { step: of('ganglion_step') } }),
+      stat({
+        title: 'Epoch',
+        description: 'Epoch of the newest step, from 0.',
+        queries: { epoch: of('ganglion_epoch') },
+      }),
+      stat({
+        title: 'Images a second',
+        description: 'Real images trained on.',
+        queries: { images: rate('ganglion_images_total') },
+      }),
+      stat({
+        title: 'Age of the newest step',
+        description: 'A run that has made no step for a minute has stalled.',
+        unit: 's',
+        warn: 30,
+        bad: 60,
+        queries: { age: `time() - ${of('ganglion_step_timestamp_seconds')}` },
+      }),
+      stat({
+        title: 'Updates left out',
+        description: 'Because a gradient was not finite or too large, since this process started.',
+        warn: 1,
+        bad: 10,
+        queries: { updates: `sum(${of('ganglion_skipped_updates_total')})` },
+      }),
+      stat({
+        title: 'Alerts',
+        description: 'Alerts of this run that fire.',
+        bad: 1,
+        queries: { alerts: `count(${of('ALERTS', 'alertname=~"Ganglion.+", alertstate="firing"')}) or vector(0)` },
+      }),
+    ],
+    'Discriminator and generator': [
+      series({
+        title: 'Loss',
+        description:
+          'Both move about for the whole run. One that goes to 0 and stays means that the other net has lost.',
+        queries: { '{{net}}': of('ganglion_loss') },
+      }),
+      series({
+        title: 'What D says',
+        description:
+          'Probability that an image is real: D(x) of real images, D(G(z)) of fake ones. Healthy between 0.2 and 0.8; both alike at 0 or 1: D has collapsed; 1 and 0: G learns nothing.',
+        unit: 'percentunit',
+        min: 0,
+        max: 1,
+        queries: {
+          'D(x), real': of('ganglion_discriminator_output', 'images="real"'),
+          'D(G(z)), fake': of('ganglion_discriminator_output', 'images="fake"'),
+        },
+      }),
+      series({
+        title: 'What D tells apart',
+        description: 'D(x) less D(G(z)): 0 when D cannot tell real images from fake ones, 1 when it always can.',
+        unit: 'percentunit',
+        queries: {
+          'D(x) - D(G(z))': `${of('ganglion_discriminator_output', 'images="real"')} - ignoring (images) ${of('ganglion_discriminator_output', 'images="fake"')}`,
+        },
+      }),
+      series({
+        title: 'Gradient norm',
+        description:
+          'L2 norm of the mean gradient. Towards 0: nothing is learned; rising without end: training diverges.',
+        logarithmic: true,
+        queries: { '{{net}}': of('ganglion_gradient_norm') },
+      }),
+    ],
+    Progress: [
+      series({
+        title: 'Steps',
+        description: 'Steps done in the run; flat where it stood still, back where it was resumed.',
+        queries: { steps: of('ganglion_step') },
+      }),
+      series({
+        title: 'Updates left out, when',
+        description: 'Updates whose gradient was not finite or too large.',
+        min: 0,
+        events: true,
+        queries: { '{{phase}}': increase('ganglion_skipped_updates_total') },
+      }),
+    ],
+  },
+});

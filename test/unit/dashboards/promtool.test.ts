@@ -1,0 +1,75 @@
+// The rules by Prometheus' own tool: they are valid, and each alert fires and stays silent as rules-test.yml says.
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { parse, stringify } from 'yaml';
+import { isInstalled } from '../../integration/ganglion.ts';
+import { DASHBOARDS, dashboardQueries } from './dashboard-queries.ts';
+import { fillVariables } from './promql.ts';
+import { RULES, rules, shortenedRules } from './rules-file.ts';
+
+const TESTS = join(DASHBOARDS, 'prometheus', 'rules-test.yml');
+const PROMTOOL = 'promtool';
+/** Debian's package `prometheus` brings it. CI must have it; elsewhere these tests can be left out. */
+const without = !isInstalled(PROMTOOL, '--version') && !process.env.CI;
+if (without) console.log('no promtool: tests of the rules are left out (apt-get install prometheus)');
+
+/** Fails with promtool's complaints when there are any. */
+function promtool(...args: string[]): string {
+  return execFileSync(PROMTOOL, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
+}
+
+function scratchFile(name: string, content: unknown): string {
+  const folder = mkdtempSync(join(tmpdir(), 'ganglion-rules-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, name);
+  writeFileSync(path, stringify(content));
+  return path;
+}
+
+describe.skipIf(without)('promtool', () => {
+  it('accepts the rules, and the example of a config with them', () => {
+    expect(promtool('check', 'rules', '--lint-fatal', RULES)).toContain(`SUCCESS: ${rules().length} rules found`);
+    promtool('check', 'config', join(DASHBOARDS, 'prometheus', 'prometheus.yml'));
+  });
+
+  it('accepts the expression of every panel', () => {
+    const values = { instance: 'localhost:9464', __rate_interval: '15s' };
+    const recorded = dashboardQueries().map(({ expression }, i) => {
+      return { record: `query_${i}`, expr: fillVariables(expression, values) };
+    });
+    const path = scratchFile('rules.yml', { groups: [{ name: 'dashboards', rules: recorded }] });
+    expect(promtool('check', 'rules', path)).toContain(`SUCCESS: ${recorded.length} rules found`);
+  });
+
+  it('finds every alert to fire and to stay silent as its test says', () => {
+    promtool('test', 'rules', TESTS);
+  });
+
+  it('accepts the rules when they are shortened', () => {
+    promtool('check', 'rules', scratchFile('rules.yml', shortenedRules(1 / 60)));
+  });
+});
+
+it('every alert has a test in which it fires, and one in which it does not', () => {
+  const { tests } = parse(readFileSync(TESTS, 'utf8')) as {
+    tests: { alert_rule_test?: { alertname: string; exp_alerts: unknown[] }[] }[];
+  };
+  const cases = tests.flatMap((test) => test.alert_rule_test ?? []);
+  for (const { alert } of rules()) {
+    if (alert === undefined) continue;
+    const fired = cases.filter(({ alertname }) => alertname === alert).map(({ exp_alerts }) => exp_alerts.length > 0);
+    expect(new Set(fired), alert).toEqual(new Set([true, false]));
+  }
+});
+
+it('shortened rules have shorter times and the same thresholds', () => {
+  const byName = new Map(
+    shortenedRules(1 / 60).groups.flatMap((group) => group.rules.map((rule) => [rule.alert, rule])),
+  );
+  expect(byName.get('GanglionStalled')).toMatchObject({ expr: 'instance:ganglion_step_age:seconds > 60', for: '1s' });
+  expect(byName.get('GanglionStraggler')?.for).toBe('5s');
+  expect(byName.get('GanglionReplicaRestarts')?.expr).toContain('increase(ganglion_replica_restarts_total[10s])');
+});
