@@ -80,7 +80,7 @@ describe.skipIf(!canMount)('a full disk', () => {
     real = sizeOf('samples', 'real.png');
     samples = sizeOf('samples', 'step-00000002.png');
     checkpoint = sizeOf('checkpoints', 'step-00000002.safetensors') + 64;
-    start = [config, checkpoint, real];
+    start = [config, checkpoint, real, PAGE]; // the last is events.jsonl
   });
 
   /**
