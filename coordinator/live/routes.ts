@@ -65,7 +65,8 @@ export function addLiveRoutes(server: FastifyInstance, options: LiveRoutesOption
     });
     addFiles(scope, page);
     addData(scope, run);
-    scope.get('/api/events', (request, reply) => {
+    // A HEAD would have no end.
+    scope.get('/api/events', { exposeHeadRoute: false }, (request, reply) => {
       if (!stream.open) return reply.code(503).header('retry-after', '5').send({ error: 'too many pages are open' });
       const { headers, query } = request;
       const { last } = query as { last?: unknown };

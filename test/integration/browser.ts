@@ -11,7 +11,8 @@ export const withoutChromium = !hasChromium && !process.env.CI;
 if (withoutChromium)
   console.warn(`tests of the live page are left out: there is no ${CHROMIUM} (apt-get install chromium)`);
 
-const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
+const require = createRequire(import.meta.url);
+const AXE = require.resolve('axe-core/axe.min.js');
 let browser: Promise<Browser> | undefined;
 
 afterAll(async () => {

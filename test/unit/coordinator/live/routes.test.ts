@@ -173,6 +173,11 @@ describe('/api/events', () => {
   });
 });
 
+it('/api/events has no HEAD, which would never end', async () => {
+  const { get } = await served();
+  expect((await get('/api/events', { method: 'HEAD' })).status).toBe(404);
+});
+
 describe('requests that change the run', () => {
   const post = (get: (path: string, init: RequestInit) => Promise<Response>, path: string, init: RequestInit = {}) =>
     get(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}', ...init });
