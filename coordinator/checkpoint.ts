@@ -1,7 +1,7 @@
 // A checkpoint: all of the state in one safetensors file that PyTorch can open, with a SHA-256 over the tensors in its metadata.
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { GanglionError, messageOf, systemErrorCode } from '../shared/error.ts';
 import { fromTorchLayout, toTorchLayout } from '../shared/torch-layout.ts';
 import { fromSystemError, writeFileAtomicSync } from './atomic-file.ts';
@@ -180,6 +180,11 @@ export function readCheckpoint(path: string): Checkpoint {
   return { path, state, stateSha256: sha256, config };
 }
 
+/** The step in the name of a checkpoint's file; -1 when it is none. */
+export function stepOfCheckpoint(path: string): number {
+  return Number(FILE_NAME.exec(basename(path))?.[1] ?? -1);
+}
+
 /**
  * Checkpoint files of a run, newest first; none when it has no folder for them yet.
  *
@@ -196,7 +201,7 @@ export function listCheckpoints(folder: string): string[] {
     return [];
   }
   return names
-    .map((name) => ({ name, step: Number(FILE_NAME.exec(name)?.[1] ?? -1) }))
+    .map((name) => ({ name, step: stepOfCheckpoint(name) }))
     .filter(({ step }) => step >= 0)
     .sort((a, b) => b.step - a.step)
     .map(({ name }) => join(folder, name));

@@ -1,9 +1,10 @@
 // What the coordinator shows over HTTP: /metrics for Prometheus, /healthz for a supervisor, /api/status for people and programs;
-// and, where the run lets it, /api/workers to change the number of replicas.
-import fastify from 'fastify';
+// where the run lets it, /api/workers to change the number of replicas; and the live page, in live/.
+import fastify, { type FastifyInstance } from 'fastify';
 import { GanglionError, messageOf, systemErrorCode } from '../shared/error.ts';
 import { CONTENT_TYPES, formatFor } from './exposition.ts';
 import { addGuards, LIMITS } from './http-guards.ts';
+import { addLiveRoutes, type LiveRoutesOptions } from './live/routes.ts';
 import type { Metrics } from './metrics.ts';
 import type { Status } from './status.ts';
 import { addWorkersRoute } from './workers-route.ts';
@@ -22,15 +23,17 @@ export interface HttpOptions {
   readonly apiToken: string | null;
   /** Asks for another number of replicas; without it, there is no /api/workers. */
   readonly resize: ((count: number) => void) | undefined;
+  /** The live page; without it, there is none. */
+  readonly live?: LiveRoutesOptions;
 }
 
 /**
- * Listens on all interfaces, as Prometheus exporters do; everything but /api/workers is read-only.
+ * Listens on all interfaces, as Prometheus exporters do; requests that change the run say who may.
  *
  * @throws GanglionError `environment` when the port is taken
  */
 export async function startHttp(options: HttpOptions): Promise<HttpServer> {
-  const { port, metrics, status, shards, apiToken, resize } = options;
+  const { port, metrics, status, shards, apiToken, resize, live } = options;
   const server = fastify({ forceCloseConnections: true, ...LIMITS });
   addGuards(server);
   server.get('/metrics', async ({ headers }, reply) => {
@@ -46,30 +49,53 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   });
   server.get('/api/status', async () => status());
   if (resize) addWorkersRoute(server, { resize, shards, apiToken });
-  try {
-    await server.listen({ port, host: '::' });
-  } catch (error) {
-    if (systemErrorCode(error) === 'EAFNOSUPPORT') await listenOn4(server, port);
-    else throw toPortError(port, error);
-  }
-  const address = server.server.address();
+  const release = live && addLiveRoutes(server, live);
+  const bound = await listen(server, {
+    port,
+    host: '::',
+    hint: 'choose another with --metrics-port N, or --metrics-port off',
+  });
   return {
-    port: typeof address === 'object' && address !== null ? address.port : port,
-    close: () => server.close(),
+    port: bound,
+    async close() {
+      await release?.();
+      await server.close();
+    },
   };
 }
 
-/** For machines without IPv6. */
-async function listenOn4(server: ReturnType<typeof fastify>, port: number): Promise<void> {
+export interface ListenOptions {
+  /** 0 picks a free one. */
+  readonly port: number;
+  /** Address to listen on; `::` is every one. */
+  readonly host: '::' | '127.0.0.1';
+  /** What to do when the port is taken. */
+  readonly hint: string;
+}
+
+/** @returns the port @throws GanglionError `environment` when the port is taken */
+export async function listen(server: FastifyInstance, options: ListenOptions): Promise<number> {
+  const { port, host } = options;
   try {
-    await server.listen({ port, host: '0.0.0.0' });
+    await server.listen({ port, host });
   } catch (error) {
-    throw toPortError(port, error);
+    if (systemErrorCode(error) === 'EAFNOSUPPORT') await listenOn4(server, options);
+    else throw toPortError(options, error);
+  }
+  const address = server.server.address();
+  return typeof address === 'object' && address !== null ? address.port : port;
+}
+
+/** For machines without IPv6. */
+async function listenOn4(server: FastifyInstance, options: ListenOptions): Promise<void> {
+  try {
+    await server.listen({ port: options.port, host: '0.0.0.0' });
+  } catch (error) {
+    throw toPortError(options, error);
   }
 }
 
-function toPortError(port: number, error: unknown): GanglionError {
+function toPortError({ port, hint }: ListenOptions, error: unknown): GanglionError {
   const reason = systemErrorCode(error) === 'EADDRINUSE' ? 'it is in use' : messageOf(error);
-  const message = `cannot listen on port ${port}: ${reason}; choose another with --metrics-port N, or --metrics-port off`;
-  return new GanglionError('environment', message, { cause: error });
+  return new GanglionError('environment', `cannot listen on port ${port}: ${reason}; ${hint}`, { cause: error });
 }

@@ -8,12 +8,16 @@ import { dataCommand } from './commands/data.ts';
 import { inspectCommand } from './commands/inspect.ts';
 import { sampleCommand } from './commands/sample.ts';
 import { trainCommand } from './commands/train.ts';
+import { viewCommand } from './commands/view.ts';
 import { countPhysicalCores } from './cores.ts';
 import { restoreNpmFlags } from './npm-flags.ts';
 import { fromEnvironment, fromFlags, SETTING_NAMES, SETTINGS, type SettingName } from './settings.ts';
 import { AlreadyReported, PROCESS_ENTRY, runDoctor, runSetup, THREAD_ENTRY } from './worker-programs.ts';
 
 const { version: VERSION }: { version: string } = createRequire(import.meta.url)('../../package.json');
+
+/** Files of the live page, which are served as they are. */
+const PAGE = new URL('../../dashboards/live/', import.meta.url);
 
 /** A trace of them shows what repeats and what does not, and is quick to open. */
 const PROFILE_STEPS = 20;
@@ -66,6 +70,7 @@ function trainProgram(): Command {
         profile: profile === undefined ? null : { path: profile, steps: steps ?? PROFILE_STEPS },
         threadEntry: THREAD_ENTRY,
         processEntry: PROCESS_ENTRY,
+        page: PAGE,
       });
     });
 }
@@ -99,6 +104,13 @@ function program(): Command {
     .version(VERSION);
   ganglion.addCommand(trainProgram());
   ganglion.addCommand(sampleProgram());
+  ganglion
+    .command('view')
+    .description('show a run that does not train in the live page, from its files')
+    .argument('<RUN>', 'folder of the run')
+    .option('--port <N>', 'port of the page; 0 picks a free one', wholeNumber(0, 65535), 9465)
+    .addHelpText('after', examples('ganglion view runs/a', 'npm run view -- runs/a'))
+    .action((path, { port }) => viewCommand({ path, port, page: PAGE }));
   ganglion
     .command('inspect')
     .description('verify a checkpoint, or all of a run, and print it')

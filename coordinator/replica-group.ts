@@ -24,6 +24,10 @@ export interface ReplicaStatus {
   /** Shards that it has answered, accepted or not, and the seconds that it was at them; both go on counting over restarts. */
   readonly answered: number;
   readonly busySeconds: number;
+  /** Shards that it gave the accepted answer to, its restarts included. */
+  readonly shards: number;
+  /** Median of its newest times from being free for a shard until its answer; null before the first. */
+  readonly shardSeconds: number | null;
 }
 
 /** Told of what happens to shards and replicas. */
@@ -36,6 +40,8 @@ export interface GroupObserver {
   audit(shard: Shard): void;
   /** A replica has given the result of a shard, wanted or not. */
   computed?(replica: number, shard: Shard, result: ShardResult): void;
+  /** A replica that was lost has been replaced. */
+  restarted?(replica: number): void;
 }
 
 export interface ReplicaGroupOptions {
@@ -69,6 +75,8 @@ const DEADLINE_FACTOR = 50;
 const DEADLINE_FLOOR_MS = 10_000;
 /** Before anything is known of how long a shard takes. */
 const FIRST_DEADLINE_MS = 120_000;
+/** Newest shards of a replica that its shard time is the median of. */
+const SHARD_WINDOW = 31;
 /** Spreads audits evenly over shards: multiples of the golden ratio, modulo 1. */
 const GOLDEN_RATIO = (Math.sqrt(5) - 1) / 2;
 
@@ -91,6 +99,9 @@ interface Seat {
   busyMs: number;
   /** Losses since it last gave an answer. */
   failures: number;
+  shards: number;
+  /** Of its newest shards, of any pass. */
+  readonly shardMs: number[];
 }
 
 /** A failure as an error that names replica, step, pass and shard: a replica that is gone cannot say on what it was. */
@@ -102,6 +113,12 @@ function toFault(error: unknown, replica: number, shard?: Shard): GanglionError 
   const place = shard ? { replica, step: shard.step, pass: shard.pass, shard: shard.shard } : { replica };
   const why = messageOf(error).replace(new RegExp(`^replica ${replica} `), ''); // named already
   return new GanglionError(code, `replica ${replica} failed${where}: ${why}`, { cause: error, place, reason });
+}
+
+/** Null of none. */
+function medianSeconds(ms: readonly number[]): number | null {
+  const middle = ms.toSorted((a, b) => a - b)[Math.floor(ms.length / 2)];
+  return middle === undefined ? null : middle / 1000;
 }
 
 export class ReplicaGroup {
@@ -135,7 +152,7 @@ export class ReplicaGroup {
   }
 
   #newSeat(id: number): Seat {
-    const counts = { restarts: 0, answered: 0, busyMs: 0, failures: 0 };
+    const counts = { restarts: 0, answered: 0, busyMs: 0, failures: 0, shards: 0, shardMs: [] };
     return { id, state: 'starting', replica: undefined, runs: [], sinceMs: 0, ...counts };
   }
 
@@ -172,6 +189,8 @@ export class ReplicaGroup {
       restarts: seat.restarts,
       answered: seat.answered,
       busySeconds: seat.busyMs / 1000,
+      shards: seat.shards,
+      shardSeconds: medianSeconds(seat.shardMs),
     }));
   }
 
@@ -346,6 +365,8 @@ export class ReplicaGroup {
       this.#times.add(run.task.shard.pass, ms);
       seat.answered += 1;
       seat.busyMs += ms;
+      seat.shardMs.push(ms);
+      if (seat.shardMs.length > SHARD_WINDOW) seat.shardMs.shift();
     }
     seat.sinceMs = now;
     seat.failures = 0;
@@ -356,6 +377,7 @@ export class ReplicaGroup {
       } catch (error) {
         this.#giveUp(error);
       }
+      if (run.task.done && run.task.kind === 'shard') seat.shards += 1;
     }
     this.#endIfDrained(seat);
     this.#dispatch();
@@ -487,6 +509,7 @@ export class ReplicaGroup {
         if (!wanted()) return this.#endIfDrained(seat);
         try {
           await this.#seat(seat);
+          if (seat.restarts > 0 && wanted()) this.#options.observer.restarted?.(seat.id);
         } catch (error) {
           if (wanted()) this.#lose(seat, toFault(error, seat.id));
         }

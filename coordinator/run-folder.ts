@@ -1,4 +1,4 @@
-// A run is a folder: config.json, metrics.jsonl, checkpoints/, samples/, summary.json. Files are written whole or not at all.
+// A run is a folder: config.json, metrics.jsonl, events.jsonl, checkpoints/, samples/, summary.json. Files are written whole or not at all.
 import {
   accessSync,
   closeSync,
@@ -24,6 +24,8 @@ export interface RunFolder {
   readonly path: string;
   readonly config: string;
   readonly metrics: string;
+  /** What happened, one JSON object a line: see live/timeline.ts. */
+  readonly events: string;
   readonly checkpoints: string;
   readonly samples: string;
   readonly summary: string;
@@ -34,6 +36,7 @@ export function runFolderAt(path: string): RunFolder {
     path,
     config: join(path, 'config.json'),
     metrics: join(path, 'metrics.jsonl'),
+    events: join(path, 'events.jsonl'),
     checkpoints: join(path, 'checkpoints'),
     samples: join(path, 'samples'),
     summary: join(path, 'summary.json'),
@@ -76,7 +79,7 @@ export function checkNewRunFolder(path: string): void {
 
 /** Whether a run ended in this folder before it could be resumed: there is nothing but what is made first. */
 function isUnbegun(run: RunFolder, entries: readonly string[]): boolean {
-  const made = [run.checkpoints, run.samples, run.config, run.metrics].map((path) => basename(path));
+  const made = [run.checkpoints, run.samples, run.config, run.metrics, run.events].map((path) => basename(path));
   return (
     entries.includes(basename(run.checkpoints)) &&
     entries.every((name) => made.includes(name) || TEMPORARY.test(name)) &&

@@ -20,6 +20,8 @@ export interface RunRecordsOptions {
   readonly lastStep: number;
   readonly perEpoch: number;
   readonly sample: (job: SampleJob) => Promise<Float32Array>;
+  /** Told of a picture that is there. */
+  readonly onSample?: (step: number) => void;
   /** Monotonic clock in milliseconds. */
   readonly now?: () => number;
 }
@@ -55,6 +57,7 @@ export class RunRecords {
   readonly #now: () => number;
   /** End of the newest copy; before the first, the beginning. */
   #savedMs: number;
+  #wanted = false;
 
   constructor(options: RunRecordsOptions) {
     this.#options = options;
@@ -76,6 +79,11 @@ export class RunRecords {
     if (last || this.#isCheckpointDue(record.step)) await this.#save();
   }
 
+  /** Asks for a checkpoint after the step under way. */
+  checkpointSoon(): void {
+    this.#wanted = true;
+  }
+
   /**
    * Waits until there is a checkpoint of the present state, which must be that after a whole step.
    *
@@ -94,19 +102,22 @@ export class RunRecords {
 
   #isCheckpointDue(step: number): boolean {
     const { checkpointEvery } = this.#options.config;
+    if (this.#wanted) return true;
     if (typeof checkpointEvery === 'number') return step % checkpointEvery === 0;
     return this.#now() - this.#savedMs >= toMilliseconds(checkpointEvery);
   }
 
   async #save(): Promise<void> {
     const { state, writer } = this.#options;
+    this.#wanted = false;
     await writer.save(state);
     this.#savedMs = this.#now();
   }
 
   async #sample(step: number): Promise<void> {
-    const { config, folder, state, sample } = this.#options;
+    const { config, folder, state, sample, onSample } = this.#options;
     const path = join(folder.samples, `step-${String(step).padStart(8, '0')}.png`);
     await writeSampleGrid(path, config.seed, state.generator.statistics, sample);
+    onSample?.(step);
   }
 }

@@ -9,6 +9,8 @@ import { SINGLE_NODE } from './communicator.ts';
 import type { Dataset } from './data/dataset.ts';
 import type { FaultPlan } from './fault-plan.ts';
 import { type HttpServer, startHttp } from './http.ts';
+import { LiveTraining } from './live/live-training.ts';
+import type { LiveActions } from './live/routes.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { startProcessReplica } from './process-replica.ts';
 import { Profile } from './profile.ts';
@@ -58,6 +60,8 @@ export interface Run {
   readonly faults: FaultPlan | null;
   /** File of a trace of that many steps, for optimising. */
   readonly profile: { readonly path: string; readonly steps: number } | null;
+  /** Folder of the live page's files. */
+  readonly page: URL;
 }
 
 /** What watches a run. */
@@ -66,6 +70,14 @@ interface Observers {
   readonly status: StatusKeeper;
   readonly metrics: Metrics;
   readonly profile: Profile | undefined;
+  readonly live: LiveTraining;
+}
+
+/** What people may ask of a run under way. */
+interface Requests {
+  readonly stop: StopSwitch;
+  /** Asks for a checkpoint after the step under way; undefined while there are no steps. */
+  checkpoint: (() => void) | undefined;
 }
 
 /** A replica that takes longer than this for one answer counts as lost. */
@@ -79,16 +91,20 @@ export async function runTraining(run: Run): Promise<void> {
   const terminal = createTerminal(process.stdout, config.batch);
   const profile = run.profile ? createProfile(run.profile, state.step, lastStep) : undefined;
   const replicas = createReplicas(run, {
-    fault({ reason = 'error', message }) {
+    fault(error) {
+      const { reason = 'error', message } = error;
       metrics.fault(reason);
+      live.lost(error);
       terminal.line(`${message} (${reason}); its shards go to other replicas`);
     },
     straggler(shard, replica) {
       metrics.straggler();
+      live.straggler(shard, replica);
       terminal.line(`replica ${replica} is late with ${describeShard(shard)}: given to another one too`);
     },
     audit: () => metrics.audit(),
     ...(profile ? { computed: (id, shard, { seconds }) => profile.computed(id, shard, seconds) } : {}),
+    restarted: (replica) => live.restarted(replica),
   });
   const replicaStatus = () => replicas.status;
   const info = { node: process.version, workers: String(workers), shards: String(config.shards) };
@@ -101,10 +117,19 @@ export async function runTraining(run: Run): Promise<void> {
     batch: config.batch,
     replicas: replicaStatus,
   });
-  const stop = createStopSwitch((signal) => {
-    status.enter('stopping');
-    terminal.line(`${signal}: finishing the step and writing a checkpoint; Ctrl-C again stops at once`);
+  const live = new LiveTraining({
+    path,
+    config,
+    actions: { tokenNeeded: run.apiToken !== null, mostWorkers: config.shards },
+    status: () => status.status,
+    onFailure: (message) => terminal.line(`${message}; the timeline is not written any more`),
   });
+  const stop = createStopSwitch((who) => {
+    status.enter('stopping');
+    live.stopping(who);
+    terminal.line(`${who}: finishing the step and writing a checkpoint; Ctrl-C again stops at once`);
+  });
+  const requests: Requests = { stop, checkpoint: undefined };
   let http: HttpServer | undefined;
   try {
     // The port first: when it is taken, nothing has been made yet.
@@ -117,24 +142,35 @@ export async function runTraining(run: Run): Promise<void> {
         apiToken: run.apiToken,
         resize: (count) => {
           terminal.line(`${replicas.size} workers become ${count}`);
+          live.resized(replicas.size, count);
           replicas.resize(count);
         },
+        live: { run: live.run, page: run.page, actions: toActions(run, requests) },
       });
     }
     const folder = openFolder(run);
     profile?.open();
+    await live.open(folder, state.step);
     await replicas.start();
     const { backend, libraryVersion } = replicas.backend;
     const verb = run.resumed ? `going on at step ${state.step}` : 'training';
     terminal.line(
       `${verb}: ${run.dataset.name}; ${workers} workers, ${config.shards} shards; ${backend} ${libraryVersion}`,
     );
-    if (http) terminal.line(`metrics: http://localhost:${http.port}/metrics`);
-    await trainAndSummarise(run, folder, replicas, { terminal, status, metrics, profile }, stop);
+    live.started(run.resumed, `${verb} with ${workers} workers`);
+    if (http) {
+      terminal.line(`metrics: http://localhost:${http.port}/metrics`);
+      terminal.line(`live page: http://localhost:${http.port}/`);
+    }
+    await trainAndSummarise(run, folder, replicas, { terminal, status, metrics, live, profile }, requests);
+  } catch (error) {
+    live.failed(error);
+    throw error;
   } finally {
     terminal.finish();
     await replicas.stop();
     await http?.close();
+    live.close();
     stop.dispose();
   }
 }
@@ -145,6 +181,19 @@ function createProfile({ path, steps }: NonNullable<Run['profile']>, firstStep: 
     steps,
     after: firstStep + Math.min(PROFILE_AFTER, Math.floor((lastStep - firstStep) / 2)),
   });
+}
+
+/** What the live page's buttons do. */
+function toActions({ apiToken }: Run, requests: Requests): LiveActions {
+  return {
+    apiToken,
+    checkpoint() {
+      if (!requests.checkpoint)
+        throw new GanglionError('usage', 'there is no step after which a checkpoint can be written');
+      requests.checkpoint();
+    },
+    stop: () => requests.stop.request('a request over HTTP'),
+  };
 }
 
 function createReplicas(run: Run, observer: GroupObserver): ReplicaGroup {
@@ -187,10 +236,11 @@ async function trainAndSummarise(
   run: Run,
   folder: RunFolder,
   replicas: ReplicaGroup,
-  { terminal, status, metrics, profile }: Observers,
-  stop: StopSwitch,
+  { terminal, status, metrics, live, profile }: Observers,
+  requests: Requests,
 ): Promise<void> {
   const { config, dataset, state, lastStep, perEpoch } = run;
+  const { stop } = requests;
   const firstStep = state.step;
   // Steps after the checkpoint, done before a crash, are done again: their records give way.
   const log = new JsonLines(folder.metrics, (record) => stepOf(record) <= firstStep);
@@ -200,8 +250,10 @@ async function trainAndSummarise(
     latent: state.latent,
     thread: startCheckpointThread(),
     syncLog: () => log.sync(),
-    onWritten: ({ path, seconds, bytes }) => {
+    onWritten: (written) => {
+      const { path, seconds, bytes } = written;
       status.checkpoint(path);
+      live.checkpoint(written);
       metrics.checkpoint(seconds, bytes);
     },
     onHeld: (seconds) => metrics.checkpointHeld(seconds),
@@ -216,7 +268,9 @@ async function trainAndSummarise(
       lastStep,
       perEpoch,
       sample: (job) => replicas.sample(job),
+      onSample: (step) => live.sampled(step),
     });
+    requests.checkpoint = () => records.checkpointSoon();
     const startedMs = performance.now();
     if (!stop.requested) status.enter('training');
     await train({
@@ -237,6 +291,7 @@ async function trainAndSummarise(
         await records.commit(record);
         metrics.step(record);
         status.step(record);
+        live.step(record);
         for (const { skipped, bad } of [record.discriminator, record.generator]) {
           const why = bad.map(describeBadShard).join('; ') || 'bad gradients on another node';
           if (skipped) terminal.line(`update skipped: ${why}`);
@@ -255,6 +310,7 @@ async function trainAndSummarise(
       throw error;
     });
     profile?.close();
+    requests.checkpoint = undefined;
     const stateSha256 = await records.checkpoint();
     const wallSeconds = (performance.now() - startedMs) / 1000;
     const summary: Summary = {
@@ -274,6 +330,7 @@ async function trainAndSummarise(
     terminal.finish();
     const ended = state.step === lastStep ? 'finished' : 'stopped';
     const speed = `${summary.imagesPerSecond.toFixed(0)} images/s`;
+    live.ended(`${ended} at step ${state.step} of ${lastStep}, ${speed}`);
     terminal.line(`${ended} at step ${state.step} of ${lastStep}: ${speed}, state ${stateSha256}`);
     terminal.line(`pictures: ${folder.samples}`);
     terminal.line(`checkpoints: ${folder.checkpoints}`);

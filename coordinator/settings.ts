@@ -259,7 +259,7 @@ export const SETTINGS: Readonly<Record<SettingName, Setting>> = {
     expected: 'a port from 0 to 65535, or off',
     schema: z.union([counting(0, 65535), z.literal('off')]),
     initial: 9464,
-    description: 'port of /metrics, /healthz and /api/status; 0 picks a free one',
+    description: 'port of the live page, /metrics, /healthz and /api/status; 0 picks a free one',
     fixed: false,
   },
   apiToken: {
@@ -272,7 +272,7 @@ export const SETTINGS: Readonly<Record<SettingName, Setting>> = {
       .nullable(),
     initial: null,
     description:
-      'what POST /api/workers must show; better given as GANGLION_API_TOKEN (default: only this machine may)',
+      'what a request that changes the run must show; better given as GANGLION_API_TOKEN (default: only this machine may)',
     fixed: false,
     secret: true,
   },

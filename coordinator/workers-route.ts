@@ -1,4 +1,4 @@
-// POST /api/workers {"count": 3}: asks for another number of replicas. The one route that changes something, so it says who may.
+// POST /api/workers {"count": 3}: asks for another number of replicas. And for every route that changes something: who may.
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { BlockList, isIP, isIPv6 } from 'node:net';
@@ -119,8 +119,17 @@ function toAnswer(error: unknown): { statusCode: number; message: string } {
   return { statusCode, message: messageOf(error) };
 }
 
-/** Adds the route. */
-export function addWorkersRoute(server: FastifyInstance, { resize, shards, apiToken }: WorkersRouteOptions): void {
+/** A route that changes the run: `POST` of JSON. */
+export interface ChangingRoute {
+  readonly url: string;
+  /** Whoever shows it may come from everywhere; without one, only from this machine. */
+  readonly apiToken: string | null;
+  /** Does what is asked for. @param body text of the request @returns the answer @throws Refusal, GanglionError */
+  readonly act: (body: unknown) => unknown;
+}
+
+/** Adds a route that only who may change the run can use. */
+export function addChangingRoute(server: FastifyInstance, { url, apiToken, act }: ChangingRoute): void {
   server.register(async (scope) => {
     // JSON as text: what is wrong with it is for this file to say.
     scope.removeAllContentTypeParsers();
@@ -132,18 +141,35 @@ export function addWorkersRoute(server: FastifyInstance, { resize, shards, apiTo
     });
     scope.route({
       method: 'POST',
-      url: PATH,
+      url,
       bodyLimit: BODY_LIMIT,
       // Before the body is read.
       onRequest: async ({ ip, headers }) => {
         checkAccess(ip, headers, apiToken);
         checkContentType(headers['content-type']);
       },
-      handler: async ({ body }, reply) => {
-        const count = parseCount(body, shards);
-        resize(count);
-        return reply.code(202).send({ workers: count });
-      },
+      handler: async ({ body }, reply) => reply.code(202).send(act(body)),
     });
   });
+}
+
+/** Refuses a body that is not `{}`. @throws Refusal */
+export function checkEmptyBody(body: unknown): void {
+  let value: unknown;
+  try {
+    value = JSON.parse(typeof body === 'string' ? body : '');
+  } catch {
+    throw new Refusal(400, `body: expected {}, got ${show(body)}`);
+  }
+  if (!z.strictObject({}).safeParse(value).success) throw new Refusal(400, `body: expected {}, got ${show(value)}`);
+}
+
+/** Adds the route. */
+export function addWorkersRoute(server: FastifyInstance, { resize, shards, apiToken }: WorkersRouteOptions): void {
+  const act = (body: unknown): { workers: number } => {
+    const count = parseCount(body, shards);
+    resize(count);
+    return { workers: count };
+  };
+  addChangingRoute(server, { url: PATH, apiToken, act });
 }

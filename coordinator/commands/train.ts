@@ -32,6 +32,8 @@ export interface TrainRequest {
   /** Compiled entry files of the replicas. */
   readonly threadEntry: URL;
   readonly processEntry: URL;
+  /** Folder of the live page's files. */
+  readonly page: URL;
 }
 
 /** Runs the command. @throws GanglionError */
@@ -62,7 +64,7 @@ function pathOfNewRun({ run, seed }: Settings): string {
 
 /** Reads and checks everything that a run needs; changes nothing. */
 function planRun(request: TrainRequest, file: Partial<Settings>, path: string): Run {
-  const { resume, configFile, flags, environment, threadEntry, processEntry, profile } = request;
+  const { resume, configFile, flags, environment, threadEntry, processEntry, page, profile } = request;
   if (resume !== undefined) {
     checkSameFolder(resume, flags.run, '--run');
     checkSameFolder(resume, file.run, `${configFile}: run`);
@@ -88,7 +90,7 @@ function planRun(request: TrainRequest, file: Partial<Settings>, path: string): 
   const resumed = previous !== undefined;
   const { apiToken } = settings;
   const taken = { workers, dataset, state, lastStep, perEpoch, resumed };
-  return { config, path, ...taken, threadEntry, processEntry, apiToken, faults, profile };
+  return { config, path, ...taken, threadEntry, processEntry, page, apiToken, faults, profile };
 }
 
 /** A run killed between its last checkpoint and its summary has that still to write. */

@@ -39,6 +39,7 @@ describe('a run', () => {
       'checkpoints/step-00000002.safetensors',
       'checkpoints/step-00000003.safetensors',
       'config.json',
+      'events.jsonl',
       'metrics.jsonl',
       'samples/real.png',
       'samples/step-00000002.png',

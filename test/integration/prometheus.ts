@@ -1,8 +1,7 @@
 // The real Prometheus, scraping a coordinator once a second. Debian's package `prometheus` brings it and promtool; CI must have them,
 // elsewhere the tests that need them can be left out.
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
-import { isInstalled, start } from './ganglion.ts';
+import { freePort, isInstalled, start } from './ganglion.ts';
 
 export const PROMTOOL = 'promtool';
 const PROMETHEUS = 'prometheus';
@@ -27,16 +26,6 @@ export interface Prometheus {
   alerts(): Promise<Alert[]>;
   get(path: string): Promise<unknown>;
   stop(): Promise<void>;
-}
-
-/** A port that was free a moment ago. */
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
 }
 
 /**

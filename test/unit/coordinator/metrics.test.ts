@@ -4,8 +4,30 @@ import type { ReplicaStatus } from '../../../coordinator/replica-group.ts';
 import { madeUpRecord } from './made-up-record.ts';
 
 const REPLICAS: ReplicaStatus[] = [
-  { id: 0, state: 'idle', kind: 'thread', pid: 9, threadId: 1, restarts: 2, answered: 40, busySeconds: 1.5 },
-  { id: 1, state: 'restarting', kind: null, pid: null, threadId: null, restarts: 1, answered: 4, busySeconds: 0.25 },
+  {
+    id: 0,
+    state: 'idle',
+    kind: 'thread',
+    pid: 9,
+    threadId: 1,
+    restarts: 2,
+    answered: 40,
+    busySeconds: 1.5,
+    shards: 40,
+    shardSeconds: 0.02,
+  },
+  {
+    id: 1,
+    state: 'restarting',
+    kind: null,
+    pid: null,
+    threadId: null,
+    restarts: 1,
+    answered: 4,
+    busySeconds: 0.25,
+    shards: 39,
+    shardSeconds: null,
+  },
 ];
 
 function metricsOf(replicas: readonly ReplicaStatus[] = REPLICAS, now = () => 0) {
@@ -135,6 +157,8 @@ describe('createMetrics', () => {
       restarts: 4,
       answered: 8,
       busySeconds: 0.5,
+      shards: 9,
+      shardSeconds: 0.02,
     };
     expect(await states()).toEqual([0, 1, 1, 0, 0]);
     const of = async (name: string) => {

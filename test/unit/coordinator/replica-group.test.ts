@@ -137,19 +137,39 @@ describe('start and stop', () => {
   });
 
   it('says what the replicas are', async () => {
+    const counts = { restarts: 0, answered: 0, busySeconds: 0, shards: 0, shardSeconds: null };
     const { group } = await stubGroup(2);
     expect(group.status).toEqual([
-      { id: 0, state: 'idle', kind: 'thread', pid: 0, threadId: 10, restarts: 0, answered: 0, busySeconds: 0 },
-      { id: 1, state: 'idle', kind: 'thread', pid: 1, threadId: 11, restarts: 0, answered: 0, busySeconds: 0 },
+      { id: 0, state: 'idle', kind: 'thread', pid: 0, threadId: 10, ...counts },
+      { id: 1, state: 'idle', kind: 'thread', pid: 1, threadId: 11, ...counts },
     ]);
     expect(group.backend).toEqual({ backend: 'stub', libraryVersion: '1.2' });
     expect(group.restarts).toBe(0);
     await group.stop();
     expect(group.status).toEqual([
-      { id: 0, state: 'stopped', kind: null, pid: null, threadId: null, restarts: 0, answered: 0, busySeconds: 0 },
-      { id: 1, state: 'stopped', kind: null, pid: null, threadId: null, restarts: 0, answered: 0, busySeconds: 0 },
+      { id: 0, state: 'stopped', kind: null, pid: null, threadId: null, ...counts },
+      { id: 1, state: 'stopped', kind: null, pid: null, threadId: null, ...counts },
     ]);
     expect(group.backend).toEqual({ backend: 'none', libraryVersion: 'none' });
+  });
+
+  it('counts the shards that a replica did, and takes the median of its times', async () => {
+    const clock = { ms: 0 };
+    const { group, starter, compute } = await stubGroup(2, { now: () => clock.ms });
+    const computed = compute(4);
+    await settled();
+    for (const ms of [10, 30]) {
+      clock.ms = ms;
+      starter.heads.find(({ replica }) => replica.id === 0)?.answer();
+      await settled();
+    }
+    clock.ms = 100;
+    await starter.answerAll();
+    await computed;
+    expect(group.status).toMatchObject([
+      { id: 0, shards: 2, shardSeconds: 0.02 },
+      { id: 1, shards: 2, shardSeconds: 0.1 },
+    ]);
   });
 
   it('stops those that did start when one does not, without a second attempt', async () => {

@@ -20,6 +20,7 @@ describe('createRunFolder', () => {
       path,
       config: join(path, 'config.json'),
       metrics: join(path, 'metrics.jsonl'),
+      events: join(path, 'events.jsonl'),
       checkpoints: join(path, 'checkpoints'),
       samples: join(path, 'samples'),
       summary: join(path, 'summary.json'),
@@ -55,7 +56,16 @@ describe('createRunFolder', () => {
   it.each([
     [['checkpoints/']],
     [['checkpoints/', 'samples/', 'samples/real.png', '.config.json.1a2b.tmp']],
-    [['checkpoints/', 'samples/', 'config.json', 'metrics.jsonl', 'checkpoints/.step-00000000.safetensors.1a2b.tmp']],
+    [
+      [
+        'checkpoints/',
+        'samples/',
+        'config.json',
+        'metrics.jsonl',
+        'events.jsonl',
+        'checkpoints/.step-00000000.safetensors.1a2b.tmp',
+      ],
+    ],
   ])('takes what a run leaves that ends before its first checkpoint: %j', (names) => {
     expect(() => createRunFolder(folderWith(...names))).not.toThrow();
   });

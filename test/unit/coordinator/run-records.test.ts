@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { WrittenCheckpoint } from '../../../coordinator/checkpoint-writer.ts';
@@ -22,6 +22,7 @@ function recordsWith(settings: Partial<Settings>) {
   const state = madeUpState(0);
   const clock = { ms: 5000 };
   const saved: number[] = [];
+  const sampled: number[] = [];
   /** Of every save, how many lines the log had. */
   const logged: number[] = [];
   let newest: WrittenCheckpoint | undefined;
@@ -54,6 +55,7 @@ function recordsWith(settings: Partial<Settings>) {
     lastStep: 9,
     perEpoch: 100,
     sample: async () => new Float32Array(64 * 784),
+    onSample: (step) => sampled.push(step),
     now: () => clock.ms,
   });
   const commit = async (step: number, ms = clock.ms) => {
@@ -61,7 +63,7 @@ function recordsWith(settings: Partial<Settings>) {
     state.step = step;
     await records.commit(madeUpRecord(step));
   };
-  return { records, folder, state, clock, copy, saved, logged, failure, linesOfLog, commit };
+  return { records, folder, state, clock, copy, saved, sampled, logged, failure, linesOfLog, commit };
 }
 
 describe('commit', () => {
@@ -105,6 +107,23 @@ describe('commit', () => {
     expect(saved).toEqual([2, 5]);
     await commit(9, 66_001);
     expect(saved).toEqual([2, 5, 9]);
+  });
+
+  it('saves one after the step in which it was asked for, once', async () => {
+    const { records, saved, commit } = recordsWith({ checkpointEvery: 4 });
+    await commit(1);
+    records.checkpointSoon();
+    records.checkpointSoon();
+    expect(saved).toEqual([]);
+    for (let step = 2; step <= 5; step++) await commit(step);
+    expect(saved).toEqual([2, 4]);
+  });
+
+  it('tells of every picture that is there', async () => {
+    const { sampled, folder, commit } = recordsWith({ samplesEvery: 2 });
+    for (let step = 1; step <= 5; step++) await commit(step);
+    expect(sampled).toEqual([2, 4]);
+    expect(readdirSync(folder.samples)).toEqual(['step-00000002.png', 'step-00000004.png']);
   });
 
   it('counts time from a checkpoint asked for outside a step, too', async () => {

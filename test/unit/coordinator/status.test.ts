@@ -4,8 +4,30 @@ import { StatusKeeper } from '../../../coordinator/status.ts';
 import { madeUpRecord } from './made-up-record.ts';
 
 const REPLICAS: ReplicaStatus[] = [
-  { id: 0, state: 'idle', kind: 'thread', pid: 9, threadId: 1, restarts: 2, answered: 40, busySeconds: 1.5 },
-  { id: 1, state: 'busy', kind: 'thread', pid: 9, threadId: 2, restarts: 1, answered: 30, busySeconds: 1.25 },
+  {
+    id: 0,
+    state: 'idle',
+    kind: 'thread',
+    pid: 9,
+    threadId: 1,
+    restarts: 2,
+    answered: 40,
+    busySeconds: 1.5,
+    shards: 9,
+    shardSeconds: 0.02,
+  },
+  {
+    id: 1,
+    state: 'busy',
+    kind: 'thread',
+    pid: 9,
+    threadId: 2,
+    restarts: 1,
+    answered: 30,
+    busySeconds: 1.25,
+    shards: 9,
+    shardSeconds: 0.02,
+  },
 ];
 
 function keeperAt(startMs = 0) {

@@ -1,0 +1,35 @@
+// `ganglion view`: shows a run that does not train in the live page, read-only, from its files.
+import fastify from 'fastify';
+import { listen } from '../http.ts';
+import { addGuards, LIMITS } from '../http-guards.ts';
+import { addLiveRoutes } from '../live/routes.ts';
+import { openStoredRun } from '../live/stored-run.ts';
+
+export interface ViewRequest {
+  /** Folder of the run. */
+  readonly path: string;
+  /** 0 picks a free one. */
+  readonly port: number;
+  /** Folder of the page's files. */
+  readonly page: URL;
+}
+
+/** Only this machine can see it. */
+const HOST = '127.0.0.1';
+
+/** Serves until SIGINT or SIGTERM. @throws GanglionError */
+export async function viewCommand({ path, port, page }: ViewRequest): Promise<void> {
+  const run = await openStoredRun(path);
+  const server = fastify({ forceCloseConnections: true, ...LIMITS });
+  addGuards(server);
+  const release = addLiveRoutes(server, { run, page });
+  const ended = new Promise<void>((resolve) => {
+    process.once('SIGINT', () => resolve());
+    process.once('SIGTERM', () => resolve());
+  });
+  const bound = await listen(server, { port, host: HOST, hint: 'choose another with --port N' });
+  process.stdout.write(`${run.info.name}: http://localhost:${bound}/ (Ctrl-C ends)\n`);
+  await ended;
+  await release();
+  await server.close();
+}

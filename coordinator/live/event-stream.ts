@@ -1,0 +1,125 @@
+// Server-sent events to the pages that are open. A page has no queue: what it is told is what happened since the id that it has
+// seen last. So one that reads slowly is told later and more at once, and costs nothing meanwhile.
+// https://html.spec.whatwg.org/multipage/server-sent-events.html
+import type { ServerResponse } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { LiveStatus } from '../../shared/live-protocol.ts';
+import type { LiveRun } from './live-run.ts';
+
+export interface EventStreamOptions {
+  /** Between two messages to a page. */
+  readonly tickMs?: number;
+  /** Pages served at once. */
+  readonly mostPages?: number;
+  /** A page that has not taken what was sent for so long is cut off; its browser comes back. */
+  readonly stuckMs?: number;
+  /** Monotonic clock in milliseconds. */
+  readonly now?: () => number;
+}
+
+interface Page {
+  readonly response: ServerResponse;
+  /** What it has been told. */
+  id: string | undefined;
+  status: string;
+  /** When it was last written to. */
+  sentMs: number;
+}
+
+/** A sign of life after so long without a message, so that nothing takes the connection for dead. */
+const QUIET_MS = 15_000;
+/** A browser comes back after so long. */
+const RETRY_MS = 1000;
+/** Pages that are open at the end have so long to ask for the last picture, and then to take what was sent. */
+const GRACE_MS = 300;
+const LAST_MS = 500;
+
+export class EventStream {
+  readonly #run: LiveRun;
+  readonly #tickMs: number;
+  readonly #mostPages: number;
+  readonly #stuckMs: number;
+  readonly #now: () => number;
+  readonly #pages = new Set<Page>();
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(run: LiveRun, options: EventStreamOptions = {}) {
+    const { tickMs = 500, mostPages = 32, stuckMs = 60_000, now = () => performance.now() } = options;
+    this.#run = run;
+    this.#tickMs = tickMs;
+    this.#mostPages = mostPages;
+    this.#stuckMs = stuckMs;
+    this.#now = now;
+  }
+
+  /** Pages that are open. */
+  get pages(): number {
+    return this.#pages.size;
+  }
+
+  /** Whether there is room for another page. */
+  get open(): boolean {
+    return !this.#closed && this.#pages.size < this.#mostPages;
+  }
+
+  /**
+   * Writes events to a response until either side ends it.
+   *
+   * @param id of what the page has seen before, if it has
+   */
+  add(response: ServerResponse, id: string | undefined): void {
+    const page: Page = { response, id, status: '', sentMs: this.#now() };
+    this.#pages.add(page);
+    response.on('close', () => this.#remove(page));
+    response.on('error', () => this.#remove(page));
+    response.write(`retry: ${RETRY_MS}\n\n`);
+    this.#tell(page, this.#run.status);
+    this.#timer ??= setInterval(() => this.#tick(), this.#tickMs).unref();
+  }
+
+  /** Tells every page what is new, and ends. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#tick();
+    clearInterval(this.#timer);
+    if (this.#pages.size > 0) await delay(GRACE_MS);
+    const ended = [...this.#pages].map(({ response }) => new Promise<void>((resolve) => response.end(resolve)));
+    const timer = new AbortController();
+    const late = delay(LAST_MS, undefined, { signal: timer.signal }).catch(() => {});
+    await Promise.race([Promise.all(ended), late]);
+    timer.abort();
+    for (const { response } of this.#pages) response.destroy();
+  }
+
+  #remove(page: Page): void {
+    this.#pages.delete(page);
+    if (this.#pages.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #tick(): void {
+    if (this.#pages.size === 0) return;
+    const { status } = this.#run;
+    for (const page of [...this.#pages]) this.#tell(page, status);
+  }
+
+  #tell(page: Page, status: LiveStatus): void {
+    const { response } = page;
+    const quietMs = this.#now() - page.sentMs;
+    if (response.writableNeedDrain) {
+      if (quietMs > this.#stuckMs) response.destroy();
+      return;
+    }
+    const known = JSON.stringify(status);
+    const message = this.#run.since(page.id, known === page.status ? undefined : status);
+    if (message) {
+      response.write(`id: ${message.id}\nevent: ${message.event}\ndata: ${message.data}\n\n`);
+      page.id = message.id;
+      if (message.event === 'update') page.status = known;
+    } else if (quietMs > QUIET_MS) response.write('event: alive\ndata:\n\n');
+    else return;
+    page.sentMs = this.#now();
+  }
+}

@@ -1,0 +1,128 @@
+// A run as the live page sees it, whether it trains in this process or lies on the disk: curves, events, status, and what a page
+// that was away has missed. It only takes notes; nothing is prepared before someone asks.
+import { randomBytes } from 'node:crypto';
+import { basename } from 'node:path';
+import {
+  CURVES,
+  type LiveHistory,
+  type LivePoints,
+  type LiveRow,
+  type LiveRunInfo,
+  type LiveStatus,
+  type LiveUpdate,
+} from '../../shared/live-protocol.ts';
+import type { Buckets } from './buckets.ts';
+import { History, type HistoryRange } from './history.ts';
+import type { Timeline } from './timeline.ts';
+
+export interface LiveRunOptions {
+  /** Folder of the run. */
+  readonly path: string;
+  /** Folder of its pictures. */
+  readonly samples: string;
+  /** Images a step. */
+  readonly batch: number;
+  readonly config: object;
+  readonly summary?: Readonly<Record<string, unknown>> | null;
+  readonly actions: LiveRunInfo['actions'];
+  readonly status: () => LiveStatus;
+  readonly timeline: Timeline;
+}
+
+/** What a page has seen: `session.step.event`, sent as the id of an event. */
+const CURSOR = /^([0-9a-f]{12})\.(\d{1,15})\.(\d{1,15})$/;
+/** Digits of a value on the way to a page. */
+const DIGITS = 6;
+
+/** An event for a page. */
+export interface LiveMessage {
+  readonly id: string;
+  /** `reload` has no data: the page must ask for everything again. */
+  readonly event: 'update' | 'reload';
+  readonly data: string;
+}
+
+/** As JSON has it: short, and null where there is no number. */
+function toShort(value: number): number | null {
+  return Number.isFinite(value) ? Number(value.toPrecision(DIGITS)) : null;
+}
+
+export class LiveRun {
+  readonly samples: string;
+  readonly history = new History({ curves: CURVES.length });
+  readonly timeline: Timeline;
+  readonly session = randomBytes(6).toString('hex');
+  readonly #options: LiveRunOptions;
+
+  constructor(options: LiveRunOptions) {
+    this.#options = options;
+    this.samples = options.samples;
+    this.timeline = options.timeline;
+  }
+
+  get status(): LiveStatus {
+    return this.#options.status();
+  }
+
+  get info(): LiveRunInfo {
+    const { path, batch, config, summary = null, actions } = this.#options;
+    return {
+      session: this.session,
+      name: basename(path),
+      path,
+      batch,
+      config: { ...config },
+      summary,
+      actions,
+      status: this.status,
+      events: this.timeline.events,
+    };
+  }
+
+  /** Everything so far, as an id. */
+  get cursor(): string {
+    return `${this.session}.${this.history.last}.${this.timeline.seq}`;
+  }
+
+  /**
+   * What a page has missed.
+   *
+   * @param id of what it has seen last; undefined for a page that has seen nothing
+   * @param status to tell, undefined when the page knows it
+   * @returns undefined when there is nothing to tell
+   */
+  since(id: string | undefined, status: LiveStatus | undefined): LiveMessage | undefined {
+    const [, session, step, seq] = CURSOR.exec(id ?? '') ?? [];
+    const rows = session === this.session ? this.history.after(Number(step)) : undefined;
+    const events = session === this.session ? this.timeline.after(Number(seq)) : undefined;
+    if (!rows || !events) return { id: this.cursor, event: 'reload', data: '{}' };
+    if (rows.length === 0 && events.length === 0 && status === undefined) return undefined;
+    const short = rows.map(({ step, values }): LiveRow => [step, ...Array.from(values, toShort)]);
+    const update: LiveUpdate = { ...(status ? { status } : {}), rows: short, events };
+    return { id: this.cursor, event: 'update', data: JSON.stringify(update) };
+  }
+
+  /** The curves, thinned. */
+  read(range: HistoryRange): LiveHistory {
+    const buckets = this.history.read(range);
+    const steps = Array.from({ length: buckets.length }, (_, b) => {
+      return ((buckets.firstStep[b] ?? 0) + (buckets.lastStep[b] ?? 0)) / 2;
+    });
+    const curves = CURVES.map((name, c) => [name, pointsOf(buckets, c)] as const);
+    return {
+      session: this.session,
+      last: this.history.last,
+      steps,
+      curves: Object.fromEntries(curves) as LiveHistory['curves'],
+    };
+  }
+}
+
+function pointsOf(buckets: Buckets, curve: number): LivePoints {
+  const of = (value: (b: number) => number) => Array.from({ length: buckets.length }, (_, b) => toShort(value(b)));
+  return {
+    mean: of((b) => buckets.mean(b, curve)),
+    min: of((b) => buckets.min(b, curve)),
+    max: of((b) => buckets.max(b, curve)),
+  };
+}

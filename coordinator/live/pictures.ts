@@ -1,0 +1,32 @@
+// The pictures in a run's folder of samples, as the live page lists them.
+import { readdir } from 'node:fs/promises';
+import { systemErrorCode } from '../../shared/error.ts';
+
+/** A grid of samples after a step. */
+export const SAMPLE_NAME = /^step-(\d{8,15})\.png$/;
+/** Real digits to compare them with. */
+export const REAL_SAMPLE = 'real.png';
+/** The most that a page is told of: of more, evenly spread ones with the first and the newest. */
+const MOST = 1000;
+
+/** Steps with a picture, in order, and whether there is one of real digits. */
+export async function listSamples(folder: string): Promise<{ readonly steps: number[]; readonly real: boolean }> {
+  let names: string[];
+  try {
+    names = await readdir(folder);
+  } catch (error) {
+    if (systemErrorCode(error) !== 'ENOENT') throw error;
+    names = [];
+  }
+  const steps = names
+    .flatMap((name) => SAMPLE_NAME.exec(name)?.[1] ?? [])
+    .map(Number)
+    .sort((a, b) => a - b);
+  return { steps: spread(steps, MOST), real: names.includes(REAL_SAMPLE) };
+}
+
+/** At most so many of them, evenly spread, with both ends. */
+export function spread(values: readonly number[], most: number): number[] {
+  if (values.length <= most) return [...values];
+  return Array.from({ length: most }, (_, i) => values[Math.round((i * (values.length - 1)) / (most - 1))] ?? 0);
+}

@@ -1,0 +1,91 @@
+// A run as its files tell it, for `ganglion view`: the same page as while it trains, but nothing can be changed.
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { GanglionError } from '../../shared/error.ts';
+import type { LiveStatus } from '../../shared/live-protocol.ts';
+import { listCheckpoints, stepOfCheckpoint } from '../checkpoint.ts';
+import { type RunConfig, readStoredConfig } from '../run-config.ts';
+import { type RunFolder, runFolderAt } from '../run-folder.ts';
+import { LiveRun } from './live-run.ts';
+import { listSamples } from './pictures.ts';
+import { readEvents, readLog } from './stored-log.ts';
+import { type StoredEvent, Timeline } from './timeline.ts';
+
+/**
+ * Reads a run, which must not be training: what comes later is not seen.
+ *
+ * @throws GanglionError `usage` when there is no run, `checkpoint` when a file of it cannot be read
+ */
+export async function openStoredRun(path: string): Promise<LiveRun> {
+  const folder = runFolderAt(resolve(path));
+  if (!existsSync(folder.config)) {
+    throw new GanglionError('usage', `${path}: expected the folder of a run, got none with a config.json`);
+  }
+  const config = readStoredConfig(folder.config);
+  const summary = readSummary(folder);
+  const { steps: pictures } = await listSamples(folder.samples);
+  const timeline = new Timeline();
+  const log = { step: 0, epoch: 0, perEpoch: null as number | null };
+  let status: LiveStatus | undefined;
+  const run = new LiveRun({
+    path: folder.path,
+    samples: folder.samples,
+    batch: config.batch,
+    config,
+    summary,
+    actions: null,
+    status: () => (status ??= statusOf(config, summary, log, pictures.at(-1) ?? null)),
+    timeline,
+  });
+  const events: StoredEvent[] = [];
+  await readLog(folder.metrics, ({ step, epoch, values, skipped }) => {
+    run.history.add(step, values);
+    if (epoch > log.epoch) log.perEpoch ??= step - 1;
+    log.step = step;
+    log.epoch = epoch;
+    if (skipped !== undefined) events.push({ time: 0, step, kind: 'skipped', text: `update skipped: ${skipped}` });
+  });
+  const stored: StoredEvent[] = [];
+  await readEvents(folder.events, (event) => stored.push(event));
+  // A run of before there was events.jsonl: what the other files tell.
+  const all = stored.length > 0 ? stored : [...events, ...checkpointEvents(folder)].toSorted((a, b) => a.step - b.step);
+  for (const event of all) timeline.recall(event);
+  return run;
+}
+
+function readSummary(folder: RunFolder): Readonly<Record<string, unknown>> | null {
+  try {
+    const summary: unknown = JSON.parse(readFileSync(folder.summary, 'utf8'));
+    return typeof summary === 'object' && summary !== null ? { ...summary } : null;
+  } catch {
+    return null; // the run was killed before its end
+  }
+}
+
+function checkpointEvents(folder: RunFolder): StoredEvent[] {
+  return listCheckpoints(folder.checkpoints).map((path) => {
+    const step = stepOfCheckpoint(path);
+    return { time: statSync(path).mtimeMs, step, kind: 'checkpoint', text: `checkpoint of step ${step}` };
+  });
+}
+
+function statusOf(
+  config: RunConfig,
+  summary: Readonly<Record<string, unknown>> | null,
+  { step, epoch, perEpoch }: { step: number; epoch: number; perEpoch: number | null },
+  sample: number | null,
+): LiveStatus {
+  const steps = config.steps ?? (perEpoch === null ? null : perEpoch * (config.epochs ?? 0));
+  const number = (name: string): number => (typeof summary?.[name] === 'number' ? summary[name] : 0);
+  return {
+    state: summary !== null && (steps === null || step >= steps) ? 'finished' : 'stopped',
+    healthy: true,
+    step,
+    steps,
+    epoch,
+    imagesPerSecond: Math.round(number('imagesPerSecond')),
+    restarts: number('restarts'),
+    replicas: [],
+    sample,
+  };
+}

@@ -1,0 +1,116 @@
+// `ganglion view` of a run of 100,000 steps, whose log is made up.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { toDataset } from '../../coordinator/data/dataset.ts';
+import { toRunConfig } from '../../coordinator/run-config.ts';
+import { createRunFolder, writeJson } from '../../coordinator/run-folder.ts';
+import { mergeSettings } from '../../coordinator/settings.ts';
+import type { LiveHistory } from '../../shared/live-protocol.ts';
+import { expectClean, openPage, withoutChromium } from './browser.ts';
+import { ganglion, type Running, scratchFolder, snapshot, startGanglion } from './ganglion.ts';
+
+const scratch = scratchFolder('view');
+const RUN = scratch('long');
+const STEPS = 100_000;
+/** A step that stands out. */
+const PEAK = 70_001;
+const WAIT = { timeout: 30_000, interval: 50 };
+/** It takes some 90 MiB; the log alone has 29 MiB, and more as objects. */
+const MOST_BYTES = 200 * 2 ** 20;
+
+let view: Running;
+let url: string;
+let before: Record<string, string>;
+
+beforeAll(async () => {
+  const folder = createRunFolder(RUN);
+  const dataset = toDataset('two digits', new Uint8Array(2 * 784), Uint8Array.of(3, 4));
+  writeJson(folder.config, toRunConfig(mergeSettings({ steps: STEPS }), dataset));
+  let state = 1;
+  const noise = () => {
+    state = (state * 48271) % 2147483647;
+    return state / 2147483647;
+  };
+  const lines = Array.from({ length: STEPS }, (_, i) =>
+    JSON.stringify({
+      step: i + 1,
+      epoch: Math.floor(i / 468),
+      lossDReal: i + 1 === PEAK ? 50 : noise(),
+      lossDFake: 0,
+      lossG: 1 + noise(),
+      outputReal: noise(),
+      outputFake: noise(),
+      gradientNormD: noise(),
+      gradientNormG: noise(),
+      seconds: 0.04,
+      imagesPerSecond: 3000 + noise(),
+    }),
+  );
+  writeFileSync(folder.metrics, `${lines.join('\n')}\n`);
+  before = snapshot(RUN);
+  view = startGanglion(['view', RUN, '--port', '0']);
+  const [, port] = await view.said(/^long: http:\/\/localhost:(\d+)\/ \(Ctrl-C ends\)$/m);
+  url = `http://127.0.0.1:${port}`;
+});
+
+afterAll(async () => {
+  view.child.kill('SIGTERM');
+  expect(await view.ended).toMatchObject({ exitCode: 0, stderr: '' });
+  expect(snapshot(RUN)).toEqual(before);
+});
+
+async function history(query: string): Promise<LiveHistory> {
+  return (await (await fetch(`${url}/api/history${query}`)).json()) as LiveHistory;
+}
+
+it('thins 100,000 steps to the points asked for, and keeps ends and peaks', async () => {
+  for (const points of [4, 500, 2000]) {
+    const { steps, last, curves } = await history(`?points=${points}`);
+    expect(last).toBe(STEPS);
+    expect([steps[0], steps.at(-1)]).toEqual([1, STEPS]);
+    for (const { mean, min, max } of Object.values(curves)) {
+      for (const values of [mean, min, max]) expect(values).toHaveLength(steps.length);
+    }
+    expect(steps.length).toBeLessThanOrEqual(points);
+    expect(steps.length).toBeGreaterThan(points / 4);
+    expect(Math.max(...curves.lossD.max.map(Number))).toBe(50);
+  }
+  const zoomed = await history('?from=69000&to=71000&points=2000');
+  expect(zoomed.steps.length).toBeGreaterThan(100);
+  expect(Math.max(...zoomed.curves.lossD.max.map(Number))).toBe(50);
+});
+
+it('does not hold the log in memory', async () => {
+  for (let i = 0; i < 20; i++) await history('?points=2000');
+  const peak = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${view.pid}/status`, 'utf8'))?.[1];
+  expect(Number(peak) * 1024).toBeLessThan(MOST_BYTES);
+});
+
+describe.skipIf(withoutChromium)('the page of 100,000 steps', () => {
+  it('can be used: zooms to a peak, in a few points', async () => {
+    const visit = await openPage(url);
+    const { page } = visit;
+    const label = async () => (await page.getAttribute('.plot >> nth=0', 'aria-label')) ?? '';
+    await expect.poll(label, WAIT).toContain('steps 1 to 100,000');
+    expect(await visit.text('#step')).toBe('100,000 / 100,000');
+    expect(await visit.text('#state')).toBe('stopped'); // there is no summary
+    await page.selectOption('#shown', '1000');
+    await expect.poll(label, WAIT).toContain('steps 99,001 to 100,000');
+    await page.click('#earlier');
+    await expect.poll(label, WAIT).toMatch(/steps 98,5\d\d to 99,5\d\d/);
+    await page.selectOption('#shown', 'all');
+    await expect.poll(label, WAIT).toContain('steps 1 to 100,000');
+    await expectClean(visit);
+  });
+});
+
+it('says in a line what is wrong', async () => {
+  const missing = await ganglion(['view', scratch('nothing')]);
+  expect(missing).toMatchObject({
+    exitCode: 2,
+    stderr: expect.stringMatching(/^ganglion: .*expected the folder of a run.*\n$/),
+  });
+  const taken = await ganglion(['view', RUN, '--port', new URL(url).port]);
+  const reason = /^ganglion: cannot listen on port \d+: it is in use; choose another with --port N\n$/;
+  expect(taken).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(reason) });
+});

@@ -1,0 +1,72 @@
+import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { toDataset } from '../../../../coordinator/data/dataset.ts';
+import { openStoredRun } from '../../../../coordinator/live/stored-run.ts';
+import { toRunConfig } from '../../../../coordinator/run-config.ts';
+import { createRunFolder, writeJson } from '../../../../coordinator/run-folder.ts';
+import { mergeSettings, type Settings } from '../../../../coordinator/settings.ts';
+import { errorOf, scratchFolder } from '../../data/scratch.ts';
+
+function record(step: number, epoch = 0) {
+  const losses = { lossDReal: 1, lossDFake: 2, lossG: step, outputReal: 0.75, outputFake: 0.25 };
+  return { step, epoch, ...losses, gradientNormD: 5, gradientNormG: 6, seconds: 0.1, imagesPerSecond: 1000 };
+}
+
+function storedRun(settings: Partial<Settings> = {}) {
+  const folder = createRunFolder(join(scratchFolder(), 'run'));
+  const dataset = toDataset('two digits', new Uint8Array(2 * 784), Uint8Array.of(3, 4));
+  writeJson(folder.config, toRunConfig(mergeSettings({ epochs: 3 }, settings), dataset));
+  const log = (...records: unknown[]): void => {
+    for (const each of records) appendFileSync(folder.metrics, `${JSON.stringify(each)}\n`);
+  };
+  return { folder, log };
+}
+
+describe('openStoredRun', () => {
+  it('has curves, status, pictures and events of a run that has ended', async () => {
+    const { folder, log } = storedRun();
+    log(record(1), record(2), record(3, 1), record(4, 1), record(5, 2), record(6, 2));
+    writeJson(folder.summary, { step: 6, imagesPerSecond: 1234.5, restarts: 2, stateSha256: 'ab' });
+    writeFileSync(join(folder.samples, 'step-00000004.png'), '');
+    const event = { time: 5, step: 6, kind: 'end', text: 'finished' };
+    writeFileSync(folder.events, `${JSON.stringify(event)}\n{"time":6,"step":6,"kind":"else","text":""}\nnull\n{"ti`);
+    const run = await openStoredRun(folder.path);
+    expect(run.info).toMatchObject({ name: 'run', actions: null, summary: { stateSha256: 'ab' }, batch: 128 });
+    expect(run.info.events).toEqual([{ seq: 1, ...event }]);
+    const figures = { step: 6, steps: 6, epoch: 2, imagesPerSecond: 1235, restarts: 2, sample: 4, replicas: [] };
+    expect(run.status).toMatchObject({ state: 'finished', ...figures });
+    const { steps, curves } = run.read({ from: 0, to: 99, points: 10 });
+    expect(steps).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(curves.lossG.mean).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(curves.lossD.mean[0]).toBe(3);
+  });
+
+  it('has what there is of a run that was killed, whose last record is cut', async () => {
+    const { folder, log } = storedRun({ epochs: 30 });
+    log(record(1), { ...record(2), lossG: null, skipped: [{ phase: 'generator', bad: ['x is NaN'] }] });
+    appendFileSync(folder.metrics, '{"step":3,"ep');
+    writeFileSync(join(folder.checkpoints, 'step-00000001.safetensors'), '');
+    const run = await openStoredRun(folder.path);
+    expect(run.status).toMatchObject({ state: 'stopped', step: 2, steps: null, sample: null });
+    expect(run.read({ from: 0, to: 99, points: 10 }).curves.lossG.mean).toEqual([1, null]);
+    expect(run.info.events.map(({ kind, step, text }) => [kind, step, text])).toEqual([
+      ['checkpoint', 1, 'checkpoint of step 1'],
+      ['skipped', 2, 'update skipped: generator: x is NaN'],
+    ]);
+  });
+
+  it('shows a run that has only begun', async () => {
+    const { folder } = storedRun({ epochs: null, steps: 9 });
+    expect((await openStoredRun(folder.path)).status).toMatchObject({ state: 'stopped', step: 0, steps: 9 });
+  });
+
+  it('says that a folder is none of a run', async () => {
+    const folder = scratchFolder();
+    expect(await errorOf(() => openStoredRun(folder))).toBe(
+      `usage: ${folder}: expected the folder of a run, got none with a config.json`,
+    );
+    mkdirSync(join(folder, 'config.json'));
+    expect(await errorOf(() => openStoredRun(folder))).toContain('checkpoint: cannot read');
+  });
+});
