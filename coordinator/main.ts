@@ -11,7 +11,8 @@ import { trainCommand } from './commands/train.ts';
 import { viewCommand } from './commands/view.ts';
 import { countPhysicalCores } from './cores.ts';
 import { restoreNpmFlags } from './npm-flags.ts';
-import { fromEnvironment, fromFlags, SETTING_NAMES, SETTINGS, type SettingName } from './settings.ts';
+import { fromEnvironment, fromFlags } from './settings.ts';
+import { SETTING_NAMES, SETTINGS, type SettingName } from './settings-table.ts';
 import { AlreadyReported, PROCESS_ENTRY, runDoctor, runSetup, THREAD_ENTRY } from './worker-programs.ts';
 
 const { version: VERSION }: { version: string } = createRequire(import.meta.url)('../../package.json');

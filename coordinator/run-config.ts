@@ -4,14 +4,8 @@ import { GanglionError } from '../shared/error.ts';
 import { fromSystemError } from './atomic-file.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import type { Dataset } from './data/dataset.ts';
-import {
-  defaultSettings,
-  FIXED_SETTINGS,
-  fromConfigObject,
-  SETTINGS,
-  type Settings,
-  type StoredSettings,
-} from './settings.ts';
+import { defaultSettings, fromConfigObject } from './settings.ts';
+import { FIXED_SETTINGS, SETTINGS, type Settings, type StoredSettings } from './settings-table.ts';
 
 export interface RunConfig extends StoredSettings {
   readonly dataName: string;

@@ -6,7 +6,7 @@ import type { CheckpointWriter } from './checkpoint-writer.ts';
 import type { RunConfig } from './run-config.ts';
 import type { JsonLines, RunFolder } from './run-folder.ts';
 import { writeSampleGrid } from './samples.ts';
-import { toMilliseconds } from './settings.ts';
+import { toMilliseconds } from './settings-table.ts';
 import type { TrainingState } from './state.ts';
 import { describeBadShard } from './task-queue.ts';
 import type { PhaseRecord, StepRecord } from './trainer.ts';

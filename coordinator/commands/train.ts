@@ -13,7 +13,8 @@ import { checkResumable, type RunConfig, readStoredConfig, storedConfig, toRunCo
 import { checkNewRunFolder, newRunPath, runFolderAt } from '../run-folder.ts';
 import { lockRunFolder } from '../run-lock.ts';
 import { stepsPerEpoch } from '../sampler.ts';
-import { fromConfigObject, mergeSettings, type Settings, type StoredSettings } from '../settings.ts';
+import { fromConfigObject, mergeSettings } from '../settings.ts';
+import type { Settings, StoredSettings } from '../settings-table.ts';
 import { initialState, type TrainingState } from '../state.ts';
 import { hasSummaryOf } from '../summary.ts';
 import { ensureLibrary } from '../worker-programs.ts';

@@ -1,17 +1,19 @@
 import { describe, expect, it } from 'vitest';
 import {
   defaultSettings,
-  FIXED_SETTINGS,
   fromConfigObject,
   fromEnvironment,
   fromFlags,
   mergeSettings,
+} from '../../../coordinator/settings.ts';
+import {
+  FIXED_SETTINGS,
   SETTING_NAMES,
   SETTINGS,
   type SettingName,
   STORED_SETTINGS,
   toMilliseconds,
-} from '../../../coordinator/settings.ts';
+} from '../../../coordinator/settings-table.ts';
 import { errorOf } from '../data/scratch.ts';
 
 const flag = (name: SettingName, text: string) => fromFlags({ [name]: text })[name];

@@ -5,7 +5,8 @@ import { toDataset } from '../../../../coordinator/data/dataset.ts';
 import { openStoredRun } from '../../../../coordinator/live/stored-run.ts';
 import { toRunConfig } from '../../../../coordinator/run-config.ts';
 import { createRunFolder, writeJson } from '../../../../coordinator/run-folder.ts';
-import { mergeSettings, type Settings } from '../../../../coordinator/settings.ts';
+import { mergeSettings } from '../../../../coordinator/settings.ts';
+import type { Settings } from '../../../../coordinator/settings-table.ts';
 import { errorOf, scratchFolder } from '../../data/scratch.ts';
 
 function record(step: number, epoch = 0) {
