@@ -3,8 +3,8 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import { FAULT_REASONS, type FaultReason } from '../shared/error.ts';
 import type { Phase } from '../shared/layout.ts';
 import { type ExpositionFormat, toOpenMetrics } from './exposition.ts';
-import type { ReplicaStatus } from './replica-group.ts';
 import { addReplicaMetrics } from './replica-metrics.ts';
+import type { ReplicaStatus } from './seat.ts';
 import type { PhaseRecord, StepRecord } from './trainer.ts';
 
 export interface MetricsSources {

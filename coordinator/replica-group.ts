@@ -1,34 +1,15 @@
 // The replicas of a node: hands shards to them, so that every shard is accepted once, whatever happens to single replicas. A lost
 // replica is replaced, and its shards go to the others at once; a late shard is given to an idle replica too; a shard that has to be
 // checked is computed until two answers agree.
-import { type FaultReason, GanglionError, messageOf } from '../shared/error.ts';
+import { type FaultReason, GanglionError } from '../shared/error.ts';
 import type { InjectedFault } from '../shared/fault.ts';
-import type { Pass } from '../shared/layout.ts';
 import { describeShard, type SampleJob } from '../shared/protocol.ts';
 import type { Replica, Shard, ShardResult, StartReplica } from './replica.ts';
 import { RestartPolicy } from './restart-policy.ts';
+import { addShardTime, newSeat, type ReplicaStatus, type Run, type Seat, toFault, toStatus } from './seat.ts';
 import { ShardTimes } from './shard-times.ts';
 import { type BadShard, type Batch, type ShardTask, type Task, TaskQueue } from './task-queue.ts';
 import { type Answer, insists, keep, verdictOf } from './verdict.ts';
-
-export type ReplicaState = 'starting' | 'idle' | 'busy' | 'restarting' | 'draining' | 'stopped';
-
-/** A replica's place in the group, for metrics and the status page. */
-export interface ReplicaStatus {
-  readonly id: number;
-  readonly state: ReplicaState;
-  readonly kind: string | null;
-  readonly pid: number | null;
-  readonly threadId: number | null;
-  readonly restarts: number;
-  /** Shards that it has answered, accepted or not, and the seconds that it was at them; both go on counting over restarts. */
-  readonly answered: number;
-  readonly busySeconds: number;
-  /** Shards that it gave the accepted answer to, its restarts included. */
-  readonly shards: number;
-  /** Median of its newest times from being free for a shard until its answer; null before the first. */
-  readonly shardSeconds: number | null;
-}
 
 /** Told of what happens to shards and replicas. */
 export interface GroupObserver {
@@ -67,59 +48,8 @@ const ATTEMPTS = 5;
 const WATCH_MS = 20;
 /** When it has not looked for this long, this process has stood still (Ctrl-Z, a suspended machine), and its replicas with it. */
 const STANDSTILL_MS = 1_000;
-/** A shard this many times slower than the median, and at least by the margin, is late: another replica gets it too. */
-const STRAGGLER_FACTOR = 3;
-const STRAGGLER_MARGIN_MS = 50;
-/** A shard this many times slower than the median, and at least this late, counts as never coming. */
-const DEADLINE_FACTOR = 50;
-const DEADLINE_FLOOR_MS = 10_000;
-/** Before anything is known of how long a shard takes. */
-const FIRST_DEADLINE_MS = 120_000;
-/** Newest shards of a replica that its shard time is the median of. */
-const SHARD_WINDOW = 31;
 /** Spreads audits evenly over shards: multiples of the golden ratio, modulo 1. */
 const GOLDEN_RATIO = (Math.sqrt(5) - 1) / 2;
-
-/** A task that a replica was asked for. */
-interface Run {
-  readonly task: Task;
-}
-
-interface Seat {
-  readonly id: number;
-  state: ReplicaState;
-  replica: Replica | undefined;
-  /** What the replica was asked for, in order: it is at the first. */
-  runs: Run[];
-  /** Since when it is at it. */
-  sinceMs: number;
-  restarts: number;
-  /** Shards answered, and the time that took. */
-  answered: number;
-  busyMs: number;
-  /** Losses since it last gave an answer. */
-  failures: number;
-  shards: number;
-  /** Of its newest shards, of any pass. */
-  readonly shardMs: number[];
-}
-
-/** A failure as an error that names replica, step, pass and shard: a replica that is gone cannot say on what it was. */
-function toFault(error: unknown, replica: number, shard?: Shard): GanglionError {
-  if (error instanceof GanglionError && (!shard || error.place.shard !== undefined)) return error;
-  const { code, reason } =
-    error instanceof GanglionError ? error : { code: 'replica' as const, reason: 'error' as const };
-  const where = shard ? ` on ${describeShard(shard)}` : '';
-  const place = shard ? { replica, step: shard.step, pass: shard.pass, shard: shard.shard } : { replica };
-  const why = messageOf(error).replace(new RegExp(`^replica ${replica} `), ''); // named already
-  return new GanglionError(code, `replica ${replica} failed${where}: ${why}`, { cause: error, place, reason });
-}
-
-/** Null of none. */
-function medianSeconds(ms: readonly number[]): number | null {
-  const middle = ms.toSorted((a, b) => a - b)[Math.floor(ms.length / 2)];
-  return middle === undefined ? null : middle / 1000;
-}
 
 export class ReplicaGroup {
   readonly #options: ReplicaGroupOptions;
@@ -148,12 +78,7 @@ export class ReplicaGroup {
     this.#options = options;
     this.#now = now;
     this.#policy = new RestartPolicy({ maxRestarts, now, random });
-    this.#seats = Array.from({ length: options.count }, (_, id) => this.#newSeat(id));
-  }
-
-  #newSeat(id: number): Seat {
-    const counts = { restarts: 0, answered: 0, busyMs: 0, failures: 0, shards: 0, shardMs: [] };
-    return { id, state: 'starting', replica: undefined, runs: [], sinceMs: 0, ...counts };
+    this.#seats = Array.from({ length: options.count }, (_, id) => newSeat(id));
   }
 
   /**
@@ -180,18 +105,7 @@ export class ReplicaGroup {
   }
 
   get status(): ReplicaStatus[] {
-    return this.#seats.map((seat) => ({
-      id: seat.id,
-      state: seat.state === 'idle' && seat.runs.length > 0 ? 'busy' : seat.state,
-      kind: seat.replica?.kind ?? null,
-      pid: seat.replica?.ready.pid ?? null,
-      threadId: seat.replica?.ready.threadId ?? null,
-      restarts: seat.restarts,
-      answered: seat.answered,
-      busySeconds: seat.busyMs / 1000,
-      shards: seat.shards,
-      shardSeconds: medianSeconds(seat.shardMs),
-    }));
+    return this.#seats.map(toStatus);
   }
 
   /** Replicas that there are to be. */
@@ -268,7 +182,7 @@ export class ReplicaGroup {
     for (let id = 0, missing = count - staying.length; missing > 0; id++) {
       if (taken.has(id)) continue;
       missing -= 1;
-      const seat = this.#newSeat(id);
+      const seat = newSeat(id);
       this.#seats = [...this.#seats, seat].toSorted((a, b) => a.id - b.id);
       this.#startLater(seat, 0);
     }
@@ -365,8 +279,7 @@ export class ReplicaGroup {
       this.#times.add(run.task.shard.pass, ms);
       seat.answered += 1;
       seat.busyMs += ms;
-      seat.shardMs.push(ms);
-      if (seat.shardMs.length > SHARD_WINDOW) seat.shardMs.shift();
+      addShardTime(seat, ms);
     }
     seat.sinceMs = now;
     seat.failures = 0;
@@ -548,7 +461,7 @@ export class ReplicaGroup {
       if (!head) continue;
       if (stillMs > STANDSTILL_MS) seat.sinceMs = Math.min(seat.sinceMs + stillMs, now);
       const lateMs = now - seat.sinceMs;
-      if (lateMs > this.#deadlineMs(head.task)) {
+      if (lateMs > this.#times.deadlineMs(head.task.kind === 'shard' ? head.task.shard.pass : undefined)) {
         const message = `replica ${seat.id} gave no answer in ${Math.round(lateMs)} ms`;
         const late = new GanglionError('replica', message, { place: { replica: seat.id }, reason: 'deadline' });
         this.#failed(seat, head, late);
@@ -560,17 +473,7 @@ export class ReplicaGroup {
   }
 
   #isLate({ runs: [head], sinceMs }: Seat): boolean {
-    return head?.task.kind === 'shard' && this.#now() - sinceMs > this.#usualMs(head.task.shard.pass);
-  }
-
-  #usualMs(pass: Pass): number {
-    const median = this.#times.median(pass);
-    return median === undefined ? Number.POSITIVE_INFINITY : STRAGGLER_FACTOR * median + STRAGGLER_MARGIN_MS;
-  }
-
-  #deadlineMs(task: Task): number {
-    const median = task.kind === 'shard' ? this.#times.median(task.shard.pass) : undefined;
-    return median === undefined ? FIRST_DEADLINE_MS : Math.max(DEADLINE_FLOOR_MS, DEADLINE_FACTOR * median);
+    return head?.task.kind === 'shard' && this.#now() - sinceMs > this.#times.lateAfterMs(head.task.shard.pass);
   }
 
   /** Gives the shards of a late replica to idle ones, too: the first answer counts. */

@@ -4,6 +4,15 @@ import type { Pass } from '../shared/layout.ts';
 /** Newest times that the median is taken over. */
 const WINDOW = 63;
 
+/** A shard this many times slower than the median, and at least by the margin, is late: another replica gets it too. */
+const STRAGGLER_FACTOR = 3;
+const STRAGGLER_MARGIN_MS = 50;
+/** A shard this many times slower than the median, and at least this late, counts as never coming. */
+const DEADLINE_FACTOR = 50;
+const DEADLINE_FLOOR_MS = 10_000;
+/** Before anything is known of how long a shard takes. */
+const FIRST_DEADLINE_MS = 120_000;
+
 /** Running medians, in milliseconds. */
 export class ShardTimes {
   readonly #times: Record<Pass, number[]> = { real: [], fake: [], generator: [] };
@@ -18,5 +27,17 @@ export class ShardTimes {
   median(pass: Pass): number | undefined {
     const times = this.#times[pass].toSorted((a, b) => a - b);
     return times[Math.floor(times.length / 2)];
+  }
+
+  /** When a shard is late; infinite before anything is known. */
+  lateAfterMs(pass: Pass): number {
+    const median = this.median(pass);
+    return median === undefined ? Number.POSITIVE_INFINITY : STRAGGLER_FACTOR * median + STRAGGLER_MARGIN_MS;
+  }
+
+  /** When an answer counts as never coming: to a shard, or to anything else. */
+  deadlineMs(pass: Pass | undefined): number {
+    const median = pass === undefined ? undefined : this.median(pass);
+    return median === undefined ? FIRST_DEADLINE_MS : Math.max(DEADLINE_FLOOR_MS, DEADLINE_FACTOR * median);
   }
 }

@@ -1,5 +1,5 @@
 // The newest known state of a run, for /api/status, /healthz and the terminal.
-import type { ReplicaStatus } from './replica-group.ts';
+import type { ReplicaStatus } from './seat.ts';
 import type { StepRecord } from './trainer.ts';
 
 export interface Status {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createMetrics } from '../../../coordinator/metrics.ts';
-import type { ReplicaStatus } from '../../../coordinator/replica-group.ts';
+import type { ReplicaStatus } from '../../../coordinator/seat.ts';
 import { madeUpRecord } from './made-up-record.ts';
 
 const REPLICAS: ReplicaStatus[] = [

@@ -15,3 +15,17 @@ it('follows the newest times', () => {
   for (let i = 0; i < 32; i++) times.add('real', 50);
   expect(times.median('real')).toBe(50);
 });
+
+it('says from when on a shard is late, and given up, in terms of the usual time', () => {
+  const times = new ShardTimes();
+  expect([times.lateAfterMs('real'), times.deadlineMs('real'), times.deadlineMs(undefined)]).toEqual([
+    Number.POSITIVE_INFINITY,
+    120_000,
+    120_000,
+  ]);
+  times.add('real', 10);
+  times.add('fake', 1000);
+  expect([times.lateAfterMs('real'), times.deadlineMs('real')]).toEqual([80, 10_000]); // 3 x 10 + 50; at least 10 s
+  expect([times.lateAfterMs('fake'), times.deadlineMs('fake')]).toEqual([3050, 50_000]);
+  expect(times.deadlineMs(undefined)).toBe(120_000);
+});

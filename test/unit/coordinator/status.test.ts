@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { ReplicaStatus } from '../../../coordinator/replica-group.ts';
+import type { ReplicaStatus } from '../../../coordinator/seat.ts';
 import { StatusKeeper } from '../../../coordinator/status.ts';
 import { madeUpRecord } from './made-up-record.ts';
 
