@@ -1,10 +1,10 @@
 import { defineConfig } from 'vitest/config';
 
-// Native replicas and training runs share two cores, so test files run one after another.
+// Two files at a time: training runs share two cores, but many tests wait more than they compute. No test takes time as proof.
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    fileParallelism: false,
+    maxWorkers: 2,
     testTimeout: 120_000,
     hookTimeout: 120_000,
     pool: 'forks',
