@@ -100,8 +100,8 @@ class ProcessCalls {
 
   async start(): Promise<AnswerTo<'start'>['ready']> {
     const { deadlineMs: limitMs } = this.#options;
-    const { shardSize, latent, seed, shards } = this.#options.setup;
-    const setup = { replica: this.#id, shardSize, latent, seed, shards };
+    const { backend, shardSize, latent, seed, shards } = this.#options.setup;
+    const setup = { replica: this.#id, backend, shardSize, latent, seed, shards };
     const { ready } = await this.#call('start', (call) => ({ kind: 'start', call, setup }), { limitMs });
     this.#process.expectHeartbeat();
     return ready;

@@ -199,6 +199,7 @@ function toActions({ apiToken }: Run, requests: Requests): LiveActions {
 function createReplicas(run: Run, observer: GroupObserver): ReplicaGroup {
   const { config, state, workers, faults } = run;
   const setup = {
+    backend: 'native' as const,
     shardSize: config.batch / config.shards,
     latent: config.latent,
     seed: config.seed,

@@ -1,6 +1,7 @@
 // What travels between the coordinator and a replica's process: the headers of frames (frame.ts), checked on arrival, and which raw
 // body each has. Answers come in the order of the calls. The calls themselves are those of protocol.ts.
 import { z } from 'zod';
+import { BACKENDS } from './backend.ts';
 import { ERROR_CODES, FAULT_REASONS, type PlainError } from './error.ts';
 import { FAULT_KINDS, type InjectedFault } from './fault.ts';
 import { malformed } from './frame.ts';
@@ -20,6 +21,7 @@ export type ProcessSetup = Omit<ReplicaSetup, 'parameters' | 'results'>;
 
 const setup: z.ZodType<ProcessSetup> = z.strictObject({
   replica: whole,
+  backend: z.enum(BACKENDS),
   shardSize: whole.min(1),
   latent: whole.min(1),
   seed: whole,
@@ -29,6 +31,7 @@ const setup: z.ZodType<ProcessSetup> = z.strictObject({
 const ready: z.ZodType<ReplicaReady> = z.strictObject({
   backend: z.string(),
   libraryVersion: z.string(),
+  device: z.string().exactOptional(),
   threadId: whole,
   pid: whole,
 });

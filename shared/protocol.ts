@@ -1,5 +1,6 @@
 // All messages between coordinator and replica. A replica computes shards and draws samples; it keeps no state between calls
 // but the parameters, which it shares with the coordinator.
+import type { Backend } from './backend.ts';
 import type { PlainError } from './error.ts';
 import type { InjectedFault } from './fault.ts';
 import { type Pass, type Phase, phaseOf } from './layout.ts';
@@ -7,6 +8,7 @@ import { type Pass, type Phase, phaseOf } from './layout.ts';
 /** What a replica is told once, when it starts. */
 export interface ReplicaSetup {
   readonly replica: number;
+  readonly backend: Backend;
   /** Images a shard. */
   readonly shardSize: number;
   /** Length of z. */
@@ -22,8 +24,11 @@ export interface ReplicaSetup {
 
 /** The replica is ready: it has run every program once. */
 export interface ReplicaReady {
+  /** What computes: `tensorflow-cpu`, `tensorflow-gpu`, `tfjs-wasm`, `tfjs-webgpu` or `tfjs-cpu`. */
   readonly backend: string;
   readonly libraryVersion: string;
+  /** Name of the GPU that WebGPU computes on. */
+  readonly device?: string;
   readonly threadId: number;
   readonly pid: number;
 }

@@ -18,10 +18,12 @@ import type { Executor, Program } from './graph/program.ts';
 import { meanCrossEntropy, meanProbability } from './model/losses.ts';
 import { PASS_PROGRAMS, samplingProgram } from './model/phases.ts';
 
-/** What a replica computes with: libtensorflow in training; anything that runs programs in tests. */
+/** What a replica computes with: anything that runs programs (engines.ts). */
 export interface Engine {
   readonly backend: string;
   readonly libraryVersion: string;
+  /** Name of the GPU, where there is a choice. */
+  readonly device?: string;
   /** Compiles a program. */
   load(program: Program): Executor;
   /** Tensors alive in the engine. */
@@ -47,7 +49,7 @@ interface CompiledPass {
   readonly scalars: Readonly<Record<ScalarName, number>>;
 }
 
-/** One replica. Calls are answered one after another; none keeps state for the next. */
+/** One replica. It is asked one thing at a time (service.ts); no call keeps state for the next. */
 export class Replica {
   readonly #engine: Engine;
   readonly #setup: ReplicaSetup;
@@ -58,8 +60,14 @@ export class Replica {
   #sampling: Executor | undefined;
 
   /** Compiles all passes and runs each once, so that nothing is compiled for the first time beside another replica. */
-  constructor(engine: Engine, setup: ReplicaSetup) {
-    const { latent, shardSize } = setup;
+  static async start(engine: Engine, setup: ReplicaSetup): Promise<Replica> {
+    const replica = new Replica(engine, setup);
+    await replica.#warmUp();
+    return replica;
+  }
+
+  private constructor(engine: Engine, setup: ReplicaSetup) {
+    const { latent } = setup;
     this.#engine = engine;
     this.#setup = setup;
     this.#layouts = { generator: layoutOf('generator', latent), discriminator: layoutOf('discriminator', latent) };
@@ -69,9 +77,13 @@ export class Replica {
     };
     this.#limit = exactLimit(setup.shards * 2); // the discriminator phase adds two passes
     this.#passes = { real: this.#compile('real'), fake: this.#compile('fake'), generator: this.#compile('generator') };
+  }
+
+  async #warmUp(): Promise<void> {
+    const { latent, shardSize } = this.#setup;
     const images = new Float32Array(shardSize * 784);
     const z = new Float32Array(shardSize * latent).map((_, i) => Math.sin(i));
-    for (const { executor } of Object.values(this.#passes)) executor.run({ ...this.#parameters, images, z });
+    for (const { executor } of Object.values(this.#passes)) await executor.run({ ...this.#parameters, images, z });
   }
 
   #compile(pass: Pass): CompiledPass {
@@ -92,7 +104,7 @@ export class Replica {
    * @throws GanglionError `range`, its message naming the value alone, when one is not finite or too large for the exact sum; the
    *   slot is then worthless
    */
-  compute(job: ShardJob): PassSeconds {
+  async compute(job: ShardJob): Promise<PassSeconds> {
     const started = performance.now();
     const inputs: Record<string, Float32Array> = { ...this.#parameters };
     if (job.pass === 'real') {
@@ -102,7 +114,7 @@ export class Replica {
       inputs.z = this.#noise(job.pass, job);
     }
     const prepared = performance.now();
-    const outputs = this.#passes[job.pass].executor.run(inputs);
+    const outputs = await this.#passes[job.pass].executor.run(inputs);
     if (job.fault) strikeOutputs(job.fault, outputs);
     const computed = performance.now();
     this.#writeVector(job, outputs);
@@ -115,7 +127,7 @@ export class Replica {
   }
 
   /** Draws images [count, 784] in [-1, 1]; image i depends on (seed, i) only, unless the statistics are the batch's own. */
-  sample({ seed, count, statistics }: SampleJob): Float32Array {
+  async sample({ seed, count, statistics }: SampleJob): Promise<Float32Array> {
     const batch = statistics === 'batch' ? count : SAMPLE_BATCH;
     const { latent } = this.#setup;
     const layout = this.#layouts.generator;
@@ -137,7 +149,7 @@ export class Replica {
           const address = { seed, stream: 'samples', time: 0, part: first + i } as const;
           fillNormal(address, z.subarray(i * latent, (i + 1) * latent));
         }
-        const { images: drawn } = executor.run({ ...weights, ...running, z });
+        const { images: drawn } = await executor.run({ ...weights, ...running, z });
         if (!drawn) throw new Error('the sampling program gave no images');
         images.set(drawn.subarray(0, Math.min(batch, count - first) * 784), first * 784);
       }

@@ -2,8 +2,8 @@
 import { parentPort } from 'node:worker_threads';
 import { expose } from 'comlink';
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
-import { nativeEngine } from './native-engine.ts';
+import { createEngine } from './engines.ts';
 import { replicaService } from './service.ts';
 
 if (!parentPort) throw new Error('thread-entry runs in a worker thread');
-expose(replicaService(nativeEngine), nodeEndpoint(parentPort));
+expose(replicaService(createEngine), nodeEndpoint(parentPort));

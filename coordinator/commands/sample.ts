@@ -51,7 +51,7 @@ async function draw(
   { state }: Checkpoint,
 ): Promise<Float32Array> {
   const parameters = { generator: state.generator.parameters, discriminator: state.discriminator.parameters };
-  const setup = { shardSize: 2, latent: state.latent, seed, shards: 1, parameters };
+  const setup = { backend: 'native' as const, shardSize: 2, latent: state.latent, seed, shards: 1, parameters };
   const replica = await startThreadReplica(0, { entry: threadEntry, setup, deadlineMs: DEADLINE_MS });
   try {
     const statistics = batchStatistics ? 'batch' : state.generator.statistics;

@@ -29,7 +29,7 @@ const QUIET_STEPS = 10;
 
 const state = initialState(latent, seed);
 const parameters = { generator: state.generator.parameters, discriminator: state.discriminator.parameters };
-const setup = { shardSize: batch / shards, latent, seed, shards, parameters };
+const setup = { backend: 'native', shardSize: batch / shards, latent, seed, shards, parameters };
 
 /** Milliseconds that shards took, from the moment when their replica was free for them. */
 const shardMs = [];

@@ -29,16 +29,16 @@ function matrix() {
 }
 
 /** One thread: computes for that long and says at what speed. */
-function serve() {
+async function serve() {
   const executor = compile();
   const inputs = { a: matrix(), b: matrix() };
-  executor.run(inputs);
-  parentPort.on('message', ({ seconds }) => {
+  await executor.run(inputs);
+  parentPort.on('message', async ({ seconds }) => {
     const started = performance.now();
     let calls = 0;
     let elapsed = 0;
     while (elapsed < seconds) {
-      executor.run(inputs);
+      await executor.run(inputs);
       calls += 1;
       elapsed = (performance.now() - started) / 1000;
     }
@@ -77,5 +77,5 @@ if (isMainThread) {
   const [threads = '2', seconds = '5'] = process.argv.slice(2);
   console.log(String(await measure(Number(threads), Number(seconds))));
 } else {
-  serve();
+  await serve();
 }

@@ -12,7 +12,7 @@ const replicas: Replica[] = [];
 
 async function start(fault = '', deadlineMs = 20_000, parameters = makeParameters()): Promise<Replica> {
   process.env.GANGLION_TEST_FAULT = fault;
-  const setup = { shardSize: 2, latent: LATENT, seed: 1, shards: 4, parameters };
+  const setup = { backend: 'native' as const, shardSize: 2, latent: LATENT, seed: 1, shards: 4, parameters };
   const replica = await startProcessReplica(5, { entry: ENTRY, setup, deadlineMs });
   replicas.push(replica);
   return replica;
@@ -133,7 +133,14 @@ describe('a process that', () => {
 
   it('is not there fails to start', async () => {
     const entry = new URL('./no-such-file.mjs', import.meta.url);
-    const setup = { shardSize: 2, latent: LATENT, seed: 1, shards: 4, parameters: makeParameters() };
+    const setup = {
+      backend: 'native' as const,
+      shardSize: 2,
+      latent: LATENT,
+      seed: 1,
+      shards: 4,
+      parameters: makeParameters(),
+    };
     await expect(startProcessReplica(5, { entry, setup, deadlineMs: 20_000 })).rejects.toMatchObject({
       reason: 'exit',
     });

@@ -47,7 +47,7 @@ export class NativeExecutor implements Executor {
     }
   }
 
-  run(inputs: Readonly<Record<string, Float32Array>>): Record<string, Float32Array> {
+  async run(inputs: Readonly<Record<string, Float32Array>>): Promise<Record<string, Float32Array>> {
     const binding = this.#binding;
     const created: number[] = [];
     try {

@@ -15,9 +15,9 @@ export interface Executor {
    *
    * @param inputs values of every input of the program, in the order of its shape
    * @returns values of every output, owned by the caller
-   * @throws GanglionError `shape` when an input is missing or has the wrong length
+   * @throws GanglionError `shape` when an input is missing or has the wrong length, as a rejection
    */
-  run(inputs: Readonly<Record<string, Float32Array>>): Record<string, Float32Array>;
+  run(inputs: Readonly<Record<string, Float32Array>>): Promise<Record<string, Float32Array>>;
   /** Frees what the engine holds for the program. */
   dispose(): void;
 }

@@ -30,9 +30,9 @@ const B = Float32Array.of(10, 20);
 afterEach(() => vi.unstubAllEnvs());
 
 describe('NativeExecutor', () => {
-  it('gives every output under its name', () => {
+  it('gives every output under its name', async () => {
     const executor = new NativeExecutor(binding, sumProgram());
-    const outputs = executor.run({ 'net/a.weight': A, b: B });
+    const outputs = await executor.run({ 'net/a.weight': A, b: B });
     expect(outputs).toEqual({
       sum: Float32Array.of(11, 22),
       'x/twice': Float32Array.of(2, 4),
@@ -41,22 +41,22 @@ describe('NativeExecutor', () => {
     executor.dispose();
   });
 
-  it('reads inputs anew at every run, and its outputs belong to the caller', () => {
+  it('reads inputs anew at every run, and its outputs belong to the caller', async () => {
     const executor = new NativeExecutor(binding, sumProgram());
     const a = new Float32Array(new SharedArrayBuffer(8));
     a.set(A);
-    const first = executor.run({ b: B, 'net/a.weight': a });
+    const first = await executor.run({ b: B, 'net/a.weight': a });
     a.set([5, 6]);
-    const second = executor.run({ b: B, 'net/a.weight': a });
+    const second = await executor.run({ b: B, 'net/a.weight': a });
     executor.dispose();
     expect([...(first.sum ?? [])]).toEqual([11, 22]);
     expect([...(second.sum ?? [])]).toEqual([15, 26]);
   });
 
-  it('takes arrays that do not begin on a 64-byte boundary, and ignores inputs that it does not know', () => {
+  it('takes arrays that do not begin on a 64-byte boundary, and ignores inputs that it does not know', async () => {
     const executor = new NativeExecutor(binding, sumProgram());
     const shifted = Float32Array.of(0, 1, 2, 0).subarray(1, 3);
-    const { sum } = executor.run({ 'net/a.weight': shifted, b: B, other: new Float32Array(5) });
+    const { sum } = await executor.run({ 'net/a.weight': shifted, b: B, other: new Float32Array(5) });
     expect([...(sum ?? [])]).toEqual([11, 22]);
     executor.dispose();
   });
@@ -65,24 +65,24 @@ describe('NativeExecutor', () => {
     ['missing', { b: B }, 'sums: input net/a.weight expected [2], got nothing'],
     ['too short', { 'net/a.weight': A, b: new Float32Array(1) }, 'sums: input b expected [2], got 1 values'],
     ['too long', { 'net/a.weight': new Float32Array(3), b: B }, 'sums: input net/a.weight expected [2], got 3 values'],
-  ])('refuses an input that is %s', (_, inputs, message) => {
+  ])('refuses an input that is %s', async (_, inputs, message) => {
     const executor = new NativeExecutor(binding, sumProgram());
-    expect(() => executor.run(inputs)).toThrow(expect.objectContaining({ code: 'shape', message }));
+    await expect(executor.run(inputs)).rejects.toThrow(expect.objectContaining({ code: 'shape', message }));
     executor.dispose();
   });
 
-  it('leaves no tensor and no model behind, also where a run fails', () => {
+  it('leaves no tensor and no model behind, also where a run fails', async () => {
     const before = [binding.getNumOfTensors(), binding.getNumOfSavedModels()];
     const executor = new NativeExecutor(binding, sumProgram());
     expect(binding.getNumOfSavedModels()).toBe((before[1] ?? 0) + 1);
-    for (let i = 0; i < 5; i++) executor.run({ 'net/a.weight': A, b: B });
+    for (let i = 0; i < 5; i++) await executor.run({ 'net/a.weight': A, b: B });
     // `a` is a tensor already when `b` turns out to be missing.
-    expect(() => executor.run({ 'net/a.weight': A })).toThrow('input b');
+    await expect(executor.run({ 'net/a.weight': A })).rejects.toThrow('input b');
     const runSavedModel = (): never => {
       throw new Error('out of memory');
     };
     const broken = new NativeExecutor(replaced({ runSavedModel }), sumProgram());
-    expect(() => broken.run({ 'net/a.weight': A, b: B })).toThrow('out of memory');
+    await expect(broken.run({ 'net/a.weight': A, b: B })).rejects.toThrow('out of memory');
     broken.dispose();
     executor.dispose();
     expect([binding.getNumOfTensors(), binding.getNumOfSavedModels()]).toEqual(before);

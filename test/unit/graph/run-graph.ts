@@ -29,11 +29,11 @@ export class TestGraph {
   }
 
   /** Values of the tensors, by TensorFlow. */
-  run<Name extends string>(outputs: Readonly<Record<Name, Tensor>>): Record<Name, number[]> {
+  async run<Name extends string>(outputs: Readonly<Record<Name, Tensor>>): Promise<Record<Name, number[]>> {
     const program = { name: 'test', graph: this.graph, inputs: this.#inputs, outputs };
     const executor = new NativeExecutor(binding, program);
     try {
-      const results = executor.run(this.#values);
+      const results = await executor.run(this.#values);
       const lists = Object.entries(results).map(([name, values]) => [name, [...values]]);
       return Object.fromEntries(lists) as Record<Name, number[]>;
     } finally {

@@ -18,6 +18,7 @@ const slots = (pass: Pass): [Float32Array, Float32Array] => [
 ];
 const setup: ReplicaSetup = {
   replica: 0,
+  backend: 'native',
   shardSize: BATCH,
   latent: GOLDEN.latent,
   seed: GOLDEN.seed,
@@ -38,12 +39,12 @@ function relativeError(values: Float32Array, expected: Float32Array): number {
   return error / scale;
 }
 
-describe.each(['discriminator', 'generator'] as const)('%s phase against PyTorch', (phase) => {
-  const replica = new Replica(nativeEngine(), setup);
+describe.each(['discriminator', 'generator'] as const)('%s phase against PyTorch', async (phase) => {
+  const replica = await Replica.start(nativeEngine(), setup);
   const vector = phaseVectorOf(phase, GOLDEN.latent);
   const sum = new Float64Array(vector.length);
   for (const pass of PASSES[phase]) {
-    replica.compute({ step: STEP, pass, shard: 0, slot: 0, pixels: goldenPixels(STEP, BATCH) });
+    await replica.compute({ step: STEP, pass, shard: 0, slot: 0, pixels: goldenPixels(STEP, BATCH) });
     addRounded(sum, setup.results[pass][0]);
   }
   const values = Float32Array.from(sum);
@@ -82,13 +83,13 @@ describe.each(['discriminator', 'generator'] as const)('%s phase against PyTorch
   });
 });
 
-it('leaves no tensor behind', () => {
+it('leaves no tensor behind', async () => {
   const engine = nativeEngine();
-  const replica = new Replica(engine, setup);
+  const replica = await Replica.start(engine, setup);
   const before = engine.tensorCount();
   for (let step = 0; step < 3; step++) {
     for (const pass of ['real', 'fake', 'generator'] as const) {
-      replica.compute({ step, pass, shard: 0, slot: 0, pixels: goldenPixels(step, BATCH) });
+      await replica.compute({ step, pass, shard: 0, slot: 0, pixels: goldenPixels(step, BATCH) });
     }
   }
   expect(engine.tensorCount()).toBe(before);

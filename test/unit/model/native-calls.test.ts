@@ -98,7 +98,7 @@ describe('a pass of a shard', () => {
   let binding: NativeBinding;
   let replica: Replica;
 
-  beforeAll(() => {
+  beforeAll(async () => {
     binding = loadBinding();
     const wrapped = counting(binding);
     const engine = {
@@ -106,25 +106,25 @@ describe('a pass of a shard', () => {
       load: (program: ConstructorParameters<typeof NativeExecutor>[1]) => new NativeExecutor(wrapped, program),
       tensorCount: () => binding.getNumOfTensors(),
     };
-    replica = new Replica(engine, {
-      ...{ replica: 0, shardSize: SHARD_SIZE, latent: LATENT, seed: 1, shards: SHARDS },
+    replica = await Replica.start(engine, {
+      ...{ replica: 0, backend: 'native', shardSize: SHARD_SIZE, latent: LATENT, seed: 1, shards: SHARDS },
       parameters: { generator: initialParameters('generator'), discriminator: initialParameters('discriminator') },
       results: { real: slots('real'), fake: slots('fake'), generator: slots('generator') },
     });
   });
   afterAll(() => replica.dispose());
 
-  const compute = (pass: Pass, step: number, shard: number): void => {
-    replica.compute({ step, pass, shard, slot: shard % 2 === 0 ? 0 : 1, ...(pass === 'real' ? { pixels } : {}) });
+  const compute = async (pass: Pass, step: number, shard: number): Promise<void> => {
+    await replica.compute({ step, pass, shard, slot: shard % 2 === 0 ? 0 : 1, ...(pass === 'real' ? { pixels } : {}) });
   };
-  const countsOf = (work: () => void): Counts => {
+  const countsOf = async (work: () => Promise<void>): Promise<Counts> => {
     Object.assign(counts, NONE);
-    work();
+    await work();
     return { ...counts };
   };
 
-  it('real: 12 parameters of D and the images in; logits, 10 gradients and 4 statistics out; one run', () => {
-    expect(countsOf(() => compute('real', 0, 0))).toEqual({
+  it('real: 12 parameters of D and the images in; logits, 10 gradients and 4 statistics out; one run', async () => {
+    expect(await countsOf(() => compute('real', 0, 0))).toEqual({
       runs: 1,
       created: 12 + 1,
       read: 1 + 10 + 4,
@@ -137,8 +137,8 @@ describe('a pass of a shard', () => {
     });
   });
 
-  it('fake: 22 parameters and the noise in; logits, 10 gradients and 10 statistics out; one run', () => {
-    expect(countsOf(() => compute('fake', 0, 0))).toEqual({
+  it('fake: 22 parameters and the noise in; logits, 10 gradients and 10 statistics out; one run', async () => {
+    expect(await countsOf(() => compute('fake', 0, 0))).toEqual({
       runs: 1,
       created: 12 + 10 + 1,
       read: 1 + 10 + 4 + 6,
@@ -151,8 +151,8 @@ describe('a pass of a shard', () => {
     });
   });
 
-  it('generator: the same in; logits, 10 gradients of G and 10 statistics out; one run', () => {
-    expect(countsOf(() => compute('generator', 0, 0))).toEqual({
+  it('generator: the same in; logits, 10 gradients of G and 10 statistics out; one run', async () => {
+    expect(await countsOf(() => compute('generator', 0, 0))).toEqual({
       runs: 1,
       created: 12 + 10 + 1,
       read: 1 + 10 + 6 + 4,
@@ -165,17 +165,17 @@ describe('a pass of a shard', () => {
     });
   });
 
-  it('a step is 12 runs, and every step the same; no tensor outlives a pass', () => {
+  it('a step is 12 runs, and every step the same; no tensor outlives a pass', async () => {
     const step = (number: number) =>
-      countsOf(() => {
+      countsOf(async () => {
         for (const pass of ['real', 'fake', 'generator'] as const) {
           for (let shard = 0; shard < SHARDS; shard++) {
-            compute(pass, number, shard);
+            await compute(pass, number, shard);
             expect(binding.getNumOfTensors()).toBe(0);
           }
         }
       });
-    const first = step(0);
+    const first = await step(0);
     expect(first).toMatchObject({
       runs: 3 * SHARDS,
       created: SHARDS * (13 + 23 + 23),
@@ -184,6 +184,6 @@ describe('a pass of a shard', () => {
       bytesOffBoundary: 0,
     });
     expect(first.deleted).toBe(first.created + first.read);
-    for (let number = 1; number < 4; number++) expect(step(number)).toEqual(first);
+    for (let number = 1; number < 4; number++) expect(await step(number)).toEqual(first);
   });
 });

@@ -34,8 +34,9 @@ async function trajectory(): Promise<StepRecord[]> {
     return [slot, slot];
   };
   const results = { real: slots('real'), fake: slots('fake'), generator: slots('generator') };
-  const replica = new Replica(nativeEngine(), {
+  const replica = await Replica.start(nativeEngine(), {
     replica: 0,
+    backend: 'native',
     shardSize: batch,
     latent,
     seed,
@@ -52,7 +53,7 @@ async function trajectory(): Promise<StepRecord[]> {
         for (const shard of shards) {
           // The golden run takes its own order of the images.
           const pixels = goldenDigits(dataset.images, shard.step, batch);
-          const seconds = replica.compute({ ...shard, pixels, slot: 0 });
+          const seconds = await replica.compute({ ...shard, pixels, slot: 0 });
           accept(shard, { values: results[shard.pass][0], seconds, tensors: 0 });
         }
         return [];

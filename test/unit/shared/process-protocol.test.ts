@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ERROR_CODES, FAULT_REASONS, GanglionError } from '../../../shared/error.ts';
 import { bytesOf, toAnswer, toRequest } from '../../../shared/process-protocol.ts';
 
-const setup = { replica: 0, shardSize: 32, latent: 100, seed: 7, shards: 4 };
+const setup = { replica: 0, backend: 'wasm', shardSize: 32, latent: 100, seed: 7, shards: 4 };
 const compute = { kind: 'compute', call: 3, step: 20, pass: 'real', shard: 2 };
 const seconds = { start: 1, prepare: 0.1, compute: 3, copy: 0 };
 
@@ -30,6 +30,7 @@ describe('toRequest', () => {
     { ...compute, slot: 1 },
     { kind: 'parameters', net: 'real' },
     { kind: 'start', call: 0, setup: { ...setup, shardSize: 0 } },
+    { kind: 'start', call: 0, setup: { ...setup, backend: 'cuda' } },
   ])('refuses %j as a malformed frame, in one line', (request) => {
     let refused: unknown;
     try {
@@ -47,8 +48,12 @@ describe('toRequest', () => {
 
 describe('toAnswer', () => {
   it('takes what answers a call', () => {
+    const ready = { backend: 'tfjs-webgpu', libraryVersion: '4.22.0', threadId: 1, pid: 2 };
+    const started = { kind: 'start', call: 0, ready };
     const answer = { ...compute, seconds, tensors: 0 };
-    expect(toAnswer(answer)).toEqual(answer);
+    for (const each of [answer, started, { ...started, ready: { ...ready, device: 'a GPU' } }]) {
+      expect(toAnswer(each)).toEqual(each);
+    }
     expect(() => toAnswer(compute)).toThrow('malformed frame: its header is not a message: seconds');
   });
 

@@ -25,7 +25,7 @@ export class FakeEngine implements Engine {
   load(program: Program) {
     this.loaded++;
     return {
-      run: (inputs: Readonly<Record<string, Float32Array>>) => {
+      run: async (inputs: Readonly<Record<string, Float32Array>>) => {
         for (const [name, { shape }] of Object.entries(program.inputs)) {
           expect(inputs[name]?.length, `${program.name}: ${name}`).toBe(sizeOf(shape));
         }
@@ -56,6 +56,7 @@ export function setupOf(shards = 4): ReplicaSetup {
     Float32Array.from({ length: layoutOf(phase, LATENT).parameterCount }, (_, i) => i);
   return {
     replica: REPLICA,
+    backend: 'native',
     shardSize: SHARD_SIZE,
     latent: LATENT,
     seed: 11,
@@ -66,9 +67,9 @@ export function setupOf(shards = 4): ReplicaSetup {
 }
 
 /** A replica on a fake engine. */
-export function started(shards?: number) {
+export async function started(shards?: number) {
   const engine = new FakeEngine();
   const setup = setupOf(shards);
-  const replica = new Replica(engine, setup);
+  const replica = await Replica.start(engine, setup);
   return { engine, setup, replica };
 }

@@ -42,25 +42,25 @@ function largest(values: Float32Array): number {
   return values.reduce((best, value, i) => (Math.abs(value) > Math.abs(values[best] ?? 0) ? i : best), 0);
 }
 
-describe.each(['real', 'fake', 'generator'] as const)('pass %s', (pass) => {
+describe.each(['real', 'fake', 'generator'] as const)('pass %s', async (pass) => {
   const phase = phaseOf(pass);
   const program = PASS_PROGRAMS[pass](BATCH, LATENT);
   const executor = new NativeExecutor(loadBinding(), program);
   const inputs = inputsOf();
-  const gradients = executor.run(inputs);
+  const gradients = await executor.run(inputs);
   const trained = layoutOf(phase, LATENT).parameters.filter((parameter) => parameter.trained);
 
-  it.each(trained.map(({ name }) => name))('the largest gradient of %s is the slope of the loss', (name) => {
+  it.each(trained.map(({ name }) => name))('the largest gradient of %s is the slope of the loss', async (name) => {
     const gradient = gradients[`gradient/${name}`] ?? new Float32Array();
     const i = largest(gradient);
     const values = inputs[`${phase}/${name}`] ?? new Float32Array();
     const before = values[i] ?? Number.NaN;
-    const lossAt = (value: number): number => {
+    const lossAt = async (value: number): Promise<number> => {
       const moved = values.slice();
       moved[i] = value;
-      return lossOf(pass, executor.run({ ...inputs, [`${phase}/${name}`]: moved }));
+      return lossOf(pass, await executor.run({ ...inputs, [`${phase}/${name}`]: moved }));
     };
-    const slope = (lossAt(before + STEP) - lossAt(before - STEP)) / (2 * STEP);
+    const slope = ((await lossAt(before + STEP)) - (await lossAt(before - STEP))) / (2 * STEP);
     expect(Math.abs(gradient[i] ?? 0)).toBeGreaterThan(1e-3);
     expect(slope / (gradient[i] ?? Number.NaN)).toBeCloseTo(1, 1); // within 0.05
   });
@@ -72,18 +72,18 @@ describe.each(['real', 'fake', 'generator'] as const)('pass %s', (pass) => {
 });
 
 describe('untrained biases', () => {
-  it('do not move the loss: their BatchNorm takes them away', () => {
+  it('do not move the loss: their BatchNorm takes them away', async () => {
     const executor = new NativeExecutor(loadBinding(), PASS_PROGRAMS.real(BATCH, LATENT));
     const inputs = inputsOf();
-    const loss = lossOf('real', executor.run(inputs));
+    const loss = lossOf('real', await executor.run(inputs));
     for (const name of ['discriminator/main.2.bias', 'discriminator/main.5.bias']) {
       const moved = inputs[name]?.map((value) => value + 3) ?? new Float32Array();
-      const outputs = executor.run({ ...inputs, [name]: moved });
+      const outputs = await executor.run({ ...inputs, [name]: moved });
       expect(lossOf('real', outputs)).toBeCloseTo(loss, 5);
       // The reported means carry them.
       const layer = name.includes('main.2') ? 'main.3' : 'main.6';
       const [mean = Number.NaN] = outputs[`real/${layer}.mean`] ?? [];
-      const [before = Number.NaN] = executor.run(inputs)[`real/${layer}.mean`] ?? [];
+      const [before = Number.NaN] = (await executor.run(inputs))[`real/${layer}.mean`] ?? [];
       expect(mean - before).toBeCloseTo(3, 4);
     }
     executor.dispose();

@@ -13,9 +13,9 @@ const FAKE: ShardJob = { step: 20, pass: 'fake', shard: 3, slot: 1 };
 const G: ShardJob = { step: 20, pass: 'generator', shard: 3, slot: 0 };
 
 /** What `action` throws, which must be a GanglionError. */
-function failure(action: () => unknown): GanglionError {
+async function failure(action: Promise<unknown>): Promise<GanglionError> {
   try {
-    action();
+    await action;
   } catch (error) {
     if (error instanceof GanglionError) return error;
     throw error;
@@ -24,20 +24,20 @@ function failure(action: () => unknown): GanglionError {
 }
 
 describe('Replica', () => {
-  it('compiles all passes at the start, runs each once, and frees them at the end', () => {
-    const { engine, replica } = started();
+  it('compiles all passes at the start, runs each once, and frees them at the end', async () => {
+    const { engine, replica } = await started();
     expect(engine.runs.map(({ program }) => program)).toEqual(['real', 'fake', 'generator']);
     replica.dispose();
     expect([engine.loaded, engine.disposed]).toEqual([3, 3]);
   });
 
-  it('feeds parameters as they are now, pixels in [-1, 1], and the noise of (seed, pass, step, shard)', () => {
-    const { engine, setup, replica } = started();
+  it('feeds parameters as they are now, pixels in [-1, 1], and the noise of (seed, pass, step, shard)', async () => {
+    const { engine, setup, replica } = await started();
     engine.runs.length = 0;
     setup.parameters.discriminator[0] = -7; // as the coordinator does between phases
-    replica.compute(REAL);
-    replica.compute(FAKE);
-    replica.compute(G);
+    await replica.compute(REAL);
+    await replica.compute(FAKE);
+    await replica.compute(G);
     const [real, fake, g] = engine.runs;
     const noise = (stream: 'discriminatorNoise' | 'generatorNoise') =>
       fillNormal({ seed: 11, stream, time: 20, part: 3 }, new Float32Array(SHARD_SIZE * LATENT));
@@ -53,8 +53,8 @@ describe('Replica', () => {
     expect(g?.inputs['generator/main.0.weight']?.buffer).toBe(setup.parameters.generator.buffer);
   });
 
-  it('writes every output of a pass to its place in the slot of the job, and zero elsewhere', () => {
-    const { engine, setup, replica } = started();
+  it('writes every output of a pass to its place in the slot of the job, and zero elsewhere', async () => {
+    const { engine, setup, replica } = await started();
     const { slices, scalars, length } = phaseVectorOf('discriminator', LATENT);
     for (const [i, { output }] of slices.entries())
       engine.outputs[output] = (size) => new Float32Array(size).fill(i + 0.1);
@@ -66,7 +66,7 @@ describe('Replica', () => {
       [FAKE, 'fake'],
     ] as const) {
       const [other, slot] = setup.results[pass];
-      const { start, ...seconds } = replica.compute(job);
+      const { start, ...seconds } = await replica.compute(job);
       const expected = new Float32Array(length);
       for (const [i, { output, offset, size }] of slices.entries())
         if (isOf(pass, output)) expected.fill(i + 0.1, offset, offset + size);
@@ -79,19 +79,20 @@ describe('Replica', () => {
     }
   });
 
-  it("takes the generator's loss against the label 1, and writes no loss on real images", () => {
-    const { engine, setup, replica } = started();
+  it("takes the generator's loss against the label 1, and writes no loss on real images", async () => {
+    const { engine, setup, replica } = await started();
     engine.outputs.logits = (size) => new Float32Array(size).fill(-200);
-    replica.compute(G);
+    await replica.compute(G);
     const [slot] = setup.results.generator;
     const { scalars } = phaseVectorOf('generator', LATENT);
     const value = (name: keyof typeof scalars) => slot[scalars[name]];
     expect([value('lossFake'), value('outputFake'), value('lossReal'), value('outputReal')]).toEqual([200, 0, 0, 0]);
   });
 
-  it('needs pixels for a pass over real images', () => {
+  it('needs pixels for a pass over real images', async () => {
     const { pixels: _, ...job } = REAL;
-    expect(() => started().replica.compute(job)).toThrow('carries pixels');
+    const { replica } = await started();
+    await expect(replica.compute(job)).rejects.toThrow('carries pixels');
   });
 });
 
@@ -105,23 +106,23 @@ describe('a value outside the exact sum', () => {
     ['fake/main.6.variance', 63, 512, 'fake/main.6.variance[63] is 512'],
     ['logits', 1, Number.NaN, 'lossFake is NaN'],
     ['logits', 0, 4000, `lossFake is ${(4000 + Math.LN2 + Math.LN2) / 3}`], // the mean of 4000, ln 2, ln 2
-  ])('%s at %i: %d', (output, index, value, what) => {
-    const { engine, replica } = started();
+  ])('%s at %i: %d', async (output, index, value, what) => {
+    const { engine, replica } = await started();
     engine.outputs[output] = at(index, value);
-    const error = failure(() => replica.compute(FAKE));
+    const error = await failure(replica.compute(FAKE));
     // Two passes of four shards: each below 2^12 / 8. The replica is not named: another one has to find the same.
     expect(error.message).toBe(`${what}, expected a finite value below 512`);
     expect(error).toMatchObject({ code: 'range', reason: 'range', place });
   });
 
-  it('depends on the number of shards', () => {
-    const computed = (shards: number) => {
-      const { engine, replica } = started(shards);
+  it('depends on the number of shards', async () => {
+    const computed = async (shards: number) => {
+      const { engine, replica } = await started(shards);
       engine.outputs['gradient/main.0.bias'] = at(0, 100);
       return replica.compute(FAKE);
     };
-    expect(() => computed(20)).not.toThrow(); // 4096 / 40 = 102.4
-    expect(failure(() => computed(21)).message).toContain('[0] is 100, expected a finite value below 97.5');
+    await computed(20); // 4096 / 40 = 102.4
+    expect((await failure(computed(21))).message).toContain('[0] is 100, expected a finite value below 97.5');
   });
 });
 
