@@ -58,7 +58,7 @@ export class Profile {
   /** A replica has computed a pass of a shard. */
   computed(replica: number, { step, pass, shard }: Shard, seconds: PassSeconds): void {
     if (this.#state !== 'recording') return;
-    const { start, prepare, compute, copy } = seconds;
+    const { start, prepare, compute, copy, ahead } = seconds;
     const lane = FIRST_REPLICA_LANE + replica;
     const after = (passed: number): number => this.#at((start + passed) * 1000);
     const from = after(0);
@@ -69,6 +69,10 @@ export class Profile {
     this.#spans.push({ name: 'prepare', lane, from, to: prepared });
     this.#spans.push({ name: 'compute', lane, from: prepared, to: computed });
     this.#spans.push({ name: 'copy', lane, from: computed, to });
+    if (ahead) {
+      const [began, ended] = [this.#at(ahead.start * 1000), this.#at((ahead.start + ahead.seconds) * 1000)];
+      this.#spans.push({ name: 'ahead', lane, from: began, to: ended, args: { step, shard } });
+    }
   }
 
   /** The coordinator has done a part of a step; times of its `performance.now()`. */

@@ -4,6 +4,7 @@
 import { type FaultReason, GanglionError } from '../shared/error.ts';
 import type { InjectedFault } from '../shared/fault.ts';
 import { describeShard, type SampleJob } from '../shared/protocol.ts';
+import { noteDrawn, suitability } from './affinity.ts';
 import type { Replica, Shard, ShardResult, StartReplica } from './replica.ts';
 import { RestartPolicy } from './restart-policy.ts';
 import { addShardTime, newSeat, type ReplicaStatus, type Run, type Seat, toFault, toStatus } from './seat.ts';
@@ -219,7 +220,11 @@ export class ReplicaGroup {
       for (const seat of this.#seats) {
         if (this.#queue.length === 0) return;
         if (seat.state !== 'idle' || !seat.replica || seat.runs.length !== depth) continue;
-        const task = this.#queue.take((candidate) => this.#fits(candidate, seat));
+        const others = this.#seats.filter((other) => other !== seat).map(({ drawn }) => drawn);
+        const task = this.#queue.take(
+          (candidate) => this.#fits(candidate, seat),
+          ({ shard }) => suitability(shard, seat.drawn, others),
+        );
         if (task) this.#run(seat, seat.replica, task);
       }
     }
@@ -280,6 +285,7 @@ export class ReplicaGroup {
       seat.answered += 1;
       seat.busyMs += ms;
       addShardTime(seat, ms);
+      noteDrawn(seat.drawn, run.task.shard);
     }
     seat.sinceMs = now;
     seat.failures = 0;

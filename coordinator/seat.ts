@@ -1,6 +1,7 @@
 // A place for a replica in the group: which replica sits there, what it is at, and what the place has counted over restarts.
 import { GanglionError, messageOf } from '../shared/error.ts';
 import { describeShard } from '../shared/protocol.ts';
+import type { Drawn } from './affinity.ts';
 import type { Replica, Shard } from './replica.ts';
 import type { Task } from './task-queue.ts';
 
@@ -46,12 +47,21 @@ export interface Seat {
   shards: number;
   /** Of its newest shards, of any pass. */
   readonly shardMs: number[];
+  readonly drawn: Drawn;
 }
 
 /** Newest shards of a replica that its shard time is the median of. */
 const SHARD_WINDOW = 31;
 export function newSeat(id: number): Seat {
-  const counts = { restarts: 0, answered: 0, busyMs: 0, failures: 0, shards: 0, shardMs: [] };
+  const counts = {
+    restarts: 0,
+    answered: 0,
+    busyMs: 0,
+    failures: 0,
+    shards: 0,
+    shardMs: [],
+    drawn: { step: -1, shards: [] },
+  };
   return { id, state: 'starting', replica: undefined, runs: [], sinceMs: 0, ...counts };
 }
 

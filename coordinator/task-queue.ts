@@ -69,10 +69,24 @@ export class TaskQueue {
     this.#tasks.splice(at === -1 ? this.#tasks.length : at, 0, task);
   }
 
-  /** Takes out the first task that `fits`. */
-  take(fits: (task: Task) => boolean): Task | undefined {
-    const at = this.#tasks.findIndex(fits);
-    return at === -1 ? undefined : this.#tasks.splice(at, 1)[0];
+  /**
+   * Takes out the first task that `fits`; of a shard's call and pass the one that suits most.
+   *
+   * @param suits more is better; of equal ones the first
+   */
+  take(fits: (task: Task) => boolean, suits: (task: ShardTask) => number = () => 0): Task | undefined {
+    const first = this.#tasks.find(fits);
+    if (!first) return undefined;
+    let [taken, most] = [first, first.kind === 'shard' ? suits(first) : 0];
+    if (first.kind === 'shard') {
+      for (const task of this.#tasks) {
+        if (task.kind !== 'shard' || task.batch !== first.batch || !fits(task)) continue;
+        const much = suits(task);
+        if (much > most) [taken, most] = [task, much];
+      }
+    }
+    this.remove(taken);
+    return taken;
   }
 
   remove(task: Task): void {

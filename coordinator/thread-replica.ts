@@ -28,7 +28,13 @@ export interface ThreadOptions {
 
 const STOP_MS = 5_000;
 
-const seconds = z.object({ start: z.number(), prepare: z.number(), compute: z.number(), copy: z.number() });
+const seconds = z.object({
+  start: z.number(),
+  prepare: z.number(),
+  compute: z.number(),
+  copy: z.number(),
+  ahead: z.object({ start: z.number(), seconds: z.number() }).exactOptional(),
+});
 const shardOutcome = z.discriminatedUnion('ok', [
   z.object({
     ok: z.literal(true),

@@ -15,7 +15,13 @@ export const HEARTBEAT_MS = 250;
 const whole = z.int().min(0);
 const net = z.enum(['generator', 'discriminator']);
 const pass = z.enum(['real', 'fake', 'generator']);
-const seconds = z.strictObject({ start: z.number(), prepare: z.number(), compute: z.number(), copy: z.number() });
+const seconds = z.strictObject({
+  start: z.number(),
+  prepare: z.number(),
+  compute: z.number(),
+  copy: z.number(),
+  ahead: z.strictObject({ start: z.number(), seconds: z.number() }).exactOptional(),
+});
 
 export type ProcessSetup = Omit<ReplicaSetup, 'parameters' | 'results'>;
 

@@ -14,7 +14,7 @@ import {
 } from '../shared/protocol.ts';
 import { fillNormal } from '../shared/random.ts';
 import { strikeOutputs } from './faults.ts';
-import type { Executor, Program } from './graph/program.ts';
+import type { Begun, Executor, Program } from './graph/program.ts';
 import { meanCrossEntropy, meanProbability } from './model/losses.ts';
 import { PASS_PROGRAMS, samplingProgram } from './model/phases.ts';
 
@@ -49,7 +49,18 @@ interface CompiledPass {
   readonly scalars: Readonly<Record<ScalarName, number>>;
 }
 
-/** One replica. It is asked one thing at a time (service.ts); no call keeps state for the next. */
+/** A generator pass that has been begun, its noise, and when that was done, in seconds. */
+interface BegunPass {
+  readonly z: Float32Array;
+  readonly begun: Begun;
+  readonly start: number;
+  readonly seconds: number;
+}
+
+/** What the clock of all threads and processes shows at a time of this thread's `performance.now()`, in seconds. */
+const toEpochSeconds = (ms: number): number => (performance.timeOrigin + ms) / 1000;
+
+/** One replica. It is asked one thing at a time (service.ts); no call keeps state for the next but what was begun for it. */
 export class Replica {
   readonly #engine: Engine;
   readonly #setup: ReplicaSetup;
@@ -58,6 +69,9 @@ export class Replica {
   readonly #parameters: Record<string, Float32Array>;
   readonly #limit: number;
   #sampling: Executor | undefined;
+  /** Generator passes begun in advance, by shard, all of one step. */
+  readonly #begun = new Map<number, BegunPass>();
+  #begunStep = -1;
 
   /** Compiles all passes and runs each once, so that nothing is compiled for the first time beside another replica. */
   static async start(engine: Engine, setup: ReplicaSetup): Promise<Replica> {
@@ -105,25 +119,58 @@ export class Replica {
    *   slot is then worthless
    */
   async compute(job: ShardJob): Promise<PassSeconds> {
+    if (job.step !== this.#begunStep) this.#dropBegun(job.step);
+    const ahead = job.pass === 'generator' ? this.#takeBegun(job.shard) : undefined;
     const started = performance.now();
     const inputs: Record<string, Float32Array> = { ...this.#parameters };
     if (job.pass === 'real') {
       if (!job.pixels) throw new Error('a job on real images carries pixels');
       inputs.images = toFloatPixels(job.pixels);
     } else {
-      inputs.z = this.#noise(job.pass, job);
+      inputs.z = ahead?.z ?? this.#noise(job.pass, job);
     }
     const prepared = performance.now();
-    const outputs = await this.#passes[job.pass].executor.run(inputs);
+    const outputs = await this.#passes[job.pass].executor.run(inputs, ahead?.begun);
     if (job.fault) strikeOutputs(job.fault, outputs);
     const computed = performance.now();
     this.#writeVector(job, outputs);
     return {
-      start: (performance.timeOrigin + started) / 1000,
+      start: toEpochSeconds(started),
       prepare: (prepared - started) / 1000,
       compute: (computed - prepared) / 1000,
       copy: (performance.now() - computed) / 1000,
+      ...(ahead ? { ahead: { start: ahead.start, seconds: ahead.seconds } } : {}),
     };
+  }
+
+  /**
+   * Begins the generator pass of a shard while there is nothing else to do: makes its images, which need no D. The pass gives the same
+   * bits with and without. What is never asked for is dropped with its step. The parameters of G must be those of that step.
+   *
+   * @returns whether there was something to begin
+   */
+  async begin(step: number, shard: number): Promise<boolean> {
+    const { executor } = this.#passes.generator;
+    if (step !== this.#begunStep) this.#dropBegun(step);
+    if (!executor.begin || this.#begun.has(shard)) return false;
+    const started = performance.now();
+    const z = this.#noise('generator', { step, shard });
+    const begun = await executor.begin({ ...this.#parameters, z });
+    const seconds = (performance.now() - started) / 1000;
+    this.#begun.set(shard, { z, begun, start: toEpochSeconds(started), seconds });
+    return true;
+  }
+
+  #takeBegun(shard: number): BegunPass | undefined {
+    const begun = this.#begun.get(shard);
+    this.#begun.delete(shard);
+    return begun;
+  }
+
+  #dropBegun(step: number): void {
+    for (const { begun } of this.#begun.values()) begun.dispose();
+    this.#begun.clear();
+    this.#begunStep = step;
   }
 
   /** Draws images [count, 784] in [-1, 1]; image i depends on (seed, i) only, unless the statistics are the batch's own. */
@@ -166,11 +213,12 @@ export class Replica {
   }
 
   dispose(): void {
+    this.#dropBegun(-1);
     for (const { executor } of Object.values(this.#passes)) executor.dispose();
     this.#sampling?.dispose();
   }
 
-  #noise(pass: 'fake' | 'generator', { step, shard }: ShardJob): Float32Array {
+  #noise(pass: 'fake' | 'generator', { step, shard }: Pick<ShardJob, 'step' | 'shard'>): Float32Array {
     const { seed, shardSize, latent } = this.#setup;
     const stream = pass === 'fake' ? 'discriminatorNoise' : 'generatorNoise';
     return fillNormal({ seed, stream, time: step, part: shard }, new Float32Array(shardSize * latent));

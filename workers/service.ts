@@ -6,14 +6,34 @@ import type { ReplicaService, ReplicaSetup, ShardJob, ShardOutcome } from '../sh
 import { strikeBefore, strikeOutcome, strikeResult } from './faults.ts';
 import { type Engine, Replica, toReplicaError } from './replica.ts';
 
-/** Runs asynchronous work one piece after another, in the order in which it was asked for. */
-function oneAfterAnother(): <Result>(work: () => Promise<Result>) => Promise<Result> {
-  let last: Promise<unknown> = Promise.resolve();
-  return (work) => {
-    const next = last.then(work);
-    last = next.catch(() => {}); // the caller hears of it; what follows does not
+/** Lets everything through that has been sent or received meanwhile: answers of this thread, calls from the other. */
+async function letThrough(): Promise<void> {
+  // The first callback follows the events at hand, the second those that have arrived by then.
+  await new Promise(setImmediate);
+  await new Promise(setImmediate);
+}
+
+/** Asynchronous work, one piece after another in the order in which it was asked for, and what there is to do in between. */
+class Turns {
+  #last: Promise<unknown> = Promise.resolve();
+  #waiting = 0;
+
+  /** Whether something is wanted that has not begun. */
+  get isWanted(): boolean {
+    return this.#waiting > 0;
+  }
+
+  take<Result>(work: () => Promise<Result>): Promise<Result> {
+    this.#waiting += 1;
+    const next = this.#last.then(() => {
+      this.#waiting -= 1;
+      return work();
+    });
+    // The result is on its way before the next piece of work, which blocks the thread. An error the caller hears of.
+    const sent = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+    this.#last = next.then(sent, sent);
     return next;
-  };
+  }
 }
 
 /**
@@ -26,13 +46,31 @@ export function replicaService(createEngine: (backend: Backend) => Promise<Engin
   let engine: Engine | undefined;
   let replica: Replica | undefined;
   let results: ReplicaSetup['results'] | undefined;
-  const inTurn = oneAfterAnother();
+  const turns = new Turns();
+  /** Shards whose fake pass was the newest work, of one step. */
+  let drawn: { readonly step: number; readonly shards: number[] } = { step: -1, shards: [] };
   const started = (): Replica => {
     if (!replica) throw new Error('the replica has not been started');
     return replica;
   };
+  /**
+   * Begins generator passes until something is wanted: those of the shards whose fake pass was computed here, the newest first. The
+   * coordinator gives them to this replica, if it can (coordinator/affinity.ts).
+   */
+  const beginAhead = async (): Promise<void> => {
+    await letThrough();
+    const shard = drawn.shards.pop();
+    if (turns.isWanted || shard === undefined) return;
+    await turns.take(async () => replica?.begin(drawn.step, shard));
+    await beginAhead();
+  };
   const compute = async (job: ShardJob): Promise<ShardOutcome> => {
     const seconds = await started().compute(job);
+    if (job.pass === 'fake') {
+      if (drawn.step !== job.step) drawn = { step: job.step, shards: [] };
+      drawn.shards.push(job.shard);
+      if (!turns.isWanted) beginAhead().catch(() => {});
+    } else drawn = { step: -1, shards: [] };
     const { step, pass, shard } = job;
     return { ok: true, step, pass, shard, seconds, tensors: engine?.tensorCount() ?? 0 };
   };
@@ -44,7 +82,7 @@ export function replicaService(createEngine: (backend: Backend) => Promise<Engin
   };
   return {
     start: (setup) =>
-      inTurn(async () => {
+      turns.take(async () => {
         id = setup.replica;
         results = setup.results;
         try {
@@ -58,7 +96,7 @@ export function replicaService(createEngine: (backend: Backend) => Promise<Engin
         }
       }),
     compute: (job) =>
-      inTurn(async () => {
+      turns.take(async () => {
         try {
           return await (job.fault ? computeWith(job.fault, job) : compute(job));
         } catch (error) {
@@ -66,7 +104,7 @@ export function replicaService(createEngine: (backend: Backend) => Promise<Engin
         }
       }),
     sample: (job) =>
-      inTurn(async () => {
+      turns.take(async () => {
         try {
           return { ok: true, images: await started().sample(job) };
         } catch (error) {
@@ -74,7 +112,7 @@ export function replicaService(createEngine: (backend: Backend) => Promise<Engin
         }
       }),
     stop: () =>
-      inTurn(async () => {
+      turns.take(async () => {
         replica?.dispose();
         replica = undefined;
       }),

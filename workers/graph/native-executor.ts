@@ -1,13 +1,18 @@
-// Runs a program by libtensorflow: one native call a run. The graph becomes a SavedModel in a temporary folder, is loaded
-// into a session once, and optimised there by TensorFlow (Grappler).
+// Runs a program by libtensorflow: one native call a run, or two where a program has late inputs. The graph becomes a SavedModel in
+// a temporary folder, is loaded into a session once, and optimised there by TensorFlow (Grappler).
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { GanglionError, systemErrorCode } from '../../shared/error.ts';
 import type { NativeBinding } from '../native/binding.ts';
 import { sizeOf, type Tensor, tensorName } from './graph.ts';
-import type { Executor, Program } from './program.ts';
+import type { Begun, Executor, Program } from './program.ts';
 import { SERVE_TAG, writeSavedModel } from './saved-model.ts';
+import { splitProgram } from './split.ts';
+
+type Values = Readonly<Record<string, Float32Array>>;
+/** Ids of the binding's tensors, by name. */
+type Ids = ReadonlyMap<string, number>;
 
 /** @throws GanglionError `environment` when the temporary folder cannot be written */
 function writing<Result>(write: () => Result): Result {
@@ -21,23 +26,23 @@ function writing<Result>(write: () => Result): Result {
   }
 }
 
-/** Loads a program into a session of its own. */
-export class NativeExecutor implements Executor {
+/** A program in a session of its own. */
+class Session {
   readonly #binding: NativeBinding;
-  readonly #program: Program;
+  readonly #name: string;
   readonly #inputs: readonly [name: string, tensor: Tensor][];
-  readonly #outputs: readonly [name: string, tensor: Tensor][];
+  readonly #outputs: readonly string[];
   readonly #inputNames: string;
   readonly #outputNames: string;
   readonly #model: number;
 
   constructor(binding: NativeBinding, program: Program) {
     this.#binding = binding;
-    this.#program = program;
+    this.#name = program.name;
     this.#inputs = Object.entries(program.inputs);
-    this.#outputs = Object.entries(program.outputs);
+    this.#outputs = Object.keys(program.outputs);
     this.#inputNames = this.#inputs.map(([, tensor]) => tensorName(tensor)).join(',');
-    this.#outputNames = this.#outputs.map(([, tensor]) => tensorName(tensor)).join(',');
+    this.#outputNames = Object.values(program.outputs).map(tensorName).join(',');
     const folder = writing(() => mkdtempSync(join(tmpdir(), 'ganglion-graph-')));
     try {
       writing(() => writeSavedModel(program, folder));
@@ -47,29 +52,29 @@ export class NativeExecutor implements Executor {
     }
   }
 
-  async run(inputs: Readonly<Record<string, Float32Array>>): Promise<Record<string, Float32Array>> {
+  /**
+   * @param handed inputs that are tensors already; they stay
+   * @returns its outputs, which the caller deletes
+   */
+  run(inputs: Values, handed: Ids): Map<string, number> {
     const binding = this.#binding;
     const created: number[] = [];
     try {
       // Tensors borrow the arrays: nothing is copied where an array lies on a 64-byte boundary.
-      for (const [name, { shape }] of this.#inputs) {
+      const ids = this.#inputs.map(([name, { shape }]) => {
+        const known = handed.get(name);
+        if (known !== undefined) return known;
         const values = inputs[name];
         if (values?.length !== sizeOf(shape)) {
           const got = values ? `${values.length} values` : 'nothing';
-          throw new GanglionError('shape', `${this.#program.name}: input ${name} expected [${shape}], got ${got}`);
+          throw new GanglionError('shape', `${this.#name}: input ${name} expected [${shape}], got ${got}`);
         }
-        created.push(binding.createTensor([...shape], binding.TF_FLOAT, values));
-      }
-      const results = binding.runSavedModel(this.#model, created, this.#inputNames, this.#outputNames);
-      const outputs: Record<string, Float32Array> = {};
-      for (const { id } of results) created.push(id);
-      for (const [i, [name]] of this.#outputs.entries()) {
-        const result = results[i];
-        const values = result && binding.tensorDataSync(result.id);
-        if (!(values instanceof Float32Array)) throw new Error(`${this.#program.name}: output ${name} is not float32`);
-        outputs[name] = values;
-      }
-      return outputs;
+        const id = binding.createTensor([...shape], binding.TF_FLOAT, values);
+        created.push(id);
+        return id;
+      });
+      const results = binding.runSavedModel(this.#model, ids, this.#inputNames, this.#outputNames);
+      return new Map(results.map(({ id }, i) => [this.#outputs[i] ?? '', id]));
     } finally {
       for (const id of created) binding.deleteTensor(id);
     }
@@ -77,5 +82,79 @@ export class NativeExecutor implements Executor {
 
   dispose(): void {
     this.#binding.deleteSavedModel(this.#model);
+  }
+}
+
+/** Tensors that one half of a program has computed. */
+class Results implements Begun {
+  readonly #binding: NativeBinding;
+  #ids: Ids;
+
+  constructor(binding: NativeBinding, ids: Ids) {
+    this.#binding = binding;
+    this.#ids = ids;
+  }
+
+  get ids(): Ids {
+    return this.#ids;
+  }
+
+  dispose(): void {
+    for (const id of this.#ids.values()) this.#binding.deleteTensor(id);
+    this.#ids = new Map();
+  }
+}
+
+/** Loads a program into one session, or its halves into two. */
+export class NativeExecutor implements Executor {
+  readonly begin: Executor['begin'];
+  readonly #binding: NativeBinding;
+  readonly #program: Program;
+  readonly #early: Session | undefined;
+  readonly #rest: Session;
+
+  constructor(binding: NativeBinding, program: Program) {
+    this.#binding = binding;
+    this.#program = program;
+    if (program.late) {
+      const { early, rest } = splitProgram(program, program.late);
+      this.#early = new Session(binding, early);
+      this.#rest = new Session(binding, rest);
+      this.begin = async (inputs) => this.#begin(inputs);
+    } else this.#rest = new Session(binding, program);
+  }
+
+  async run(inputs: Values, begun: Begun = this.#begin(inputs)): Promise<Record<string, Float32Array>> {
+    if (!(begun instanceof Results)) throw new Error(`${this.#program.name}: begun by another executor`);
+    try {
+      const rest = new Results(this.#binding, this.#rest.run(inputs, begun.ids));
+      try {
+        return this.#read(new Map([...begun.ids, ...rest.ids]));
+      } finally {
+        rest.dispose();
+      }
+    } finally {
+      begun.dispose();
+    }
+  }
+
+  dispose(): void {
+    this.#early?.dispose();
+    this.#rest.dispose();
+  }
+
+  #begin(inputs: Values): Results {
+    return new Results(this.#binding, this.#early?.run(inputs, new Map()) ?? new Map());
+  }
+
+  #read(ids: Ids): Record<string, Float32Array> {
+    const outputs: Record<string, Float32Array> = {};
+    for (const name of Object.keys(this.#program.outputs)) {
+      const id = ids.get(name);
+      const values = id === undefined ? undefined : this.#binding.tensorDataSync(id);
+      if (!(values instanceof Float32Array)) throw new Error(`${this.#program.name}: output ${name} is not float32`);
+      outputs[name] = values;
+    }
+    return outputs;
   }
 }

@@ -1,11 +1,18 @@
 // A program: a graph with named inputs and outputs, and what runs it.
-import type { Graph, Tensor } from './graph.ts';
+import type { GraphNode, Tensor } from './graph.ts';
 
 export interface Program {
   readonly name: string;
-  readonly graph: Graph;
+  readonly graph: { readonly nodes: readonly GraphNode[] };
   readonly inputs: Readonly<Record<string, Tensor>>;
   readonly outputs: Readonly<Record<string, Tensor>>;
+  /** Inputs that may be known later than the others: what needs none of them can be computed ahead. */
+  readonly late?: readonly string[];
+}
+
+/** What an executor has computed ahead of a run; it lives until that run or `dispose`. */
+export interface Begun {
+  dispose(): void;
 }
 
 /** Runs programs; one implementation an engine. */
@@ -14,10 +21,13 @@ export interface Executor {
    * Runs the program once.
    *
    * @param inputs values of every input of the program, in the order of its shape
+   * @param begun what {@link begin} has computed of the same inputs; used up. The outputs have the same bits with it and without
    * @returns values of every output, owned by the caller
    * @throws GanglionError `shape` when an input is missing or has the wrong length, as a rejection
    */
-  run(inputs: Readonly<Record<string, Float32Array>>): Promise<Record<string, Float32Array>>;
+  run(inputs: Readonly<Record<string, Float32Array>>, begun?: Begun): Promise<Record<string, Float32Array>>;
+  /** Computes ahead what needs none of the late inputs; undefined where there is nothing to gain. */
+  readonly begin?: ((inputs: Readonly<Record<string, Float32Array>>) => Promise<Begun>) | undefined;
   /** Frees what the engine holds for the program. */
   dispose(): void;
 }

@@ -79,7 +79,9 @@ function generatorPass(batch: number, latent: number): Program {
   addGradients(outputs, gradients);
   addStatistics(outputs, 'generator', fakes.statistics);
   addStatistics(outputs, 'fake', fake.statistics);
-  return { name: 'generator', graph, inputs: { ...inputs, z: z_BZ }, outputs };
+  // The images need G alone, so a replica may make them before the discriminator is updated.
+  const late = Object.keys(inputs).filter((name) => name.startsWith('discriminator/'));
+  return { name: 'generator', graph, inputs: { ...inputs, z: z_BZ }, outputs, late };
 }
 
 /** The program of every pass, from images a shard (B) and the length of z (Z). */

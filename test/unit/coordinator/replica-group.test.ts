@@ -51,6 +51,31 @@ describe('compute', () => {
     await group.stop();
   });
 
+  it("gives a replica the generator passes of the shards whose fake images it drew, the newest first, and takes others' when idle", async () => {
+    const { group, starter } = await stubGroup(2);
+    const shards = (pass: Shard['pass'], step: number) => range(4).map((shard) => ({ step, pass, shard }));
+    const accept = () => {};
+    const fake = group.compute(shards('fake', 3), accept);
+    const of = (replica: number) => starter.calls.filter((call) => call.replica.id === replica);
+    of(1)[0]?.answer(); // replica 1 has drawn shard 1 and draws 3
+    await settled();
+    await starter.answerAll();
+    await fake;
+    const generator = group.compute(shards('generator', 3), accept);
+    expect(of(0).map(({ shard }) => shard.shard)).toEqual([2, 0]);
+    expect(of(1).map(({ shard }) => shard.shard)).toEqual([3, 1]);
+    await starter.answerAll();
+    await generator;
+    const next = group.compute(shards('generator', 4), accept); // of another step: any will do
+    expect([of(0), of(1)].map((calls) => calls.map(({ shard }) => shard.shard))).toEqual([
+      [0, 2],
+      [1, 3],
+    ]);
+    await starter.answerAll();
+    await next;
+    await group.stop();
+  });
+
   it('gives every replica one shard before any a second, and never a third', async () => {
     const { group, starter, compute } = await stubGroup(3);
     expect(statesOf(group)).toEqual(['idle', 'idle', 'idle']);

@@ -29,6 +29,56 @@ const B = Float32Array.of(10, 20);
 
 afterEach(() => vi.unstubAllEnvs());
 
+describe('a program with late inputs', () => {
+  /** y = (2a)(b + a) and what of it needs no b. */
+  function lateProgram(): Program {
+    const graph = new Graph();
+    const a = graph.placeholder('a', [2]);
+    const b = graph.placeholder('b', [2]);
+    const twice = multiply(graph, a, graph.scalar(2));
+    const y = multiply(graph, twice, add(graph, b, a));
+    return { name: 'late', graph, inputs: { a, b }, outputs: { y, twice }, late: ['b'] };
+  }
+
+  it('gives the same with and without a beginning, which needs the early inputs only', async () => {
+    const executor = new NativeExecutor(binding, lateProgram());
+    const expected = { y: Float32Array.of(22, 88), twice: Float32Array.of(2, 4) };
+    expect(await executor.run({ a: A, b: B })).toEqual(expected);
+    const begun = await executor.begin?.({ a: A });
+    expect(await executor.run({ a: A, b: B }, begun)).toEqual(expected);
+    expect(binding.getNumOfTensors()).toBe(0);
+    executor.dispose();
+  });
+
+  it('keeps what was begun until it is used or dropped, whatever becomes of the inputs', async () => {
+    const executor = new NativeExecutor(binding, lateProgram());
+    const a = A.slice();
+    const begun = await executor.begin?.({ a });
+    a.fill(7);
+    expect((await executor.run({ a: A, b: B }, begun)).twice).toEqual(Float32Array.of(2, 4));
+    const dropped = await executor.begin?.({ a: A });
+    expect(binding.getNumOfTensors()).toBe(2); // `twice` as an output, and handed over
+    dropped?.dispose();
+    expect(binding.getNumOfTensors()).toBe(0);
+    executor.dispose();
+  });
+
+  it('refuses inputs that are missing from either half, and frees what was begun', async () => {
+    const executor = new NativeExecutor(binding, lateProgram());
+    await expect(executor.begin?.({ b: B })).rejects.toThrow('late, early: input a expected [2], got nothing');
+    const begun = await executor.begin?.({ a: A });
+    await expect(executor.run({ a: A }, begun)).rejects.toThrow('late, rest: input b expected [2], got nothing');
+    expect(binding.getNumOfTensors()).toBe(0);
+    executor.dispose();
+  });
+
+  it('has nothing to begin without late inputs', () => {
+    const executor = new NativeExecutor(binding, sumProgram());
+    expect(executor.begin).toBeUndefined();
+    executor.dispose();
+  });
+});
+
 describe('NativeExecutor', () => {
   it('gives every output under its name', async () => {
     const executor = new NativeExecutor(binding, sumProgram());

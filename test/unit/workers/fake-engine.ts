@@ -4,14 +4,14 @@ import { layoutOf, type Pass, type Phase, phaseOf } from '../../../shared/layout
 import { phaseVectorOf } from '../../../shared/phase-vector.ts';
 import type { ReplicaSetup } from '../../../shared/protocol.ts';
 import { sizeOf } from '../../../workers/graph/graph.ts';
-import type { Program } from '../../../workers/graph/program.ts';
+import type { Begun, Program } from '../../../workers/graph/program.ts';
 import { type Engine, Replica } from '../../../workers/replica.ts';
 
 export const LATENT = 2;
 export const SHARD_SIZE = 3;
 export const REPLICA = 6;
 
-export type Run = { readonly program: string; readonly inputs: Record<string, Float32Array> };
+export type Run = { readonly program: string; readonly inputs: Record<string, Float32Array>; readonly begun?: Begun };
 
 /** An engine whose outputs are 0, but for those of `outputs`; it remembers every run. */
 export class FakeEngine implements Engine {
@@ -25,11 +25,11 @@ export class FakeEngine implements Engine {
   load(program: Program) {
     this.loaded++;
     return {
-      run: async (inputs: Readonly<Record<string, Float32Array>>) => {
+      run: async (inputs: Readonly<Record<string, Float32Array>>, begun?: Begun) => {
         for (const [name, { shape }] of Object.entries(program.inputs)) {
           expect(inputs[name]?.length, `${program.name}: ${name}`).toBe(sizeOf(shape));
         }
-        this.runs.push({ program: program.name, inputs });
+        this.runs.push({ program: program.name, inputs, ...(begun ? { begun } : {}) });
         const outputs = Object.entries(program.outputs).map(([name, { shape }]) => {
           const size = sizeOf(shape);
           return [name, this.outputs[name]?.(size) ?? new Float32Array(size)];

@@ -1,0 +1,31 @@
+// Which replica had better compute a generator pass: the one that computed the shard's fake pass, as it begins the generator's where it
+// would else wait for D's update (workers/service.ts), the newest first. A preference, no more: any replica gives the same bits.
+import type { Shard } from './replica.ts';
+
+/** The shards whose fake pass a replica computed in its newest step. */
+export interface Drawn {
+  step: number;
+  readonly shards: number[];
+}
+
+export function noteDrawn(drawn: Drawn, { step, pass, shard }: Shard): void {
+  if (pass !== 'fake') return;
+  if (drawn.step !== step) {
+    drawn.step = step;
+    drawn.shards.length = 0;
+  }
+  drawn.shards.push(shard);
+}
+
+/**
+ * How much a shard suits a replica.
+ *
+ * @param own what this replica has drawn
+ * @param others what the others have
+ * @returns more for a shard that suits it better; below 0 when it suits another one
+ */
+export function suitability({ step, pass, shard }: Shard, own: Drawn, others: readonly Drawn[]): number {
+  if (pass !== 'generator') return 0;
+  if (own.step === step && own.shards.includes(shard)) return 1 + own.shards.indexOf(shard);
+  return others.some((drawn) => drawn.step === step && drawn.shards.includes(shard)) ? -1 : 0;
+}
