@@ -1,15 +1,28 @@
 // Without libtensorflow the same commands train on wasm, and all that holds of native holds there: equal bits for any number of
 // workers, through faults and resumes. A checkpoint goes on on another backend, and the log says so.
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { filesBelow, ganglion, oneTo, scratchFolder, stepsOf, succeed, summaryOf } from './ganglion.ts';
+import {
+  filesBelow,
+  ganglion,
+  oneTo,
+  reached,
+  scratchFolder,
+  startGanglion,
+  stepsOf,
+  succeed,
+  summaryOf,
+} from './ganglion.ts';
 import { expectNoneLeft, markOf } from './left-behind.ts';
 
 const scratch = scratchFolder('backends');
 const MODEL = ['--batch', '32', '--shards', '4', '--latent', '16', '--seed', '7', '--metrics-port', 'off'];
 const WASM = [...MODEL, '--backend', 'wasm'];
 const STEPS = 6;
+
+/** What the log says of a checkpoint of another backend. */
+const CHANGED = /^step (\d+) was computed on (\w+), from here it is (\w+): the bits will differ from [^\n]+$/m;
 
 const configOf = (run: string): Record<string, unknown> => JSON.parse(readFileSync(join(run, 'config.json'), 'utf8'));
 
@@ -30,7 +43,7 @@ describe('a machine without python3, g++ and library', () => {
     expect(configOf(run)).toMatchObject({ backend: 'auto', ranOn: 'wasm' });
     const second = await ganglion(['train', '--resume', run, '--steps', '3'], { env: env() });
     expect(second).toMatchObject({ exitCode: 0, stderr: expect.stringMatching(LINE) });
-    expect(second.stdout).not.toContain('bits');
+    expect(second.stdout).not.toMatch(CHANGED);
     const drawn = await ganglion(['sample', '--run', run, '--output', scratch('stripped.png')], { env: env() });
     expect(drawn).toMatchObject({ exitCode: 0, stderr: expect.stringMatching(LINE) });
   });
@@ -109,12 +122,22 @@ describe('on wasm', () => {
     expect(new Set(hashes).size).toBe(1);
   });
 
-  it('stopped and resumed with other workers: the same state', async () => {
-    const run = scratch('resumed');
-    await succeed(['train', ...WASM, '--workers', '1', '--steps', '3', '--run', run]);
-    const resume = ['--resume', run, '--steps', String(STEPS), '--workers', '2', '--isolation', 'process'];
-    expect(await succeed(['train', ...resume])).not.toContain('bits'); // the setting is the run's
+  it('killed and resumed with other workers: the same state; resumed on native: the log says what ran before', async () => {
+    const run = scratch('killed');
+    const flags = [...WASM, '--workers', '1', '--steps', String(STEPS), '--checkpoint-every', '2', '--run', run];
+    const running = startGanglion(['train', ...flags]);
+    await reached(running, run, 3);
+    process.kill(running.pid, 'SIGKILL');
+    await running.ended;
+    const copy = scratch('killed-copy');
+    cpSync(run, copy, { recursive: true });
+
+    const cluster = ['--workers', '2', '--isolation', 'process'];
+    expect(await succeed(['train', '--resume', run, ...cluster])).not.toMatch(CHANGED); // the setting is the run's
     expect(summaryOf(run)).toMatchObject({ step: STEPS, backend: 'tfjs-wasm', stateSha256: hashes[0] });
+
+    const said = await succeed(['train', '--resume', copy, '--backend', 'native']);
+    expect(CHANGED.exec(said)?.slice(1)).toEqual([expect.stringMatching(/^[24]$/), 'wasm', 'native']);
   });
 
   it('draws the same digits every time, as native does to a thousandth', async () => {
@@ -136,30 +159,18 @@ describe('on wasm', () => {
   });
 });
 
-describe('a checkpoint', () => {
-  const CHANGED = /^step (\d+) was computed on (\w+), from here it is (\w+): the bits will differ from [^\n]+$/m;
-
-  it('of native goes on on wasm, and back, and each time the log says it', async () => {
-    const run = scratch('to-and-fro');
-    expect(await succeed(['train', ...MODEL, '--steps', '2', '--run', run])).not.toMatch(CHANGED);
-    const there = await succeed(['train', '--resume', run, '--steps', '4', '--backend', 'wasm']);
-    expect(CHANGED.exec(there)?.slice(1)).toEqual(['2', 'native', 'wasm']);
-    expect(summaryOf(run)).toMatchObject({ step: 4, backend: 'tfjs-wasm', lostSteps: 0, repeatedSteps: 0 });
-    expect(configOf(run)).toMatchObject({ backend: 'wasm', ranOn: 'wasm' });
-    const back = await succeed(['train', '--resume', run, '--steps', '5', '--backend', 'native']);
-    expect(CHANGED.exec(back)?.slice(1)).toEqual(['4', 'wasm', 'native']);
-    expect(summaryOf(run)).toMatchObject({ step: 5, backend: 'tensorflow-cpu' });
-    expect(stepsOf(run)).toEqual(oneTo(5));
-  });
-
-  it('says what has computed it, also when the run was killed before it had a summary', async () => {
-    const run = scratch('killed');
-    await succeed(['train', ...MODEL, '--steps', '2', '--run', run]);
-    // As a run on wasm leaves it that ends before its first checkpoint: the newest steps that are there are native's.
-    writeFileSync(join(run, 'config.json'), JSON.stringify({ ...configOf(run), ranOn: 'wasm' }));
-    const native = await succeed(['train', '--resume', run, '--steps', '3', '--backend', 'native']);
-    expect(native).not.toMatch(CHANGED);
-    const wasm = await succeed(['train', '--resume', run, '--steps', '4', '--backend', 'wasm']);
-    expect(CHANGED.exec(wasm)?.slice(1)).toEqual(['3', 'native', 'wasm']);
-  });
+it('a checkpoint of native goes on on wasm, and back, and each time the log says it', async () => {
+  const run = scratch('to-and-fro');
+  expect(await succeed(['train', ...MODEL, '--steps', '2', '--run', run])).not.toMatch(CHANGED);
+  const there = await succeed(['train', '--resume', run, '--steps', '4', '--backend', 'wasm']);
+  expect(CHANGED.exec(there)?.slice(1)).toEqual(['2', 'native', 'wasm']);
+  expect(summaryOf(run)).toMatchObject({ step: 4, backend: 'tfjs-wasm', lostSteps: 0, repeatedSteps: 0 });
+  expect(configOf(run)).toMatchObject({ backend: 'wasm', ranOn: 'wasm' });
+  const back = await succeed(['train', '--resume', run, '--steps', '5', '--backend', 'native']);
+  expect(CHANGED.exec(back)?.slice(1)).toEqual(['4', 'wasm', 'native']);
+  expect(summaryOf(run)).toMatchObject({ step: 5, backend: 'tensorflow-cpu' });
+  // As a run on wasm leaves it that ends before its first checkpoint: the newest steps that are there are native's.
+  writeFileSync(join(run, 'config.json'), JSON.stringify({ ...configOf(run), ranOn: 'wasm' }));
+  expect(await succeed(['train', '--resume', run, '--steps', '6'])).not.toMatch(CHANGED);
+  expect(stepsOf(run)).toEqual(oneTo(6));
 });
