@@ -1,25 +1,32 @@
 // Kernels of tfjs as a replica's engine: in WebAssembly, on a GPU by WebGPU, or in plain JavaScript.
 import * as tf from '@tensorflow/tfjs-core';
 import type { Backend } from '../shared/backend.ts';
-import { GanglionError } from '../shared/error.ts';
 import { COMPOSED_CONVOLUTIONS, STOCK_CONVOLUTIONS } from './graph/convolution-kernels.ts';
 import { PortableExecutor } from './graph/portable-executor.ts';
 import type { Engine } from './replica.ts';
-import { loadWasm } from './tfjs/wasm.ts';
 
 /** The backends that run by tfjs. */
 export type PortableBackend = Exclude<Backend, 'native'>;
 
-const LOADERS: Readonly<Record<PortableBackend, () => Promise<void>>> = {
-  wasm: loadWasm,
-  webgpu: async () => {
-    throw new GanglionError('environment', 'WebGPU: there is no adapter');
-  },
-  cpu: async () => {
-    await import('@tensorflow/tfjs-backend-cpu');
-    await tf.setBackend('cpu');
-  },
-};
+/** Makes it the backend of tfjs in this thread. @returns name of the GPU, where there is one */
+async function load(backend: PortableBackend): Promise<string | undefined> {
+  switch (backend) {
+    case 'wasm': {
+      const { loadWasm } = await import('./tfjs/wasm.ts');
+      await loadWasm();
+      return undefined;
+    }
+    case 'webgpu': {
+      const { loadWebgpu } = await import('./tfjs/webgpu.ts');
+      return loadWebgpu();
+    }
+    case 'cpu': {
+      const { loadCpu } = await import('./tfjs/cpu.ts');
+      await loadCpu();
+      return undefined;
+    }
+  }
+}
 
 /**
  * Loads a backend of tfjs into this thread; there is one a thread.
@@ -28,11 +35,12 @@ const LOADERS: Readonly<Record<PortableBackend, () => Promise<void>>> = {
  */
 export async function portableEngine(backend: PortableBackend): Promise<Engine> {
   tf.enableProdMode(); // no hints on the console
-  await LOADERS[backend]();
+  const device = await load(backend);
   const convolutions = backend === 'wasm' ? COMPOSED_CONVOLUTIONS : STOCK_CONVOLUTIONS;
   return {
     backend: `tfjs-${backend}`,
     libraryVersion: tf.version_core,
+    ...(device === undefined ? {} : { device }),
     load: (program) => new PortableExecutor(program, convolutions),
     tensorCount: () => tf.memory().numTensors,
   };

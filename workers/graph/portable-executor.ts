@@ -1,97 +1,43 @@
-// Runs a program by kernels of tfjs-core: the nodes that its outputs need, one after another. What to do is planned once; a tensor is
-// freed as soon as the last node that reads it is done.
+// Runs a program by kernels of tfjs-core, node by node. What to do is planned and compiled once; a tensor is freed as soon as its last
+// reader is done.
 import * as tf from '@tensorflow/tfjs-core';
 import { GanglionError } from '../../shared/error.ts';
 import { Constants } from './constants.ts';
 import type { Convolutions } from './convolution-kernels.ts';
-import { type GraphNode, type Shape, sizeOf, tensorName } from './graph.ts';
-import { type Evaluate, type PlannedNode, PORTABLE_OPERATIONS } from './portable-operations.ts';
+import { type GraphNode, sizeOf, tensorName } from './graph.ts';
+import { type Evaluate, PORTABLE_OPERATIONS } from './portable-operations.ts';
+import { type PlannedNode, planOf } from './portable-plan.ts';
 import type { Executor, Program } from './program.ts';
 
-/** One node, ready to run. */
-interface Step {
-  readonly evaluate: Evaluate;
-  /** Names of tensors, `node:output`. */
-  readonly inputs: readonly string[];
-  readonly outputs: readonly string[];
-  /** What nobody reads after it. */
-  readonly done: readonly string[];
+/** A node, ready to run. */
+type Step = Pick<PlannedNode, 'inputs' | 'outputNames' | 'done'> & { readonly evaluate: Evaluate };
+
+function constantTensor({ name, attributes: { value } }: GraphNode): tf.Tensor {
+  if (value?.kind !== 'tensor') throw new Error(`constant ${name} has no value`);
+  const dtype = value.value instanceof Float32Array ? 'float32' : 'int32';
+  return tf.keep(tf.tensor(value.value, [...value.shape], dtype));
 }
 
-/** The nodes that the outputs need, in the order of the graph. */
-function neededNodes({ graph, outputs }: Program): GraphNode[] {
-  const needed = new Set(Object.values(outputs).map(({ node }) => node));
-  const nodes: GraphNode[] = [];
-  for (const node of graph.nodes.toReversed()) {
-    if (!needed.has(node.name)) continue;
-    nodes.push(node);
-    for (const input of node.inputs) needed.add(nodeOf(input));
-  }
-  return nodes.reverse();
-}
-
-/** The node of a tensor `node:output`. */
-function nodeOf(tensor: string): string {
-  return tensor.slice(0, tensor.lastIndexOf(':'));
-}
-
-/** ReLUs that are the only reader of a BatchNorm's output: from the BatchNorm's name to the ReLU's. */
-function fusedRelus(nodes: readonly GraphNode[], program: Program): Map<string, string> {
-  const norms = new Set(nodes.filter(({ op }) => op === 'FusedBatchNormV3').map(({ name }) => name));
-  const outputs = new Set(Object.values(program.outputs).map(tensorName));
-  const readers = new Map<string, GraphNode[]>();
-  for (const node of nodes) for (const input of node.inputs) readers.set(input, [...(readers.get(input) ?? []), node]);
-  const fused = new Map<string, string>();
-  for (const name of norms) {
-    const [reader, ...others] = readers.get(`${name}:0`) ?? [];
-    if (reader?.op === 'Relu' && others.length === 0 && !outputs.has(`${name}:0`)) fused.set(name, reader.name);
-  }
-  return fused;
-}
-
-/** Compiles a program for the backend of tfjs that is set in this thread. */
+/** Compiles a program for the backend of tfjs that this thread has. */
 export class PortableExecutor implements Executor {
   readonly #program: Program;
-  readonly #constants = new Constants();
-  /** Constants of the graph, under their names. */
-  readonly #fixed = new Map<string, tf.Tensor>();
+  readonly #inputs: Program['inputs'];
   readonly #steps: readonly Step[];
+  readonly #constants = new Constants();
+  /** The graph's constants, by name. */
+  readonly #fixed: ReadonlyMap<string, tf.Tensor>;
 
   constructor(program: Program, convolutions: Convolutions) {
+    const { constants, nodes, placeholders } = planOf(program);
+    const target = { convolutions, constants: this.#constants };
     this.#program = program;
-    const nodes = neededNodes(program);
-    const relus = fusedRelus(nodes, program);
-    const shapes = new Map<string, Shape>();
-    const values = new Map<string, Float32Array | Int32Array>();
-    for (const { name, outputs, attributes } of nodes) {
-      for (const [i, { shape }] of outputs.entries()) shapes.set(`${name}:${i}`, shape);
-      const { value } = attributes;
-      if (value?.kind !== 'tensor') continue;
-      values.set(`${name}:0`, value.value);
-      const dtype = value.value instanceof Float32Array ? 'float32' : 'int32';
-      this.#fixed.set(`${name}:0`, tf.keep(tf.tensor(value.value, [...value.shape], dtype)));
-    }
-    const skipped = new Set(relus.values());
-    const planned = nodes
-      .filter(({ name, op }) => op !== 'Placeholder' && op !== 'Const' && !skipped.has(name))
-      .map((node) => {
-        const relu = relus.get(node.name);
-        const plan: PlannedNode = {
-          ...node,
-          thenRelu: relu !== undefined,
-          inputShapes: node.inputs.map((input) => shapes.get(input) ?? []),
-          inputValues: node.inputs.map((input) => values.get(input)),
-        };
-        const compile = PORTABLE_OPERATIONS[node.op];
-        if (!compile) throw new Error(`${program.name}: the portable executor has no operation ${node.op}`);
-        const outputs = node.outputs.map((_, i) => (i === 0 && relu !== undefined ? `${relu}:0` : `${node.name}:${i}`));
-        return { evaluate: compile(plan, { convolutions, constants: this.#constants }), inputs: node.inputs, outputs };
-      });
-    this.#steps = withLastReaders(planned, new Set([...this.#fixed.keys(), ...this.#outputNames()]));
-  }
-
-  #outputNames(): string[] {
-    return Object.values(this.#program.outputs).map(tensorName);
+    this.#inputs = Object.fromEntries(Object.entries(program.inputs).filter(([, { node }]) => placeholders.has(node)));
+    this.#steps = nodes.map((node) => {
+      const compile = PORTABLE_OPERATIONS[node.op];
+      if (!compile) throw new Error(`${program.name}: the portable executor does not know the operation ${node.op}`);
+      return { ...node, evaluate: compile(node, target) };
+    });
+    this.#fixed = new Map(constants.map((node) => [`${node.name}:0`, constantTensor(node)]));
   }
 
   async run(inputs: Readonly<Record<string, Float32Array>>): Promise<Record<string, Float32Array>> {
@@ -99,20 +45,19 @@ export class PortableExecutor implements Executor {
     try {
       this.#upload(inputs, alive);
       for (const step of this.#steps) this.#take(step, alive);
-      const read = Object.entries(this.#program.outputs).map(async ([name, tensor]) => {
-        const found = alive.get(tensorName(tensor)) ?? this.#fixed.get(tensorName(tensor));
-        if (!found) throw new Error(`${this.#program.name}: nothing computes output ${name}`);
-        const values = await found.data<'float32'>();
+      const outputs = Object.entries(this.#program.outputs).map(async ([name, tensor]) => {
+        const values = await this.#find(tensorName(tensor), alive).data<'float32'>();
         return [name, values] as const;
       });
-      return Object.fromEntries(await Promise.all(read));
+      return Object.fromEntries(await Promise.all(outputs));
     } finally {
       for (const tensor of alive.values()) tensor.dispose();
     }
   }
 
+  /** Copies the inputs that are read, one by one: in WebAssembly cutting up a large tensor takes longer. */
   #upload(inputs: Readonly<Record<string, Float32Array>>, alive: Map<string, tf.Tensor>): void {
-    for (const [name, tensor] of Object.entries(this.#program.inputs)) {
+    for (const [name, tensor] of Object.entries(this.#inputs)) {
       const { shape } = tensor;
       const values = inputs[name];
       if (values?.length !== sizeOf(shape)) {
@@ -123,18 +68,20 @@ export class PortableExecutor implements Executor {
     }
   }
 
-  #take({ evaluate, inputs, outputs, done }: Step, alive: Map<string, tf.Tensor>): void {
-    const given = inputs.map((name) => {
-      const tensor = alive.get(name) ?? this.#fixed.get(name);
-      if (!tensor) throw new Error(`${this.#program.name}: ${name} is read before it is computed`);
-      return tensor;
-    });
+  #find(name: string, alive: ReadonlyMap<string, tf.Tensor>): tf.Tensor {
+    const tensor = alive.get(name) ?? this.#fixed.get(name);
+    if (!tensor) throw new Error(`${this.#program.name}: ${name} is read before it is computed`);
+    return tensor;
+  }
+
+  #take({ evaluate, inputs, outputNames, done }: Step, alive: Map<string, tf.Tensor>): void {
+    const given = inputs.map((name) => this.#find(name, alive));
     const results = tf.tidy(() => {
       const result = evaluate(...given);
-      return (result instanceof tf.Tensor ? [result] : [...result]) as tf.Tensor[];
+      return result instanceof tf.Tensor ? [result] : [...result];
     });
     for (const [i, result] of results.entries()) {
-      const name = outputs[i];
+      const name = outputNames[i];
       if (name !== undefined) alive.set(name, result);
     }
     for (const name of done) {
@@ -145,18 +92,6 @@ export class PortableExecutor implements Executor {
 
   dispose(): void {
     for (const tensor of this.#fixed.values()) tensor.dispose();
-    this.#fixed.clear();
     this.#constants.dispose();
   }
-}
-
-/** Notes at each step which tensors nobody reads after it, those of `kept` aside: outputs that nobody reads at all too. */
-function withLastReaders(steps: readonly Omit<Step, 'done'>[], kept: ReadonlySet<string>): Step[] {
-  const read = new Set(kept);
-  const reversed = steps.toReversed().map((step) => {
-    const done = new Set([...step.inputs, ...step.outputs].filter((name) => !read.has(name)));
-    for (const name of step.inputs) read.add(name);
-    return { ...step, done: [...done] };
-  });
-  return reversed.reverse();
 }

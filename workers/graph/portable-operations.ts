@@ -5,23 +5,15 @@ import type { Constants } from './constants.ts';
 import type { Convolutions } from './convolution-kernels.ts';
 import type { Attribute, GraphNode, Shape } from './graph.ts';
 import * as kernel from './kernels.ts';
+import type { PlannedNode } from './portable-plan.ts';
 
-/** From the inputs of a node to its output, or to all of its outputs; those that nobody can read are left out. */
-export type Evaluate = (...inputs: Tensor[]) => Tensor | readonly (Tensor | undefined)[];
+/** From the inputs of a node to its output, or to its outputs in their order; the last ones may be left out where nobody reads them. */
+export type Evaluate = (...inputs: Tensor[]) => Tensor | readonly Tensor[];
 
 /** What a program is compiled for. */
 export interface Target {
   readonly convolutions: Convolutions;
   readonly constants: Constants;
-}
-
-/** A node, and what is known of it before it runs. */
-export interface PlannedNode extends GraphNode {
-  /** A ReLU follows that is the only one to read its output: it is part of this node's work. */
-  readonly thenRelu: boolean;
-  readonly inputShapes: readonly Shape[];
-  /** The values of inputs that are constants. */
-  readonly inputValues: readonly (Float32Array | Int32Array | undefined)[];
 }
 
 type Compile = (node: PlannedNode, target: Target) => Evaluate;
