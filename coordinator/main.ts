@@ -92,11 +92,13 @@ function sampleProgram(): Command {
     .option('--count <N>', 'images to draw', wholeNumber(1, 65536), 64)
     .option('--seed <N>', 'seed of the noise', wholeNumber(0, Number.MAX_SAFE_INTEGER), 1)
     .option('--output <FILE>', 'X.png: a grid; X.npy: float32 [N, 28, 28] in [-1, 1]', 'samples.png')
+    .option('--backend <NAME>', `${SETTINGS.backend.description} (default: as the run was told)`)
     .option('--batch-statistics', "BatchNorm on the batch's own statistics instead of the running ones")
     .addHelpText('after', examples('ganglion sample --run runs/a --count 100 --seed 3 --output digits.png'))
-    .action((options) =>
-      sampleCommand({ ...options, batchStatistics: options.batchStatistics ?? false, threadEntry: THREAD_ENTRY }),
-    );
+    .action(({ backend: name, batchStatistics = false, ...options }) => {
+      const { backend } = { ...fromEnvironment(process.env), ...fromFlags({ backend: name }) };
+      return sampleCommand({ ...options, batchStatistics, backend, threadEntry: THREAD_ENTRY });
+    });
 }
 
 function program(): Command {
@@ -120,7 +122,7 @@ function program(): Command {
     .action(inspectCommand);
   ganglion
     .command('doctor')
-    .description('say what is installed, and run one convolution')
+    .description('say what is installed, try every backend, and name the one that training would take')
     .option('--json', 'as JSON')
     .addHelpText('after', examples('ganglion doctor'))
     .action(async ({ json }) => exitWith(await runDoctor([String(countPhysicalCores()), ...(json ? ['--json'] : [])])));
@@ -133,7 +135,9 @@ function program(): Command {
     .action(({ output, mirror }) => dataCommand({ output, mirrors: mirror }));
   ganglion
     .command('setup')
-    .description('install the native TensorFlow library; does nothing when it is there')
+    .description(
+      'install the native TensorFlow library, also after a set-up that failed; does nothing when it is there',
+    )
     .addHelpText('after', examples('ganglion setup'))
     .action(async () => exitWith(await runSetup()));
   return ganglion;

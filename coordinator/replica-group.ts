@@ -3,7 +3,7 @@
 // checked is computed until two answers agree.
 import { type FaultReason, GanglionError } from '../shared/error.ts';
 import type { InjectedFault } from '../shared/fault.ts';
-import { describeShard, type SampleJob } from '../shared/protocol.ts';
+import { describeShard, type ReplicaReady, type SampleJob } from '../shared/protocol.ts';
 import { noteDrawn, suitability } from './affinity.ts';
 import type { Replica, Shard, ShardResult, StartReplica } from './replica.ts';
 import { RestartPolicy } from './restart-policy.ts';
@@ -120,9 +120,10 @@ export class ReplicaGroup {
   }
 
   /** What the replicas compute with, once they have started. */
-  get backend(): { readonly backend: string; readonly libraryVersion: string } {
+  get backend(): Pick<ReplicaReady, 'backend' | 'libraryVersion' | 'device'> {
     const ready = this.#seats.find(({ replica }) => replica)?.replica?.ready;
-    return { backend: ready?.backend ?? 'none', libraryVersion: ready?.libraryVersion ?? 'none' };
+    const { backend = 'none', libraryVersion = 'none', device } = ready ?? {};
+    return { backend, libraryVersion, ...(device === undefined ? {} : { device }) };
   }
 
   /**

@@ -1,8 +1,10 @@
 // One process at a time on a run folder. The lock is a socket in Linux's abstract namespace (unix(7)), named after the folder:
-// the kernel takes it away with its process, however that ends. So it is never stale, and nothing of it lies in the folder.
+// the kernel takes it away with its process, however that ends. So it is never stale, and nothing of it lies in the folder. Other
+// systems have no such names: there it is a folder for temporary files that its process keeps fresh, stale some seconds after its end.
 import { createHash } from 'node:crypto';
 import { realpathSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { GanglionError, systemErrorCode } from '../shared/error.ts';
@@ -13,6 +15,10 @@ const ANSWER_MS = 2_000;
 /** A process killed a moment ago may take this long to be gone: so often, so many milliseconds. */
 const RETRIES = 20;
 const RETRY_MS = 50;
+/** A lock file whose process has not touched it for so long is left over. */
+const STALE_MS = 10_000;
+/** Some file systems count time in whole seconds, and the lock's is rounded up. */
+const MARGIN_MS = 2_000;
 
 /**
  * Takes the lock of a run folder, which need not exist yet.
@@ -24,6 +30,10 @@ export async function lockRunFolder(path: string): Promise<() => void> {
   const hash = createHash('sha256')
     .update(realPathOf(resolve(path)))
     .digest('hex');
+  return process.platform === 'linux' ? lockBySocket(hash, path) : lockByFile(hash, path);
+}
+
+async function lockBySocket(hash: string, path: string): Promise<() => void> {
   const name = `\0ganglion-run-${hash}`;
   for (let retry = 0; retry < RETRIES; retry++) {
     const server = await listen(name, path);
@@ -33,6 +43,29 @@ export async function lockRunFolder(path: string): Promise<() => void> {
     await delay(RETRY_MS);
   }
   throw new GanglionError('environment', `${path} is in use by another process`);
+}
+
+/**
+ * The lock of systems without abstract sockets, see {@link lockRunFolder}.
+ *
+ * @param staleMs at least 2,000
+ */
+export async function lockByFile(hash: string, path: string, staleMs = STALE_MS): Promise<() => void> {
+  const { lock } = await import('proper-lockfile'); // where it is needed: it listens to every signal
+  const options = { realpath: false, stale: staleMs, update: staleMs / 4 };
+  const file = join(tmpdir(), `ganglion-run-${hash}`);
+  // one that a killed process has left is taken over once it is stale
+  for (const sinceMs = performance.now(); ; await delay(RETRY_MS)) {
+    try {
+      const release = await lock(file, options);
+      return () => void release().catch(() => {}); // it becomes stale
+    } catch (error) {
+      if (systemErrorCode(error) !== 'ELOCKED') throw fromSystemError(`cannot lock ${path}`, error);
+    }
+    if (performance.now() - sinceMs > staleMs + MARGIN_MS) {
+      throw new GanglionError('environment', `${path} is in use by another process`);
+    }
+  }
 }
 
 /** The path without symbolic links, as far as it exists. */

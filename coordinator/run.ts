@@ -1,5 +1,6 @@
 // One run from start to end: opens what it needs, lets the trainer train, writes the summary, closes everything.
 import { join } from 'node:path';
+import type { Backend } from '../shared/backend.ts';
 import { GanglionError } from '../shared/error.ts';
 import { describeShard } from '../shared/protocol.ts';
 import { checkpointName, writeCheckpoint } from './checkpoint.ts';
@@ -15,7 +16,7 @@ import { createMetrics, type Metrics } from './metrics.ts';
 import { startProcessReplica } from './process-replica.ts';
 import { Profile } from './profile.ts';
 import { type GroupObserver, ReplicaGroup } from './replica-group.ts';
-import type { RunConfig } from './run-config.ts';
+import type { StoredRunConfig } from './run-config.ts';
 import {
   countStepFaults,
   createRunFolder,
@@ -40,7 +41,9 @@ import { startThreadReplica } from './thread-replica.ts';
 import { train } from './trainer.ts';
 
 export interface Run {
-  readonly config: RunConfig;
+  readonly config: StoredRunConfig;
+  /** What computed the newest step that is there; null before the first. */
+  readonly ranOnBefore: Backend | null;
   /** Folder of the run. */
   readonly path: string;
   readonly workers: number;
@@ -107,7 +110,12 @@ export async function runTraining(run: Run): Promise<void> {
     restarted: (replica) => live.restarted(replica),
   });
   const replicaStatus = () => replicas.status;
-  const info = { node: process.version, workers: String(workers), shards: String(config.shards) };
+  const info = {
+    node: process.version,
+    backend: config.ranOn,
+    workers: String(workers),
+    shards: String(config.shards),
+  };
   const metrics = createMetrics({ batch: config.batch, replicas: replicaStatus, info });
   const status = new StatusKeeper({
     run: path,
@@ -115,6 +123,7 @@ export async function runTraining(run: Run): Promise<void> {
     epoch: Math.floor(Math.max(0, state.step - 1) / run.perEpoch),
     steps: lastStep,
     batch: config.batch,
+    backend: config.ranOn,
     replicas: replicaStatus,
   });
   const live = new LiveTraining({
@@ -152,12 +161,13 @@ export async function runTraining(run: Run): Promise<void> {
     profile?.open();
     await live.open(folder, state.step);
     await replicas.start();
-    const { backend, libraryVersion } = replicas.backend;
+    const { backend, libraryVersion, device } = replicas.backend;
     const verb = run.resumed ? `going on at step ${state.step}` : 'training';
-    terminal.line(
-      `${verb}: ${run.dataset.name}; ${workers} workers, ${config.shards} shards; ${backend} ${libraryVersion}`,
-    );
-    live.started(run.resumed, `${verb} with ${workers} workers`);
+    const computing = [`${backend} ${libraryVersion}`, device ?? []].flat().join(', ');
+    terminal.line(`${verb}: ${run.dataset.name}; ${workers} workers, ${config.shards} shards; ${computing}`);
+    live.started(run.resumed, `${verb} with ${workers} workers on ${config.ranOn}`);
+    const change = describeChange(run);
+    if (change !== undefined) terminal.line(change);
     if (http) {
       terminal.line(`metrics: http://localhost:${http.port}/metrics`);
       terminal.line(`live page: http://localhost:${http.port}/`);
@@ -173,6 +183,12 @@ export async function runTraining(run: Run): Promise<void> {
     live.close();
     stop.dispose();
   }
+}
+
+/** What a change of the backend means; undefined when there is none. */
+function describeChange({ ranOnBefore, config: { ranOn }, state }: Run): string | undefined {
+  if (ranOnBefore === null || ranOnBefore === ranOn) return undefined;
+  return `step ${state.step} was computed on ${ranOnBefore}, from here it is ${ranOn}: the bits will differ from those of a run on one of them`;
 }
 
 function createProfile({ path, steps }: NonNullable<Run['profile']>, firstStep: number, lastStep: number): Profile {
@@ -199,7 +215,7 @@ function toActions({ apiToken }: Run, requests: Requests): LiveActions {
 function createReplicas(run: Run, observer: GroupObserver): ReplicaGroup {
   const { config, state, workers, faults } = run;
   const setup = {
-    backend: 'native' as const,
+    backend: config.ranOn,
     shardSize: config.batch / config.shards,
     latent: config.latent,
     seed: config.seed,

@@ -1,6 +1,7 @@
 // Every setting of a training run, once: its flag, its default, what it accepts. The command line, the config file, npm's
 // environment and --help all derive from this table.
 import { z } from 'zod';
+import { BACKENDS, type Backend } from '../shared/backend.ts';
 
 /** A time such as `30s` or `5m`. */
 export type Duration = `${number}${'s' | 'm'}`;
@@ -19,6 +20,8 @@ export interface Settings {
   workers: number | 'auto';
   /** What a replica runs in; `auto` is a thread. Never changes the weights. */
   isolation: 'auto' | 'thread' | 'process';
+  /** What computes; `auto` is native where it is or can be set up, else wasm. Another one gives other last bits. */
+  backend: 'auto' | Backend;
   /** Steps in all; null means `epochs` counts. */
   steps: number | null;
   /** Passes over the data; null means `steps` counts. */
@@ -96,6 +99,15 @@ export const SETTINGS: Readonly<Record<SettingName, Setting>> = {
     schema: z.enum(['thread', 'process', 'auto']),
     initial: 'auto',
     description: 'what a replica runs in: thread, process (a crash leaves the run alone), or auto, which is thread',
+    fixed: false,
+  },
+  backend: {
+    flag: '--backend',
+    value: 'NAME',
+    expected: `auto, ${BACKENDS.slice(0, -1).join(', ')} or ${BACKENDS.at(-1)}`,
+    schema: z.enum(['auto', ...BACKENDS]),
+    initial: 'auto',
+    description: `what computes: ${BACKENDS.join(', ')}, or auto, which is native where it can be set up, else wasm`,
     fixed: false,
   },
   steps: {

@@ -41,13 +41,16 @@ export function fromFlags(flags: Readonly<Partial<Record<SettingName, string>>>)
   return settings as Partial<Settings>;
 }
 
-const TOKEN_VARIABLE = 'GANGLION_API_TOKEN';
+const VARIABLES = { apiToken: 'GANGLION_API_TOKEN', backend: 'GANGLION_BACKEND' } as const;
 
 /** Settings of the environment; an empty variable counts as none. @throws GanglionError `usage`. */
 export function fromEnvironment(env: NodeJS.ProcessEnv): Partial<Settings> {
-  const given = env[TOKEN_VARIABLE];
-  if (given === undefined || given === '') return {};
-  return { apiToken: checkValue('apiToken', given, TOKEN_VARIABLE, 'usage') as string };
+  const settings: Partial<Record<SettingName, unknown>> = {};
+  for (const name of ['apiToken', 'backend'] as const) {
+    const given = env[VARIABLES[name]];
+    if (given !== undefined && given !== '') settings[name] = checkValue(name, given, VARIABLES[name], 'usage');
+  }
+  return settings as Partial<Settings>;
 }
 
 /** Checks the content of a config file. @throws GanglionError `config`. */

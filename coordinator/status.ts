@@ -1,4 +1,5 @@
 // The newest known state of a run, for /api/status, /healthz and the terminal.
+import type { Backend } from '../shared/backend.ts';
 import type { ReplicaStatus } from './seat.ts';
 import type { StepRecord } from './trainer.ts';
 
@@ -7,6 +8,8 @@ export interface Status {
   /** False when training has made no step for a minute. */
   readonly healthy: boolean;
   readonly run: string;
+  /** What computes, as `--backend` names it. */
+  readonly backend: Backend;
   readonly step: number;
   readonly steps: number;
   /** Epoch to which the newest step belongs, from 0; that of the newest step before a resume, too. */
@@ -30,6 +33,7 @@ export interface StatusOptions {
   readonly epoch: number;
   readonly steps: number;
   readonly batch: number;
+  readonly backend: Backend;
   readonly replicas: () => readonly ReplicaStatus[];
 }
 
@@ -79,6 +83,7 @@ export class StatusKeeper {
       state: this.#state,
       healthy: this.#state !== 'training' || this.#now() - this.#changedMs < STALLED_MS,
       run: this.#options.run,
+      backend: this.#options.backend,
       step: record?.step ?? this.#options.step,
       steps: this.#options.steps,
       epoch: record?.epoch ?? this.#options.epoch,

@@ -18,8 +18,11 @@ export interface Summary {
   readonly wallSeconds: number;
   readonly workers: number;
   readonly shards: number;
+  /** What computed since the run began or was resumed: `tensorflow-cpu`, `tfjs-wasm` and others, see ReplicaReady. */
   readonly backend: string;
   readonly libraryVersion: string;
+  /** Name of the GPU, where it was one by WebGPU. */
+  readonly device?: string;
   /** Replicas started again after a fault. */
   readonly restarts: number;
   /** Steps that metrics.jsonl lacks: 0. */

@@ -3,6 +3,7 @@
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { BACKENDS, type Backend } from '../shared/backend.ts';
 
 const entry = (path: string): URL => new URL(`../workers/${path}`, import.meta.url);
 
@@ -11,13 +12,19 @@ export const THREAD_ENTRY = entry('thread-entry.js');
 /** Entry file of a replica in a process. */
 export const PROCESS_ENTRY = entry('process-entry.js');
 const SETUP_ENTRY = entry('native/setup-entry.js');
-const DOCTOR_ENTRY = entry('native/doctor-entry.js');
+const DOCTOR_ENTRY = entry('doctor-entry.js');
+const BACKEND_ENTRY = entry('backend-entry.js');
 
 /** What a shell reports for a process ended by a signal. */
 const exitCodeOf = (signal: NodeJS.Signals): number => 128 + constants.signals[signal];
 
-/** Runs an entry file to its end with this process's terminal. @returns its exit code, or that of the signal that ended it */
-async function runEntry(url: URL, args: readonly string[]): Promise<number> {
+/**
+ * Runs an entry file to its end with this process's terminal.
+ *
+ * @param onOutput takes its standard output in place of the terminal
+ * @returns its exit code, or that of the signal that ended it
+ */
+async function runEntry(url: URL, args: readonly string[], onOutput?: (text: string) => void): Promise<number> {
   // The child cleans up on signals and then ends; this process waits for it.
   let passed: NodeJS.Signals | undefined;
   const pass = (signal: NodeJS.Signals): void => {
@@ -26,11 +33,13 @@ async function runEntry(url: URL, args: readonly string[]): Promise<number> {
   };
   process.on('SIGINT', pass);
   process.on('SIGTERM', pass);
-  const child = spawn(process.execPath, [fileURLToPath(url), ...args], { stdio: 'inherit' });
+  const output = onOutput ? 'pipe' : 'inherit';
+  const child = spawn(process.execPath, [fileURLToPath(url), ...args], { stdio: ['inherit', output, 'inherit'] });
+  if (onOutput) child.stdout?.setEncoding('utf8').on('data', onOutput);
   try {
     return await new Promise<number>((resolve, reject) => {
       child.on('error', reject);
-      child.on('exit', (code, signal) => {
+      child.on('close', (code, signal) => {
         const ended = signal ?? (code === 0 ? passed : undefined); // it may have been done when the signal came
         resolve(ended === undefined ? (code ?? 1) : exitCodeOf(ended));
       });
@@ -42,8 +51,8 @@ async function runEntry(url: URL, args: readonly string[]): Promise<number> {
 }
 
 /** Installs the native library where it is missing. @returns exit code */
-export function runSetup(args: readonly string[] = []): Promise<number> {
-  return runEntry(SETUP_ENTRY, args);
+export function runSetup(): Promise<number> {
+  return runEntry(SETUP_ENTRY, []);
 }
 
 /** Prints what is there and whether it works. @returns exit code */
@@ -62,11 +71,19 @@ export class AlreadyReported extends Error {
 }
 
 /**
- * Makes sure that the native library is there before a run.
+ * The backend that a setting means on this machine. `auto` is native where the library is there or can be set up now, else wasm, with
+ * a line on standard error that says why; a name is that backend, never another.
  *
- * @throws AlreadyReported when set-up failed; it has printed why
+ * @throws AlreadyReported when the backend cannot run; it has been printed why
  */
-export async function ensureLibrary(): Promise<void> {
-  const exitCode = await runSetup(['--quiet-if-ready']);
+export async function chooseBackend(setting: Backend | 'auto'): Promise<Backend> {
+  if (setting === 'wasm' || setting === 'cpu') return setting; // they run wherever Node.js does
+  let output = '';
+  const exitCode = await runEntry(BACKEND_ENTRY, [setting], (text) => {
+    output += text;
+  });
   if (exitCode !== 0) throw new AlreadyReported(exitCode);
+  const chosen = BACKENDS.find((backend) => backend === output.trim());
+  if (chosen === undefined) throw new Error(`expected the name of a backend, got ${JSON.stringify(output)}`);
+  return chosen;
 }

@@ -1,16 +1,47 @@
 // Kernels of tfjs as a replica's engine: in WebAssembly, on a GPU by WebGPU, or in plain JavaScript.
+import * as tf from '@tensorflow/tfjs-core';
 import type { Backend } from '../shared/backend.ts';
-import { GanglionError } from '../shared/error.ts';
+import { COMPOSED_CONVOLUTIONS, STOCK_CONVOLUTIONS } from './graph/convolution-kernels.ts';
+import { PortableExecutor } from './graph/portable-executor.ts';
 import type { Engine } from './replica.ts';
 
 /** The backends that run by tfjs. */
 export type PortableBackend = Exclude<Backend, 'native'>;
 
+/** Makes it the backend of tfjs in this thread. @returns name of the GPU, where there is one */
+async function load(backend: PortableBackend): Promise<string | undefined> {
+  switch (backend) {
+    case 'wasm': {
+      const { loadWasm } = await import('./tfjs/wasm.ts');
+      await loadWasm();
+      return undefined;
+    }
+    case 'webgpu': {
+      const { loadWebgpu } = await import('./tfjs/webgpu.ts');
+      return loadWebgpu();
+    }
+    case 'cpu': {
+      const { loadCpu } = await import('./tfjs/cpu.ts');
+      await loadCpu();
+      return undefined;
+    }
+  }
+}
+
 /**
- * Loads a backend of tfjs into this thread.
+ * Loads a backend of tfjs into this thread; there is one a thread.
  *
  * @throws GanglionError `environment` when it cannot run here
  */
 export async function portableEngine(backend: PortableBackend): Promise<Engine> {
-  throw new GanglionError('environment', `the backend ${backend} is not there yet`);
+  tf.enableProdMode(); // no hints on the console
+  const device = await load(backend);
+  const convolutions = backend === 'wasm' ? COMPOSED_CONVOLUTIONS : STOCK_CONVOLUTIONS;
+  return {
+    backend: `tfjs-${backend}`,
+    libraryVersion: tf.version_core,
+    ...(device === undefined ? {} : { device }),
+    load: (program) => new PortableExecutor(program, convolutions),
+    tensorCount: () => tf.memory().numTensors,
+  };
 }

@@ -1,14 +1,17 @@
 // `ganglion sample`: draws digits from the newest checkpoint of a run.
 
+import type { Backend } from '../../shared/backend.ts';
 import { GanglionError } from '../../shared/error.ts';
 import { type Checkpoint, checkpointName, newestCheckpoint } from '../checkpoint.ts';
 import { IMAGE_PIXELS } from '../data/dataset.ts';
 import { toGrid } from '../images/grid.ts';
 import { writeNpySync } from '../images/npy.ts';
 import { writePngSync } from '../images/png.ts';
+import { storedConfig } from '../run-config.ts';
 import { runFolderAt } from '../run-folder.ts';
+import type { Settings } from '../settings-table.ts';
 import { startThreadReplica } from '../thread-replica.ts';
-import { ensureLibrary } from '../worker-programs.ts';
+import { chooseBackend } from '../worker-programs.ts';
 
 export interface SampleRequest {
   readonly run: string;
@@ -18,6 +21,8 @@ export interface SampleRequest {
   readonly output: string;
   /** BatchNorm on the statistics of the batch instead of the running ones. */
   readonly batchStatistics: boolean;
+  /** What computes; undefined is the setting of the run. */
+  readonly backend: Settings['backend'] | undefined;
   readonly threadEntry: URL;
 }
 
@@ -38,8 +43,8 @@ export async function sampleCommand(request: SampleRequest): Promise<void> {
   const checkpoint = newestCheckpoint(runFolderAt(request.run).checkpoints, (message) => {
     process.stderr.write(`ganglion: ${message}; using the one before\n`);
   });
-  await ensureLibrary();
-  const images = await draw(request, checkpoint);
+  const backend = await chooseBackend(request.backend ?? storedConfig(checkpoint).backend);
+  const images = await draw(request, checkpoint, backend);
   if (isPng) writePngSync(output, toGrid(images, count, Math.ceil(Math.sqrt(count))));
   else writeNpySync(output, images, count);
   process.stdout.write(`${count} samples of ${checkpointName(checkpoint.state.step)} in ${output}\n`);
@@ -49,9 +54,10 @@ export async function sampleCommand(request: SampleRequest): Promise<void> {
 async function draw(
   { count, seed, batchStatistics, threadEntry }: SampleRequest,
   { state }: Checkpoint,
+  backend: Backend,
 ): Promise<Float32Array> {
   const parameters = { generator: state.generator.parameters, discriminator: state.discriminator.parameters };
-  const setup = { backend: 'native' as const, shardSize: 2, latent: state.latent, seed, shards: 1, parameters };
+  const setup = { backend, shardSize: 2, latent: state.latent, seed, shards: 1, parameters };
   const replica = await startThreadReplica(0, { entry: threadEntry, setup, deadlineMs: DEADLINE_MS });
   try {
     const statistics = batchStatistics ? 'batch' : state.generator.statistics;

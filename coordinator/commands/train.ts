@@ -9,7 +9,14 @@ import { loadIdxFolder } from '../data/idx-folder.ts';
 import { loadMnistPackage } from '../data/mnist-package.ts';
 import { readFaultPlan } from '../fault-plan.ts';
 import { type Run, runTraining } from '../run.ts';
-import { checkResumable, type RunConfig, readStoredConfig, storedConfig, toRunConfig } from '../run-config.ts';
+import {
+  checkResumable,
+  type RunConfig,
+  readStoredConfig,
+  type StoredRunConfig,
+  storedConfig,
+  toRunConfig,
+} from '../run-config.ts';
 import { checkNewRunFolder, newRunPath, runFolderAt } from '../run-folder.ts';
 import { lockRunFolder } from '../run-lock.ts';
 import { stepsPerEpoch } from '../sampler.ts';
@@ -17,7 +24,7 @@ import { fromConfigObject, mergeSettings } from '../settings.ts';
 import type { Settings, StoredSettings } from '../settings-table.ts';
 import { initialState, type TrainingState } from '../state.ts';
 import { hasSummaryOf } from '../summary.ts';
-import { ensureLibrary } from '../worker-programs.ts';
+import { chooseBackend } from '../worker-programs.ts';
 
 export interface TrainRequest {
   /** Settings given as flags. */
@@ -52,8 +59,8 @@ export async function trainCommand(request: TrainRequest): Promise<void> {
     const run = planRun(request, file, path);
     if (run.resumed) checkUnfinished(run);
     else checkNewRunFolder(path);
-    await ensureLibrary();
-    await runTraining(run);
+    const ranOn = await chooseBackend(run.config.backend);
+    await runTraining({ ...run, config: { ...run.config, ranOn } });
   } finally {
     release();
   }
@@ -63,8 +70,13 @@ function pathOfNewRun({ run, seed }: Settings): string {
   return run ?? newRunPath(new Date(), seed);
 }
 
+/** A run, before it is known what computes. */
+interface PlannedRun extends Omit<Run, 'config'> {
+  readonly config: RunConfig;
+}
+
 /** Reads and checks everything that a run needs; changes nothing. */
-function planRun(request: TrainRequest, file: Partial<Settings>, path: string): Run {
+function planRun(request: TrainRequest, file: Partial<Settings>, path: string): PlannedRun {
   const { resume, configFile, flags, environment, threadEntry, processEntry, page, profile } = request;
   if (resume !== undefined) {
     checkSameFolder(resume, flags.run, '--run');
@@ -89,13 +101,14 @@ function planRun(request: TrainRequest, file: Partial<Settings>, path: string): 
   const state = previous?.state ?? initialState(config.latent, config.seed);
   const faults = config.fault === null ? null : readFaultPlan(config.fault, config.shards);
   const resumed = previous !== undefined;
+  const ranOnBefore = previous && state.step > 0 ? previous.config.ranOn : null;
   const { apiToken } = settings;
-  const taken = { workers, dataset, state, lastStep, perEpoch, resumed };
+  const taken = { workers, dataset, state, lastStep, perEpoch, resumed, ranOnBefore };
   return { config, path, ...taken, threadEntry, processEntry, page, apiToken, faults, profile };
 }
 
 /** A run killed between its last checkpoint and its summary has that still to write. */
-function checkUnfinished({ path, state, lastStep }: Run): void {
+function checkUnfinished({ path, state, lastStep }: PlannedRun): void {
   const { step } = state;
   if (step > lastStep || (step === lastStep && hasSummaryOf(runFolderAt(path), step))) {
     const message = `${path} is at step ${step} of ${lastStep}; go further with --steps or --epochs`;
@@ -119,8 +132,8 @@ function readConfigFile(path: string, resumes: boolean): Partial<Settings> {
   }
   if (!isStoredConfig(value)) return fromConfigObject(value, path);
   // config.json of a run names the run's own folder and data: a new run with its settings gets a folder of its own, and no faults.
-  const { dataName: _, dataSha256: __, ...stored } = value;
-  const { run, fault: ___, ...settings } = fromConfigObject(stored, path);
+  const { dataName: _, dataSha256: __, ranOn: ___, ...stored } = value;
+  const { run, fault: ____, ...settings } = fromConfigObject(stored, path);
   return resumes && run !== undefined ? { ...settings, run } : settings;
 }
 
@@ -135,7 +148,7 @@ function checkSameFolder(resume: string, run: string | null | undefined, source:
   }
 }
 
-function openPrevious(path: string): { readonly config: RunConfig; readonly state: TrainingState } {
+function openPrevious(path: string): { readonly config: StoredRunConfig; readonly state: TrainingState } {
   const folder = runFolderAt(path);
   if (listCheckpoints(folder.checkpoints).length === 0 && existsSync(folder.config)) {
     // It ended before its first checkpoint: nothing is lost by beginning again.
@@ -149,6 +162,6 @@ function openPrevious(path: string): { readonly config: RunConfig; readonly stat
 }
 
 /** Faults are planned for one process: what goes on goes on without. */
-function toSettings({ dataName: _, dataSha256: __, ...settings }: RunConfig): StoredSettings {
+function toSettings({ dataName: _, dataSha256: __, ranOn: ___, ...settings }: StoredRunConfig): StoredSettings {
   return { ...settings, fault: null };
 }

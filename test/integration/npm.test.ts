@@ -25,6 +25,7 @@ beforeAll(async () => {
 /** A value for every flag of train, none a default, and what the config then says. */
 const FLAGS: [flag: string, value: string, expected: Record<string, unknown>][] = [
   ['--workers', '3', { workers: 3 }],
+  ['--backend', 'wasm', { backend: 'wasm' }],
   ['--steps', '9', { steps: 9, epochs: null, lastStep: 9 }],
   ['--epochs', '2', { epochs: 2, steps: null, lastStep: 156 }],
   ['--batch', '32', { batch: 32 }],

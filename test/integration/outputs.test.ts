@@ -194,6 +194,7 @@ it('--dry-run prints the whole config and makes nothing', async () => {
   expect(Object.keys(config).sort()).toEqual(
     [
       'audit',
+      'backend',
       'batch',
       'beta1',
       'beta2',

@@ -25,7 +25,8 @@ import { isReady, locateLibrary } from '../../workers/native/library.ts';
 import { WHEEL } from '../../workers/native/wheel.ts';
 
 const SETUP = resolve('dist/workers/native/setup-entry.js');
-const DOCTOR = resolve('dist/workers/native/doctor-entry.js');
+const DOCTOR = resolve('dist/workers/doctor-entry.js');
+const BACKEND = resolve('dist/workers/backend-entry.js');
 const BINDING = pathToFileURL(resolve('dist/workers/native/binding.js')).href;
 
 let root: string;
@@ -69,8 +70,13 @@ function start(file: string, args: string[], env: NodeJS.ProcessEnv) {
   return { child, ended, said };
 }
 
-function setup(cache: string, env: NodeJS.ProcessEnv = {}, args: string[] = []) {
-  return start(process.execPath, [SETUP, ...args], { GANGLION_CACHE: cache, ...env });
+function setup(cache: string, env: NodeJS.ProcessEnv = {}) {
+  return start(process.execPath, [SETUP], { GANGLION_CACHE: cache, ...env });
+}
+
+/** The check before a run. */
+function choose(setting: string, cache: string, env: NodeJS.ProcessEnv = {}): Promise<Ended> {
+  return start(process.execPath, [BACKEND, setting], { GANGLION_CACHE: cache, ...env }).ended;
 }
 
 function newFolder(name: string): string {
@@ -114,6 +120,11 @@ function contents(cache: string): string[] {
   return existsSync(cache) ? readdirSync(cache) : [];
 }
 
+/** What a set-up that failed after its checks leaves: that it has, and why. */
+function onlyFailure(cache: string): string[] {
+  return [`${basename(locateLibrary({ GANGLION_CACHE: cache }).libraryFolder)}.failed.json`];
+}
+
 function expectOneLine({ exitCode, stdout, stderr }: Ended, message: RegExp): void {
   expect(stdout).toBe('');
   expect(stderr).toMatch(/^(downloading TensorFlow \(274 MB\)\n)?ganglion: [^\n]+\n$/);
@@ -142,7 +153,7 @@ describe('a machine that lacks something', () => {
       PIP_RETRIES: '0',
     }).ended;
     expectOneLine(ended, /cannot download tensorflow-cpu==2\.21\.0: .*check the network.*pip said: ERROR: /);
-    expect(contents(cache)).toEqual([]);
+    expect(contents(cache)).toEqual(onlyFailure(cache));
   });
 
   it('says that the cache folder cannot be written', async () => {
@@ -169,7 +180,7 @@ describe('a machine that lacks something', () => {
     const ended = await setup(cache, { PATH }).ended;
     const got = createHash('sha256').update('wrong\n').digest('hex');
     expectOneLine(ended, new RegExp(`wrong SHA-256: expected 2b847d217b02.*, got ${got};.*nothing was installed`));
-    expect(contents(cache)).toEqual([]);
+    expect(contents(cache)).toEqual(onlyFailure(cache));
   });
 });
 
@@ -186,6 +197,69 @@ describe('an interrupted set-up', () => {
     expect(await ended).toMatchObject({ exitCode, stdout: '' });
     expect(() => process.kill(Number(readFileSync(pidFile, 'utf8')), 0)).toThrow('ESRCH');
     expect(contents(cache)).toEqual([]);
+  });
+});
+
+describe('the check before a run', () => {
+  const SLOWER = 'ganglion: computing on wasm, about \\d+ times slower than the native library: ';
+
+  it('takes wasm where set-up is not possible, and says why in one line, at every start', async () => {
+    const cache = join(root, 'cache-wasm');
+    const env = { PATH: pathWith({ gxx: 'real' }) };
+    for (let starts = 0; starts < 2; starts++) {
+      const line = new RegExp(`^${SLOWER}python3 is missing[^\n]*npm run setup\n$`);
+      expect(await choose('auto', cache, env)).toEqual({
+        exitCode: 0,
+        stdout: 'wasm\n',
+        stderr: expect.stringMatching(line),
+      });
+    }
+    expect(contents(cache)).toEqual([]); // nothing to remember: it is seen at once when python3 is there
+  });
+
+  it('tries a set-up once, and again when told to or when other programs are there', async () => {
+    const cache = newFolder('cache');
+    const calls = join(cache, '..', 'pip-calls');
+    const download = `echo called >> ${calls}; echo wrong > "$target/${WHEEL.fileName}"`;
+    const count = () => readFileSync(calls, 'utf8').split('\n').length - 1;
+    const env = { PATH: pathWithFakePip(download) };
+    const line = `${SLOWER}the downloaded tensorflow-cpu==2.21.0 has the wrong SHA-256[^\n]*; not tried again until: npm run setup\n`;
+
+    const first = await choose('auto', cache, env);
+    expect(first).toMatchObject({ exitCode: 0, stdout: 'wasm\n' });
+    expect(first.stderr).toMatch(new RegExp(`^downloading TensorFlow \\(274 MB\\)\n${line}$`));
+    expect(count()).toBe(1);
+
+    const second = await choose('auto', cache, env);
+    expect(second).toMatchObject({ exitCode: 0, stdout: 'wasm\n' });
+    expect(second.stderr).toMatch(new RegExp(`^${line}$`));
+    expect(count()).toBe(1);
+
+    expect((await setup(cache, env).ended).exitCode).toBe(1);
+    expect(count()).toBe(2);
+    await choose('auto', cache, env);
+    expect(count()).toBe(2);
+
+    await choose('auto', cache, { PATH: pathWithFakePip(download) });
+    expect(count()).toBe(3);
+    expect(contents(cache)).toEqual(onlyFailure(cache));
+  });
+
+  it('never replaces a backend that is named', async () => {
+    const cache = join(root, 'cache-named');
+    const ended = await choose('native', cache, { PATH: pathWith({ python3: 'real' }) });
+    expectOneLine(ended, /^ganglion: --backend native cannot run here: g\+\+ is missing/);
+    expect(contents(cache)).toEqual([]);
+  });
+
+  it('passes an interrupt on', async () => {
+    const cache = newFolder('cache');
+    const PATH = pathWithFakePip('exec sleep 60');
+    const { child, ended, said } = start(process.execPath, [BACKEND, 'auto'], { GANGLION_CACHE: cache, PATH });
+    await said('downloading');
+    child.kill('SIGINT');
+    expect(await ended).toMatchObject({ exitCode: 130, stdout: '' });
+    expect(contents(cache)).toEqual([]); // nothing failed
   });
 });
 
@@ -229,8 +303,10 @@ describe('a library', () => {
     expect(contents(cache)).toEqual([libraryName]);
   });
 
-  it('is found ready at once, and silently when asked so', async () => {
-    expect(await setup(cache, {}, ['--quiet-if-ready']).ended).toEqual({ exitCode: 0, stdout: '', stderr: '' });
+  it('is found ready at once, and silently by the check before a run', async () => {
+    for (const setting of ['auto', 'native']) {
+      expect(await choose(setting, cache)).toEqual({ exitCode: 0, stdout: 'native\n', stderr: '' });
+    }
     // not even python3 or g++ are needed then
     const again = await setup(cache, { PATH: newFolder('path') }).ended;
     expect(again).toMatchObject({ exitCode: 0, stderr: '' });
@@ -248,6 +324,7 @@ describe('a library', () => {
       device: 'cpu',
       convolution: { ok: true },
       problems: [],
+      auto: { backend: 'native', note: null, runs: true },
     });
     expect(exitCode).toBe(0);
   });
@@ -275,7 +352,8 @@ describe('a library', () => {
       libraryReady: false,
       convolution: null,
       problems: [expect.stringMatching(/npm run setup$/)],
+      auto: { backend: 'native', note: expect.stringContaining('once it is set up'), runs: true },
     });
-    expect(exitCode).toBe(1);
+    expect(exitCode).toBe(0); // training repairs it first
   });
 });

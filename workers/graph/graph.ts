@@ -24,12 +24,20 @@ export type Attribute =
   | { readonly kind: 'shape'; readonly value: Shape }
   | { readonly kind: 'tensor'; readonly shape: Shape; readonly value: Float32Array | Int32Array };
 
+/** Shape and type of an output of a node. */
+export interface Output {
+  readonly shape: Shape;
+  readonly dtype: DType;
+}
+
 export interface GraphNode {
   readonly name: string;
   readonly op: string;
   /** `name:output` of every input. */
   readonly inputs: readonly string[];
   readonly attributes: Readonly<Record<string, Attribute>>;
+  /** Shape and type of every output. */
+  readonly outputs: readonly Output[];
 }
 
 /** `node:output`, TensorFlow's name of a tensor. */
@@ -58,12 +66,18 @@ export class Graph {
     op: string,
     inputs: readonly Tensor[],
     attributes: Readonly<Record<string, Attribute>>,
-    outputs: readonly { readonly shape: Shape; readonly dtype: DType }[],
+    outputs: readonly Output[],
     name = `${op}_${this.nodes.length}`,
   ): Tensor[] {
     if (this.#names.has(name)) throw new GanglionError('shape', `graph node ${name} exists already`);
     this.#names.add(name);
-    this.nodes.push({ name, op, inputs: inputs.map(tensorName), attributes });
+    this.nodes.push({
+      name,
+      op,
+      inputs: inputs.map(tensorName),
+      attributes,
+      outputs: outputs.map(({ shape, dtype }) => ({ shape, dtype })),
+    });
     return outputs.map(({ shape, dtype }, output) => ({ node: name, output, shape, dtype }));
   }
 

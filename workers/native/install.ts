@@ -3,10 +3,11 @@
 
 import { mkdtemp, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { systemErrorCode } from '../../shared/error.ts';
+import { GanglionError, systemErrorCode } from '../../shared/error.ts';
 import { checkAddon, compileAddon } from './compile.ts';
 import { downloadWheel, hasKeptWheel, keptWheelPath } from './download.ts';
 import { extractWheel } from './extract.ts';
+import { forgetFailure, recallFailure, rememberFailure } from './failed-setup.ts';
 import { isReady, type LibraryLocation, toManifest } from './library.ts';
 import {
   checkDisk,
@@ -28,12 +29,14 @@ const STAGING_PREFIX = 'staging-';
  * Installs the native library unless it is ready; waits for another set-up of the same cache folder.
  * When `signal` aborts, children are killed and the staging folder is removed before it rejects with `signal.reason`.
  *
+ * @param again whether to try also when the set-up before has failed; else that one's reason is thrown
  * @throws GanglionError with code `environment` for everything a user can mend.
  */
 export async function installLibrary(
   location: LibraryLocation,
   progress: Progress,
   signal: AbortSignal,
+  { again }: { readonly again: boolean },
 ): Promise<void> {
   const { cacheFolder } = location;
   checkPlatform(currentPlatform());
@@ -41,7 +44,10 @@ export async function installLibrary(
   const onWait = () => progress.line('waiting for another set-up that is running, or was killed seconds ago');
   try {
     await withSetupLock(cacheFolder, signal, onWait, async (lockedSignal) => {
-      if (!isReady(location)) await installLocked(location, progress, lockedSignal);
+      if (isReady(location)) return;
+      const reason = again ? undefined : recallFailure(location);
+      if (reason !== undefined) throw new GanglionError('environment', reason);
+      await installLocked(location, progress, lockedSignal);
     });
   } catch (error) {
     const code = systemErrorCode(error);
@@ -53,6 +59,7 @@ export async function installLibrary(
 async function installLocked(location: LibraryLocation, progress: Progress, signal: AbortSignal): Promise<void> {
   const { cacheFolder } = location;
   await removeStagingFolders(cacheFolder);
+  forgetFailure(location);
   checkPrograms(await readProgramVersions(signal));
   const haveWheel = await hasKeptWheel(cacheFolder, signal);
   await checkDisk(cacheFolder, haveWheel);
@@ -61,6 +68,9 @@ async function installLocked(location: LibraryLocation, progress: Progress, sign
     if (haveWheel) progress.line('using the TensorFlow download of an earlier set-up');
     else await downloadWheel(cacheFolder, staging, progress, signal);
     await build(location, staging, progress, signal);
+  } catch (error) {
+    if (error instanceof GanglionError) rememberFailure(location, error.message);
+    throw error;
   } finally {
     await removeFolder(staging);
   }

@@ -7,7 +7,15 @@ import { StatusKeeper } from '../../../coordinator/status.ts';
 
 async function served(): Promise<number> {
   const replicas = () => [];
-  const status = new StatusKeeper({ run: 'runs/a', step: 0, epoch: 0, steps: 9, batch: 10, replicas });
+  const status = new StatusKeeper({
+    run: 'runs/a',
+    backend: 'native',
+    step: 0,
+    epoch: 0,
+    steps: 9,
+    batch: 10,
+    replicas,
+  });
   const metrics = createMetrics({ batch: 10, replicas, info: { node: 'v20' } });
   const options = { metrics, status: () => status.status, shards: 4, apiToken: null, resize: () => {} };
   const server = await startHttp({ port: 0, ...options });

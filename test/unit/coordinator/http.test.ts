@@ -9,7 +9,10 @@ import { madeUpRecord } from './made-up-record.ts';
 async function served() {
   const clock = { ms: 0 };
   const replicas = () => [];
-  const status = new StatusKeeper({ run: 'runs/a', step: 0, epoch: 0, steps: 9, batch: 10, replicas }, () => clock.ms);
+  const status = new StatusKeeper(
+    { run: 'runs/a', backend: 'native', step: 0, epoch: 0, steps: 9, batch: 10, replicas },
+    () => clock.ms,
+  );
   const metrics = createMetrics({ batch: 10, replicas, info: { node: 'v20' } });
   const options = { metrics, status: () => status.status, shards: 4, apiToken: null, resize: undefined };
   const server = await startHttp({ port: 0, ...options });

@@ -15,7 +15,7 @@ let labels: Map<string, Set<string>>;
 beforeAll(async () => {
   const counts = { restarts: 0, answered: 1, busySeconds: 0.1, shards: 1, shardSeconds: 0.1 };
   const replica = { id: 0, state: 'idle', kind: 'thread', pid: 1, threadId: 1, ...counts } as const;
-  const info = { node: 'v20', workers: '1', shards: '4' }; // as run.ts gives them
+  const info = { node: 'v20', backend: 'native', workers: '1', shards: '4' }; // as run.ts gives them
   const metrics = createMetrics({ batch: 1, replicas: () => [replica], info });
   metrics.step(madeUpRecord(1));
   metrics.checkpoint(0.1, 1);
@@ -51,7 +51,19 @@ describe('docs/metrics.md', () => {
   });
 
   it('has no label but those with few values', () => {
-    const known = ['images', 'net', 'node', 'part', 'phase', 'reason', 'replica', 'shards', 'state', 'workers'];
+    const known = [
+      'backend',
+      'images',
+      'net',
+      'node',
+      'part',
+      'phase',
+      'reason',
+      'replica',
+      'shards',
+      'state',
+      'workers',
+    ];
     const own = [...table.values()].filter(({ name }) => name.startsWith('ganglion_'));
     expect([...new Set(own.flatMap((row) => row.labels))].toSorted()).toEqual(known);
   });

@@ -7,6 +7,7 @@ import {
   checkResumable,
   type RunConfig,
   readStoredConfig,
+  type StoredRunConfig,
   storedConfig,
   toRunConfig,
 } from '../../../coordinator/run-config.ts';
@@ -16,6 +17,7 @@ import { errorOf, scratchFolder } from '../data/scratch.ts';
 
 const DATASET = toDataset('two digits', new Uint8Array(2 * 784), Uint8Array.of(3, 4));
 const CONFIG = toRunConfig(mergeSettings({ steps: 60, seed: 7 }), DATASET);
+const STORED: StoredRunConfig = { ...CONFIG, ranOn: 'wasm' };
 
 function checkpointWith(config: string): Checkpoint {
   return { path: 'a.safetensors', state: emptyState(1), stateSha256: '', config };
@@ -31,19 +33,21 @@ describe('toRunConfig', () => {
 describe('the API token', () => {
   it('is in no config, also where someone has written it into one', () => {
     expect(toRunConfig(mergeSettings({ steps: 60, seed: 7, apiToken: 's3cret' }), DATASET)).toEqual(CONFIG);
-    expect(storedConfig(checkpointWith(JSON.stringify({ ...CONFIG, apiToken: 's3cret' })))).toEqual(CONFIG);
+    expect(storedConfig(checkpointWith(JSON.stringify({ ...STORED, apiToken: 's3cret' })))).toEqual(STORED);
   });
 });
 
 describe('storedConfig', () => {
-  it('reads what toRunConfig made', () => {
-    expect(storedConfig(checkpointWith(JSON.stringify(CONFIG)))).toEqual(CONFIG);
+  it('reads what a run stores', () => {
+    expect(storedConfig(checkpointWith(JSON.stringify(STORED)))).toEqual(STORED);
   });
 
   it('gives a run of an earlier version the defaults of settings that came later', () => {
-    const { isolation: _, audit: __, samplesEvery: ___, ...earlier } = CONFIG;
+    const { isolation: _, audit: __, samplesEvery: ___, backend: ____, ranOn: _____, ...earlier } = STORED;
     expect(storedConfig(checkpointWith(JSON.stringify(earlier)))).toEqual({
       ...CONFIG,
+      backend: 'auto',
+      ranOn: 'native', // there was no other
       isolation: 'auto',
       audit: 0,
       samplesEvery: null,
@@ -60,6 +64,7 @@ describe('storedConfig', () => {
     ['no seed', without('seed')],
     ['an unknown setting', JSON.stringify({ ...CONFIG, other: 1 })],
     ['a wrong value', JSON.stringify({ ...CONFIG, batch: 'many' })],
+    ['an unknown backend', JSON.stringify({ ...STORED, ranOn: 'gpu' })],
   ])('refuses %s', async (_, config) => {
     expect(await errorOf(() => storedConfig(checkpointWith(config)))).toBe(
       'checkpoint: a.safetensors: its config cannot be read',
@@ -73,8 +78,8 @@ describe('readStoredConfig', () => {
     expect(await errorOf(() => readStoredConfig(path))).toBe(
       `checkpoint: cannot read ${path}: no such file or directory`,
     );
-    writeFileSync(path, JSON.stringify(CONFIG));
-    expect(readStoredConfig(path)).toEqual(CONFIG);
+    writeFileSync(path, JSON.stringify(STORED));
+    expect(readStoredConfig(path)).toEqual(STORED);
     writeFileSync(path, '{}');
     expect(await errorOf(() => readStoredConfig(path))).toBe(`checkpoint: ${path}: its config cannot be read`);
   });
@@ -93,6 +98,7 @@ describe('checkResumable', () => {
       checkpointEvery: 1,
       samplesEvery: 2,
       metricsPort: 'off',
+      backend: 'wasm',
       audit: 1,
       maxRestarts: 3,
       fault: 'faults.json',

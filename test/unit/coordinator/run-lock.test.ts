@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { lockRunFolder } from '../../../coordinator/run-lock.ts';
+import { lockByFile, lockRunFolder } from '../../../coordinator/run-lock.ts';
 import { errorOf, scratchFolder } from '../data/scratch.ts';
 
 const IN_USE = (path: string) => `environment: ${path} is in use by process ${process.pid}`;
@@ -34,4 +35,26 @@ it('goes with its process, also by kill -9', async () => {
   expect(await errorOf(() => lockRunFolder(run))).toBe(`environment: ${run} is in use by process ${child.pid}`);
   child.kill('SIGKILL');
   (await lockRunFolder(run))();
+});
+
+it.concurrent('by file, as on systems other than Linux, is held once and can be taken again after its release', async () => {
+  const hash = randomUUID();
+  const release = await lockByFile(hash, 'runs/a', 2_000);
+  expect(await errorOf(() => lockByFile(hash, 'runs/a', 2_000))).toBe(
+    'environment: runs/a is in use by another process',
+  );
+  release();
+  (await lockByFile(hash, 'runs/a', 2_000))();
+});
+
+it.concurrent('by file, is taken over some time after a kill -9', async () => {
+  const hash = randomUUID();
+  const module = new URL('../../../dist/coordinator/run-lock.js', import.meta.url);
+  const script = `await (await import('${module}')).lockByFile('${hash}', 'runs/a', 2000); console.log('held'); setInterval(() => {}, 1000);`;
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  await once(child.stdout, 'data');
+  child.kill('SIGKILL');
+  (await lockByFile(hash, 'runs/a', 2_000))();
 });

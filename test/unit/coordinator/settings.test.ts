@@ -33,6 +33,7 @@ describe('SETTINGS', () => {
     expect(defaultSettings()).toEqual({
       workers: 'auto',
       isolation: 'auto',
+      backend: 'auto',
       steps: null,
       epochs: 30,
       batch: 128,
@@ -173,6 +174,31 @@ describe('the API token', () => {
 
   it('is not among the settings that are stored', () => {
     expect(STORED_SETTINGS).toEqual(SETTING_NAMES.filter((name) => name !== 'apiToken'));
+  });
+});
+
+describe('the backend', () => {
+  const expected = 'expected auto, native, wasm, webgpu or cpu';
+
+  it('comes from a flag, a config file or the environment', () => {
+    expect(defaultSettings().backend).toBe('auto');
+    for (const backend of ['auto', 'native', 'wasm', 'webgpu', 'cpu']) {
+      expect(flag('backend', backend)).toBe(backend);
+      expect(fromConfigObject({ backend }, 'c.json')).toEqual({ backend });
+      expect(fromEnvironment({ GANGLION_BACKEND: backend })).toEqual({ backend });
+    }
+    expect(fromEnvironment({ GANGLION_BACKEND: '', GANGLION_API_TOKEN: 'x' })).toEqual({ apiToken: 'x' });
+  });
+
+  it.each(['', 'WASM', 'gpu', '1'])('refuses %j, and says what there is', async (backend) => {
+    const got = /^\d+$/.test(backend) ? backend : JSON.stringify(backend);
+    expect(await errorOf(() => flag('backend', backend))).toBe(`usage: --backend: ${expected}, got ${got}`);
+    const inFile = () => fromConfigObject({ backend }, 'c.json');
+    expect(await errorOf(inFile)).toBe(`config: c.json: backend: ${expected}, got ${JSON.stringify(backend)}`);
+    if (backend === '') return;
+    expect(await errorOf(() => fromEnvironment({ GANGLION_BACKEND: backend }))).toBe(
+      `usage: GANGLION_BACKEND: ${expected}, got ${JSON.stringify(backend)}`,
+    );
   });
 });
 

@@ -32,7 +32,15 @@ const REPLICAS: ReplicaStatus[] = [
 
 function keeperAt(startMs = 0) {
   const clock = { ms: startMs };
-  const options = { run: 'runs/a', step: 40, epoch: 2, steps: 100, batch: 10, replicas: () => REPLICAS };
+  const options = {
+    run: 'runs/a',
+    backend: 'wasm' as const,
+    step: 40,
+    epoch: 2,
+    steps: 100,
+    batch: 10,
+    replicas: () => REPLICAS,
+  };
   const keeper = new StatusKeeper(options, () => clock.ms);
   return { keeper, clock };
 }
@@ -43,6 +51,7 @@ describe('StatusKeeper', () => {
       state: 'starting',
       healthy: true,
       run: 'runs/a',
+      backend: 'wasm',
       step: 40,
       steps: 100,
       epoch: 2,

@@ -8,6 +8,7 @@ function statusAt(step: number, given: Partial<Status> = {}): Status {
     state: 'training',
     healthy: true,
     run: 'runs/a',
+    backend: 'native',
     step,
     steps: 100,
     epoch: 0,

@@ -18,7 +18,15 @@ const outside = Object.values(networkInterfaces())
 /** A server of a run of 4 shards, and what it was asked for. */
 async function served(options: Partial<HttpOptions> = {}) {
   const replicas = () => [];
-  const status = new StatusKeeper({ run: 'runs/a', step: 0, epoch: 0, steps: 9, batch: 10, replicas });
+  const status = new StatusKeeper({
+    run: 'runs/a',
+    backend: 'native',
+    step: 0,
+    epoch: 0,
+    steps: 9,
+    batch: 10,
+    replicas,
+  });
   const metrics = createMetrics({ batch: 10, replicas, info: { node: 'v20' } });
   const counts: number[] = [];
   const resize = (count: number): void => {

@@ -5,9 +5,10 @@ import { Graph } from '../../../workers/graph/graph.ts';
 import { NativeExecutor } from '../../../workers/graph/native-executor.ts';
 import { add, multiply } from '../../../workers/graph/ops.ts';
 import type { Program } from '../../../workers/graph/program.ts';
-import type { NativeBinding } from '../../../workers/native/binding.ts';
+import { loadBinding, type NativeBinding } from '../../../workers/native/binding.ts';
 import { scratchFolder } from '../data/scratch.ts';
-import { binding } from './run-graph.ts';
+
+const binding = loadBinding();
 
 /** sum = a + b, twice = 2a, both [2]. */
 function sumProgram(): Program {

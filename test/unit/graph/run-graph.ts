@@ -1,18 +1,20 @@
-// Runs small graphs on the native library, for tests of single operations.
+// Runs small graphs, for tests of single operations.
 import { fillNormal } from '../../../shared/random.ts';
 import { Graph, sizeOf, type Tensor } from '../../../workers/graph/graph.ts';
-import { NativeExecutor } from '../../../workers/graph/native-executor.ts';
-import { loadBinding } from '../../../workers/native/binding.ts';
-
-export const binding = loadBinding();
+import type { Engine } from '../../../workers/replica.ts';
 
 /** A graph under construction whose inputs are random values. */
 export class TestGraph {
   readonly graph = new Graph();
   readonly #inputs: Record<string, Tensor> = {};
   readonly #values: Record<string, Float32Array> = {};
+  readonly #engine: Engine;
 
-  /** An input of normal numbers, or of the values given; `values` are what TensorFlow gets, exactly. */
+  constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
+  /** An input of normal numbers, or of the values given; `values` are what the engine gets, exactly. */
   input(
     shape: readonly number[],
     given?: readonly number[],
@@ -28,10 +30,10 @@ export class TestGraph {
     return { tensor, values: Float64Array.from(values), shape };
   }
 
-  /** Values of the tensors, by TensorFlow. */
+  /** Values of the tensors. */
   async run<Name extends string>(outputs: Readonly<Record<Name, Tensor>>): Promise<Record<Name, number[]>> {
     const program = { name: 'test', graph: this.graph, inputs: this.#inputs, outputs };
-    const executor = new NativeExecutor(binding, program);
+    const executor = this.#engine.load(program);
     try {
       const results = await executor.run(this.#values);
       const lists = Object.entries(results).map(([name, values]) => [name, [...values]]);
@@ -42,13 +44,20 @@ export class TestGraph {
   }
 }
 
-/** Largest difference, relative to the largest expected value. */
+/** Largest difference, relative to the largest expected value; NaN nowhere. */
 export function relativeError(
-  got: readonly number[],
+  got: ArrayLike<number>,
   expected: Iterable<number> & { readonly length: number },
 ): number {
   if (got.length !== expected.length) return Number.POSITIVE_INFINITY;
-  const list = [...expected];
-  const scale = Math.max(...list.map(Math.abs));
-  return Math.max(...list.map((value, i) => Math.abs(value - (got[i] ?? Number.NaN)))) / scale;
+  let scale = 0;
+  let error = 0;
+  let i = 0;
+  for (const value of expected) {
+    const difference = Math.abs(value - (got[i++] ?? Number.NaN));
+    if (Number.isNaN(difference)) return Number.POSITIVE_INFINITY;
+    scale = Math.max(scale, Math.abs(value));
+    error = Math.max(error, difference);
+  }
+  return error / scale;
 }

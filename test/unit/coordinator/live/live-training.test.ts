@@ -16,7 +16,15 @@ function trained(path = join(scratchFolder(), 'run')) {
   const config = toRunConfig(mergeSettings({ batch: 16, steps: 9, apiToken: 's3cret' }), dataset);
   const clock = { ms: 1000 };
   const failures: string[] = [];
-  const keeper = new StatusKeeper({ run: path, step: 0, epoch: 0, steps: 9, batch: 16, replicas: () => [] });
+  const keeper = new StatusKeeper({
+    run: path,
+    backend: 'native',
+    step: 0,
+    epoch: 0,
+    steps: 9,
+    batch: 16,
+    replicas: () => [],
+  });
   const live = new LiveTraining({
     path,
     config,

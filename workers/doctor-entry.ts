@@ -1,12 +1,12 @@
 // Entry file of `npm run doctor`, a child process of the coordinator. Usage: node doctor-entry.js PHYSICAL_CORES [--json]
-// Exit code 0 when training can start on the native backend, else 1.
+// Exit code 0 when training can start on the backend that `auto` takes, else 1.
 
 import { type DoctorReport, examine } from './doctor.ts';
-import { locateLibrary } from './library.ts';
+import { locateLibrary } from './native/library.ts';
 
 const report = await examine(locateLibrary(), Number(process.argv[2]));
 process.stdout.write(`${process.argv.includes('--json') ? JSON.stringify(report) : toTable(report)}\n`);
-process.exitCode = report.problems.length === 0 ? 0 : 1;
+process.exitCode = report.auto.runs ? 0 : 1;
 
 function toTable(report: DoctorReport): string {
   const { convolution } = report;
@@ -24,6 +24,11 @@ function toTable(report: DoctorReport): string {
     ['pip', report.pip ?? 'missing'],
     ['g++', report.gxx ?? 'missing'],
     ...report.problems.map((problem): [string, string] => ['problem', problem]),
+    ...report.backends.map(({ backend, runs, detail }): [string, string] => [
+      backend,
+      `${runs ? 'runs' : 'does not run'}: ${detail}`,
+    ]),
+    ['auto', [report.auto.backend, report.auto.note ?? []].flat().join(': ')],
   ];
   return rows.map(([name, value]) => `${name.padEnd(12)}${value}`).join('\n');
 }

@@ -1,13 +1,16 @@
-// Looks at the machine and the native library, changes nothing, and says what stands in the way of training.
+// Looks at the machine, the native library and the other backends, changes nothing, and says what training will run on.
 
 import { arch, availableParallelism, cpus, platform, totalmem } from 'node:os';
-import { messageOf } from '../../shared/error.ts';
-import { loadBinding } from './binding.ts';
-import { checkAddon } from './compile.ts';
-import { type ConvolutionReport, measureConvolution } from './convolution.ts';
-import { isReady, type LibraryLocation } from './library.ts';
-import { checkPlatform, checkPrograms, currentPlatform } from './preflight.ts';
-import { type ProgramVersions, readProgramVersions } from './programs.ts';
+import type { Backend } from '../shared/backend.ts';
+import { messageOf } from '../shared/error.ts';
+import { loadBinding } from './native/binding.ts';
+import { checkAddon } from './native/compile.ts';
+import { type ConvolutionReport, measureConvolution } from './native/convolution.ts';
+import { recallFailure } from './native/failed-setup.ts';
+import { isReady, type LibraryLocation } from './native/library.ts';
+import { checkPlatform, checkPrograms, currentPlatform } from './native/preflight.ts';
+import { type ProgramVersions, readProgramVersions } from './native/programs.ts';
+import { type BackendReport, probe } from './probe.ts';
 
 /** What the doctor prints as JSON; `null` for what is missing or could not be tried. */
 export interface DoctorReport {
@@ -27,9 +30,24 @@ export interface DoctorReport {
   readonly python: string | null;
   readonly pip: string | null;
   readonly gxx: string | null;
-  /** One line each; empty when training can start. */
+  /** One line each: what stands in the way of the native backend. */
   readonly problems: readonly string[];
+  /** Every backend, tried. */
+  readonly backends: readonly BackendReport[];
+  readonly auto: AutoReport;
 }
+
+/** What `--backend auto` would take. */
+export interface AutoReport {
+  readonly backend: Backend;
+  /** Why not native, or that it is to be set up first; null for a native library that is there. */
+  readonly note: string | null;
+  /** Whether training can start. */
+  readonly runs: boolean;
+}
+
+/** Those tried in a process each; native is looked at more closely here. */
+const PORTABLE = ['wasm', 'webgpu', 'cpu'] as const satisfies readonly Backend[];
 
 /**
  * Examines the machine; uses the library at `location` if it is ready, and never installs one.
@@ -37,9 +55,19 @@ export interface DoctorReport {
  * @param physicalCores as the coordinator counted them
  */
 export async function examine(location: LibraryLocation, physicalCores: number): Promise<DoctorReport> {
-  const programs = await readProgramVersions();
   const libraryReady = isReady(location);
+  const [programs, ...portable] = await Promise.all([readProgramVersions(), ...PORTABLE.map((name) => probe(name))]);
+  // after the others: it measures
   const library = libraryReady ? await tryLibrary(location) : NO_LIBRARY;
+  const obstacles = libraryReady ? [] : whyNotReady(programs);
+  const missing = `no native library in ${location.libraryFolder}; run: npm run setup`;
+  const problems = libraryReady ? library.problems : [missing, ...obstacles];
+  const native: BackendReport = {
+    backend: 'native',
+    runs: problems.length === 0,
+    detail: problems[0] ?? `tensorflow-${library.device} ${library.tensorflow}`,
+  };
+  const backends = [native, ...portable];
   return {
     node: process.versions.node,
     platform: `${platform()}-${arch()}`,
@@ -56,8 +84,20 @@ export async function examine(location: LibraryLocation, physicalCores: number):
     python: programs.python ?? null,
     pip: programs.pip ?? null,
     gxx: programs.gxx ?? null,
-    problems: libraryReady ? library.problems : whyNotReady(location, programs),
+    problems,
+    backends,
+    auto: libraryReady
+      ? { backend: 'native', note: null, runs: native.runs }
+      : whatAutoTakes(obstacles[0] ?? recallFailure(location), backends),
   };
+}
+
+/** @param obstacle why there can be no native library, if there cannot */
+function whatAutoTakes(obstacle: string | undefined, backends: readonly BackendReport[]): AutoReport {
+  // Also before a set-up, wasm is what training falls back to.
+  const runs = backends.some((report) => report.backend === 'wasm' && report.runs);
+  if (obstacle === undefined) return { backend: 'native', note: 'once it is set up, which training begins with', runs };
+  return { backend: 'wasm', note: obstacle, runs };
 }
 
 interface LibraryReport extends Pick<DoctorReport, 'tensorflow' | 'device' | 'convolution' | 'problems'> {}
@@ -81,19 +121,16 @@ async function tryLibrary(location: LibraryLocation): Promise<LibraryReport> {
   }
 }
 
-function whyNotReady(location: LibraryLocation, programs: ProgramVersions): string[] {
+function whyNotReady(programs: ProgramVersions): string[] {
   const checks = [() => checkPlatform(currentPlatform()), () => checkPrograms(programs)];
-  return [
-    `no native library in ${location.libraryFolder}; run: npm run setup`,
-    ...checks.flatMap((check) => {
-      try {
-        check();
-        return [];
-      } catch (error) {
-        return [messageOf(error)];
-      }
-    }),
-  ];
+  return checks.flatMap((check) => {
+    try {
+      check();
+      return [];
+    } catch (error) {
+      return [messageOf(error)];
+    }
+  });
 }
 
 function readMemoryBytes(): number {

@@ -1,0 +1,176 @@
+// Without libtensorflow the same commands train on wasm, and all that holds of native holds there: equal bits for any number of
+// workers, through faults and resumes. A checkpoint goes on on another backend, and the log says so.
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import {
+  filesBelow,
+  ganglion,
+  oneTo,
+  reached,
+  scratchFolder,
+  startGanglion,
+  stepsOf,
+  succeed,
+  summaryOf,
+} from './ganglion.ts';
+import { expectNoneLeft, markOf } from './left-behind.ts';
+
+const scratch = scratchFolder('backends');
+const MODEL = ['--batch', '32', '--shards', '4', '--latent', '16', '--seed', '7', '--metrics-port', 'off'];
+const WASM = [...MODEL, '--backend', 'wasm'];
+const STEPS = 6;
+
+/** What the log says of a checkpoint of another backend. */
+const CHANGED = /^step (\d+) was computed on (\w+), from here it is (\w+): the bits will differ from [^\n]+$/m;
+
+const configOf = (run: string): Record<string, unknown> => JSON.parse(readFileSync(join(run, 'config.json'), 'utf8'));
+
+describe('a machine without python3, g++ and library', () => {
+  const env = (): NodeJS.ProcessEnv => ({ PATH: scratch('no-programs'), GANGLION_CACHE: scratch('no-cache') });
+  const LINE =
+    /^ganglion: computing on wasm, about \d+ times slower than the native library: python3 is missing, [^\n]*npm run setup\n$/;
+  beforeAll(() => {
+    mkdirSync(scratch('no-programs'));
+  });
+
+  it('trains on wasm after one line, and goes on so', async () => {
+    const run = scratch('stripped');
+    const first = await ganglion(['train', ...MODEL, '--steps', '2', '--run', run], { env: env() });
+    expect(first).toMatchObject({ exitCode: 0, stderr: expect.stringMatching(LINE) });
+    expect(first.stdout).toMatch(/^training: .*; tfjs-wasm \d+\.\d+\.\d+$/m);
+    expect(summaryOf(run)).toMatchObject({ step: 2, backend: 'tfjs-wasm', libraryVersion: expect.any(String) });
+    expect(configOf(run)).toMatchObject({ backend: 'auto', ranOn: 'wasm' });
+    const second = await ganglion(['train', '--resume', run, '--steps', '3'], { env: env() });
+    expect(second).toMatchObject({ exitCode: 0, stderr: expect.stringMatching(LINE) });
+    expect(second.stdout).not.toMatch(CHANGED);
+    const drawn = await ganglion(['sample', '--run', run, '--output', scratch('stripped.png')], { env: env() });
+    expect(drawn).toMatchObject({ exitCode: 0, stderr: expect.stringMatching(LINE) });
+  });
+
+  it('refuses a backend that is named and cannot run, by flag or variable, before anything is made', async () => {
+    const run = scratch('named');
+    const args = ['train', ...MODEL, '--steps', '2', '--run', run];
+    const byFlag = await ganglion([...args, '--backend', 'native'], { env: env() });
+    const byVariable = await ganglion(args, { env: { ...env(), GANGLION_BACKEND: 'native' } });
+    for (const ended of [byFlag, byVariable]) {
+      expect(ended).toMatchObject({
+        exitCode: 1,
+        stdout: '',
+        stderr: expect.stringMatching(/^ganglion: --backend native cannot run here: python3 is missing[^\n]*\n$/),
+      });
+    }
+    expect(filesBelow(run)).toEqual([]);
+  });
+
+  it('is told by the doctor what training would run on, and that it can start', async () => {
+    const { exitCode, stdout, stderr } = await ganglion(['doctor'], { env: env() });
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+    expect(stdout).toMatch(/^native +does not run: no native library in /m);
+    expect(stdout).toMatch(/^wasm +runs: tfjs-wasm \d/m);
+    expect(stdout).toMatch(/^webgpu +(runs: tfjs-webgpu \S+, \S|does not run: \S)/m);
+    expect(stdout).toMatch(/^cpu +runs: tfjs-cpu \d/m);
+    expect(stdout).toMatch(/^auto +wasm: python3 is missing/m);
+  });
+});
+
+it('the doctor tries every backend where the library is, too', async () => {
+  const report = JSON.parse(await succeed(['doctor', '--json']));
+  expect(report.auto).toEqual({ backend: 'native', note: null, runs: true });
+  expect(report.backends).toMatchObject([
+    { backend: 'native', runs: true, detail: expect.stringMatching(/^tensorflow-(cpu|gpu) 2\./) },
+    { backend: 'wasm', runs: true },
+    { backend: 'webgpu', runs: expect.any(Boolean), detail: expect.stringMatching(/./) },
+    { backend: 'cpu', runs: true },
+  ]);
+});
+
+describe('on wasm', () => {
+  const runs: [name: string, cluster: string[], faults: object[], lost: number][] = [
+    ['one worker', ['--workers', '1'], [], 0],
+    [
+      'two threads, one killed, another with a NaN',
+      ['--workers', '2'],
+      [
+        { kind: 'kill', step: 1, pass: 'fake', shard: 2 },
+        { kind: 'nan', step: 4, pass: 'real', shard: 1 },
+      ],
+      2,
+    ],
+    ['four threads', ['--workers', '4'], [], 0],
+    [
+      'two processes, one killed',
+      ['--workers', '2', '--isolation', 'process'],
+      [{ kind: 'kill', step: 2, pass: 'generator', shard: 0 }],
+      1,
+    ],
+  ];
+  const hashes: unknown[] = [];
+
+  it.each(runs)('%s: the same state', async (name, cluster, faults, lost) => {
+    const run = scratch(name.replaceAll(/\W+/g, '-'));
+    const plan = `${run}.json`;
+    writeFileSync(plan, JSON.stringify(faults));
+    const flags = [...WASM, ...cluster, '--steps', String(STEPS), '--fault', plan, '--run', run];
+    await succeed(['train', ...flags], { env: markOf(run) });
+    const summary = summaryOf(run);
+    expect(summary).toMatchObject({ step: STEPS, backend: 'tfjs-wasm', lostSteps: 0, repeatedSteps: 0 });
+    expect(summary.restarts).toBeGreaterThanOrEqual(lost);
+    expect(stepsOf(run)).toEqual(oneTo(STEPS));
+    await expectNoneLeft(run);
+    hashes.push(summary.stateSha256);
+    expect(new Set(hashes).size).toBe(1);
+  });
+
+  it('killed and resumed with other workers: the same state; resumed on native: the log says what ran before', async () => {
+    const run = scratch('killed');
+    const flags = [...WASM, '--workers', '1', '--steps', String(STEPS), '--checkpoint-every', '2', '--run', run];
+    const running = startGanglion(['train', ...flags]);
+    await reached(running, run, 3);
+    process.kill(running.pid, 'SIGKILL');
+    await running.ended;
+    const copy = scratch('killed-copy');
+    cpSync(run, copy, { recursive: true });
+
+    const cluster = ['--workers', '2', '--isolation', 'process'];
+    expect(await succeed(['train', '--resume', run, ...cluster])).not.toMatch(CHANGED); // the setting is the run's
+    expect(summaryOf(run)).toMatchObject({ step: STEPS, backend: 'tfjs-wasm', stateSha256: hashes[0] });
+
+    const said = await succeed(['train', '--resume', copy, '--backend', 'native']);
+    expect(CHANGED.exec(said)?.slice(1)).toEqual([expect.stringMatching(/^[24]$/), 'wasm', 'native']);
+  });
+
+  it('draws the same digits every time, as native does to a thousandth', async () => {
+    const draw = async (name: string, ...flags: string[]): Promise<Buffer> => {
+      await succeed(['sample', '--run', scratch('one-worker'), '--count', '70', '--output', scratch(name), ...flags]);
+      return readFileSync(scratch(name));
+    };
+    const [first, second, native] = await Promise.all([
+      draw('first.npy'), // the setting is the run's
+      draw('second.npy', '--backend', 'wasm'),
+      draw('native.npy', '--backend', 'native'),
+    ]);
+    expect(first.equals(second)).toBe(true);
+    const pixels = (file: Buffer): Float32Array =>
+      new Float32Array(Uint8Array.from(file.subarray(-4 * 70 * 784)).buffer);
+    const [a, b] = [pixels(first), pixels(native)];
+    expect(Math.max(...a.map(Math.abs))).toBeGreaterThan(0.01);
+    expect(Math.max(...a.map((value, i) => Math.abs(value - (b[i] ?? Number.NaN))))).toBeLessThan(1e-3);
+  });
+});
+
+it('a checkpoint of native goes on on wasm, and back, and each time the log says it', async () => {
+  const run = scratch('to-and-fro');
+  expect(await succeed(['train', ...MODEL, '--steps', '2', '--run', run])).not.toMatch(CHANGED);
+  const there = await succeed(['train', '--resume', run, '--steps', '4', '--backend', 'wasm']);
+  expect(CHANGED.exec(there)?.slice(1)).toEqual(['2', 'native', 'wasm']);
+  expect(summaryOf(run)).toMatchObject({ step: 4, backend: 'tfjs-wasm', lostSteps: 0, repeatedSteps: 0 });
+  expect(configOf(run)).toMatchObject({ backend: 'wasm', ranOn: 'wasm' });
+  const back = await succeed(['train', '--resume', run, '--steps', '5', '--backend', 'native']);
+  expect(CHANGED.exec(back)?.slice(1)).toEqual(['4', 'wasm', 'native']);
+  expect(summaryOf(run)).toMatchObject({ step: 5, backend: 'tensorflow-cpu' });
+  // As a run on wasm leaves it that ends before its first checkpoint: the newest steps that are there are native's.
+  writeFileSync(join(run, 'config.json'), JSON.stringify({ ...configOf(run), ranOn: 'wasm' }));
+  expect(await succeed(['train', '--resume', run, '--steps', '6'])).not.toMatch(CHANGED);
+  expect(stepsOf(run)).toEqual(oneTo(6));
+});

@@ -1,0 +1,66 @@
+// Entry file of the check before a run: which backend computes. A child process of the coordinator, which must not load TensorFlow
+// code itself. Usage: node backend-entry.js auto|native|wasm|webgpu|cpu
+// Prints the backend's name on standard output, and what people are to know on standard error.
+
+import { BACKENDS, type Backend } from '../shared/backend.ts';
+import { GanglionError } from '../shared/error.ts';
+import { abortOnInterrupt, Interrupted } from './native/interrupt.ts';
+import { isReady, locateLibrary } from './native/library.ts';
+
+/** How much slower wasm trains than the native library: test/bench/RESULTS.md. */
+const TIMES_SLOWER = 5;
+
+const location = locateLibrary();
+
+/** @throws GanglionError when the library is missing and cannot be set up */
+async function setUp(again: boolean): Promise<void> {
+  if (isReady(location)) return;
+  // loaded only when needed: this runs before every training run, and the answer is nearly always "ready"
+  const [{ installLibrary }, { createProgress }] = await Promise.all([
+    import('./native/install.ts'),
+    import('./native/progress.ts'),
+  ]);
+  await installLibrary(location, createProgress(process.stderr), abortOnInterrupt(), { again });
+}
+
+/** Native where it is or can be set up, else wasm with a line that says why. */
+async function pick(): Promise<Backend> {
+  try {
+    await setUp(false);
+    return 'native';
+  } catch (error) {
+    if (!(error instanceof GanglionError)) throw error;
+    const { recallFailure } = await import('./native/failed-setup.ts');
+    const later = recallFailure(location) === undefined ? '' : '; not tried again until: npm run setup';
+    process.stderr.write(
+      `ganglion: computing on wasm, about ${TIMES_SLOWER} times slower than the native library: ${error.message}${later}\n`,
+    );
+    return 'wasm';
+  }
+}
+
+/** @throws GanglionError `environment` when the backend cannot run here */
+async function check(backend: Backend): Promise<Backend> {
+  try {
+    if (backend === 'native') await setUp(true);
+    else if (backend === 'webgpu') {
+      const { probe } = await import('./probe.ts');
+      const { runs, detail } = await probe(backend);
+      if (!runs) throw new GanglionError('environment', detail);
+    }
+    return backend;
+  } catch (error) {
+    if (!(error instanceof GanglionError)) throw error;
+    throw new GanglionError(error.code, `--backend ${backend} cannot run here: ${error.message}`, { cause: error });
+  }
+}
+
+const setting = process.argv[2];
+const named = BACKENDS.find((backend) => backend === setting);
+try {
+  process.stdout.write(`${await (named === undefined ? pick() : check(named))}\n`);
+} catch (error) {
+  if (!(error instanceof GanglionError || error instanceof Interrupted)) throw error;
+  process.stderr.write(`ganglion: ${error.message}\n`);
+  process.exitCode = error.exitCode;
+}

@@ -1,0 +1,62 @@
+// Remembers, beside the library folder, that set-up has failed: `--backend auto` does not spend minutes on it at every start.
+// Only what takes time is remembered. Platform, programs and disk space are looked at each time, in a fraction of a second.
+
+import { accessSync, constants, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { z } from 'zod';
+import type { LibraryLocation } from './library.ts';
+
+/** Content of the file. */
+const failedSetup = z.object({
+  reason: z.string(),
+  /** The programs that it used; null where one was missing. */
+  programs: z.record(z.string(), z.string().nullable()),
+});
+
+/** Programs that another result of set-up can come from. */
+const PROGRAMS = ['python3', 'g++'] as const;
+
+/** Keyed like the library folder: another version of Ganglion tries for itself. */
+const pathOf = ({ libraryFolder }: LibraryLocation): string => `${libraryFolder}.failed.json`;
+
+/** Writes down why set-up has failed. A cache folder that cannot be written remembers nothing. */
+export function rememberFailure(location: LibraryLocation, reason: string, env = process.env): void {
+  try {
+    writeFileSync(pathOf(location), `${JSON.stringify({ reason, programs: findPrograms(env) }, null, 2)}\n`);
+  } catch {
+    // the next start tries again
+  }
+}
+
+/** Why the newest set-up has failed; undefined when none has, or when other programs are on the PATH now. */
+export function recallFailure(location: LibraryLocation, env = process.env): string | undefined {
+  try {
+    const { reason, programs } = failedSetup.parse(JSON.parse(readFileSync(pathOf(location), 'utf8')));
+    const found = findPrograms(env);
+    return PROGRAMS.every((name) => programs[name] === found[name]) ? reason : undefined;
+  } catch {
+    return undefined; // absent or damaged
+  }
+}
+
+export function forgetFailure(location: LibraryLocation): void {
+  rmSync(pathOf(location), { force: true });
+}
+
+function findPrograms(env: NodeJS.ProcessEnv): Record<string, string | null> {
+  return Object.fromEntries(PROGRAMS.map((name) => [name, findProgram(name, env)]));
+}
+
+/** Real path of a program on the PATH: that of g++ names its version on Debian. */
+function findProgram(name: string, env: NodeJS.ProcessEnv): string | null {
+  for (const folder of (env.PATH ?? '').split(delimiter)) {
+    const path = join(folder, name);
+    try {
+      accessSync(path, constants.X_OK);
+      return realpathSync(path);
+    } catch {
+      // not in this folder
+    }
+  }
+  return null;
+}
