@@ -40,7 +40,7 @@ mounts=()
 for folder in /opt/pypi /opt/pypi-more /opt/wheels; do
   if [ -d "$folder" ]; then mounts+=(--volume "$folder:$folder:ro"); fi
 done
-image build --pull=never "${mounts[@]}" --env NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt \
+image build --format docker --pull=never "${mounts[@]}" --env NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt \
   --build-arg VARIANT="$variant" --file docker/Dockerfile --tag "ganglion:$variant" .
 image images
 container=$(image from --pull-never "ganglion:$variant")

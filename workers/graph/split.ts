@@ -46,14 +46,16 @@ export function splitProgram(program: Program, late: readonly string[]): SplitPr
   const outputsOf = (ofLate: boolean): [string, Tensor][] =>
     Object.entries(program.outputs).filter(([, { node }]) => lateNodes.has(node) === ofLate);
 
-  // Their shapes are not declared: what a kernel keeps for its gradient is its own affair.
   const handed = [...placeholders].map(([tensor, name]): [string, Tensor, GraphNode] => {
+    const node = nodeOf(tensor);
     const output = Number(tensor.slice(tensor.lastIndexOf(':') + 1));
-    const dtype = { kind: 'type', value: 'float32' } as const;
+    const inferred = byName.get(node)?.outputs[output] ?? { shape: [], dtype: 'float32' };
+    // No attribute `shape`: what a kernel keeps for its gradient has the shape that it likes.
+    const attributes = { dtype: { kind: 'type', value: inferred.dtype } } as const;
     return [
       name,
-      { node: nodeOf(tensor), output, shape: [], dtype: 'float32' },
-      { name, op: 'Placeholder', inputs: [], attributes: { dtype } },
+      { node, output, ...inferred },
+      { name, op: 'Placeholder', inputs: [], attributes, outputs: [inferred] },
     ];
   });
   const renamed = restNodes.map((node) => ({
@@ -71,7 +73,7 @@ export function splitProgram(program: Program, late: readonly string[]): SplitPr
       graph: { nodes: [...handed.map(([, , node]) => node), ...rest.graph.nodes] },
       inputs: {
         ...rest.inputs,
-        ...Object.fromEntries(handed.map(([name]) => [name, { node: name, output: 0, shape: [], dtype: 'float32' }])),
+        ...Object.fromEntries(handed.map(([name, tensor]) => [name, { ...tensor, node: name, output: 0 }])),
       },
     },
     handed: handed.map(([name]) => name),

@@ -3,7 +3,7 @@
 import { initialise } from '../../../coordinator/initialise.ts';
 import { layoutOf, type Pass } from '../../../shared/layout.ts';
 import { fillNormal } from '../../../shared/random.ts';
-import type { Tensor } from '../../../workers/graph/graph.ts';
+import type { Graph, Tensor } from '../../../workers/graph/graph.ts';
 import type { Program } from '../../../workers/graph/program.ts';
 import { PASS_PROGRAMS } from '../../../workers/model/phases.ts';
 import type { Engine } from '../../../workers/replica.ts';
@@ -33,14 +33,15 @@ export function passInputs(): Values {
 /** Values of every tensor of a pass that another node may read, by name, `node:output`. */
 export async function tensorsOf(engine: Engine, pass: Pass): Promise<Map<string, Float32Array>> {
   const program: Program = PASS_PROGRAMS[pass](BATCH, LATENT);
+  const graph = program.graph as Graph; // as workers/model built it
   const outputs: Record<string, Tensor> = {};
-  for (const { name: node, op, outputs: given } of [...program.graph.nodes]) {
+  for (const { name: node, op, outputs: given } of [...graph.nodes]) {
     // What a BatchNorm reserves for its gradient is each engine's own.
     for (const [output, { shape, dtype }] of given.slice(0, 3).entries()) {
       if (op === 'Const' || op === 'Placeholder') continue;
       const tensor = { node, output, shape, dtype };
       // A copy: TensorFlow merges nodes whose output nobody else reads.
-      const [copy] = program.graph.add('Identity', [tensor], { T: { kind: 'type', value: dtype } }, [tensor]);
+      const [copy] = graph.add('Identity', [tensor], { T: { kind: 'type', value: dtype } }, [tensor]);
       if (copy) outputs[`${node}:${output}`] = copy;
     }
   }
