@@ -111,10 +111,10 @@ export class Observers {
     if (config.tensorboard === 'off') return;
     this.#tensorboard = new TensorBoardLog({
       folder: folder.path,
-      step: firstStep,
+      resumedAt: resumed ? firstStep : null,
       onFailure: (message) => this.terminal.line(`${message}; nothing more is written for TensorBoard`),
     });
-    if (firstStep === 0) this.#tensorboard.real(join(folder.samples, REAL_SAMPLE));
+    if (!resumed) this.#tensorboard.real(join(folder.samples, REAL_SAMPLE));
   }
 
   resized(from: number, to: number): void {

@@ -12,8 +12,8 @@ import { RecordFile } from './record-file.ts';
 export interface TensorBoardOptions {
   /** Folder of the run. */
   readonly folder: string;
-  /** Steps done when this process begins. */
-  readonly step: number;
+  /** Steps done at a resume; null for a new run. */
+  readonly resumedAt: number | null;
   /** Told once, when the log cannot be written: the run goes on without. */
   readonly onFailure: (message: string) => void;
   /** Milliseconds since 1970. */
@@ -51,13 +51,13 @@ export class TensorBoardLog {
 
   constructor(options: TensorBoardOptions) {
     this.#options = { now: Date.now, flushMs: FLUSH_MS, ...options };
-    const { folder, step, now } = this.#options;
+    const { folder, resumedAt, now } = this.#options;
     this.#try(() => {
       const file = new RecordFile(join(folder, newFileName(folder, now())));
       this.#file = file;
       file.append(versionEvent(now()));
       // Of steps that a crash has undone, what the files before this one have no longer holds.
-      if (step > 0) file.append(startEvent(now(), step + 1));
+      if (resumedAt !== null) file.append(startEvent(now(), resumedAt + 1));
       file.flush();
     });
   }

@@ -33,14 +33,20 @@ beforeAll(async () => {
 });
 
 describe('a run', () => {
-  it('leaves its config, log, checkpoints, pictures and summary', () => {
-    expect(filesBelow(run)).toEqual([
+  it('leaves its config, logs, checkpoints, pictures, summary and report', () => {
+    const names = filesBelow(run).map((name) =>
+      name.replace(/^(events\.out\.tfevents)\.\d{10}\..+\.\d+\.ganglion$/, '$1'),
+    );
+    expect(names).toEqual([
       'checkpoints/step-00000000.safetensors',
       'checkpoints/step-00000002.safetensors',
       'checkpoints/step-00000003.safetensors',
       'config.json',
       'events.jsonl',
+      'events.out.tfevents',
       'metrics.jsonl',
+      'report.html',
+      'samples/epochs.gif',
       'samples/real.png',
       'samples/step-00000002.png',
       'samples/step-00000003.png',
@@ -100,6 +106,7 @@ describe('a run', () => {
     expect(stdout).toMatch(/^step 3\/3, \d+ images\/s, loss D \d+\.\d+, loss G \d+\.\d+, 0s left$/m);
     expect(stdout).toContain(`pictures: ${join(run, 'samples')}\n`);
     expect(stdout).toContain(`checkpoints: ${join(run, 'checkpoints')}\n`);
+    expect(stdout).toContain(`report: ${join(run, 'report.html')}\n`);
   });
 
   it('shows a progress bar on a terminal', async () => {
@@ -217,6 +224,7 @@ it('--dry-run prints the whole config and makes nothing', async () => {
       'seed',
       'shards',
       'steps',
+      'tensorboard',
       'workers',
     ]),
   );
@@ -240,8 +248,11 @@ it('writes and shows the API token nowhere, whichever way it is given', async ()
   expect(said).not.toMatch(/token/i);
 });
 
-it.each(['train', 'sample', 'inspect', 'doctor', 'data', 'setup'])('%s --help has examples', async (command) => {
-  const help = await succeed([command, '--help']);
-  expect(help).toMatch(new RegExp(`^Usage: ganglion ${command}`));
-  expect(help).toMatch(new RegExp(`\nExamples:\n  \\$ ganglion ${command}`));
-});
+it.each(['train', 'sample', 'view', 'report', 'inspect', 'doctor', 'data', 'setup'])(
+  '%s --help has examples',
+  async (command) => {
+    const help = await succeed([command, '--help']);
+    expect(help).toMatch(new RegExp(`^Usage: ganglion ${command}`));
+    expect(help).toMatch(new RegExp(`\nExamples:\n  \\$ ganglion ${command}`));
+  },
+);

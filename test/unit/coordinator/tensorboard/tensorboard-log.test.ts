@@ -24,7 +24,7 @@ const PNG = encodePng({ width: 3, height: 2, pixels: new Uint8Array(6) });
 function opened(folder: string, options: Partial<TensorBoardOptions> = {}) {
   const failures: string[] = [];
   const onFailure = (message: string) => failures.push(message);
-  const log = new TensorBoardLog({ folder, step: 0, onFailure, now: () => NOW, flushMs: 60_000, ...options });
+  const log = new TensorBoardLog({ folder, resumedAt: null, onFailure, now: () => NOW, flushMs: 60_000, ...options });
   onTestFinished(() => log.close());
   return { log, failures };
 }
@@ -66,7 +66,7 @@ describe('TensorBoardLog', () => {
   it('begins a new file at a resume, which comes last by its name and says from where on steps are new', () => {
     const folder = scratchFolder();
     opened(folder).log.close();
-    opened(folder, { step: 30, now: () => NOW - 3_600_000 }).log.close(); // the clock was set back
+    opened(folder, { resumedAt: 30, now: () => NOW - 3_600_000 }).log.close(); // the clock was set back
     const seconds = filesOf(folder).map((name) => name.split('.')[3]);
     expect(seconds).toEqual(['1795427557', '1795427558']);
     expect(newest(folder)).toEqual(recordsOf(versionEvent(NOW - 3_600_000), startEvent(NOW - 3_600_000, 31)));
