@@ -3,6 +3,7 @@ import { cpSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'no
 import { join } from 'node:path';
 import { PNG } from 'pngjs';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { tableOf } from '../unit/docs/markdown-tables.ts';
 import {
   checkpointPath,
   filesBelow,
@@ -55,6 +56,16 @@ describe('a run', () => {
     const config = JSON.parse(readFileSync(join(run, 'config.json'), 'utf8'));
     expect(config).toMatchObject({ batch: 3400, shards: 20, seed: 7, steps: 3, epochs: null, lr: 2e-4, beta1: 0.5 });
     expect(config.dataSha256).toMatch(/^[0-9a-f]{64}$/);
+  });
+
+  it('leaves the files and the fields of summary.json that docs/run-folder.md has', () => {
+    const names = filesBelow(run)
+      .map((name) => name.replace(/step-\d{8}\./, 'step-N.').replace(/^(events\.out\.tfevents\.).+$/, '$1*'))
+      .toSorted();
+    const files = tableOf('docs/run-folder.md', 'file').map(({ file }) => file);
+    expect([...new Set(names)]).toEqual(files.toSorted());
+    const fields = tableOf('docs/run-folder.md', 'field', 2).map(({ field }) => field);
+    expect(Object.keys(summaryOf(run))).toEqual(fields);
   });
 
   it('logs one record a step', () => {
