@@ -16,7 +16,7 @@ const COURSE = 8;
 /** A picture has some 30 kB; what is larger than this is none of ours. */
 const MOST_PICTURE_BYTES = 2 ** 18;
 /** A larger animation stays a file of its own. */
-const MOST_ANIMATION_BYTES = 4 * 2 ** 20;
+const MOST_ANIMATION_BYTES = 6 * 2 ** 20;
 
 export interface ReportOptions {
   /** As its files tell it. */
