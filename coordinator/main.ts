@@ -1,11 +1,11 @@
 #!/usr/bin/env node
 // The command line, and the composition root: what the commands need from outside is passed in from here.
-import { createRequire } from 'node:module';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { GanglionError, messageOf, systemErrorCode } from '../shared/error.ts';
 import { fromSystemError } from './atomic-file.ts';
 import { dataCommand } from './commands/data.ts';
 import { inspectCommand } from './commands/inspect.ts';
+import { reportCommand } from './commands/report.ts';
 import { sampleCommand } from './commands/sample.ts';
 import { trainCommand } from './commands/train.ts';
 import { viewCommand } from './commands/view.ts';
@@ -13,9 +13,8 @@ import { countPhysicalCores } from './cores.ts';
 import { restoreNpmFlags } from './npm-flags.ts';
 import { fromEnvironment, fromFlags } from './settings.ts';
 import { SETTING_NAMES, SETTINGS, type SettingName } from './settings-table.ts';
+import { VERSION } from './version.ts';
 import { AlreadyReported, PROCESS_ENTRY, runDoctor, runSetup, THREAD_ENTRY } from './worker-programs.ts';
-
-const { version: VERSION }: { version: string } = createRequire(import.meta.url)('../../package.json');
 
 /** Files of the live page, which are served as they are. */
 const PAGE = new URL('../../dashboards/live/', import.meta.url);
@@ -114,6 +113,12 @@ function program(): Command {
     .option('--port <N>', 'port of the page; 0 picks a free one', wholeNumber(0, 65535), 9465)
     .addHelpText('after', examples('ganglion view runs/a', 'npm run view -- runs/a'))
     .action((path, { port }) => viewCommand({ path, port, page: PAGE }));
+  ganglion
+    .command('report')
+    .description('write report.html and the animation of a run again, from its files')
+    .argument('<RUN>', 'folder of the run')
+    .addHelpText('after', examples('ganglion report runs/a', 'npm run report -- runs/a'))
+    .action((path) => reportCommand({ path, page: PAGE }));
   ganglion
     .command('inspect')
     .description('verify a checkpoint, or all of a run, and print it')

@@ -1,4 +1,4 @@
-// A run is a folder: config.json, metrics.jsonl, events.jsonl, checkpoints/, samples/, summary.json. Files are written whole or not at all.
+// A run is a folder, of which docs/run-folder.md has every file. Files are written whole or not at all.
 import {
   accessSync,
   closeSync,
@@ -29,6 +29,7 @@ export interface RunFolder {
   readonly checkpoints: string;
   readonly samples: string;
   readonly summary: string;
+  readonly report: string;
 }
 
 export function runFolderAt(path: string): RunFolder {
@@ -40,6 +41,7 @@ export function runFolderAt(path: string): RunFolder {
     checkpoints: join(path, 'checkpoints'),
     samples: join(path, 'samples'),
     summary: join(path, 'summary.json'),
+    report: join(path, 'report.html'),
   };
 }
 
@@ -132,12 +134,14 @@ export function removeTemporaries(run: RunFolder): void {
   }
 }
 
-/** Removes the summary, which is there only while it holds. @throws GanglionError `environment`. */
+/** Removes summary and report, which are there only while they hold. @throws GanglionError `environment`. */
 export function removeSummary(run: RunFolder): void {
-  try {
-    rmSync(run.summary, { force: true });
-  } catch (error) {
-    throw fromSystemError(`cannot remove ${run.summary}`, error);
+  for (const path of [run.summary, run.report]) {
+    try {
+      rmSync(path, { force: true });
+    } catch (error) {
+      throw fromSystemError(`cannot remove ${path}`, error);
+    }
   }
 }
 

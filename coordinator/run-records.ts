@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Phase } from '../shared/layout.ts';
 import type { SampleJob } from '../shared/protocol.ts';
 import type { CheckpointWriter } from './checkpoint-writer.ts';
+import { sampleName } from './live/pictures.ts';
 import type { RunConfig } from './run-config.ts';
 import type { JsonLines, RunFolder } from './run-folder.ts';
 import { writeSampleGrid } from './samples.ts';
@@ -20,8 +21,8 @@ export interface RunRecordsOptions {
   readonly lastStep: number;
   readonly perEpoch: number;
   readonly sample: (job: SampleJob) => Promise<Float32Array>;
-  /** Told of a picture that is there. */
-  readonly onSample?: (step: number) => void;
+  /** Told of a picture that is there, with the bytes of its file. */
+  readonly onSample?: (step: number, png: Uint8Array) => void;
   /** Monotonic clock in milliseconds. */
   readonly now?: () => number;
 }
@@ -116,8 +117,8 @@ export class RunRecords {
 
   async #sample(step: number): Promise<void> {
     const { config, folder, state, sample, onSample } = this.#options;
-    const path = join(folder.samples, `step-${String(step).padStart(8, '0')}.png`);
-    await writeSampleGrid(path, config.seed, state.generator.statistics, sample);
-    onSample?.(step);
+    const path = join(folder.samples, sampleName(step));
+    const png = await writeSampleGrid(path, config.seed, state.generator.statistics, sample);
+    onSample?.(step, png);
   }
 }

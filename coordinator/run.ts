@@ -1,21 +1,21 @@
 // One run from start to end: opens what it needs, lets the trainer train, writes the summary, closes everything.
 import { join } from 'node:path';
 import type { Backend } from '../shared/backend.ts';
-import { GanglionError } from '../shared/error.ts';
-import { describeShard } from '../shared/protocol.ts';
+import { GanglionError, messageOf } from '../shared/error.ts';
+import { removeAnimation } from './animation.ts';
 import { checkpointName, writeCheckpoint } from './checkpoint.ts';
 import { startCheckpointThread } from './checkpoint-thread.ts';
 import { CheckpointWriter } from './checkpoint-writer.ts';
 import { SINGLE_NODE } from './communicator.ts';
 import type { Dataset } from './data/dataset.ts';
+import { describeEnvironment } from './environment.ts';
 import type { FaultPlan } from './fault-plan.ts';
 import { type HttpServer, startHttp } from './http.ts';
-import { LiveTraining } from './live/live-training.ts';
 import type { LiveActions } from './live/routes.ts';
-import { createMetrics, type Metrics } from './metrics.ts';
+import { Observers } from './observers.ts';
 import { startProcessReplica } from './process-replica.ts';
-import { Profile } from './profile.ts';
 import { type GroupObserver, ReplicaGroup } from './replica-group.ts';
+import { writeAfterRun } from './report/after-run.ts';
 import type { StoredRunConfig } from './run-config.ts';
 import {
   countStepFaults,
@@ -32,11 +32,9 @@ import {
 import { RunRecords } from './run-records.ts';
 import { writeRealGrid } from './samples.ts';
 import type { TrainingState } from './state.ts';
-import { StatusKeeper } from './status.ts';
 import { createStopSwitch, type StopSwitch } from './stop.ts';
 import type { Summary } from './summary.ts';
-import { describeBadShard } from './task-queue.ts';
-import { createTerminal, type Terminal } from './terminal.ts';
+import type { Terminal } from './terminal.ts';
 import { startThreadReplica } from './thread-replica.ts';
 import { train } from './trainer.ts';
 
@@ -67,15 +65,6 @@ export interface Run {
   readonly page: URL;
 }
 
-/** What watches a run. */
-interface Observers {
-  readonly terminal: Terminal;
-  readonly status: StatusKeeper;
-  readonly metrics: Metrics;
-  readonly profile: Profile | undefined;
-  readonly live: LiveTraining;
-}
-
 /** What people may ask of a run under way. */
 interface Requests {
   readonly stop: StopSwitch;
@@ -85,61 +74,28 @@ interface Requests {
 
 /** A replica that takes longer than this for one answer counts as lost. */
 const DEADLINE_MS = 120_000;
-/** Steps before a profile begins, or half of a short run: the first ones are slower. */
-const PROFILE_AFTER = 20;
 
 /** @throws GanglionError when the run cannot start or go on; what was written is whole */
 export async function runTraining(run: Run): Promise<void> {
-  const { config, path, workers, lastStep, state } = run;
-  const terminal = createTerminal(process.stdout, config.batch);
-  const profile = run.profile ? createProfile(run.profile, state.step, lastStep) : undefined;
-  const replicas = createReplicas(run, {
-    fault(error) {
-      const { reason = 'error', message } = error;
-      metrics.fault(reason);
-      live.lost(error);
-      terminal.line(`${message} (${reason}); its shards go to other replicas`);
-    },
-    straggler(shard, replica) {
-      metrics.straggler();
-      live.straggler(shard, replica);
-      terminal.line(`replica ${replica} is late with ${describeShard(shard)}: given to another one too`);
-    },
-    audit: () => metrics.audit(),
-    ...(profile ? { computed: (id, shard, { seconds }) => profile.computed(id, shard, seconds) } : {}),
-    restarted: (replica) => live.restarted(replica),
-  });
-  const replicaStatus = () => replicas.status;
-  const info = {
-    node: process.version,
-    backend: config.ranOn,
-    workers: String(workers),
-    shards: String(config.shards),
-  };
-  const metrics = createMetrics({ batch: config.batch, replicas: replicaStatus, info });
-  const status = new StatusKeeper({
-    run: path,
-    step: state.step,
-    epoch: Math.floor(Math.max(0, state.step - 1) / run.perEpoch),
-    steps: lastStep,
-    batch: config.batch,
-    backend: config.ranOn,
-    replicas: replicaStatus,
-  });
-  const live = new LiveTraining({
-    path,
+  const { config, path, workers, lastStep, perEpoch, state } = run;
+  const observers = new Observers({
     config,
-    actions: { tokenNeeded: run.apiToken !== null, mostWorkers: config.shards },
-    status: () => status.status,
-    onFailure: (message) => terminal.line(`${message}; the timeline is not written any more`),
+    path,
+    workers,
+    firstStep: state.step,
+    lastStep,
+    perEpoch,
+    tokenNeeded: run.apiToken !== null,
+    profile: run.profile,
+    replicas: () => replicas.status,
   });
-  const stop = createStopSwitch((who) => {
-    status.enter('stopping');
-    live.stopping(who);
-    terminal.line(`${who}: finishing the step and writing a checkpoint; Ctrl-C again stops at once`);
-  });
+  const { terminal, status, metrics, live } = observers;
+  const replicas = createReplicas(run, observers.group);
+  const stop = createStopSwitch((who) => observers.stopping(who));
   const requests: Requests = { stop, checkpoint: undefined };
   let http: HttpServer | undefined;
+  /** Whether the run has come to an end that a report can tell of. */
+  let over = false;
   try {
     // The port first: when it is taken, nothing has been made yet.
     if (config.metricsPort !== 'off') {
@@ -150,37 +106,39 @@ export async function runTraining(run: Run): Promise<void> {
         shards: config.shards,
         apiToken: run.apiToken,
         resize: (count) => {
-          terminal.line(`${replicas.size} workers become ${count}`);
-          live.resized(replicas.size, count);
+          observers.resized(replicas.size, count);
           replicas.resize(count);
         },
         live: { run: live.run, page: run.page, actions: toActions(run, requests) },
       });
     }
     const folder = openFolder(run);
-    profile?.open();
-    await live.open(folder, state.step);
+    await observers.open(folder);
     await replicas.start();
     const { backend, libraryVersion, device } = replicas.backend;
     const verb = run.resumed ? `going on at step ${state.step}` : 'training';
     const computing = [`${backend} ${libraryVersion}`, device ?? []].flat().join(', ');
     terminal.line(`${verb}: ${run.dataset.name}; ${workers} workers, ${config.shards} shards; ${computing}`);
-    live.started(run.resumed, `${verb} with ${workers} workers on ${config.ranOn}`);
+    const text = `${verb} with ${workers} workers on ${config.ranOn}`;
+    observers.started(folder, run.resumed, text, describeEnvironment(replicas.backend));
     const change = describeChange(run);
     if (change !== undefined) terminal.line(change);
     if (http) {
       terminal.line(`metrics: http://localhost:${http.port}/metrics`);
       terminal.line(`live page: http://localhost:${http.port}/`);
     }
-    await trainAndSummarise(run, folder, replicas, { terminal, status, metrics, live, profile }, requests);
+    await trainAndSummarise(run, folder, replicas, observers, requests);
+    over = true;
   } catch (error) {
     live.failed(error);
+    over = gaveUp(error);
     throw error;
   } finally {
     terminal.finish();
     await replicas.stop();
+    if (over) await report(run, terminal);
     await http?.close();
-    live.close();
+    observers.close();
     stop.dispose();
   }
 }
@@ -191,12 +149,19 @@ function describeChange({ ranOnBefore, config: { ranOn }, state }: Run): string 
   return `step ${state.step} was computed on ${ranOnBefore}, from here it is ${ranOn}: the bits will differ from those of a run on one of them`;
 }
 
-function createProfile({ path, steps }: NonNullable<Run['profile']>, firstStep: number, lastStep: number): Profile {
-  return new Profile({
-    path,
-    steps,
-    after: firstStep + Math.min(PROFILE_AFTER, Math.floor((lastStep - firstStep) / 2)),
-  });
+/** Whether a run has ended by too many faults, in order. */
+function gaveUp(error: unknown): boolean {
+  return error instanceof GanglionError && error.code === 'faults';
+}
+
+/** Animation and report. Checkpoint and summary are on the disk; what goes wrong here is said and changes nothing. */
+async function report({ path, page }: Run, terminal: Terminal): Promise<void> {
+  const onFailure = (message: string): void => terminal.line(`left out of the report: ${message}`);
+  try {
+    terminal.line(`report: ${await writeAfterRun({ path, page, onFailure })}`);
+  } catch (error) {
+    terminal.line(`the report is not written: ${messageOf(error)}`);
+  }
 }
 
 /** What the live page's buttons do. */
@@ -241,6 +206,7 @@ function openFolder({ config, path, resumed, dataset, state }: Run): RunFolder {
   removeTemporaries(folder);
   writeJson(folder.config, config);
   removeSummary(folder); // of the end before a resume
+  removeAnimation(folder.samples);
   if (state.step === 0) {
     // The first checkpoint before the first step: a run killed at any moment can be resumed.
     writeCheckpoint(join(folder.checkpoints, checkpointName(state.step)), state, JSON.stringify(config));
@@ -253,10 +219,11 @@ async function trainAndSummarise(
   run: Run,
   folder: RunFolder,
   replicas: ReplicaGroup,
-  { terminal, status, metrics, live, profile }: Observers,
+  observers: Observers,
   requests: Requests,
 ): Promise<void> {
   const { config, dataset, state, lastStep, perEpoch } = run;
+  const { terminal, status, metrics, live } = observers;
   const { stop } = requests;
   const firstStep = state.step;
   // Steps after the checkpoint, done before a crash, are done again: their records give way.
@@ -266,13 +233,11 @@ async function trainAndSummarise(
     config: JSON.stringify(config),
     latent: state.latent,
     thread: startCheckpointThread(),
-    syncLog: () => log.sync(),
-    onWritten: (written) => {
-      const { path, seconds, bytes } = written;
-      status.checkpoint(path);
-      live.checkpoint(written);
-      metrics.checkpoint(seconds, bytes);
+    syncLog: () => {
+      observers.flush();
+      return log.sync();
     },
+    onWritten: (written) => observers.checkpoint(written),
     onHeld: (seconds) => metrics.checkpointHeld(seconds),
   });
   try {
@@ -285,7 +250,7 @@ async function trainAndSummarise(
       lastStep,
       perEpoch,
       sample: (job) => replicas.sample(job),
-      onSample: (step) => live.sampled(step),
+      onSample: (step, png) => observers.sampled(step, png),
     });
     requests.checkpoint = () => records.checkpointSoon();
     const startedMs = performance.now();
@@ -302,31 +267,22 @@ async function trainAndSummarise(
       lastStep,
       maxSkipped: config.maxSkipped,
       shouldStop: () => stop.requested,
-      span: profile?.span.bind(profile),
+      span: observers.span,
       commit: async (record) => {
         const from = performance.now();
         await records.commit(record);
-        metrics.step(record);
-        status.step(record);
-        live.step(record);
-        for (const { skipped, bad } of [record.discriminator, record.generator]) {
-          const why = bad.map(describeBadShard).join('; ') || 'bad gradients on another node';
-          if (skipped) terminal.line(`update skipped: ${why}`);
-        }
-        terminal.progress(status.status);
-        profile?.span('commit', from, performance.now());
-        profile?.committed(record.step);
+        observers.committed(record, from);
       },
     }).catch(async (error: unknown) => {
       // Too many faults: what has been learned is kept, and can be resumed.
-      if (error instanceof GanglionError && error.code === 'faults') {
+      if (gaveUp(error)) {
         await records.checkpoint();
         terminal.finish();
         terminal.line(`gave up at step ${state.step} of ${lastStep}; go on with --resume ${run.path}`);
       }
       throw error;
     });
-    profile?.close();
+    observers.trained();
     requests.checkpoint = undefined;
     const stateSha256 = await records.checkpoint();
     const wallSeconds = (performance.now() - startedMs) / 1000;

@@ -9,15 +9,15 @@ import { shuffle } from './sampler.ts';
 const COUNT = 64;
 const COLUMNS = 8;
 
-/** Draws the grid of the generator on running statistics; noise i depends on (seed, i) only, so pictures can be compared. */
+/** Draws the grid of the generator on running statistics; noise i depends on (seed, i) only, so pictures can be compared. @returns the PNG file's bytes */
 export async function writeSampleGrid(
   path: string,
   seed: number,
   statistics: Float32Array,
   sample: (job: SampleJob) => Promise<Float32Array>,
-): Promise<void> {
+): Promise<Uint8Array> {
   const images = await sample({ seed, count: COUNT, statistics });
-  writePngSync(path, toGrid(images, COUNT, COLUMNS));
+  return writePngSync(path, toGrid(images, COUNT, COLUMNS));
 }
 
 /** Real digits, chosen by the seed. */

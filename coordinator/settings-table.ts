@@ -52,6 +52,8 @@ export interface Settings {
   maxSkipped: number;
   /** Share of the shards that are computed on two replicas, to compare the bits. */
   audit: number;
+  /** Whether the run is written for TensorBoard too. */
+  tensorboard: 'on' | 'off';
   metricsPort: number | 'off';
   /** What a request that changes the run must show; null lets only this machine make one. Never written anywhere. */
   apiToken: string | null;
@@ -262,6 +264,15 @@ export const SETTINGS: Readonly<Record<SettingName, Setting>> = {
     schema: z.number().min(0).max(1),
     initial: 0,
     description: 'share of the shards computed on two replicas, to compare the bits',
+    fixed: false,
+  },
+  tensorboard: {
+    flag: '--tensorboard',
+    value: 'on|off',
+    expected: 'on or off',
+    schema: z.enum(['on', 'off']),
+    initial: 'on',
+    description: "write events.out.tfevents.*, which TensorBoard reads, into the run's folder",
     fixed: false,
   },
   metricsPort: {

@@ -77,6 +77,8 @@ export interface LiveRunInfo {
   readonly config: Readonly<Record<string, unknown>>;
   /** summary.json of a run that has ended. */
   readonly summary: Readonly<Record<string, unknown>> | null;
+  /** Processor, system, versions; null where the run's files do not say. */
+  readonly environment: Readonly<Record<string, string | number>> | null;
   /** Null where the page can change nothing: a run shown from its files. */
   readonly actions: { readonly tokenNeeded: boolean; readonly mostWorkers: number } | null;
   readonly status: LiveStatus;

@@ -13,10 +13,20 @@ export function encodePng(image: GreyImage): Uint8Array {
   return PNG.sync.write(png, { colorType: GREYSCALE, inputColorType: GREYSCALE, inputHasAlpha: false });
 }
 
+/** The image in a PNG file of {@link encodePng}. @throws Error where it is none. */
+export function decodePng(bytes: Uint8Array): GreyImage {
+  const { width, height, data } = PNG.sync.read(Buffer.from(bytes));
+  // As red, green, blue and opacity: grey is any of the first three.
+  return { width, height, pixels: Uint8Array.from({ length: width * height }, (_, i) => data[4 * i] ?? 0) };
+}
+
 /**
  * Writes `image` as a PNG file, atomically.
+ * @returns the bytes of the file
  * @throws GanglionError `environment` where it cannot be written.
  */
-export function writePngSync(path: string, image: GreyImage): void {
-  writeFileAtomicSync(path, encodePng(image));
+export function writePngSync(path: string, image: GreyImage): Uint8Array {
+  const bytes = encodePng(image);
+  writeFileAtomicSync(path, bytes);
+  return bytes;
 }

@@ -11,6 +11,7 @@ import {
   type LiveStatus,
   type LiveUpdate,
 } from '../../shared/live-protocol.ts';
+import type { Environment } from '../environment.ts';
 import type { Buckets } from './buckets.ts';
 import { History, type HistoryRange } from './history.ts';
 import type { Timeline } from './timeline.ts';
@@ -52,6 +53,8 @@ export class LiveRun {
   readonly history = new History({ curves: CURVES.length });
   readonly timeline: Timeline;
   readonly session = randomBytes(6).toString('hex');
+  /** What the run is computed on; null as long as nobody has said. */
+  environment: Environment | null = null;
   readonly #options: LiveRunOptions;
 
   constructor(options: LiveRunOptions) {
@@ -73,6 +76,7 @@ export class LiveRun {
       batch,
       config: { ...config },
       summary,
+      environment: this.environment,
       actions,
       status: this.status,
       events: this.timeline.events,

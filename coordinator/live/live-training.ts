@@ -5,6 +5,8 @@ import { messageOf } from '../../shared/error.ts';
 import type { LiveRunInfo, LiveStatus } from '../../shared/live-protocol.ts';
 import { describeShard } from '../../shared/protocol.ts';
 import type { WrittenCheckpoint } from '../checkpoint-writer.ts';
+import { curvesOf } from '../curves.ts';
+import type { Environment } from '../environment.ts';
 import type { Shard } from '../replica.ts';
 import type { RunConfig } from '../run-config.ts';
 import { JsonLines, type RunFolder, runFolderAt } from '../run-folder.ts';
@@ -76,22 +78,14 @@ export class LiveTraining {
   }
 
   /** The run has begun, or goes on. */
-  started(resumed: boolean, text: string): void {
-    this.#add(resumed ? 'resume' : 'start', text);
+  started(resumed: boolean, text: string, environment: Environment): void {
+    this.run.environment = environment;
+    const { step } = this.#options.status();
+    this.#timeline.add(resumed ? 'resume' : 'start', step, text, environment);
   }
 
   step(record: StepRecord): void {
-    const { batch } = this.#options.config;
-    const { discriminator, generator, seconds } = record;
-    this.run.history.add(record.step, [
-      discriminator.lossReal + discriminator.lossFake,
-      generator.lossFake,
-      discriminator.outputReal,
-      discriminator.outputFake,
-      discriminator.gradientNorm,
-      generator.gradientNorm,
-      batch / seconds,
-    ]);
+    this.run.history.add(record.step, curvesOf(record, this.#options.config.batch));
     for (const phase of ['discriminator', 'generator'] as const) {
       const { skipped, bad } = record[phase];
       const why = bad.map(describeBadShard).join('; ') || 'bad gradients on another node';

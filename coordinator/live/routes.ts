@@ -9,7 +9,7 @@ import { systemErrorCode } from '../../shared/error.ts';
 import { addChangingRoute, checkEmptyBody } from '../workers-route.ts';
 import { EventStream } from './event-stream.ts';
 import type { LiveRun } from './live-run.ts';
-import { listSamples, REAL_SAMPLE, SAMPLE_NAME } from './pictures.ts';
+import { ANIMATION, listSamples, REAL_SAMPLE, SAMPLE_NAME } from './pictures.ts';
 
 export interface LiveRoutesOptions {
   readonly run: LiveRun;
@@ -32,7 +32,7 @@ const CSS = 'text/css; charset=utf-8';
 const uPlotFile = (name: string): URL =>
   pathToFileURL(join(createRequire(import.meta.url).resolve('uplot/package.json'), '..', 'dist', name));
 /** Modules of the page: nothing else of its folder is served. */
-const MODULES = ['app', 'charts', 'controls', 'curves', 'format', 'pictures', 'tables', 'talk'];
+const MODULES = ['app', 'charts', 'controls', 'curves', 'format', 'pictures', 'tables', 'talk', 'view'];
 
 /** The page may load from here only, and no other site may show it in a frame. */
 const SECURITY_HEADERS = {
@@ -108,11 +108,12 @@ function addData(scope: FastifyInstance, run: LiveRun): void {
   scope.get('/api/samples', async () => ({ session: run.session, ...(await listSamples(run.samples)) }));
   scope.get('/samples/:name', (request, reply) => {
     const { name = '' } = request.params as { name?: string };
-    if (name !== REAL_SAMPLE && !SAMPLE_NAME.test(name))
+    const isAnimation = name === ANIMATION;
+    if (!isAnimation && name !== REAL_SAMPLE && !SAMPLE_NAME.test(name))
       return reply.code(404).send({ error: 'there is no such file' });
     // Its address has the session in it.
     reply.header('cache-control', 'private, max-age=86400, immutable');
-    return sendFile(reply, join(run.samples, name), 'image/png');
+    return sendFile(reply, join(run.samples, name), isAnimation ? 'image/gif' : 'image/png');
   });
 }
 

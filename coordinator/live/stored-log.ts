@@ -2,6 +2,7 @@
 import { createReadStream } from 'node:fs';
 import { EVENT_KINDS } from '../../shared/live-protocol.ts';
 import { fromSystemError } from '../atomic-file.ts';
+import type { Environment } from '../environment.ts';
 import { stepOf } from '../run-folder.ts';
 import type { StoredEvent } from './timeline.ts';
 
@@ -81,11 +82,18 @@ export function readLog(path: string, each: (step: LoggedStep) => void): Promise
 /** Reads events.jsonl. @throws GanglionError `checkpoint` */
 export function readEvents(path: string, each: (event: StoredEvent) => void): Promise<void> {
   return readLines(path, (record) => {
-    if (isEvent(record)) each({ time: record.time, step: record.step, kind: record.kind, text: record.text });
+    if (!isEvent(record)) return;
+    const { time, step, kind, text, environment } = record;
+    each({ time, step, kind, text, ...(isEnvironment(environment) ? { environment } : {}) });
   });
 }
 
-function isEvent(record: unknown): record is StoredEvent {
+function isEnvironment(value: unknown): value is Environment {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  return Object.values(value).every((one) => typeof one === 'string' || typeof one === 'number');
+}
+
+function isEvent(record: unknown): record is Omit<StoredEvent, 'environment'> & { readonly environment?: unknown } {
   return (
     typeof record === 'object' &&
     record !== null &&

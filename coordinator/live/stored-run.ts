@@ -46,7 +46,10 @@ export async function openStoredRun(path: string): Promise<LiveRun> {
     if (skipped !== undefined) events.push({ time: 0, step, kind: 'skipped', text: `update skipped: ${skipped}` });
   });
   const stored: StoredEvent[] = [];
-  await readEvents(folder.events, (event) => stored.push(event));
+  await readEvents(folder.events, (event) => {
+    stored.push(event);
+    run.environment = event.environment ?? run.environment;
+  });
   // A run of before there was events.jsonl: what the other files tell.
   const all = stored.length > 0 ? stored : [...events, ...checkpointEvents(folder)].toSorted((a, b) => a.step - b.step);
   for (const event of all) timeline.recall(event);

@@ -1,11 +1,15 @@
 // What has happened in a run, for its timeline: the newest events in memory, all of them in events.jsonl.
 import type { EventKind, LiveEvent } from '../../shared/live-protocol.ts';
+import type { Environment } from '../environment.ts';
 
 /** Newest events kept. */
 const KEPT = 500;
 
 /** An event as events.jsonl has it. */
-export type StoredEvent = Omit<LiveEvent, 'seq'>;
+export interface StoredEvent extends Omit<LiveEvent, 'seq'> {
+  /** What the run is computed on from now on; of `start` and `resume`. */
+  readonly environment?: Environment;
+}
 
 export class Timeline {
   #events: LiveEvent[] = [];
@@ -31,15 +35,15 @@ export class Timeline {
     return this.#events;
   }
 
-  add(kind: EventKind, step: number, text: string): void {
-    const event = { time: this.#now(), step, kind, text };
+  add(kind: EventKind, step: number, text: string, environment?: Environment): void {
+    const event = { time: this.#now(), step, kind, text, ...(environment ? { environment } : {}) };
     this.#store(event);
     this.recall(event);
   }
 
   /** An event of before, which is on the disk already. */
-  recall(event: StoredEvent): void {
-    this.#events.push({ seq: ++this.#seq, ...event });
+  recall({ time, step, kind, text }: StoredEvent): void {
+    this.#events.push({ seq: ++this.#seq, time, step, kind, text });
     if (this.#events.length >= 2 * KEPT) this.#events = this.#events.slice(-KEPT);
   }
 

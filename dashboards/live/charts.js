@@ -34,6 +34,8 @@ const PLOTS = [
 ];
 const CLASSES = /** @type {const} */ (['first', 'second']);
 const HEIGHT = 200;
+/** Of a plot on paper, where there are two in a row. */
+const PAPER_WIDTH = 312;
 /** Of what fills a band and of its edge; the colour is the line's own. */
 const BAND_ALPHA = '33';
 const EDGE_ALPHA = '40';
@@ -86,6 +88,8 @@ export class Charts {
     }
     new ResizeObserver(() => this.#resize()).observe(parent);
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.#rebuild());
+    addEventListener('beforeprint', () => this.#print(true));
+    addEventListener('afterprint', () => this.#print(false));
   }
 
   /** @param {number} steps */
@@ -216,6 +220,13 @@ export class Charts {
       if (box.clientWidth > 0 && box.clientWidth !== plot.width)
         plot.setSize({ width: box.clientWidth, height: HEIGHT });
     }
+  }
+
+  /** Paper is light, and narrower than most windows. @param {boolean} prints */
+  #print(prints) {
+    document.documentElement.classList.toggle('paper', prints);
+    this.#rebuild();
+    if (prints) for (const { plot } of this.#charts) plot.setSize({ width: PAPER_WIDTH, height: HEIGHT });
   }
 
   /** The colours have changed. */

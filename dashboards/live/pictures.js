@@ -1,6 +1,6 @@
 // @ts-check
 // The pictures of the run: the same noise after every epoch. A slider goes back through them, and a button shows them in turn.
-import { byId, whole } from './format.js';
+import { byId, element, whole } from './format.js';
 
 /** Pictures a second; where a person wants less motion, one. */
 const FRAME_MS = 140;
@@ -13,6 +13,7 @@ export class Pictures {
   #play = byId('play', HTMLButtonElement);
   #newest = byId('newest', HTMLButtonElement);
   #real = byId('real', HTMLButtonElement);
+  #animation = element('a', 'As GIF');
   #session = '';
   /** Steps with a picture. @type {number[]} */
   #steps = [];
@@ -25,6 +26,10 @@ export class Pictures {
   #timer;
 
   constructor() {
+    this.#animation.id = 'animation';
+    this.#animation.download = 'epochs.gif';
+    this.#animation.hidden = true;
+    this.#real.after(this.#animation);
     this.#slider.addEventListener('input', () => {
       this.#pause();
       this.#show(Number(this.#slider.value));
@@ -41,13 +46,15 @@ export class Pictures {
     });
   }
 
-  /** @param {{ session: string, steps: number[], real: boolean }} samples */
-  load({ session, steps, real }) {
+  /** @param {{ session: string, steps: number[], real: boolean, animation: boolean }} samples */
+  load({ session, steps, real, animation }) {
     const newest = this.#isNewest;
     const step = this.#steps[this.#at];
     this.#session = session;
     this.#steps = steps;
     this.#real.disabled = !real;
+    this.#animation.hidden = !animation;
+    this.#animation.href = `/samples/epochs.gif?run=${session}`;
     const at = step === undefined ? -1 : steps.indexOf(step);
     this.#show(newest || at === -1 ? steps.length - 1 : at);
   }

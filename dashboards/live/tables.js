@@ -72,14 +72,14 @@ function showReplicas(replicas) {
 }
 
 /** @param {LiveRunInfo} run */
-export function showRun({ name, path, config, summary, actions, events }) {
+export function showRun({ name, path, config, summary, environment, actions, events }) {
   document.title = `${name} · Ganglion`;
   write('name', name);
   byId('name', HTMLElement).title = path;
   const list = byId('config', HTMLElement);
-  const summed = Object.entries(summary ?? {}).filter(([key]) => !(key in config));
+  const more = Object.entries({ ...summary, ...environment }).filter(([key]) => !(key in config));
   list.replaceChildren();
-  for (const [key, value] of [...Object.entries(config), ...summed]) {
+  for (const [key, value] of [...Object.entries(config), ...more]) {
     const text = value === null ? '–' : typeof value === 'object' ? JSON.stringify(value) : String(value);
     list.append(element('dt', key), element('dd', text));
   }

@@ -32,7 +32,7 @@ export function getHistory({ from = 0, to = Number.MAX_SAFE_INTEGER, points }) {
   return get(`/api/history?from=${Math.max(0, Math.floor(from))}&to=${Math.max(0, Math.ceil(to))}&points=${points}`);
 }
 
-/** @returns {Promise<{ session: string, steps: number[], real: boolean }>} */
+/** @returns {Promise<{ session: string, steps: number[], real: boolean, animation: boolean }>} */
 export function getSamples() {
   return get('/api/samples');
 }

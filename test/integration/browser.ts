@@ -30,8 +30,11 @@ export interface Opened {
   readonly text: (selector: string) => Promise<string>;
 }
 
-/** Opens an address in a window of its own. */
-export async function openPage(url: string, options: BrowserContextOptions = {}): Promise<Opened> {
+/** What the live page has once it knows the run. */
+const READY = '#step:not(:text-is("–"))';
+
+/** Opens an address in a window of its own. @param ready a selector of what is there once the page can be used */
+export async function openPage(url: string, options: BrowserContextOptions = {}, ready = READY): Promise<Opened> {
   browser ??= chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-gpu'] });
   const context = await (await browser).newContext({ viewport: { width: 1366, height: 900 }, ...options });
   const page = await context.newPage();
@@ -48,7 +51,7 @@ export async function openPage(url: string, options: BrowserContextOptions = {})
   });
   await page.addInitScript({ path: AXE });
   await page.goto(url);
-  await page.waitForSelector('#step:not(:text-is("–"))');
+  await page.waitForSelector(ready);
   const text = async (selector: string) => (await page.textContent(selector)) ?? '';
   return { page, errors, foreign, text };
 }

@@ -1,6 +1,7 @@
 // Replicas that fail in every way, by plan: each is named with its shard and the reason, replaced, and its shard computed again. What
 // cannot be repaired leaves a checkpoint, and the run goes on from it. The hashes of every fault: fault-table.test.ts.
 import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type Ended, oneTo, recordsOf, SMALL, scratchFolder, startGanglion, stepsOf, summaryOf } from './ganglion.ts';
 import { expectNoneLeft, markOf } from './left-behind.ts';
@@ -102,6 +103,7 @@ describe('a NaN that two replicas agree on', () => {
       ),
     });
     expect(stdout).toContain(`gave up at step 4 of ${STEPS}; go on with --resume ${run}`);
+    expect(readFileSync(join(run, 'report.html'), 'utf8')).toContain('ended: 3 updates in a row skipped');
     await resume(run);
   });
 });

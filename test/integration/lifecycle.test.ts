@@ -53,8 +53,8 @@ function unbegun(name: string): string {
   const run = copyOfWhole(name);
   for (const file of readdirSync(join(run, 'checkpoints'))) rmSync(join(run, 'checkpoints', file));
   for (const file of readdirSync(join(run, 'samples'))) rmSync(join(run, 'samples', file));
-  rmSync(join(run, 'metrics.jsonl'));
-  rmSync(join(run, 'summary.json'));
+  const later = readdirSync(run).filter((file) => /^(metrics|summary|report|events\.out\.)/.test(file));
+  for (const file of later) rmSync(join(run, file));
   writeFileSync(join(run, 'checkpoints', '.step-00000000.safetensors.00ff.tmp'), 'half');
   writeFileSync(join(run, '.config.json.00ff.tmp'), 'half');
   return run;

@@ -3,6 +3,7 @@ import { cpSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'no
 import { join } from 'node:path';
 import { PNG } from 'pngjs';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { tableOf } from '../unit/docs/markdown-tables.ts';
 import {
   checkpointPath,
   filesBelow,
@@ -33,14 +34,20 @@ beforeAll(async () => {
 });
 
 describe('a run', () => {
-  it('leaves its config, log, checkpoints, pictures and summary', () => {
-    expect(filesBelow(run)).toEqual([
+  it('leaves its config, logs, checkpoints, pictures, summary and report', () => {
+    const names = filesBelow(run).map((name) =>
+      name.replace(/^(events\.out\.tfevents)\.\d{10}\..+\.\d+\.ganglion$/, '$1'),
+    );
+    expect(names).toEqual([
       'checkpoints/step-00000000.safetensors',
       'checkpoints/step-00000002.safetensors',
       'checkpoints/step-00000003.safetensors',
       'config.json',
       'events.jsonl',
+      'events.out.tfevents',
       'metrics.jsonl',
+      'report.html',
+      'samples/epochs.gif',
       'samples/real.png',
       'samples/step-00000002.png',
       'samples/step-00000003.png',
@@ -49,6 +56,16 @@ describe('a run', () => {
     const config = JSON.parse(readFileSync(join(run, 'config.json'), 'utf8'));
     expect(config).toMatchObject({ batch: 3400, shards: 20, seed: 7, steps: 3, epochs: null, lr: 2e-4, beta1: 0.5 });
     expect(config.dataSha256).toMatch(/^[0-9a-f]{64}$/);
+  });
+
+  it('leaves the files and the fields of summary.json that docs/run-folder.md has', () => {
+    const names = filesBelow(run)
+      .map((name) => name.replace(/step-\d{8}\./, 'step-N.').replace(/^(events\.out\.tfevents\.).+$/, '$1*'))
+      .toSorted();
+    const files = tableOf('docs/run-folder.md', 'file').map(({ file }) => file);
+    expect([...new Set(names)]).toEqual(files.toSorted());
+    const fields = tableOf('docs/run-folder.md', 'field', 2).map(({ field }) => field);
+    expect(Object.keys(summaryOf(run))).toEqual(fields);
   });
 
   it('logs one record a step', () => {
@@ -100,6 +117,7 @@ describe('a run', () => {
     expect(stdout).toMatch(/^step 3\/3, \d+ images\/s, loss D \d+\.\d+, loss G \d+\.\d+, 0s left$/m);
     expect(stdout).toContain(`pictures: ${join(run, 'samples')}\n`);
     expect(stdout).toContain(`checkpoints: ${join(run, 'checkpoints')}\n`);
+    expect(stdout).toContain(`report: ${join(run, 'report.html')}\n`);
   });
 
   it('shows a progress bar on a terminal', async () => {
@@ -218,6 +236,7 @@ it('--dry-run prints the whole config and makes nothing', async () => {
       'seed',
       'shards',
       'steps',
+      'tensorboard',
       'workers',
     ]),
   );
@@ -241,8 +260,11 @@ it('writes and shows the API token nowhere, whichever way it is given', async ()
   expect(said).not.toMatch(/token/i);
 });
 
-it.each(['train', 'sample', 'inspect', 'doctor', 'data', 'setup'])('%s --help has examples', async (command) => {
-  const help = await succeed([command, '--help']);
-  expect(help).toMatch(new RegExp(`^Usage: ganglion ${command}`));
-  expect(help).toMatch(new RegExp(`\nExamples:\n  \\$ ganglion ${command}`));
-});
+it.each(['train', 'sample', 'view', 'report', 'inspect', 'doctor', 'data', 'setup'])(
+  '%s --help has examples',
+  async (command) => {
+    const help = await succeed([command, '--help']);
+    expect(help).toMatch(new RegExp(`^Usage: ganglion ${command}`));
+    expect(help).toMatch(new RegExp(`\nExamples:\n  \\$ ganglion ${command}`));
+  },
+);

@@ -1,13 +1,10 @@
 // `ganglion view` of a run of 100,000 steps, whose log is made up.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { toDataset } from '../../coordinator/data/dataset.ts';
-import { toRunConfig } from '../../coordinator/run-config.ts';
-import { createRunFolder, writeJson } from '../../coordinator/run-folder.ts';
-import { mergeSettings } from '../../coordinator/settings.ts';
 import type { LiveHistory } from '../../shared/live-protocol.ts';
 import { expectClean, openPage, withoutChromium } from './browser.ts';
 import { ganglion, type Running, scratchFolder, snapshot, startGanglion } from './ganglion.ts';
+import { writeLongRun } from './long-run.ts';
 
 const scratch = scratchFolder('view');
 const RUN = scratch('long');
@@ -23,30 +20,7 @@ let url: string;
 let before: Record<string, string>;
 
 beforeAll(async () => {
-  const folder = createRunFolder(RUN);
-  const dataset = toDataset('two digits', new Uint8Array(2 * 784), Uint8Array.of(3, 4));
-  writeJson(folder.config, toRunConfig(mergeSettings({ steps: STEPS }), dataset));
-  let state = 1;
-  const noise = () => {
-    state = (state * 48271) % 2147483647;
-    return state / 2147483647;
-  };
-  const lines = Array.from({ length: STEPS }, (_, i) =>
-    JSON.stringify({
-      step: i + 1,
-      epoch: Math.floor(i / 468),
-      lossDReal: i + 1 === PEAK ? 50 : noise(),
-      lossDFake: 0,
-      lossG: 1 + noise(),
-      outputReal: noise(),
-      outputFake: noise(),
-      gradientNormD: noise(),
-      gradientNormG: noise(),
-      seconds: 0.04,
-      imagesPerSecond: 3000 + noise(),
-    }),
-  );
-  writeFileSync(folder.metrics, `${lines.join('\n')}\n`);
+  writeLongRun(RUN, STEPS, PEAK);
   before = snapshot(RUN);
   view = startGanglion(['view', RUN, '--port', '0']);
   const [, port] = await view.said(/^long: http:\/\/localhost:(\d+)\/ \(Ctrl-C ends\)$/m);

@@ -24,6 +24,7 @@ describe('createRunFolder', () => {
       checkpoints: join(path, 'checkpoints'),
       samples: join(path, 'samples'),
       summary: join(path, 'summary.json'),
+      report: join(path, 'report.html'),
     });
     expect(readdirSync(path).toSorted()).toEqual(['checkpoints', 'samples']);
   });

@@ -51,6 +51,7 @@ describe('SETTINGS', () => {
       maxRestarts: 20,
       maxSkipped: 10,
       audit: 0,
+      tensorboard: 'on',
       metricsPort: 9464,
       apiToken: null,
       fault: null,
@@ -89,6 +90,7 @@ describe('fromFlags', () => {
     ['samplesEvery', ['1'], ['0', 'epoch']],
     ['audit', ['0', '0.05', '1'], ['-0.1', '1.1', 'all']],
     ['maxRestarts', ['0', '20'], ['-1', '1.5', 'none']],
+    ['tensorboard', ['on', 'off'], ['', 'true', '1']],
     ['metricsPort', ['0', '65535', 'off'], ['65536', '-1', 'on', '80.5']],
   ] as const)('--%s takes %j and refuses %j', async (name, accepted, refused) => {
     for (const text of accepted) {

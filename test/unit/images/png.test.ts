@@ -5,7 +5,7 @@ import { crc32 } from 'node:zlib';
 import { PNG } from 'pngjs';
 import { describe, expect, it } from 'vitest';
 import type { GreyImage } from '../../../coordinator/images/grid.ts';
-import { encodePng, writePngSync } from '../../../coordinator/images/png.ts';
+import { decodePng, encodePng, writePngSync } from '../../../coordinator/images/png.ts';
 import { errorOf, scratchFolder } from '../data/scratch.ts';
 
 /** Every byte occurs; 5 x 60 shows that width and height keep their places. */
@@ -68,5 +68,16 @@ describe('writePngSync', () => {
     expect(await errorOf(() => writePngSync(path, image))).toBe(
       `environment: cannot write ${path}: no such file or directory`,
     );
+  });
+});
+
+describe('decodePng', () => {
+  it('gives the image back', () => {
+    expect(decodePng(encodePng(image))).toEqual(image);
+  });
+
+  it('throws where a file is none, or is cut', () => {
+    expect(() => decodePng(Buffer.from('no picture'))).toThrow();
+    expect(() => decodePng(encodePng(image).subarray(0, 100))).toThrow();
   });
 });

@@ -72,6 +72,7 @@ it('says all about the run but its curves', () => {
     batch: 10,
     config: { seed: 7 },
     summary: null,
+    environment: null,
     actions: { tokenNeeded: false, mostWorkers: 4 },
     status: STATUS,
     events: [],

@@ -56,7 +56,7 @@ describe('LiveTraining', () => {
     const { live, keeper, path } = made;
     const folder = createRunFolder(path);
     await live.open(folder, 0);
-    live.started(false, 'training');
+    live.started(false, 'training', { node: 'v1' });
     const record = madeUpRecord(3);
     keeper.step(record);
     const bad = [{ shard: SHARD, replicas: [0, 1], what: 'gradient/x[3] is NaN' }];
@@ -84,20 +84,23 @@ describe('LiveTraining', () => {
     live.close();
     const lines = readFileSync(folder.events, 'utf8').trimEnd().split('\n');
     expect(lines).toHaveLength(8);
-    expect(JSON.parse(lines[0] ?? '')).toEqual({ time: 1000, step: 0, kind: 'start', text: 'training' });
+    const first = { time: 1000, step: 0, kind: 'start', text: 'training' };
+    expect(JSON.parse(lines[0] ?? '')).toEqual({ ...first, environment: { node: 'v1' } });
+    expect(live.run.info).toMatchObject({ environment: { node: 'v1' } });
+    expect(live.run.info.events[0]).toEqual({ seq: 1, ...first });
   });
 
   it('goes on with the curves and events of before, up to the step that is resumed', async () => {
     const before = trained();
     const folder = createRunFolder(before.path);
     await before.live.open(folder, 0);
-    before.live.started(false, 'training');
+    before.live.started(false, 'training', { node: 'v1' });
     before.live.close();
     for (const step of [1, 2, 3]) appendFileSync(folder.metrics, `{"step":${step},"epoch":0,"lossG":${step}}\n`);
     appendFileSync(folder.events, '{"time":'); // the crash
     const after = trained(before.path);
     await after.live.open(folder, 2);
-    after.live.started(true, 'going on');
+    after.live.started(true, 'going on', { node: 'v2' });
     expect(after.live.run.history.last).toBe(2);
     expect(eventsOf(after).map(([kind]) => kind)).toEqual(['start', 'resume']);
     after.live.close();

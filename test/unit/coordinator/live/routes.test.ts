@@ -55,7 +55,7 @@ describe('the files of the page', () => {
       for (const [, module] of (await file.text()).matchAll(/^import .*from '\.\/([^']+)';$/gm))
         seen.add(`/live/${module}`);
     }
-    expect([...seen].filter((path) => path.endsWith('.js')).length).toBe(9);
+    expect([...seen].filter((path) => path.endsWith('.js')).length).toBe(10);
   });
 
   it('are all that is served', async () => {
@@ -90,17 +90,24 @@ describe('pictures', () => {
       'step-00000078.png',
       'step-00000156.png',
       'real.png',
+      'epochs.gif',
       '.step-00000234.png.1a2b.tmp',
       'notes.txt',
     ]) {
       writeFileSync(join(samples, name), name);
     }
     const { get, raw, run: live } = await served({ samples });
-    expect(await (await get('/api/samples')).json()).toEqual({ session: live.session, steps: [78, 156], real: true });
+    expect(await (await get('/api/samples')).json()).toEqual({
+      session: live.session,
+      steps: [78, 156],
+      real: true,
+      animation: true,
+    });
     const picture = await get('/samples/step-00000078.png?run=1');
     expect(picture.headers.get('content-type')).toBe('image/png');
     expect(await picture.text()).toBe('step-00000078.png');
     expect((await get('/samples/real.png')).status).toBe(200);
+    expect((await get('/samples/epochs.gif')).headers.get('content-type')).toBe('image/gif');
     for (const path of [
       '/samples/step-00000079.png',
       '/samples/notes.txt',
@@ -117,7 +124,7 @@ describe('pictures', () => {
 
   it('may be missing altogether', async () => {
     const { get } = await served();
-    expect(await (await get('/api/samples')).json()).toMatchObject({ steps: [], real: false });
+    expect(await (await get('/api/samples')).json()).toMatchObject({ steps: [], real: false, animation: false });
   });
 });
 

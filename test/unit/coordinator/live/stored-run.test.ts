@@ -57,6 +57,20 @@ describe('openStoredRun', () => {
     ]);
   });
 
+  it('knows what the run was computed on last, where its events say so', async () => {
+    const { folder } = storedRun();
+    const event = (environment: unknown) => JSON.stringify({ time: 5, step: 1, kind: 'resume', text: '', environment });
+    writeFileSync(
+      folder.events,
+      `${event({ node: 'v1' })}\n${event({ node: 'v2', logicalCores: 2 })}\n${event({ node: [] })}\n`,
+    );
+    const run = await openStoredRun(folder.path);
+    expect(run.info.environment).toEqual({ node: 'v2', logicalCores: 2 });
+    expect(run.info.events.map((each) => Object.keys(each))).toEqual(
+      Array(3).fill(['seq', 'time', 'step', 'kind', 'text']),
+    );
+  });
+
   it('shows a run that has only begun', async () => {
     const { folder } = storedRun({ epochs: null, steps: 9 });
     expect((await openStoredRun(folder.path)).status).toMatchObject({ state: 'stopped', step: 0, steps: 9 });

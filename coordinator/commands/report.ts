@@ -1,0 +1,19 @@
+// `ganglion report`: writes the report of a run again, from its files: of a run that crashed, or of before there were reports.
+import { resolve } from 'node:path';
+import { writeAfterRun } from '../report/after-run.ts';
+
+export interface ReportRequest {
+  /** Folder of the run. */
+  readonly path: string;
+  /** Folder of the live page's files. */
+  readonly page: URL;
+}
+
+/** Runs the command. @throws GanglionError */
+export async function reportCommand({ path, page }: ReportRequest): Promise<void> {
+  const onFailure = (message: string): void => {
+    process.stderr.write(`left out: ${message}\n`);
+  };
+  const written = await writeAfterRun({ path: resolve(path), page, onFailure });
+  process.stdout.write(`report: ${written}\n`);
+}

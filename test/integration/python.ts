@@ -1,0 +1,45 @@
+// Programs that read what a run leaves, from Python's package index: pip puts them once into Ganglion's cache.
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { toCacheFolder } from '../../workers/native/library.ts';
+import { isInstalled, REPOSITORY } from './ganglion.ts';
+
+const READERS = join(REPOSITORY, 'test', 'readers');
+const hasPip = isInstalled('python3', '-m', 'pip', '--version') && isInstalled('python3', '-m', 'venv', '--help');
+/** Whether tests that need these programs have to be left out. */
+export const withoutPip = !hasPip && !process.env.CI;
+if (withoutPip) console.warn('tests with TensorBoard and Pillow are left out: there is no python3 with pip and venv');
+
+/** A Python that has the programs; the first time, that takes a minute. */
+function findPython(): string {
+  const requirements = join(READERS, 'requirements.txt');
+  const version = createHash('sha256').update(readFileSync(requirements)).digest('hex').slice(0, 12);
+  const folder = join(toCacheFolder(), `test-readers-${version}`);
+  if (!existsSync(folder)) {
+    const made = `${folder}.${process.pid}`;
+    mkdirSync(dirname(folder), { recursive: true });
+    rmSync(made, { recursive: true, force: true });
+    execFileSync('python3', ['-m', 'venv', made]);
+    const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', requirements];
+    execFileSync(join(made, 'bin', 'python'), pip, { stdio: ['ignore', 'ignore', 'pipe'] });
+    try {
+      renameSync(made, folder);
+    } catch (error) {
+      rmSync(made, { recursive: true, force: true });
+      if (!existsSync(folder)) throw error; // else another process was first
+    }
+  }
+  return join(folder, 'bin', 'python');
+}
+
+/** What a program of test/readers prints, which is JSON. */
+export function read(program: 'read_events.py' | 'read_gif.py', ...args: readonly string[]): unknown {
+  const output = execFileSync(findPython(), [join(READERS, program), ...args], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+    maxBuffer: 2 ** 28,
+  });
+  return JSON.parse(output);
+}

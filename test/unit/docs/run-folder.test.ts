@@ -1,0 +1,95 @@
+// docs/run-folder.md against what the code writes. The files of a run and its summary: test/integration/outputs.test.ts.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { toDataset } from '../../../coordinator/data/dataset.ts';
+import { describeEnvironment } from '../../../coordinator/environment.ts';
+import { LiveTraining } from '../../../coordinator/live/live-training.ts';
+import { toRunConfig } from '../../../coordinator/run-config.ts';
+import { createRunFolder, JsonLines } from '../../../coordinator/run-folder.ts';
+import { RunRecords } from '../../../coordinator/run-records.ts';
+import { mergeSettings } from '../../../coordinator/settings.ts';
+import { StatusKeeper } from '../../../coordinator/status.ts';
+import { REAL_TAG, SAMPLES_TAG, TAGS } from '../../../coordinator/tensorboard/tensorboard-log.ts';
+import { EVENT_KINDS } from '../../../shared/live-protocol.ts';
+import { madeUpRecord } from '../coordinator/made-up-record.ts';
+import { madeUpState } from '../coordinator/made-up-state.ts';
+import { scratchFolder } from '../data/scratch.ts';
+import { type Row, tableOf } from './markdown-tables.ts';
+
+const DOCUMENT = 'docs/run-folder.md';
+const dataset = toDataset('two digits', new Uint8Array(2 * 784), Uint8Array.of(3, 4));
+const config = toRunConfig(mergeSettings({ steps: 9 }), dataset);
+const ENVIRONMENT = describeEnvironment({ backend: 'tensorflow-cpu', libraryVersion: '2.21.0' });
+
+/** What a JSON value is called in the tables. */
+function typeOf(value: unknown): string {
+  if (Array.isArray(value)) return 'array';
+  return Number.isInteger(value) ? 'integer' : typeof value;
+}
+
+/** Field and type of every value in these objects; an integer may stand where a number is written. */
+function fieldsOf(objects: readonly object[], documented: readonly Row[], name = 'field') {
+  const types = new Map(documented.map((row) => [row[name], row.type]));
+  const fields = new Map<string, string>();
+  for (const [field, value] of objects.flatMap((object) => Object.entries(object))) {
+    const type = typeOf(value);
+    fields.set(field, type === 'integer' && types.get(field) === 'number' ? 'number' : type);
+  }
+  return [...fields].toSorted();
+}
+
+const rowsOf = (table: readonly Row[], name = 'field') => table.map((row) => [row[name], row.type]).toSorted();
+const linesOf = (path: string): object[] =>
+  readFileSync(path, 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+
+describe(DOCUMENT, () => {
+  it('has every field of metrics.jsonl and no other', async () => {
+    const folder = createRunFolder(join(scratchFolder(), 'run'));
+    const log = new JsonLines(folder.metrics);
+    const records = new RunRecords({
+      config,
+      folder,
+      log,
+      writer: { check() {}, save: async () => {}, settle: async () => undefined },
+      state: madeUpState(0),
+      lastStep: 9,
+      perEpoch: 100,
+      sample: async () => new Float32Array(),
+    });
+    const record = madeUpRecord(1);
+    const bad = [{ shard: { step: 1, pass: 'generator', shard: 2 } as const, replicas: [0, 1], what: 'x is NaN' }];
+    await records.commit(record);
+    await records.commit({ ...record, step: 2, generator: { ...record.generator, skipped: true, bad } });
+    log.close();
+    const table = tableOf(DOCUMENT, 'field', 0);
+    expect(rowsOf(table)).toEqual(fieldsOf(linesOf(folder.metrics), table));
+  });
+
+  it('has every field and kind of events.jsonl and no other', async () => {
+    const folder = createRunFolder(join(scratchFolder(), 'run'));
+    const { path } = folder;
+    const keeper = new StatusKeeper({ run: path, step: 0, epoch: 0, steps: 9, batch: 16, backend: 'native', replicas: () => [] });
+    const onFailure = (message: string) => expect.fail(message);
+    const live = new LiveTraining({ path, config, actions: null, status: () => keeper.status, onFailure });
+    await live.open(folder, 0);
+    live.started(false, 'training', ENVIRONMENT);
+    live.ended('finished');
+    live.close();
+    const table = tableOf(DOCUMENT, 'field', 1);
+    expect(rowsOf(table)).toEqual(fieldsOf(linesOf(folder.events), table));
+    expect(tableOf(DOCUMENT, 'kind').map(({ kind }) => kind)).toEqual([...EVENT_KINDS]);
+  });
+
+  it('has all of the environment and no more', () => {
+    const table = tableOf(DOCUMENT, 'of `environment`');
+    expect(rowsOf(table, 'of `environment`')).toEqual(fieldsOf([ENVIRONMENT], table, 'of `environment`'));
+  });
+
+  it('has every tag of TensorBoard', () => {
+    expect(tableOf(DOCUMENT, 'tag').map(({ tag }) => tag)).toEqual([...Object.values(TAGS), SAMPLES_TAG, REAL_TAG]);
+  });
+});
