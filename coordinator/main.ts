@@ -5,6 +5,7 @@ import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { GanglionError, messageOf, systemErrorCode } from '../shared/error.ts';
 import { fromSystemError } from './atomic-file.ts';
 import { dataCommand } from './commands/data.ts';
+import { exportCommand } from './commands/export.ts';
 import { inspectCommand } from './commands/inspect.ts';
 import { sampleCommand } from './commands/sample.ts';
 import { trainCommand } from './commands/train.ts';
@@ -19,6 +20,12 @@ const { version: VERSION }: { version: string } = createRequire(import.meta.url)
 
 /** Files of the live page, which are served as they are. */
 const PAGE = new URL('../../dashboards/live/', import.meta.url);
+/** The page of `export` is put together from its files, and from its modules as the build has compiled them. */
+const EXPLORER = {
+  page: new URL('../../dashboards/explorer/', import.meta.url),
+  live: PAGE,
+  compiled: new URL('../explorer/', import.meta.url),
+};
 
 /** A trace of them shows what repeats and what does not, and is quick to open. */
 const PROFILE_STEPS = 20;
@@ -99,12 +106,22 @@ function sampleProgram(): Command {
     );
 }
 
+function exportProgram(): Command {
+  return new Command('export')
+    .description('write the generator for a browser: a model of TensorFlow.js, and a page to explore it')
+    .requiredOption('--run <DIR>', 'folder of the run')
+    .requiredOption('--output <DIR>', 'folder for model.json, its weights and explorer.html')
+    .addHelpText('after', examples('ganglion export --run runs/a --output explorer'))
+    .action((options) => exportCommand({ ...options, version: VERSION, threadEntry: THREAD_ENTRY, pages: EXPLORER }));
+}
+
 function program(): Command {
   const ganglion = new Command('ganglion')
     .description('distributed DCGAN training whose weights do not depend on the cluster')
     .version(VERSION);
   ganglion.addCommand(trainProgram());
   ganglion.addCommand(sampleProgram());
+  ganglion.addCommand(exportProgram());
   ganglion
     .command('view')
     .description('show a run that does not train in the live page, from its files')
@@ -147,6 +164,7 @@ function exitWith(exitCode: number): void {
 const SCRIPTS: Readonly<Record<string, readonly string[]>> = {
   train: ['train', 'train:distributed'],
   sample: ['sample'],
+  export: ['export'],
   doctor: ['doctor'],
   data: ['data'],
 };

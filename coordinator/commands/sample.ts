@@ -46,8 +46,8 @@ export async function sampleCommand(request: SampleRequest): Promise<void> {
 }
 
 /** Images [count, 784] in [-1, 1]. */
-async function draw(
-  { count, seed, batchStatistics, threadEntry }: SampleRequest,
+export async function draw(
+  { count, seed, batchStatistics, threadEntry }: Omit<SampleRequest, 'run' | 'output'>,
   { state }: Checkpoint,
 ): Promise<Float32Array> {
   const parameters = { generator: state.generator.parameters, discriminator: state.discriminator.parameters };

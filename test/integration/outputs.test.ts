@@ -240,8 +240,11 @@ it('writes and shows the API token nowhere, whichever way it is given', async ()
   expect(said).not.toMatch(/token/i);
 });
 
-it.each(['train', 'sample', 'inspect', 'doctor', 'data', 'setup'])('%s --help has examples', async (command) => {
-  const help = await succeed([command, '--help']);
-  expect(help).toMatch(new RegExp(`^Usage: ganglion ${command}`));
-  expect(help).toMatch(new RegExp(`\nExamples:\n  \\$ ganglion ${command}`));
-});
+it.each(['train', 'sample', 'export', 'inspect', 'doctor', 'data', 'setup'])(
+  '%s --help has examples',
+  async (command) => {
+    const help = await succeed([command, '--help']);
+    expect(help).toMatch(new RegExp(`^Usage: ganglion ${command}`));
+    expect(help).toMatch(new RegExp(`\nExamples:\n  \\$ ganglion ${command}`));
+  },
+);
