@@ -32,10 +32,13 @@ export class Generator {
   /** Milliseconds for one image. */
   milliseconds = Number.NaN;
   readonly #model: GraphModel;
+  readonly #lost: Promise<never>;
 
   private constructor(backend: Backend, model: GraphModel) {
     this.backend = backend;
     this.#model = model;
+    this.#lost = lossOfBackend();
+    this.#lost.catch(() => {}); // it may come while nothing is drawn
   }
 
   /** Starts a backend and checks it. @throws Error that says why it cannot be used */
@@ -60,7 +63,7 @@ export class Generator {
     return generator;
   }
 
-  /** Images [784] in [-1, 1] of at most `BATCH` noises. */
+  /** Images [784] in [-1, 1] of at most `BATCH` noises. @throws Error when the backend is lost */
   async draw(noises: readonly Float32Array[]): Promise<Float32Array[]> {
     const size = noises.length === 1 ? 1 : BATCH;
     const z = new Float32Array(size * data.latent);
@@ -69,7 +72,7 @@ export class Generator {
       const input = tf.tensor2d(z, [size, data.latent]);
       return this.#model.execute({ z: input }, 'images') as core.Tensor;
     });
-    const images = (await output.data()) as Float32Array;
+    const images = (await Promise.race([output.data(), this.#lost])) as Float32Array;
     output.dispose();
     return noises.map((_, i) => images.slice(i * PIXELS, (i + 1) * PIXELS));
   }
@@ -107,6 +110,19 @@ export class Generator {
     await this.draw(noise);
     this.milliseconds = performance.now() - started;
   }
+}
+
+/** Rejects when the graphics processor is taken away, as a phone does with a page that is not seen: it would draw black, or never. */
+function lossOfBackend(): Promise<never> {
+  const { gpgpu, device } = tf.backend() as {
+    gpgpu?: { gl: WebGL2RenderingContext };
+    device?: { lost: Promise<unknown> };
+  };
+  return new Promise((_, reject) => {
+    const lose = (): void => reject(new Error('the browser has taken it away'));
+    gpgpu?.gl.canvas.addEventListener('webglcontextlost', lose);
+    void device?.lost.then(lose);
+  });
 }
 
 async function hasWebGpu(): Promise<boolean> {
