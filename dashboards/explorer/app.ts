@@ -236,8 +236,8 @@ async function images(seed: number, first: number, count: number): Promise<numbe
 Object.assign(globalThis, { explorer: { images } });
 
 document.title = `Digits of ${data.run} – Ganglion`;
-byId('name', HTMLElement).textContent = `Digits of ${data.run}`;
-byId('from', HTMLElement).textContent = `step ${whole(data.step)}, noise of length ${whole(data.latent)}`;
+byId('from', HTMLElement).textContent =
+  `run ${data.run}, step ${whole(data.step)}, noise of length ${whole(data.latent)}`;
 save.disabled = true;
 show(fromSeed(1, 0));
 gallery.draw();

@@ -409,6 +409,16 @@ describe.skipIf(withoutChromium)('explorer.html', () => {
     await expectClean(opened);
   });
 
+  it('shows a path in single pictures to who wants less motion', async () => {
+    const visit = await open(plain, { reducedMotion: 'reduce' });
+    await visit.page.click('#play');
+    const seen = new Set<string>();
+    const look = async () => seen.add(await visit.page.inputValue('#along')).size;
+    await expect.poll(look, WAIT).toBe(3);
+    expect([...seen]).toEqual(['0', '0.25', '0.5']);
+    await visit.page.context().close();
+  });
+
   it.each(DEVICES.flatMap(([device, options]) => ['light', 'dark'].map((theme) => [device, theme, options] as const)))(
     'can be used on a %s in the %s theme: axe finds nothing serious, nothing is cut',
     async (device, theme, options) => {
