@@ -27,10 +27,11 @@ export class Sliders {
       return { slider, output };
     });
     const percent = (share: number): string => `${Math.round(100 * share)} %`;
-    const all = shares.reduce((sum, share) => sum + share, 0);
+    const all = percent(shares.reduce((sum, share) => sum + share, 0));
+    const others = shares.length > 1 ? `, all ${shares.length} together ${all}` : '';
     byId('directions-text', HTMLElement).textContent =
       `Where the generator's first layer responds most to its noise: the first direction causes ${percent(shares[0] ?? 0)} ` +
-      `of the response, all ${shares.length} together ${percent(all)}. Training gave them no names.`;
+      `of the response${others}. Training gave them no names.`;
   }
 
   show(coordinates: readonly number[]): void {
