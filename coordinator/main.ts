@@ -4,6 +4,7 @@ import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { GanglionError, messageOf, systemErrorCode } from '../shared/error.ts';
 import { fromSystemError } from './atomic-file.ts';
 import { dataCommand } from './commands/data.ts';
+import { exportCommand } from './commands/export.ts';
 import { inspectCommand } from './commands/inspect.ts';
 import { reportCommand } from './commands/report.ts';
 import { sampleCommand } from './commands/sample.ts';
@@ -12,12 +13,18 @@ import { viewCommand } from './commands/view.ts';
 import { countPhysicalCores } from './cores.ts';
 import { restoreNpmFlags } from './npm-flags.ts';
 import { fromEnvironment, fromFlags } from './settings.ts';
-import { SETTING_NAMES, SETTINGS, type SettingName } from './settings-table.ts';
+import { SETTING_NAMES, SETTINGS, type SettingName, type Settings } from './settings-table.ts';
 import { VERSION } from './version.ts';
 import { AlreadyReported, PROCESS_ENTRY, runDoctor, runSetup, THREAD_ENTRY } from './worker-programs.ts';
 
 /** Files of the live page, which are served as they are. */
 const PAGE = new URL('../../dashboards/live/', import.meta.url);
+/** The page of `export` is put together from its files, and from its modules as the build has compiled them. */
+const EXPLORER = {
+  page: new URL('../../dashboards/explorer/', import.meta.url),
+  live: PAGE,
+  compiled: new URL('../explorer/', import.meta.url),
+};
 
 /** A trace of them shows what repeats and what does not, and is quick to open. */
 const PROFILE_STEPS = 20;
@@ -94,10 +101,32 @@ function sampleProgram(): Command {
     .option('--backend <NAME>', `${SETTINGS.backend.description} (default: as the run was told)`)
     .option('--batch-statistics', "BatchNorm on the batch's own statistics instead of the running ones")
     .addHelpText('after', examples('ganglion sample --run runs/a --count 100 --seed 3 --output digits.png'))
-    .action(({ backend: name, batchStatistics = false, ...options }) => {
-      const { backend } = { ...fromEnvironment(process.env), ...fromFlags({ backend: name }) };
-      return sampleCommand({ ...options, batchStatistics, backend, threadEntry: THREAD_ENTRY });
-    });
+    .action(({ backend: name, batchStatistics = false, ...options }) =>
+      sampleCommand({ ...options, batchStatistics, backend: backendOf(name), threadEntry: THREAD_ENTRY }),
+    );
+}
+
+/** The backend that a flag or the environment asks for; undefined when neither does. */
+function backendOf(flag: string | undefined): Settings['backend'] | undefined {
+  return { ...fromEnvironment(process.env), ...fromFlags(flag === undefined ? {} : { backend: flag }) }.backend;
+}
+
+function exportProgram(): Command {
+  return new Command('export')
+    .description('write the generator for a browser: a model of TensorFlow.js, and a page to explore it')
+    .requiredOption('--run <DIR>', 'folder of the run')
+    .requiredOption('--output <DIR>', 'folder for model.json, its weights and explorer.html')
+    .option('--backend <NAME>', `${SETTINGS.backend.description} (default: as the run was told)`)
+    .addHelpText('after', examples('ganglion export --run runs/a --output explorer'))
+    .action(({ backend: name, ...options }) =>
+      exportCommand({
+        ...options,
+        backend: backendOf(name),
+        version: VERSION,
+        threadEntry: THREAD_ENTRY,
+        pages: EXPLORER,
+      }),
+    );
 }
 
 function program(): Command {
@@ -106,6 +135,7 @@ function program(): Command {
     .version(VERSION);
   ganglion.addCommand(trainProgram());
   ganglion.addCommand(sampleProgram());
+  ganglion.addCommand(exportProgram());
   ganglion
     .command('view')
     .description('show a run that does not train in the live page, from its files')
@@ -156,6 +186,7 @@ function exitWith(exitCode: number): void {
 const SCRIPTS: Readonly<Record<string, readonly string[]>> = {
   train: ['train', 'train:distributed'],
   sample: ['sample'],
+  export: ['export'],
   doctor: ['doctor'],
   data: ['data'],
 };

@@ -8,3 +8,8 @@ export function toFloatPixels(bytes: Uint8Array): Float32Array {
   for (let i = 0; i < bytes.length; i++) floats[i] = FLOATS[bytes[i] as number] as number;
   return floats;
 }
+
+/** The byte of a pixel in [-1, 1]: round((x + 1) * 127.5), clamped; not a number gives 0. */
+export function toByte(x: number): number {
+  return Math.min(255, Math.max(0, Math.round((x + 1) * 127.5)));
+}

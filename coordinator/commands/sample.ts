@@ -51,8 +51,13 @@ export async function sampleCommand(request: SampleRequest): Promise<void> {
 }
 
 /** Images [count, 784] in [-1, 1]. */
-async function draw(
-  { count, seed, batchStatistics, threadEntry }: SampleRequest,
+export async function draw(
+  {
+    count,
+    seed,
+    batchStatistics,
+    threadEntry,
+  }: Pick<SampleRequest, 'count' | 'seed' | 'batchStatistics' | 'threadEntry'>,
   { state }: Checkpoint,
   backend: Backend,
 ): Promise<Float32Array> {

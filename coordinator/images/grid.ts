@@ -1,5 +1,6 @@
 // Puts images side by side into one, for the samples of a run. Pure.
 import { GanglionError } from '../../shared/error.ts';
+import { toByte } from '../../shared/pixels.ts';
 import { IMAGE_PIXELS, IMAGE_SIDE } from '../data/dataset.ts';
 
 /** Black pixels between two neighbours of a grid. */
@@ -40,9 +41,4 @@ export function toGrid(images: Uint8Array | Float32Array, count: number, columns
     }
   }
   return { width, height, pixels };
-}
-
-/** The byte of a pixel in [-1, 1]: round((x + 1) * 127.5), clamped; not a number gives 0. */
-export function toByte(x: number): number {
-  return Math.min(255, Math.max(0, Math.round((x + 1) * 127.5)));
 }

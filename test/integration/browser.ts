@@ -4,12 +4,12 @@ import { type Browser, type BrowserContextOptions, chromium, type Page } from 'p
 import { afterAll, expect } from 'vitest';
 import { isInstalled } from './ganglion.ts';
 
-const CHROMIUM = '/usr/bin/chromium';
+export const CHROMIUM = '/usr/bin/chromium';
 const hasChromium = isInstalled(CHROMIUM, '--version');
 /** Whether tests that need a browser have to be left out. */
 export const withoutChromium = !hasChromium && !process.env.CI;
 if (withoutChromium)
-  console.warn(`tests of the live page are left out: there is no ${CHROMIUM} (apt-get install chromium)`);
+  console.warn(`tests of the pages are left out: there is no ${CHROMIUM} (apt-get install chromium)`);
 
 const require = createRequire(import.meta.url);
 const AXE = require.resolve('axe-core/axe.min.js');

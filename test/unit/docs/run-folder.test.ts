@@ -72,7 +72,15 @@ describe(DOCUMENT, () => {
   it('has every field and kind of events.jsonl and no other', async () => {
     const folder = createRunFolder(join(scratchFolder(), 'run'));
     const { path } = folder;
-    const keeper = new StatusKeeper({ run: path, step: 0, epoch: 0, steps: 9, batch: 16, backend: 'native', replicas: () => [] });
+    const keeper = new StatusKeeper({
+      run: path,
+      step: 0,
+      epoch: 0,
+      steps: 9,
+      batch: 16,
+      backend: 'native',
+      replicas: () => [],
+    });
     const onFailure = (message: string) => expect.fail(message);
     const live = new LiveTraining({ path, config, actions: null, status: () => keeper.status, onFailure });
     await live.open(folder, 0);

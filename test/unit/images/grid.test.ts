@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { toByte, toGrid } from '../../../coordinator/images/grid.ts';
+import { toGrid } from '../../../coordinator/images/grid.ts';
+import { toByte } from '../../../shared/pixels.ts';
 import { errorOf } from '../data/scratch.ts';
 
 /** `count` images whose pixels are all different from their neighbours. */

@@ -1,0 +1,99 @@
+// `ganglion export`: the generator of a run for a browser, as a graph model of TensorFlow.js and as a page to explore it.
+import { mkdirSync, statSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
+import { GanglionError } from '../../shared/error.ts';
+import type { ExplorerData } from '../../shared/explorer-data.ts';
+import { fromSystemError, writeFileAtomicSync } from '../atomic-file.ts';
+import { type Checkpoint, checkpointName, newestCheckpoint } from '../checkpoint.ts';
+import { latentDirections } from '../export/directions.ts';
+import { readPageParts, readWasm, toPage } from '../export/explorer-page.ts';
+import { toGraphModel, WEIGHTS_FILE } from '../export/graph-model.ts';
+import { storedConfig } from '../run-config.ts';
+import { runFolderAt } from '../run-folder.ts';
+import { toBytes } from '../safetensors.ts';
+import type { Settings } from '../settings-table.ts';
+import { chooseBackend } from '../worker-programs.ts';
+import { draw } from './sample.ts';
+
+export interface ExportRequest {
+  readonly run: string;
+  /** Folder; made where it is missing, other files in it are left alone. */
+  readonly output: string;
+  readonly version: string;
+  /** What draws the images that the page checks itself by; undefined is the setting of the run. */
+  readonly backend: Settings['backend'] | undefined;
+  readonly threadEntry: URL;
+  /** Folders of the pages' files, and of the explorer's compiled modules, with a slash at the end. */
+  readonly pages: Readonly<Record<'page' | 'live' | 'compiled', URL>>;
+}
+
+/** Sliders of the page: the strongest directions say most, and more are too many to try. */
+const DIRECTIONS = 10;
+/** By what `ganglion sample` draws from this noise, the page checks that a backend computes right. */
+const CHECK = { seed: 1, count: 4 } as const;
+
+/** Runs the command. @throws GanglionError */
+export async function exportCommand(request: ExportRequest): Promise<void> {
+  const { run, output, version, threadEntry, pages } = request;
+  checkOutput(output);
+  const checkpoint = newestCheckpoint(runFolderAt(run).checkpoints, (message) => {
+    process.stderr.write(`ganglion: ${message}; using the one before\n`);
+  });
+  checkFinite(checkpoint);
+  const parts = readPageParts(pages);
+  const backend = await chooseBackend(request.backend ?? storedConfig(checkpoint).backend);
+  const images = await draw({ ...CHECK, batchStatistics: false, threadEntry }, checkpoint, backend);
+
+  const { state, stateSha256 } = checkpoint;
+  const { generator, latent, step } = state;
+  const name = basename(resolve(run));
+  const { json, weights } = toGraphModel(generator, latent, { ganglion: version, run: name, step, stateSha256 });
+  const { values, shares } = latentDirections(generator, latent, DIRECTIONS);
+  const data: ExplorerData = {
+    run: name,
+    step,
+    latent,
+    model: json,
+    directions: { values: toBase64(values), shares },
+    check: { ...CHECK, images: toBase64(images) },
+  };
+  const page = toPage(parts, { data, weights, wasm: readWasm() });
+
+  makeOutput(output);
+  writeFileAtomicSync(join(output, WEIGHTS_FILE), weights);
+  writeFileAtomicSync(join(output, 'model.json'), Buffer.from(`${JSON.stringify(json)}\n`));
+  writeFileAtomicSync(join(output, 'explorer.html'), Buffer.from(page));
+  process.stdout.write(`generator of ${checkpointName(step)} in ${output}: model.json, explorer.html\n`);
+}
+
+/** Before anything is computed. */
+function checkOutput(path: string): void {
+  let stats: ReturnType<typeof statSync>;
+  try {
+    stats = statSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    throw fromSystemError(`--output ${path}: expected a folder`, error, 'usage');
+  }
+  if (path === '' || (stats && !stats.isDirectory())) {
+    throw new GanglionError('usage', `--output ${path}: expected a folder, or nothing there`);
+  }
+}
+
+function makeOutput(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true });
+  } catch (error) {
+    throw fromSystemError(`cannot make folder ${path}`, error);
+  }
+}
+
+/** A checkpoint verifies with whatever numbers are in it; directions of numbers that are none do not exist. */
+function checkFinite({ path, state: { generator } }: Checkpoint): void {
+  const { parameters, statistics } = generator;
+  if ([parameters, statistics].every((values) => values.every(Number.isFinite))) return;
+  throw new GanglionError('checkpoint', `${path}: expected a generator of finite numbers, got NaN or infinity`);
+}
+
+function toBase64(values: Float32Array): string {
+  return Buffer.from(toBytes(values)).toString('base64');
+}

@@ -1,0 +1,251 @@
+// The page: one digit is shown; sliders, map, path and gallery move it through the latent space, and the generator draws it.
+import { byId, whole } from '../live/format.js';
+import { Drawing } from './drawing.ts';
+import { data, toFloats } from './embedded.ts';
+import { Gallery } from './gallery.ts';
+import { BACKENDS, type Backend, Generator } from './generator.ts';
+import { Directions, noiseOf } from './latent.ts';
+import { DigitMap, type Place } from './map.ts';
+import { Path } from './path.ts';
+import { paint, saveImage } from './pictures.ts';
+import { Sliders } from './sliders.ts';
+
+/** The map is drawn anew once nothing has moved for as long. */
+const MAP_DELAY_MS = 120;
+/** Digits of the path that is there at the start. */
+const FIRST_PATH = 4;
+
+/** The digit that is shown. */
+interface Shown {
+  readonly z: Float32Array;
+  /** The noise before it was moved. */
+  readonly origin: Float32Array;
+  readonly name: string;
+  /** Without the ending. */
+  readonly file: string;
+  /** Where it was drawn, if from a seed. */
+  readonly drawn?: { readonly seed: number; readonly image: number };
+}
+
+const directions = new Directions(toFloats(data.directions.values), data.latent);
+const hasMap = directions.count >= 2;
+const drawing = new Drawing((error) => {
+  say(`${label(backend.value as Backend)} has stopped: ${messageOf(error)}`, true);
+  void useFirst(BACKENDS.slice(BACKENDS.indexOf(backend.value as Backend) + 1));
+});
+
+const backend = byId('backend', HTMLSelectElement);
+const canvas = byId('digit', HTMLCanvasElement);
+const save = byId('save', HTMLButtonElement);
+const reset = byId('reset', HTMLButtonElement);
+/** The backend that draws. */
+let current: Backend | undefined;
+let shown: Shown;
+/** The shown digit's pixels, once they are there. */
+let pixels: Float32Array | undefined;
+let mapTimer: ReturnType<typeof setTimeout> | undefined;
+/** What the map shows: it stays while a digit moves within it. */
+let mapKey = '';
+
+const sliders = new Sliders(data.directions.shares, (direction, coordinate) => {
+  path.pause();
+  move(directions.moved(shown.z, direction, coordinate));
+});
+const map = hasMap
+  ? new DigitMap(directions.count, {
+      onMove(place) {
+        path.pause();
+        move(at(place));
+      },
+      onAxes: () => showPlace(),
+    })
+  : undefined;
+byId('map-section', HTMLElement).hidden = !hasMap;
+
+const gallery = new Gallery(drawing, data.latent, (digit) => {
+  path.pause();
+  show(fromSeed(digit.seed, digit.image));
+});
+gallery.onTurn = () => gallery.mark(isMoved() ? undefined : shown.drawn);
+const path = new Path(drawing, {
+  onMove: (z, text) => show({ z, origin: z, name: text, file: 'between' }),
+  onPick: ({ z, name }) => show({ z, origin: z, name, file: fileName(name) }),
+});
+
+byId('add', HTMLElement).addEventListener('click', () => path.add({ z: shown.z, name: nameOf(shown) }));
+reset.addEventListener('click', () => {
+  path.pause();
+  show({ ...shown, z: shown.origin });
+});
+save.addEventListener('click', () => {
+  if (pixels) void saveImage(pixels, `${shown.file}${isMoved() ? '-moved' : ''}.png`);
+});
+backend.addEventListener('change', () => void choose(backend.value as Backend));
+
+function fromSeed(seed: number, image: number): Shown {
+  const z = noiseOf(seed, image, data.latent);
+  const name = `Seed ${seed}, image ${image}`;
+  return { z, origin: z, name, file: fileName(name), drawn: { seed, image } };
+}
+
+function fileName(name: string): string {
+  return name
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-|-$/g, '');
+}
+
+function isMoved(): boolean {
+  return shown.z !== shown.origin;
+}
+
+function nameOf({ name }: Shown): string {
+  return isMoved() ? `${name}, moved` : name;
+}
+
+function move(z: Float32Array): void {
+  show({ ...shown, z });
+}
+
+/** The shown digit, moved to a place of the map. */
+function at([x, y]: Place): Float32Array {
+  const [across, up] = map?.axes ?? [0, 0];
+  return directions.moved(directions.moved(shown.z, across, x), up, y);
+}
+
+function show(digit: Shown): void {
+  shown = digit;
+  byId('digit-text', HTMLElement).textContent = nameOf(digit);
+  reset.disabled = !isMoved();
+  gallery.mark(isMoved() ? undefined : digit.drawn);
+  sliders.show(Array.from({ length: directions.count }, (_, i) => directions.coordinate(digit.z, i)));
+  showPlace();
+  drawDigit();
+}
+
+function drawDigit(): void {
+  void drawing.order('digit', [shown.z], (image) => {
+    pixels = image;
+    save.disabled = false;
+    paint(canvas, image);
+  });
+}
+
+function showPlace(): void {
+  if (!map) return;
+  const [across, up] = map.axes;
+  map.show([directions.coordinate(shown.z, across), directions.coordinate(shown.z, up)]);
+  // All but the two coordinates, rounded: what a move within the map leaves as it is.
+  const key = `${map.axes} ${Array.from(at([0, 0]), (value) => value.toFixed(3))}`;
+  if (key === mapKey) return;
+  mapKey = key;
+  map.waiting = true;
+  clearTimeout(mapTimer);
+  mapTimer = setTimeout(drawMap, MAP_DELAY_MS);
+}
+
+function drawMap(): void {
+  if (!map) return;
+  const drawn = drawing.order('map', map.lattice.map(at), (image, cell) => map.paint(image, cell));
+  const key = mapKey;
+  void drawn.then((complete) => {
+    if (complete && key === mapKey) map.waiting = false;
+  });
+}
+
+function say(text: string, failed = false): void {
+  const line = byId('backend-text', HTMLElement);
+  line.textContent = text;
+  line.classList.toggle('failed', failed);
+}
+
+function label(name: Backend): string {
+  return [...backend.options].find((option) => option.value === name)?.text ?? name;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Starts a backend, and has everything drawn by it. @throws Error when it cannot be used */
+async function use(name: Backend): Promise<void> {
+  backend.disabled = true;
+  try {
+    const before = await drawing.stop();
+    try {
+      const generator = await Generator.start(name);
+      before?.dispose();
+      drawing.start(generator);
+      const { difference, milliseconds } = generator;
+      say(
+        `${milliseconds.toPrecision(2)} ms a digit; pixels differ by at most ${difference.toExponential(0)} from those of ganglion sample`,
+      );
+    } catch (error) {
+      await before?.resume();
+      if (before) drawing.start(before);
+      throw error;
+    }
+    backend.value = name;
+    drawDigit();
+    gallery.draw();
+    path.draw();
+    drawMap();
+  } finally {
+    backend.disabled = false;
+  }
+}
+
+/** The backend that a person wants; without it, that before goes on. */
+async function choose(name: Backend): Promise<void> {
+  say(`Starting ${label(name)}`);
+  const before = current;
+  try {
+    await use(name);
+    current = name;
+  } catch (error) {
+    say(`${label(name)} cannot be used: ${messageOf(error)}.`, true);
+    backend.value = before ?? '';
+  }
+}
+/** The first backend that computes right. */
+async function useFirst(names: readonly Backend[]): Promise<void> {
+  const refused: string[] = [];
+  for (const name of names) {
+    try {
+      await use(name);
+      current = name;
+      return;
+    } catch (error) {
+      refused.push(`${label(name)}: ${messageOf(error)}`);
+    }
+  }
+  say(`Nothing here can run the generator. ${refused.join('; ')}.`, true);
+}
+
+/**
+ * For programs, such as tests: the images, float32 in [-1, 1], that the page draws.
+ *
+ * @returns [count][28 * 28] numbers
+ */
+async function images(seed: number, first: number, count: number): Promise<number[][]> {
+  const noises = Array.from({ length: count }, (_, i) => noiseOf(seed, first + i, data.latent));
+  const drawn: number[][] = [];
+  await drawing.order('asked', noises, (image) => drawn.push(Array.from(image)));
+  return drawn;
+}
+Object.assign(globalThis, { explorer: { images } });
+
+document.title = `Digits of ${data.run} – Ganglion`;
+byId('from', HTMLElement).textContent =
+  `run ${data.run}, step ${whole(data.step)}, noise of length ${whole(data.latent)}`;
+save.disabled = true;
+show(fromSeed(1, 0));
+gallery.draw();
+gallery.onTurn();
+path.add(
+  ...Array.from({ length: FIRST_PATH }, (_, i) => {
+    const { z, name } = fromSeed(1, i);
+    return { z, name };
+  }),
+);
+void useFirst(BACKENDS);

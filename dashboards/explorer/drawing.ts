@@ -1,0 +1,86 @@
+// What waits to be drawn: a few images at a time, what a person looks at first, and only the newest wish of each place.
+import { BATCH, type Generator } from './generator.ts';
+
+/** Where images go on the page, the most urgent first. */
+const PLACES = ['digit', 'asked', 'gallery', 'path', 'map'] as const;
+type Place = (typeof PLACES)[number];
+
+interface Order {
+  readonly noises: readonly Float32Array[];
+  readonly onImage: (image: Float32Array, at: number) => void;
+  readonly onEnd: (complete: boolean) => void;
+  done: number;
+}
+
+export class Drawing {
+  #generator: Generator | undefined;
+  #work: Promise<void> | undefined;
+  readonly #orders = new Map<Place, Order>();
+  readonly #onFailure: (error: unknown) => void;
+
+  /** @param onFailure told when the generator cannot go on; what is ordered then waits for another */
+  constructor(onFailure: (error: unknown) => void) {
+    this.#onFailure = onFailure;
+  }
+
+  /** Draws with a generator from now on. */
+  start(generator: Generator): void {
+    this.#generator = generator;
+    this.#go();
+  }
+
+  /** Resolves with the generator once it draws no more; orders wait for the next one. */
+  async stop(): Promise<Generator | undefined> {
+    const generator = this.#generator;
+    this.#generator = undefined;
+    await this.#work;
+    return generator;
+  }
+
+  /** Replaces what the place has ordered before. @returns whether all was drawn, rather than replaced */
+  order(place: Place, noises: readonly Float32Array[], onImage: Order['onImage']): Promise<boolean> {
+    this.#orders.get(place)?.onEnd(false);
+    return new Promise((onEnd) => {
+      this.#orders.set(place, { noises, onImage, onEnd, done: 0 });
+      this.#go();
+    });
+  }
+
+  #go(): void {
+    this.#work ??= this.#run().finally(() => {
+      this.#work = undefined;
+      // What was ordered between the last look and now.
+      if (this.#generator && this.#next()) this.#go();
+    });
+  }
+
+  async #run(): Promise<void> {
+    // What comes in one turn of the page, such as three orders, is seen as a whole.
+    await Promise.resolve();
+    for (let place = this.#next(); this.#generator && place; place = this.#next()) {
+      const order = this.#orders.get(place) as Order;
+      let images: Float32Array[];
+      try {
+        images = await this.#generator.draw(order.noises.slice(order.done, order.done + BATCH));
+      } catch (error) {
+        this.#generator = undefined;
+        this.#onFailure(error);
+        return;
+      }
+      if (this.#orders.get(place) === order) this.#deliver(place, order, images);
+      // The page may answer to what was clicked meanwhile.
+      await new Promise((resolve) => setTimeout(resolve));
+    }
+  }
+
+  #deliver(place: Place, order: Order, images: readonly Float32Array[]): void {
+    for (const image of images) order.onImage(image, order.done++);
+    if (order.done < order.noises.length) return;
+    this.#orders.delete(place);
+    order.onEnd(true);
+  }
+
+  #next(): Place | undefined {
+    return PLACES.find((place) => this.#orders.has(place));
+  }
+}
