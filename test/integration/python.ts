@@ -34,6 +34,17 @@ function findPython(): string {
   return join(folder, 'bin', 'python');
 }
 
+/** What hadolint says. @throws when its exit code is not 0 */
+export function hadolint(file: string): string {
+  return execFileSync(join(dirname(findPython()), 'hadolint'), [file], { encoding: 'utf8' });
+}
+
+/** What check-jsonschema says of a file under a schema that it brings. @throws when its exit code is not 0 */
+export function checkSchema(schema: string, file: string): string {
+  // As a module: the environment was moved since its scripts were written.
+  return execFileSync(findPython(), ['-m', 'check_jsonschema', '--builtin-schema', schema, file], { encoding: 'utf8' });
+}
+
 /** What a program of test/readers prints, which is JSON. */
 export function read(program: 'read_events.py' | 'read_gif.py', ...args: readonly string[]): unknown {
   const output = execFileSync(findPython(), [join(READERS, program), ...args], {
