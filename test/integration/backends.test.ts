@@ -1,6 +1,7 @@
 // Without libtensorflow the same commands train on wasm, and all that holds of native holds there: equal bits for any number of
 // workers, through faults and resumes. A checkpoint goes on on another backend, and the log says so.
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -72,6 +73,46 @@ describe('a machine without python3, g++ and library', () => {
     expect(stdout).toMatch(/^cpu +runs: tfjs-cpu \d/m);
     expect(stdout).toMatch(/^auto +wasm: python3 is missing/m);
   });
+});
+
+it('a system that the library is not built for trains on wasm too, one process at a time', async () => {
+  // what the code of Ganglion asks a system for; the system itself is this one
+  const preload =
+    "for (const [name, value] of [['platform', 'darwin'], ['arch', 'arm64']]) Object.defineProperty(process, name, { value })";
+  const env = {
+    NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(preload)}`,
+    GANGLION_CACHE: scratch('mac'),
+  };
+  const run = scratch('other-system');
+  const running = startGanglion(['train', ...MODEL, '--steps', '1000', '--run', run], { env });
+  await reached(running, run, 1);
+  const locks = readdirSync(tmpdir()).filter((name) => /^ganglion-run-[0-9a-f]{64}\.lock$/.test(name));
+  expect(locks.length).toBeGreaterThan(0); // by a file, as there are no abstract sockets
+  running.child.kill('SIGINT');
+  const { exitCode, stderr } = await running.ended;
+  expect({ exitCode, stderr }).toEqual({
+    exitCode: 0,
+    stderr: expect.stringMatching(
+      /^ganglion: computing on wasm, [^\n]*: the native library needs linux x64, this is darwin arm64\n$/,
+    ),
+  });
+  expect(summaryOf(run)).toMatchObject({ backend: 'tfjs-wasm', lostSteps: 0 });
+  const again = await ganglion(['train', '--resume', run, '--steps', '1'], { env });
+  expect(again).toMatchObject({ exitCode: 2, stderr: expect.stringMatching(/ is at step \d+ of 1; /) }); // its lock is gone
+});
+
+it('webgpu without a GPU is refused in one line, and nothing is made', async () => {
+  const run = scratch('no-gpu');
+  const env = { VK_ICD_FILENAMES: '/nonexistent', VK_DRIVER_FILES: '/nonexistent' };
+  const ended = await ganglion(['train', ...MODEL, '--backend', 'webgpu', '--steps', '2', '--run', run], { env });
+  expect(ended).toMatchObject({
+    exitCode: 1,
+    stdout: '',
+    stderr: expect.stringMatching(
+      /^ganglion: --backend webgpu cannot run here: [^\n]*(no GPU|needs the npm package)[^\n]*\n$/,
+    ),
+  });
+  expect(filesBelow(run)).toEqual([]);
 });
 
 it('the doctor tries every backend where the library is, too', async () => {
