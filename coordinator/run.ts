@@ -91,11 +91,13 @@ export async function runTraining(run: Run): Promise<void> {
   });
   const { terminal, status, metrics, live } = observers;
   const replicas = createReplicas(run, observers.group);
-  const stop = createStopSwitch((who) => observers.stopping(who));
-  const requests: Requests = { stop, checkpoint: undefined };
-  let http: HttpServer | undefined;
   /** Whether the run has come to an end that a report can tell of. */
   let over = false;
+  const stop = createStopSwitch((who) => {
+    if (!over) observers.stopping(who);
+  });
+  const requests: Requests = { stop, checkpoint: undefined };
+  let http: HttpServer | undefined;
   try {
     // The port first: when it is taken, nothing has been made yet.
     if (config.metricsPort !== 'off') {

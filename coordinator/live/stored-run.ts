@@ -11,6 +11,9 @@ import { listSamples } from './pictures.ts';
 import { readEvents, readLog } from './stored-log.ts';
 import { type StoredEvent, Timeline } from './timeline.ts';
 
+/** Newest skipped updates that are told of, where only the log has them. */
+const MOST_SKIPS = 500;
+
 /**
  * Reads a run, which must not be training: what comes later is not seen.
  *
@@ -37,22 +40,26 @@ export async function openStoredRun(path: string): Promise<LiveRun> {
     status: () => (status ??= statusOf(config, summary, log, pictures.at(-1) ?? null)),
     timeline,
   });
-  const events: StoredEvent[] = [];
+  await readEvents(folder.events, (event) => {
+    timeline.recall(event);
+    run.environment = event.environment ?? run.environment;
+  });
+  const noted = timeline.seq > 0;
+  let skips: StoredEvent[] = [];
   await readLog(folder.metrics, ({ step, epoch, values, skipped }) => {
     run.history.add(step, values);
     if (epoch > log.epoch) log.perEpoch ??= step - 1;
     log.step = step;
     log.epoch = epoch;
-    if (skipped !== undefined) events.push({ time: 0, step, kind: 'skipped', text: `update skipped: ${skipped}` });
+    if (noted || skipped === undefined) return;
+    skips.push({ time: 0, step, kind: 'skipped', text: `update skipped: ${skipped}` });
+    if (skips.length >= 2 * MOST_SKIPS) skips = skips.slice(-MOST_SKIPS);
   });
-  const stored: StoredEvent[] = [];
-  await readEvents(folder.events, (event) => {
-    stored.push(event);
-    run.environment = event.environment ?? run.environment;
-  });
-  // A run of before there was events.jsonl: what the other files tell.
-  const all = stored.length > 0 ? stored : [...events, ...checkpointEvents(folder)].toSorted((a, b) => a.step - b.step);
-  for (const event of all) timeline.recall(event);
+  if (!noted) {
+    // A run of before there was events.jsonl: what the other files tell.
+    const told = [...skips, ...checkpointEvents(folder)].toSorted((a, b) => a.step - b.step);
+    for (const event of told) timeline.recall(event);
+  }
   return run;
 }
 

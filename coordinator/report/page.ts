@@ -49,6 +49,7 @@ export function toReport(data: ReportData, page: URL): string {
     .join('\n');
   const uPlot = readFileSync(uPlotFile('uPlot.iife.min.js'), 'utf8');
   const script = `${uPlot}\n${bundle(new URL('../report/report.js', page), { 'uplot.js': 'globalThis.uPlot' })}`;
+  const { last, steps, curves: points } = data.history;
   const icon = readFileSync(new URL('icon.svg', page)).toString('base64');
   // Nothing may be loaded, sent or run but what is in the file.
   const policy = [
@@ -83,7 +84,7 @@ ${details('result', 'Result', rounded(data.run.summary), 'This run has no summar
 ${hashes(data)}
 </main>
 <footer><p>Written ${timeOf(data.time)} UTC by Ganglion ${data.version}, from the files of the run.</p></footer>
-<script type="application/json" id="history">${jsonForScript(data.history)}</script>
+<script type="application/json" id="history">${jsonForScript({ last, steps, curves: points })}</script>
 <script>${new Html(script)}</script>
 </body>
 </html>
