@@ -242,6 +242,14 @@ describe('the check before a run', () => {
 
     await choose('auto', cache, { PATH: pathWithFakePip(download) });
     expect(count()).toBe(3);
+
+    expect((await setup(cache, env).ended).exitCode).toBe(1);
+    const report = await start(process.execPath, [DOCTOR, '2', '--json'], { GANGLION_CACHE: cache, ...env }).ended;
+    expect(JSON.parse(report.stdout).auto).toMatchObject({
+      backend: 'wasm',
+      note: expect.stringMatching(/SHA-256/),
+      runs: true,
+    });
     expect(contents(cache)).toEqual(onlyFailure(cache));
   });
 
