@@ -49,8 +49,14 @@ export const concat = (parts: readonly Tensor[], axis: number): Tensor =>
   // Concat takes a list where other kernels take names.
   tf.engine().runKernel<Tensor>('Concat', parts as unknown as Record<string, Tensor>, { axis });
 /** Zeros before and after, a pair an axis. */
-export const pad = (x: Tensor, paddings: readonly (readonly [number, number])[]): Tensor =>
-  run('PadV2', { x }, { paddings: paddings.map((pair) => [...pair]), constantValue: 0 });
+export function pad(x: Tensor, paddings: readonly (readonly [number, number])[]): Tensor {
+  if (x.rank > 1 && x.shape.at(-1) === 1 && paddings.at(-1)?.every((zeros) => zeros === 0)) {
+    // In WebAssembly runs of values are copied: of one value where there is one channel, of a row without that axis.
+    const rows = pad(reshape(x, x.shape.slice(0, -1)), paddings.slice(0, -1));
+    return reshape(rows, [...rows.shape, 1]);
+  }
+  return run('PadV2', { x }, { paddings: paddings.map((pair) => [...pair]), constantValue: 0 });
+}
 
 /** Shape in which a buffer has been a right operand. */
 const rightShapes = new WeakMap<object, string>();

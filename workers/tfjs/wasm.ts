@@ -5,6 +5,9 @@ import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
 import { GanglionError } from '../../shared/error.ts';
 
+/** The paths can be set only once. */
+let hasPaths = false;
+
 const EVENTS = ['uncaughtException', 'unhandledRejection'] as const;
 
 /**
@@ -31,9 +34,9 @@ async function withoutListeners<Result>(load: () => Promise<Result>): Promise<Re
  * @throws GanglionError `environment` when the binary is not there or does not run
  */
 export async function loadWasm(): Promise<void> {
-  if (tf.getBackend() === 'wasm') return; // its paths can be set only once
   const entry = createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm');
-  setWasmPaths(dirname(entry) + sep);
+  if (!hasPaths) setWasmPaths(dirname(entry) + sep);
+  hasPaths = true;
   const isSet = await withoutListeners(() => tf.setBackend('wasm'));
   if (!isSet)
     throw new GanglionError(

@@ -5,7 +5,7 @@ import { layoutOf, PASSES, type Pass, phaseOf } from '../../../shared/layout.ts'
 import { phaseVectorOf } from '../../../shared/phase-vector.ts';
 import type { ReplicaSetup } from '../../../shared/protocol.ts';
 import { toTorchLayout } from '../../../shared/torch-layout.ts';
-import { nativeEngine } from '../../../workers/native-engine.ts';
+import { createEngine } from '../../../workers/engines.ts';
 import { Replica } from '../../../workers/replica.ts';
 import { GOLDEN, goldenPixels, initialParameters, readGolden } from '../../golden/golden.ts';
 
@@ -16,9 +16,8 @@ const slots = (pass: Pass): [Float32Array, Float32Array] => [
   new Float32Array(phaseVectorOf(phaseOf(pass), GOLDEN.latent).length),
   new Float32Array(0),
 ];
-const setup: ReplicaSetup = {
+const setup: Omit<ReplicaSetup, 'backend'> = {
   replica: 0,
-  backend: 'native',
   shardSize: BATCH,
   latent: GOLDEN.latent,
   seed: GOLDEN.seed,
@@ -39,8 +38,13 @@ function relativeError(values: Float32Array, expected: Float32Array): number {
   return error / scale;
 }
 
-describe.each(['discriminator', 'generator'] as const)('%s phase against PyTorch', async (phase) => {
-  const replica = await Replica.start(nativeEngine(), setup);
+const PHASES = (['native', 'wasm'] as const).flatMap((backend) => [
+  { backend, phase: 'discriminator' as const },
+  { backend, phase: 'generator' as const },
+]);
+
+describe.each(PHASES)('$phase phase on $backend against PyTorch', async ({ backend, phase }) => {
+  const replica = await Replica.start(await createEngine(backend), { ...setup, backend });
   const vector = phaseVectorOf(phase, GOLDEN.latent);
   const sum = new Float64Array(vector.length);
   for (const pass of PASSES[phase]) {
@@ -83,9 +87,9 @@ describe.each(['discriminator', 'generator'] as const)('%s phase against PyTorch
   });
 });
 
-it('leaves no tensor behind', async () => {
-  const engine = nativeEngine();
-  const replica = await Replica.start(engine, setup);
+it.each(['native', 'wasm'] as const)('%s leaves no tensor behind', async (backend) => {
+  const engine = await createEngine(backend);
+  const replica = await Replica.start(engine, { ...setup, backend });
   const before = engine.tensorCount();
   for (let step = 0; step < 3; step++) {
     for (const pass of ['real', 'fake', 'generator'] as const) {

@@ -6,9 +6,10 @@ import { SINGLE_NODE } from '../../../coordinator/communicator.ts';
 import { loadMnistPackage } from '../../../coordinator/data/mnist-package.ts';
 import { initialState } from '../../../coordinator/state.ts';
 import { type StepRecord, train } from '../../../coordinator/trainer.ts';
+import type { Backend } from '../../../shared/backend.ts';
 import { type Pass, phaseOf } from '../../../shared/layout.ts';
 import { phaseVectorOf } from '../../../shared/phase-vector.ts';
-import { nativeEngine } from '../../../workers/native-engine.ts';
+import { createEngine } from '../../../workers/engines.ts';
 import { Replica } from '../../../workers/replica.ts';
 import { goldenDigits } from '../../golden/golden.ts';
 
@@ -25,7 +26,7 @@ const golden: {
   readonly float32: readonly GoldenStep[];
 } = JSON.parse(readFileSync(new URL('../../golden/trajectory.json', import.meta.url), 'utf8'));
 
-async function trajectory(): Promise<StepRecord[]> {
+async function trajectory(backend: Backend): Promise<StepRecord[]> {
   const { seed, latent, batch, steps } = golden.config;
   const state = initialState(latent, seed);
   const dataset = loadMnistPackage();
@@ -34,9 +35,9 @@ async function trajectory(): Promise<StepRecord[]> {
     return [slot, slot];
   };
   const results = { real: slots('real'), fake: slots('fake'), generator: slots('generator') };
-  const replica = await Replica.start(nativeEngine(), {
+  const replica = await Replica.start(await createEngine(backend), {
     replica: 0,
-    backend: 'native',
+    backend,
     shardSize: batch,
     latent,
     seed,
@@ -75,8 +76,8 @@ async function trajectory(): Promise<StepRecord[]> {
   return records;
 }
 
-describe('training trajectory against PyTorch', async () => {
-  const records = await trajectory();
+describe.each(['native', 'wasm'] as const)('training trajectory on %s against PyTorch', async (backend) => {
+  const records = await trajectory(backend);
 
   it('has every step', () => {
     expect(records.length).toBe(20);

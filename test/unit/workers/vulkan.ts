@@ -15,6 +15,6 @@ process.env.XDG_RUNTIME_DIR ??= '/tmp'; // Vulkan's loader complains where it is
 /** What needs Vulkan, or nothing where it is missing, and then says so; in CI it must be there. */
 export function withVulkan<const Item>(...items: Item[]): Item[] {
   if (missing.length === 0 || process.env.CI) return items;
-  console.warn(`skipped: ${items.join(', ')}, as there is no ${missing.join(' and no ')}`);
+  console.warn(`skipped: ${JSON.stringify(items)}, as there is no ${missing.join(' and no ')}`);
   return [];
 }

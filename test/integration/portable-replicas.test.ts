@@ -1,0 +1,98 @@
+// Replicas on the backends of tfjs: the same bits in every thread and process, at the same time, and whatever came before; and which
+// libraries each backend loads.
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { initialise } from '../../coordinator/initialise.ts';
+import { startProcessReplica } from '../../coordinator/process-replica.ts';
+import type { Replica } from '../../coordinator/replica.ts';
+import { startThreadReplica } from '../../coordinator/thread-replica.ts';
+import type { Backend } from '../../shared/backend.ts';
+import { layoutOf, type Net } from '../../shared/layout.ts';
+import { withVulkan } from '../unit/workers/vulkan.ts';
+
+const LATENT = 8;
+const SHARD_SIZE = 2;
+const deadlineMs = 100_000;
+const entry = (name: string): URL => new URL(`../../dist/workers/${name}-entry.js`, import.meta.url);
+const pixels = Uint8Array.from({ length: SHARD_SIZE * 784 }, (_, i) => (i * 7919) % 256);
+
+function parameters(net: Net): Float32Array {
+  const values = new Float32Array(new SharedArrayBuffer(4 * layoutOf(net, LATENT).parameterCount));
+  initialise(net, LATENT, 3, values);
+  return values;
+}
+
+function startAll(backend: Backend, threads: number): Promise<Replica[]> {
+  const nets = { generator: parameters('generator'), discriminator: parameters('discriminator') };
+  const setup = { backend, shardSize: SHARD_SIZE, latent: LATENT, seed: 5, shards: 4, parameters: nets };
+  return Promise.all([
+    ...Array.from({ length: threads }, (_, id) =>
+      startThreadReplica(id, { entry: entry('thread'), setup, deadlineMs }),
+    ),
+    startProcessReplica(threads, { entry: entry('process'), setup, deadlineMs }),
+  ]);
+}
+
+/** All three passes, two at a time as the group hands them out, and samples. */
+async function hashOf(replica: Replica, withSamples: boolean): Promise<string> {
+  const hash = createHash('sha256');
+  const place = { step: 3, shard: 1 };
+  const real = replica.compute({ ...place, pass: 'real', pixels });
+  const fake = replica.compute({ ...place, pass: 'fake' });
+  hash.update((await real).values.slice());
+  hash.update((await fake).values.slice());
+  hash.update((await replica.compute({ ...place, pass: 'generator' })).values.slice());
+  if (withSamples) {
+    hash.update(await replica.sample({ seed: 2, count: 3, statistics: new Float32Array(448).fill(1) }));
+    hash.update(await replica.sample({ seed: 2, count: 3, statistics: 'batch' }));
+  }
+  return hash.digest('hex');
+}
+
+// A GPU in software compiles its shaders for seconds, in every replica.
+describe.each([{ backend: 'wasm' as const, threads: 2 }, ...withVulkan({ backend: 'webgpu' as const, threads: 1 })])(
+  '$backend',
+  ({ backend, threads }) => {
+    it('gives the same bits in threads and a process, now and later', async () => {
+      const replicas = await startAll(backend, threads);
+      try {
+        for (const { ready } of replicas) expect(ready.backend).toBe(`tfjs-${backend}`);
+        const devices = new Set(replicas.map(({ ready }) => ready.device));
+        expect([...devices]).toEqual([backend === 'webgpu' ? expect.stringMatching(/swiftshader/i) : undefined]);
+        const hashes = () => Promise.all(replicas.map((replica) => hashOf(replica, backend === 'wasm')));
+        const first = await hashes();
+        const second = await hashes();
+        expect(new Set([...first, ...second]).size).toBe(1);
+        expect(first[0]).toMatch(/^[0-9a-f]{64}$/);
+      } finally {
+        await Promise.all(replicas.map((replica) => replica.stop()));
+      }
+    });
+  },
+);
+
+it.each([
+  ['native', ['tfjs_binding.node']],
+  ['wasm', ['@tensorflow/tfjs-core', 'tfjs-backend-wasm']],
+  ['cpu', ['@tensorflow/tfjs-core', 'tfjs-backend-cpu']],
+])('%s loads no other library than its own', (backend, expected) => {
+  const libraries = [
+    'tfjs_binding.node',
+    '@tensorflow/tfjs-core',
+    'tfjs-backend-wasm',
+    'tfjs-backend-cpu',
+    'dawn.node',
+  ];
+  const program = `
+    import { createRequire } from 'node:module';
+    import { createEngine } from '${new URL('../../dist/workers/engines.js', import.meta.url)}';
+    import '${entry('process').href.replace('process-entry', 'process-service')}';
+    const { backend } = await createEngine('${backend}');
+    const files = Object.keys(createRequire(import.meta.url).cache);
+    const loaded = ${JSON.stringify(libraries)}.filter((name) => files.some((file) => file.includes(name)));
+    console.log(JSON.stringify({ backend, loaded }));`;
+  const output = execFileSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' });
+  const name = backend === 'native' ? expect.stringMatching(/^tensorflow-(cpu|gpu)$/) : `tfjs-${backend}`;
+  expect(JSON.parse(output)).toEqual({ backend: name, loaded: expected });
+});
