@@ -188,6 +188,14 @@ describe.skipIf(withoutChromium)('the live page', () => {
     );
     await expect.poll(() => visit.page.isVisible('#picture'), WAIT).toBe(true);
     expect(await visit.text('#config')).toContain('stateSha256');
+    expect([await opened.page.isVisible('#animation'), await visit.page.isVisible('#animation')]).toEqual([
+      false,
+      true,
+    ]);
+    const animation = await fetch(
+      new URL((await visit.page.getAttribute('#animation', 'href')) ?? '', visit.page.url()),
+    );
+    expect(Buffer.from(await animation.arrayBuffer()).toString('latin1', 0, 6)).toBe('GIF89a');
     expect(await violationsOf(visit)).toEqual([]);
     await expectClean(visit);
     view.child.kill('SIGINT');
