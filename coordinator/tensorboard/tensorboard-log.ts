@@ -64,7 +64,7 @@ export class TensorBoardLog {
 
   /** Digits of the data, to compare with. @param path a PNG file */
   real(path: string): void {
-    this.#try(() => this.#image(0, REAL_TAG, readFileSync(path)));
+    if (this.#file) this.#try(() => this.#image(0, REAL_TAG, readFileSync(path)));
   }
 
   /** @param values in the order of `CURVES` */

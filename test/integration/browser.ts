@@ -26,6 +26,8 @@ export interface Opened {
   readonly errors: string[];
   /** Addresses that are not the coordinator's. */
   readonly foreign: string[];
+  /** Every address asked for, in order. */
+  readonly requests: string[];
   /** Text of an element. */
   readonly text: (selector: string) => Promise<string>;
 }
@@ -40,6 +42,7 @@ export async function openPage(url: string, options: BrowserContextOptions = {},
   const page = await context.newPage();
   const errors: string[] = [];
   const foreign: string[] = [];
+  const requests: string[] = [];
   page.on('pageerror', (error) => errors.push(String(error.stack)));
   page.on('console', (message) => {
     // That a request fails while the coordinator is away is no error of the page.
@@ -47,13 +50,14 @@ export async function openPage(url: string, options: BrowserContextOptions = {},
     if (message.type() === 'error' && !expected.test(message.text())) errors.push(message.text());
   });
   page.on('request', (request) => {
+    requests.push(request.url());
     if (new URL(request.url()).origin !== new URL(url).origin) foreign.push(request.url());
   });
   await page.addInitScript({ path: AXE });
   await page.goto(url);
   await page.waitForSelector(ready);
   const text = async (selector: string) => (await page.textContent(selector)) ?? '';
-  return { page, errors, foreign, text };
+  return { page, errors, foreign, requests, text };
 }
 
 /** The number of steps that the page shows. */

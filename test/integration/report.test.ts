@@ -61,7 +61,8 @@ describe.skipIf(withoutChromium)('the report of a run', () => {
   });
 
   afterAll(async () => {
-    await expectClean(opened); // also: it has loaded nothing, and no script of a name has run
+    await expectClean(opened); // also: no script of a name has run
+    expect(opened.requests).toEqual([opened.page.url()]); // it has loaded nothing else
   });
 
   it('says what has come out, and of which run', async () => {

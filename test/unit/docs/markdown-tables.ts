@@ -28,3 +28,8 @@ export function tableOf(document: string, column: string, nth = 0): Row[] {
   if (!table) throw new Error(`${document}: expected a table of ${column}`);
   return table;
 }
+
+/** The rows without those of what is there only sometimes (`only where ..`) and is not there now. */
+export function rowsFor(table: readonly Row[], column: string, there: readonly string[]): Row[] {
+  return table.filter((row) => !row.meaning?.startsWith('only where') || there.includes(row[column] ?? ''));
+}

@@ -15,7 +15,7 @@ import { EVENT_KINDS } from '../../../shared/live-protocol.ts';
 import { madeUpRecord } from '../coordinator/made-up-record.ts';
 import { madeUpState } from '../coordinator/made-up-state.ts';
 import { scratchFolder } from '../data/scratch.ts';
-import { type Row, tableOf } from './markdown-tables.ts';
+import { type Row, rowsFor, tableOf } from './markdown-tables.ts';
 
 const DOCUMENT = 'docs/run-folder.md';
 const dataset = toDataset('two digits', new Uint8Array(2 * 784), Uint8Array.of(3, 4));
@@ -93,7 +93,7 @@ describe(DOCUMENT, () => {
   });
 
   it('has all of the environment and no more', () => {
-    const table = tableOf(DOCUMENT, 'of `environment`');
+    const table = rowsFor(tableOf(DOCUMENT, 'of `environment`'), 'of `environment`', Object.keys(ENVIRONMENT));
     expect(rowsOf(table, 'of `environment`')).toEqual(fieldsOf([ENVIRONMENT], table, 'of `environment`'));
   });
 

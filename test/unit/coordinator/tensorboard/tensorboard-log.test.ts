@@ -105,6 +105,7 @@ describe('TensorBoardLog', () => {
     const folder = scratchFolder();
     rmSync(folder, { recursive: true });
     const { log, failures } = opened(folder);
+    log.real(join(folder, 'real.png'));
     log.step(1, VALUES);
     log.flush();
     expect(failures).toEqual([expect.stringContaining('ENOENT')]);
