@@ -40,13 +40,15 @@ async function withFolder(use) {
  * @param {string} what
  * @param {Options} options
  * @param {readonly string[]} parameters
+ * @param {string} backend
  * @returns {Contender}
  */
-function ganglion(name, what, { batch, steps, data }, parameters) {
+function ganglion(name, what, { batch, steps, data }, parameters, backend = 'native') {
   /** @type {(folder: string, steps: number, more?: string[]) => Promise<string>} */
   const train = (folder, count, more = []) =>
     execute(process.execPath, [
-      ...['dist/coordinator/main.js', 'train', '--batch', String(batch), '--steps', String(count), ...parameters],
+      ...['dist/coordinator/main.js', 'train', '--backend', backend, '--batch', String(batch)],
+      ...['--steps', String(count), ...parameters],
       ...['--run', join(folder, 'run'), '--metrics-port', '0', '--checkpoint-every', '30s', '--seed', '1'],
       ...(data === undefined ? [] : ['--data', data]),
       ...more,
@@ -132,6 +134,13 @@ export function contendersFor(options, python) {
         ]),
       );
     }
+  }
+  // A fifth of the steps: they take five times as long.
+  const fewer = { ...options, steps: Math.ceil(options.steps / 5) };
+  for (const workers of n === 1 ? [1] : [1, n]) {
+    const parameters = ['--workers', String(workers), '--isolation', 'thread'];
+    const what = `Ganglion on wasm, ${workers} thread${workers === 1 ? '' : 's'}`;
+    contenders.push(ganglion(`ganglion-wasm-${workers}`, what, fewer, parameters, 'wasm'));
   }
   contenders.push(
     ganglion(`ganglion-${n}-shards`, `Ganglion, ${n} thread${plural}, --shards ${n}`, options, [

@@ -5,9 +5,6 @@ import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
 import { GanglionError } from '../../shared/error.ts';
 
-/** The paths can be set only once. */
-let hasPaths = false;
-
 const EVENTS = ['uncaughtException', 'unhandledRejection'] as const;
 
 /**
@@ -28,19 +25,45 @@ async function withoutListeners<Result>(load: () => Promise<Result>): Promise<Re
   }
 }
 
+/** What Emscripten gives a module. */
+interface EmscriptenModule {
+  _malloc(bytes: number): number;
+  _free(address: number): void;
+  readonly HEAPU8: Uint8Array;
+}
+
+/** Says so where there is no memory left: tfjs itself would go on, and write over what lies at the beginning of it. */
+function guardMemory(): void {
+  const { wasm } = tf.backend() as unknown as { readonly wasm: EmscriptenModule };
+  wasm._free(wasm._malloc(1)); // the first call puts the real function in the place of a stub
+  const { _malloc: allocate } = wasm;
+  wasm._malloc = (bytes) => {
+    const address = allocate(bytes);
+    if (address === 0 && bytes > 0) {
+      const gibibytes = (wasm.HEAPU8.length / 2 ** 30).toFixed(1);
+      const message = `WebAssembly has no memory left (${gibibytes} GiB): expected fewer images at a time, as by more shards`;
+      throw new GanglionError('environment', message);
+    }
+    return address;
+  };
+}
+
+/** Its paths can be set only once, and its memory is to be guarded once. */
+let isPrepared = false;
+
 /**
  * Makes WebAssembly the backend of tfjs in this thread.
  *
  * @throws GanglionError `environment` when the binary is not there or does not run
  */
 export async function loadWasm(): Promise<void> {
-  const entry = createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm');
-  if (!hasPaths) setWasmPaths(dirname(entry) + sep);
-  hasPaths = true;
+  const folder = dirname(createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm'));
+  if (!isPrepared) setWasmPaths(folder + sep);
   const isSet = await withoutListeners(() => tf.setBackend('wasm'));
-  if (!isSet)
-    throw new GanglionError(
-      'environment',
-      `the backend wasm does not start: expected tfjs's binary in ${dirname(entry)}`,
-    );
+  if (!isSet) {
+    const message = `the backend wasm does not start: expected tfjs's binary in ${folder}`;
+    throw new GanglionError('environment', message);
+  }
+  if (!isPrepared) guardMemory();
+  isPrepared = true;
 }
