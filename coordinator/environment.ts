@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { cpus, release, totalmem, type } from 'node:os';
 import { countPhysicalCores } from './cores.ts';
+import type { Summary } from './summary.ts';
 import { VERSION } from './version.ts';
 
 /** Names and values for people to read; docs/run-folder.md has the table. */
@@ -10,11 +11,8 @@ export type Environment = Readonly<Record<string, string | number>>;
 
 const OS_RELEASE = '/etc/os-release';
 
-/** @param backend what the replicas compute with, and its version */
-export function describeEnvironment(backend: {
-  readonly backend: string;
-  readonly libraryVersion: string;
-}): Environment {
+/** @param backend what the replicas compute with, its version, and its device where there is one */
+export function describeEnvironment(backend: Pick<Summary, 'backend' | 'libraryVersion' | 'device'>): Environment {
   const processors = cpus();
   return {
     ganglion: VERSION,
