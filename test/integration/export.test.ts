@@ -183,18 +183,20 @@ describe.skipIf(withoutChromium)('explorer.html', () => {
     const page = await context.newPage();
     const errors: string[] = [];
     const foreign: string[] = [];
+    const requests: string[] = [];
     page.on('pageerror', (error) => errors.push(String(error.stack)));
     page.on('console', (message) => {
       if (message.type() === 'error') errors.push(message.text());
     });
     page.on('request', (request) => {
+      requests.push(request.url());
       if (request.url() !== url && !/^(data|blob):/.test(request.url())) foreign.push(request.url());
     });
     await page.addInitScript({ path: require.resolve('axe-core/axe.min.js') });
     await page.goto(url);
     const text = async (selector: string) => (await page.textContent(selector)) ?? '';
     await settled(page);
-    return { page, errors, foreign, text };
+    return { page, errors, foreign, requests, text };
   }
 
   /** Waits until a backend has started, or none could, and the map is drawn. */

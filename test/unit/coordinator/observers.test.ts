@@ -20,7 +20,10 @@ function observed(settings: Partial<Settings> = {}) {
   const write = vi.spyOn(process.stdout, 'write').mockImplementation((text) => said.push(String(text)) > 0);
   onTestFinished(() => write.mockRestore());
   const folder = createRunFolder(join(scratchFolder(), 'run'));
-  const config = toRunConfig(mergeSettings({ steps: 9, batch: 16 }, settings), dataset);
+  const config = {
+    ...toRunConfig(mergeSettings({ steps: 9, batch: 16 }, settings), dataset),
+    ranOn: 'native' as const,
+  };
   writeRealGrid(join(folder.samples, 'real.png'), 1, dataset);
   const run = { config, path: folder.path, workers: 1, firstStep: 0, lastStep: 9, perEpoch: 5, tokenNeeded: false };
   const observers = new Observers({ ...run, profile: null, replicas: () => [] });
