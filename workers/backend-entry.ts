@@ -3,11 +3,11 @@
 // Prints the backend's name on standard output, and what people are to know on standard error.
 
 import { BACKENDS, type Backend } from '../shared/backend.ts';
-import { GanglionError } from '../shared/error.ts';
+import { GanglionError, messageOf, systemErrorCode } from '../shared/error.ts';
 import { abortOnInterrupt, Interrupted } from './native/interrupt.ts';
 import { isReady, locateLibrary } from './native/library.ts';
 
-/** How much slower wasm trains than the native library: test/bench/RESULTS.md. */
+/** How much slower wasm trains than the native library: README.md, Backends. */
 const TIMES_SLOWER = 5;
 
 const location = locateLibrary();
@@ -29,11 +29,11 @@ async function pick(): Promise<Backend> {
     await setUp(false);
     return 'native';
   } catch (error) {
-    if (!(error instanceof GanglionError)) throw error;
+    if (!(error instanceof GanglionError) && systemErrorCode(error) === undefined) throw error;
     const { recallFailure } = await import('./native/failed-setup.ts');
     const later = recallFailure(location) === undefined ? '' : '; not tried again until: npm run setup';
     process.stderr.write(
-      `ganglion: computing on wasm, about ${TIMES_SLOWER} times slower than the native library: ${error.message}${later}\n`,
+      `ganglion: computing on wasm, about ${TIMES_SLOWER} times slower than the native library: ${messageOf(error)}${later}\n`,
     );
     return 'wasm';
   }

@@ -14,6 +14,7 @@ import {
   rmSync,
   symlinkSync,
   truncateSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -242,7 +243,25 @@ describe('the check before a run', () => {
 
     await choose('auto', cache, { PATH: pathWithFakePip(download) });
     expect(count()).toBe(3);
+
+    expect((await setup(cache, env).ended).exitCode).toBe(1);
+    const report = await start(process.execPath, [DOCTOR, '2', '--json'], { GANGLION_CACHE: cache, ...env }).ended;
+    expect(JSON.parse(report.stdout).auto).toMatchObject({
+      backend: 'wasm',
+      note: expect.stringMatching(/SHA-256/),
+      runs: true,
+    });
     expect(contents(cache)).toEqual(onlyFailure(cache));
+  });
+
+  it('takes wasm also where the system refuses something in the midst of it', async () => {
+    const cache = newFolder('cache');
+    const lock = join(cache, 'setup.lock');
+    writeFileSync(lock, ''); // no folder, so that it cannot be taken over
+    utimesSync(lock, 0, 0);
+    const ended = await choose('auto', cache);
+    expect(ended).toMatchObject({ exitCode: 0, stdout: 'wasm\n' });
+    expect(ended.stderr).toMatch(new RegExp(`^${SLOWER}ENOTDIR[^\n]*\n$`));
   });
 
   it('never replaces a backend that is named', async () => {
