@@ -7,6 +7,12 @@ import type { CheckpointJob, CheckpointOutcome } from './checkpoint-job.ts';
 /** Compiled entry file of the thread. */
 const CHECKPOINT_JOB = new URL('./checkpoint-job.js', import.meta.url);
 
+/**
+ * Piscina would load the entry file by `require`, and a thread that is ended inside of that takes the process along (Node.js 20.20:
+ * "v8::Module::IsGraphAsync must be used on an instantiated module"). Where it cannot, it imports.
+ */
+const NO_REQUIRE = '--no-experimental-require-module';
+
 /** What is known of a checkpoint once its file is there. */
 export interface WrittenFile {
   readonly bytes: number;
@@ -27,7 +33,8 @@ export interface CheckpointThread {
 
 /** @param entry compiled file whose default export runs a job; its thread starts at once */
 export function startCheckpointThread(entry: URL = CHECKPOINT_JOB): CheckpointThread {
-  const pool = new Piscina({ filename: fileURLToPath(entry), minThreads: 1, maxThreads: 1 });
+  const execArgv = [...process.execArgv, NO_REQUIRE];
+  const pool = new Piscina({ filename: fileURLToPath(entry), execArgv, minThreads: 1, maxThreads: 1 });
   /** Tells the job under way that the thread has ended, and why where that is known. */
   let lose: ((cause?: unknown) => void) | undefined;
   // Piscina rejects the job that a thread was running when it died; one that still waits for its thread would wait for ever.

@@ -1,7 +1,9 @@
 // The compiled checkpoint job in its thread: the same file as without a thread, and the same errors.
+import { execFile } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
 import { afterAll, describe, expect, it } from 'vitest';
 import { writeCheckpoint } from '../../coordinator/checkpoint.ts';
 import { startCheckpointThread } from '../../coordinator/checkpoint-thread.ts';
@@ -37,4 +39,17 @@ describe('the checkpoint thread', () => {
     );
     expect(readdirSync(scratch()).filter((name) => name.endsWith('.tmp'))).toEqual([]);
   });
+});
+
+it('may end while it is being loaded, at any moment', async () => {
+  const module = pathToFileURL(join(REPOSITORY, 'dist', 'coordinator', 'checkpoint-thread.js')).href;
+  const program = `
+    const { startCheckpointThread } = await import(${JSON.stringify(module)});
+    for (let ms = 0; ms < 120; ms += 2) {
+      const thread = startCheckpointThread();
+      await new Promise((resolve) => setTimeout(resolve, ms));
+      await thread.close();
+    }`;
+  const { stderr } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', program]);
+  expect(stderr).toBe('');
 });
