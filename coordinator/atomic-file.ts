@@ -1,8 +1,19 @@
-// Writes a file so that a reader, a crash or a full disk sees the old content or the new, never half of it; and says in one
-// line what a system error means. Not by write-file-atomic: its sync form ignores short writes, so that a full disk leaves a
-// cut file without an error (seen with 7.0.1 on a 64 KiB tmpfs), and it loses a SIGTERM that arrives meanwhile.
+// Writes a file so that a reader, a crash or a full disk sees the old content or the new, never half of it; appends so that a full
+// disk adds nothing; and says in one line what a system error means. Not by write-file-atomic: its sync form ignores short writes, so
+// that a full disk leaves a cut file without an error (seen with 7.0.1 on a 64 KiB tmpfs), and it loses a SIGTERM that arrives meanwhile.
 import { randomBytes } from 'node:crypto';
-import { closeSync, fsyncSync, openSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  fsyncSync,
+  ftruncateSync,
+  openSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { constants } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { getSystemErrorMap } from 'node:util';
@@ -43,6 +54,22 @@ function replaceFile(path: string, bytes: Uint8Array): void {
     throw error;
   }
   syncFolder(dirname(path));
+}
+
+/**
+ * Appends to a file that was opened for it: all of the bytes or none.
+ *
+ * @param length of the file before, in bytes
+ * @throws GanglionError `environment` when the disk is full; the file is then as before
+ */
+export function appendWholeSync(path: string, descriptor: number, length: number, bytes: Uint8Array): void {
+  try {
+    // A short write means that the disk has just become full: the rest fails with the reason, or fits after all.
+    for (let written = 0; written < bytes.length; ) written += writeSync(descriptor, bytes.subarray(written));
+  } catch (error) {
+    ftruncateSync(descriptor, length);
+    throw fromSystemError(`cannot write ${path}`, error);
+  }
 }
 
 /** Makes new names in a folder last. One that cannot be opened for reading (mode 0300) is left to the file system. */

@@ -11,12 +11,11 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
-  writeSync,
 } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { GanglionError, systemErrorCode } from '../shared/error.ts';
-import { fromSystemError, syncFolder, writeFileAtomicSync } from './atomic-file.ts';
+import { appendWholeSync, fromSystemError, syncFolder, writeFileAtomicSync } from './atomic-file.ts';
 import { listCheckpoints } from './checkpoint.ts';
 
 /** Paths of a run. */
@@ -178,14 +177,8 @@ export class JsonLines {
   /** @throws GanglionError `environment` when the disk is full; the file then ends with the record before. */
   append(record: unknown): void {
     const bytes = Buffer.from(`${JSON.stringify(record)}\n`);
-    try {
-      // A short write means that the disk has just become full: the rest fails with the reason, or fits after all.
-      for (let written = 0; written < bytes.length; ) written += writeSync(this.#descriptor, bytes.subarray(written));
-      this.#length += bytes.length;
-    } catch (error) {
-      ftruncateSync(this.#descriptor, this.#length);
-      throw fromSystemError(`cannot write ${this.#path}`, error);
-    }
+    appendWholeSync(this.#path, this.#descriptor, this.#length, bytes);
+    this.#length += bytes.length;
   }
 
   /**

@@ -59,9 +59,11 @@ export function replicaService(createEngine: (backend: Backend) => Promise<Engin
    */
   const beginAhead = async (): Promise<void> => {
     await letThrough();
+    if (turns.isWanted) return;
+    const { step } = drawn;
     const shard = drawn.shards.pop();
-    if (turns.isWanted || shard === undefined) return;
-    await turns.take(async () => replica?.begin(drawn.step, shard));
+    if (shard === undefined) return;
+    await turns.take(async () => replica?.begin(step, shard));
     await beginAhead();
   };
   const compute = async (job: ShardJob): Promise<ShardOutcome> => {

@@ -1,6 +1,7 @@
 // The pictures in a run's folder of samples, as the live page and the report list them.
 import { readdir } from 'node:fs/promises';
 import { systemErrorCode } from '../../shared/error.ts';
+import { fromSystemError } from '../atomic-file.ts';
 
 /** A grid of samples after a step. */
 export const SAMPLE_NAME = /^step-(\d{8,15})\.png$/;
@@ -20,13 +21,13 @@ export interface Samples {
   readonly animation: boolean;
 }
 
-/** The pictures in a folder; none when it is not there. */
+/** The pictures in a folder; none when it is not there. @throws GanglionError `checkpoint` when it cannot be read */
 export async function listSamples(folder: string): Promise<Samples> {
   let names: string[];
   try {
     names = await readdir(folder);
   } catch (error) {
-    if (systemErrorCode(error) !== 'ENOENT') throw error;
+    if (systemErrorCode(error) !== 'ENOENT') throw fromSystemError(`cannot read ${folder}`, error, 'checkpoint');
     names = [];
   }
   const steps = names

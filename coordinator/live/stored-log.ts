@@ -6,6 +6,9 @@ import type { Environment } from '../environment.ts';
 import { stepOf } from '../run-folder.ts';
 import type { StoredEvent } from './timeline.ts';
 
+/** Milliseconds from 1970 to the last time that a Date can name. */
+const MOST_TIME = 8.64e15;
+
 /** A record of metrics.jsonl. */
 export interface LoggedStep {
   readonly step: number;
@@ -38,7 +41,8 @@ function toLoggedStep(record: unknown): LoggedStep | undefined {
 
 function describeSkipped(skipped: unknown): string | undefined {
   if (!Array.isArray(skipped)) return undefined;
-  return skipped.map(({ phase, bad }) => `${phase}: ${[bad].flat().join('; ')}`).join('; ');
+  const phases = skipped.filter((each) => typeof each === 'object' && each !== null);
+  return phases.map(({ phase, bad }) => `${phase}: ${[bad].flat().join('; ')}`).join('; ');
 }
 
 /**
@@ -99,6 +103,7 @@ function isEvent(record: unknown): record is Omit<StoredEvent, 'environment'> & 
     record !== null &&
     'time' in record &&
     typeof record.time === 'number' &&
+    Math.abs(record.time) <= MOST_TIME &&
     'step' in record &&
     typeof record.step === 'number' &&
     'kind' in record &&

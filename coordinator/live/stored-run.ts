@@ -75,7 +75,8 @@ function readSummary(folder: RunFolder): Readonly<Record<string, unknown>> | nul
 function checkpointEvents(folder: RunFolder): StoredEvent[] {
   return listCheckpoints(folder.checkpoints).map((path) => {
     const step = stepOfCheckpoint(path);
-    return { time: statSync(path).mtimeMs, step, kind: 'checkpoint', text: `checkpoint of step ${step}` };
+    const { mtimeMs: time = 0 } = statSync(path, { throwIfNoEntry: false }) ?? {};
+    return { time, step, kind: 'checkpoint', text: `checkpoint of step ${step}` };
   });
 }
 

@@ -1,5 +1,5 @@
 // The checkpoints of a run as a report lists them: what their headers say. `ganglion inspect` verifies them, which reads them whole.
-import { open } from 'node:fs/promises';
+import { lstat, open, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { z } from 'zod';
 import { listCheckpoints, stepOfCheckpoint } from '../checkpoint.ts';
@@ -31,24 +31,21 @@ export async function readCheckpoints(
 }
 
 async function readOne(path: string): Promise<StoredCheckpoint> {
-  const file = await open(path);
-  try {
-    const { size, mtimeMs } = await file.stat();
-    const known = { name: basename(path), step: stepOfCheckpoint(path), bytes: size, time: mtimeMs };
-    const start = await file.read(Buffer.alloc(8), 0, 8, 0);
-    const length = start.bytesRead === 8 ? Number(start.buffer.readBigUInt64LE()) : 0;
-    if (length > MOST_HEADER) return { ...known, stateSha256: null };
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, 8);
-    return { ...known, stateSha256: hashIn(buffer.toString('utf8', 0, bytesRead)) };
-  } finally {
-    await file.close();
-  }
+  const { size, mtimeMs } = await stat(path).catch(() => lstat(path)); // a link to nothing is there, too
+  const stateSha256 = await readHash(path).catch(() => null);
+  return { name: basename(path), step: stepOfCheckpoint(path), bytes: size, time: mtimeMs, stateSha256 };
 }
 
-function hashIn(header: string): string | null {
+/** @throws Error when the header cannot be read */
+async function readHash(path: string): Promise<string> {
+  const file = await open(path);
   try {
-    return Header.parse(JSON.parse(header)).__metadata__.stateSha256;
-  } catch {
-    return null;
+    const start = await file.read(Buffer.alloc(8), 0, 8, 0);
+    const length = start.bytesRead === 8 ? Number(start.buffer.readBigUInt64LE()) : 0;
+    if (length > MOST_HEADER) throw new Error(`expected a header of at most ${MOST_HEADER} bytes, got ${length}`);
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, 8);
+    return Header.parse(JSON.parse(buffer.toString('utf8', 0, bytesRead))).__metadata__.stateSha256;
+  } finally {
+    await file.close();
   }
 }

@@ -1,8 +1,8 @@
 // A file of TensorFlow's records (TFRecord), to which TensorBoard's events are appended: length, checksum of the length, data, checksum
 // of the data. tensorflow/core/lib/io/record_writer.h. The only module that knows CRC-32C.
-import { closeSync, ftruncateSync, openSync, writeSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { Crc32c } from '@aws-crypto/crc32c';
-import { fromSystemError } from '../atomic-file.ts';
+import { appendWholeSync, fromSystemError } from '../atomic-file.ts';
 
 /** Bytes around the data of a record. */
 const HEADER = 12;
@@ -62,14 +62,8 @@ export class RecordFile {
     const bytes = Buffer.concat(this.#waiting, this.#bytes);
     this.#waiting = [];
     this.#bytes = 0;
-    try {
-      // A short write means that the disk has just become full: the rest fails with the reason, or fits after all.
-      for (let written = 0; written < bytes.length; ) written += writeSync(this.#descriptor, bytes.subarray(written));
-      this.#length += bytes.length;
-    } catch (error) {
-      ftruncateSync(this.#descriptor, this.#length);
-      throw fromSystemError(`cannot write ${this.#path}`, error);
-    }
+    appendWholeSync(this.#path, this.#descriptor, this.#length, bytes);
+    this.#length += bytes.length;
   }
 
   /** What waits is lost unless it was flushed. */

@@ -3,6 +3,7 @@ import type { GraphModel, loadGraphModel } from '@tensorflow/tfjs-converter';
 import type * as core from '@tensorflow/tfjs-core';
 import { data, toFloats, wasmUrl, weights } from './embedded.ts';
 import { noiseOf } from './latent.ts';
+import { Loss } from './loss.ts';
 
 /** The global of TensorFlow.js's scripts, which stand before this one. */
 declare const tf: typeof core & {
@@ -32,13 +33,12 @@ export class Generator {
   /** Milliseconds for one image. */
   milliseconds = Number.NaN;
   readonly #model: GraphModel;
-  readonly #lost: Promise<never>;
+  readonly #loss: Loss;
 
   private constructor(backend: Backend, model: GraphModel) {
     this.backend = backend;
     this.#model = model;
-    this.#lost = lossOfBackend();
-    this.#lost.catch(() => {}); // it may come while nothing is drawn
+    this.#loss = lossOfBackend();
   }
 
   /** Starts a backend and checks it. @throws Error that says why it cannot be used */
@@ -72,7 +72,7 @@ export class Generator {
       const input = tf.tensor2d(z, [size, data.latent]);
       return this.#model.execute({ z: input }, 'images') as core.Tensor;
     });
-    const images = (await Promise.race([output.data(), this.#lost])) as Float32Array;
+    const images = (await this.#loss.unless(output.data())) as Float32Array;
     output.dispose();
     return noises.map((_, i) => images.slice(i * PIXELS, (i + 1) * PIXELS));
   }
@@ -112,17 +112,17 @@ export class Generator {
   }
 }
 
-/** Rejects when the graphics processor is taken away, as a phone does with a page that is not seen: it would draw black, or never. */
-function lossOfBackend(): Promise<never> {
+/** The graphics processor is taken away, as a phone does with a page that is not seen: it would draw black, or never. */
+function lossOfBackend(): Loss {
   const { gpgpu, device } = tf.backend() as {
     gpgpu?: { gl: WebGL2RenderingContext };
     device?: { lost: Promise<unknown> };
   };
-  return new Promise((_, reject) => {
-    const lose = (): void => reject(new Error('the browser has taken it away'));
-    gpgpu?.gl.canvas.addEventListener('webglcontextlost', lose);
-    void device?.lost.then(lose);
-  });
+  const loss = new Loss();
+  const lose = (): void => loss.happened(new Error('the browser has taken it away'));
+  gpgpu?.gl.canvas.addEventListener('webglcontextlost', lose);
+  void device?.lost.then(lose);
+  return loss;
 }
 
 async function hasWebGpu(): Promise<boolean> {

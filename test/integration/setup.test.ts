@@ -264,6 +264,15 @@ describe('the check before a run', () => {
     expect(ended.stderr).toMatch(new RegExp(`^${SLOWER}ENOTDIR[^\n]*\n$`));
   });
 
+  it('tries again at the next start where the disk ran full', async () => {
+    const cache = newFolder('cache');
+    const full = 'echo "ERROR: [Errno 28] No space left on device"; exit 1';
+    const ended = await choose('auto', cache, { PATH: pathWithFakePip(full) });
+    expect(ended).toMatchObject({ exitCode: 0, stdout: 'wasm\n' });
+    expect(ended.stderr).toMatch(new RegExp(`${SLOWER}not enough disk space[^\n]*another disk\n$`));
+    expect(contents(cache)).toEqual([]);
+  });
+
   it('never replaces a backend that is named', async () => {
     const cache = join(root, 'cache-named');
     const ended = await choose('native', cache, { PATH: pathWith({ python3: 'real' }) });

@@ -45,6 +45,11 @@ export function tensorName(tensor: Tensor): string {
   return `${tensor.node}:${tensor.output}`;
 }
 
+/** The node of a tensor's name, `node:output`. */
+export function nodeOf(tensor: string): string {
+  return tensor.slice(0, tensor.lastIndexOf(':'));
+}
+
 export function sizeOf(shape: Shape): number {
   return shape.reduce((a, b) => a * b, 1);
 }

@@ -1,5 +1,5 @@
 // In which order the portable executor evaluates a program's nodes, what each reads and gives, and when a tensor has had its last reader.
-import { type GraphNode, tensorName } from './graph.ts';
+import { type GraphNode, nodeOf, tensorName } from './graph.ts';
 import type { Program } from './program.ts';
 
 /** A node, and what is known of it before it runs. Tensors go by their names, `node:output`. */
@@ -19,11 +19,6 @@ export interface Plan {
   readonly nodes: readonly PlannedNode[];
   /** Names of the placeholders that are read. */
   readonly placeholders: ReadonlySet<string>;
-}
-
-/** The node of a tensor `node:output`. */
-function nodeOf(tensor: string): string {
-  return tensor.slice(0, tensor.lastIndexOf(':'));
 }
 
 /** The nodes that the outputs need, in the order of the graph, which is topological. */

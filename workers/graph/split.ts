@@ -1,6 +1,6 @@
 // Splits a program in two: what needs none of its late inputs, and the rest. So the first half can be computed before those are
 // known; a replica does that while it would wait for D's update.
-import type { GraphNode, Tensor } from './graph.ts';
+import { type GraphNode, nodeOf, type Tensor } from './graph.ts';
 import type { Program } from './program.ts';
 
 /** Both halves are programs; `rest` takes what `early` hands over. */
@@ -14,9 +14,6 @@ export interface SplitProgram {
 
 /** Costs nothing to have in both halves. */
 const isLeaf = ({ op }: GraphNode): boolean => op === 'Placeholder' || op === 'Const';
-
-/** The node of a tensor's name, `node:output`. */
-const nodeOf = (tensor: string): string => tensor.slice(0, tensor.lastIndexOf(':'));
 
 /**
  * @param late names of the program's late inputs

@@ -15,6 +15,7 @@ import {
   checkPrograms,
   currentPlatform,
   diskError,
+  isDiskError,
   neededBytes,
   prepareCacheFolder,
 } from './preflight.ts';
@@ -69,7 +70,9 @@ async function installLocked(location: LibraryLocation, progress: Progress, sign
     else await downloadWheel(cacheFolder, staging, progress, signal);
     await build(location, staging, progress, signal);
   } catch (error) {
-    if (error instanceof GanglionError) rememberFailure(location, error.message);
+    if (error instanceof GanglionError && !signal.aborted && !isDiskError(error)) {
+      rememberFailure(location, error.message);
+    }
     throw error;
   } finally {
     await removeFolder(staging);

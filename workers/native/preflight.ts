@@ -91,12 +91,19 @@ export async function checkDisk(cacheFolder: string, haveWheel: boolean): Promis
   if (bavail * bsize < neededBytes(haveWheel)) throw diskError(cacheFolder, bavail * bsize, neededBytes(haveWheel));
 }
 
+const NOT_ENOUGH = 'not enough disk space';
+
+/** Whether it is an error of {@link diskError}. */
+export function isDiskError({ message }: GanglionError): boolean {
+  return message.startsWith(NOT_ENOUGH);
+}
+
 /** The error for a disk that is, or ran, full; `freeBytes` is undefined when that is no longer known. */
 export function diskError(cacheFolder: string, freeBytes: number | undefined, needed: number): GanglionError {
   const found = freeBytes === undefined ? 'the disk ran full' : `${toMegabytes(freeBytes)} MB are free`;
   return new GanglionError(
     'environment',
-    `not enough disk space: set-up needs ${toMegabytes(needed)} MB in ${cacheFolder}, ${found}; free some, or set GANGLION_CACHE to a folder on another disk`,
+    `${NOT_ENOUGH}: set-up needs ${toMegabytes(needed)} MB in ${cacheFolder}, ${found}; free some, or set GANGLION_CACHE to a folder on another disk`,
   );
 }
 

@@ -122,6 +122,14 @@ describe('what is begun ahead', () => {
     expect(begun).toEqual([]);
   });
 
+  it('is left for later, not left out, while something is wanted', async () => {
+    const { begun, idle, compute } = await eagerService();
+    await compute('fake', 0);
+    await Promise.all([compute('fake', 1), compute('fake', 2)]); // wanted before the pass of shard 0 has begun
+    await idle();
+    expect(begun.map(({ z }) => z)).toEqual([noise(1, 2), noise(1, 1), noise(1, 0)]);
+  });
+
   it('is dropped with its step, and at the end', async () => {
     const { service, begun, idle, compute } = await eagerService();
     await compute('fake', 3);

@@ -1,4 +1,4 @@
-import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { toDataset } from '../../../../coordinator/data/dataset.ts';
@@ -74,6 +74,30 @@ describe('openStoredRun', () => {
   it('shows a run that has only begun', async () => {
     const { folder } = storedRun({ epochs: null, steps: 9 });
     expect((await openStoredRun(folder.path)).status).toMatchObject({ state: 'stopped', step: 0, steps: 9 });
+  });
+
+  it('goes without what is damaged', async () => {
+    const { folder, log } = storedRun();
+    log({ ...record(1), skipped: [null, { phase: 'generator', bad: ['x is NaN'] }] });
+    symlinkSync(join(folder.path, 'nothing'), join(folder.checkpoints, 'step-00000001.safetensors'));
+    const { info } = await openStoredRun(folder.path);
+    expect(info.events.map(({ text }) => text)).toEqual([
+      'update skipped: generator: x is NaN',
+      'checkpoint of step 1',
+    ]);
+    const event = (time: number) => JSON.stringify({ time, step: 1, kind: 'end', text: String(time) });
+    writeFileSync(folder.events, `${event(9e15)}\n${event(8e15)}\n`);
+    const dated = await openStoredRun(folder.path);
+    expect(dated.info.events.map(({ text }) => text)).toEqual(['8000000000000000']);
+  });
+
+  it('says which file of a run cannot be read', async () => {
+    const { folder } = storedRun();
+    rmSync(folder.samples, { recursive: true });
+    writeFileSync(folder.samples, '');
+    expect(await errorOf(() => openStoredRun(folder.path))).toBe(
+      `checkpoint: cannot read ${folder.samples}: not a directory`,
+    );
   });
 
   it('says that a folder is none of a run', async () => {

@@ -1,4 +1,4 @@
-import { mkdirSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { checkpointName, stateSha256, writeCheckpoint } from '../../../../coordinator/checkpoint.ts';
@@ -28,4 +28,16 @@ it('lists the newest 50 and counts the others', async () => {
   for (let step = 1; step <= 60; step++) writeFileSync(join(folder, checkpointName(step)), Buffer.alloc(8, 255));
   const { checkpoints, more } = await readCheckpoints(folder);
   expect([checkpoints.length, more, checkpoints[0]?.name]).toEqual([50, 10, 'step-00000060.safetensors']);
+});
+
+it('lists what cannot be read as that', async () => {
+  const folder = join(scratchFolder(), 'checkpoints');
+  mkdirSync(folder);
+  mkdirSync(join(folder, checkpointName(2)));
+  symlinkSync(join(folder, 'nothing'), join(folder, checkpointName(1)));
+  const { checkpoints } = await readCheckpoints(folder);
+  expect(checkpoints.map(({ step, stateSha256: hash }) => [step, hash])).toEqual([
+    [2, null],
+    [1, null],
+  ]);
 });
