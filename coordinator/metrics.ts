@@ -97,7 +97,7 @@ export function createMetrics({ batch, replicas, info, now = Date.now }: Metrics
   });
   const phaseSeconds = new Histogram({
     name: 'ganglion_phase_duration_seconds',
-    help: 'Duration of a phase and of its parts: prepare, compute and copy once a pass of a shard; total, sum and adam once a phase.',
+    help: 'Duration of a phase and of its parts: prepare, compute (what was begun ahead included) and copy once a pass of a shard; total, sum and adam once a phase.',
     labelNames: ['phase', 'part'],
     buckets: BUCKETS,
     registers,
@@ -182,7 +182,7 @@ export function createMetrics({ batch, replicas, info, now = Date.now }: Metrics
     phaseSeconds.observe({ phase, part: 'adam' }, seconds.adam);
     for (const shard of seconds.shards) {
       phaseSeconds.observe({ phase, part: 'prepare' }, shard.prepare);
-      phaseSeconds.observe({ phase, part: 'compute' }, shard.compute);
+      phaseSeconds.observe({ phase, part: 'compute' }, shard.compute + (shard.ahead?.seconds ?? 0));
       phaseSeconds.observe({ phase, part: 'copy' }, shard.copy);
     }
     loss.set({ net: phase }, record.lossReal + record.lossFake);

@@ -264,7 +264,10 @@ export class ReplicaGroup {
     const fault = this.#options.faults?.(task.shard, seat.id);
     replica.compute(fault ? { ...task.shard, fault } : task.shard).then(
       (result) => {
-        if (seat.replica === replica) this.#options.observer.computed?.(seat.id, task.shard, result);
+        if (seat.replica === replica) {
+          this.#options.observer.computed?.(seat.id, task.shard, result);
+          seat.busyMs += (result.seconds.ahead?.seconds ?? 0) * 1000;
+        }
         this.#answered(seat, run, () => this.#vote(replica, task, { result }));
       },
       (error: unknown) => {
