@@ -24,10 +24,11 @@ export function loadIdxFolder(folder: string): Dataset {
     );
   }
   const read = (file: MnistFile): Uint8Array => readMnistFile(file, join(folder, chooseName(file, entries)));
-  const images = read(MNIST_FILES.trainImages);
+  // The smallest first: what is wrong with one of them is said at once.
+  read(MNIST_FILES.testLabels);
   const labels = read(MNIST_FILES.trainLabels);
   read(MNIST_FILES.testImages);
-  read(MNIST_FILES.testLabels);
+  const images = read(MNIST_FILES.trainImages);
   return toDataset('MNIST (60,000 training images)', images, labels);
 }
 
