@@ -46,9 +46,9 @@ image images
 container=$(image from --pull-never "ganglion:$variant")
 trap 'image rm "$container" >/dev/null' EXIT
 image run --user 1000:1000 "$container" -- node /app/dist/coordinator/main.js doctor || true
-image run --user 1000:1000 "$container" -- sh -c 'id && node /app/dist/coordinator/main.js train --workers 2 --steps 300 --run /work/runs/one &
+image run --user 1000:1000 "$container" -- sh -c 'id && node /app/dist/coordinator/main.js train --workers 2 --steps 300 --run /data/runs/one &
   for _ in $(seq 60); do
     sleep 0.5
     node -e "fetch(\"http://127.0.0.1:9464/healthz\").then(async (r) => console.log(r.status, await r.text()), () => process.exit(1))" && break
   done
-  wait && ls -l /work/runs/one'
+  wait && ls -l /data/runs/one'
