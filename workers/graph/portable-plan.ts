@@ -1,6 +1,6 @@
 // In which order the portable executor evaluates a program's nodes, what each reads and gives, and when a tensor has had its last reader.
-import { type GraphNode, nodeOf, tensorName } from './graph.ts';
-import type { Program } from './program.ts';
+import { type GraphNode, tensorName } from './graph.ts';
+import { neededNodes, type Program } from './program.ts';
 
 /** A node, and what is known of it before it runs. Tensors go by their names, `node:output`. */
 export interface PlannedNode extends GraphNode {
@@ -19,18 +19,6 @@ export interface Plan {
   readonly nodes: readonly PlannedNode[];
   /** Names of the placeholders that are read. */
   readonly placeholders: ReadonlySet<string>;
-}
-
-/** The nodes that the outputs need, in the order of the graph, which is topological. */
-function neededNodes({ graph, outputs }: Program): GraphNode[] {
-  const needed = new Set(Object.values(outputs).map(({ node }) => node));
-  const nodes: GraphNode[] = [];
-  for (const node of graph.nodes.toReversed()) {
-    if (!needed.has(node.name)) continue;
-    nodes.push(node);
-    for (const input of node.inputs) needed.add(nodeOf(input));
-  }
-  return nodes.reverse();
 }
 
 /** ReLUs that are the only reader of a BatchNorm's output: from the BatchNorm's name to the ReLU's. */

@@ -1,0 +1,245 @@
+// The Node-API add-on: plans of kernels, run in one call. workers/kernels/binding.ts has its types.
+#include <node_api.h>
+#include <sys/mman.h>
+#include <xmmintrin.h>
+#include <pmmintrin.h>
+#include <cstdlib>
+#include <memory>
+#include "step.h"
+
+namespace {
+
+constexpr size_t SCRATCH_FLOATS = 1 << 18, HUGE_PAGE = 1 << 21;
+
+/** Memory on a boundary of huge pages, zero at first. */
+struct Memory {
+  float* data = nullptr;
+  size_t bytes = 0;
+  explicit Memory(size_t floats) {
+    bytes = (floats * sizeof(float) + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+    if (bytes == 0) bytes = HUGE_PAGE;
+    data = static_cast<float*>(std::aligned_alloc(HUGE_PAGE, bytes));
+    if (data == nullptr) std::abort();
+    madvise(data, bytes, MADV_HUGEPAGE);
+    std::memset(data, 0, bytes);
+  }
+  Memory(const Memory&) = delete;
+  ~Memory() { std::free(data); }
+};
+
+/** Steps, and where their buffers lie. */
+struct Plan {
+  std::vector<Step> steps;
+  /** In floats from the start of the arena; below 0 for the array -1 - offset of a call. */
+  std::vector<int> offsets;
+  /** Length of every array of a call. */
+  std::vector<int> lengths;
+  size_t arenaFloats;
+};
+
+/** The values of one run of a plan. */
+struct Frame {
+  std::shared_ptr<const Plan> plan;
+  Memory arena;
+  std::vector<float*> buffers;
+  explicit Frame(std::shared_ptr<const Plan> of) : plan(of), arena(of->arenaFloats), buffers(of->offsets.size()) {
+    for (size_t i = 0; i < buffers.size(); i++) buffers[i] = plan->offsets[i] < 0 ? nullptr : arena.data + plan->offsets[i];
+  }
+};
+
+const Kernels* detect() {
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
+      __builtin_cpu_supports("avx512vl"))
+    return &AVX512;
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return &AVX2;
+  return nullptr;
+}
+
+/** Numbers too small for float32's full precision count as 0 while this lives: they cost a hundred times the time. */
+struct FlushToZero {
+  unsigned before = _mm_getcsr();
+  FlushToZero() { _mm_setcsr(before | _MM_FLUSH_ZERO_ON | _MM_DENORMALS_ZERO_ON); }
+  ~FlushToZero() { _mm_setcsr(before); }
+};
+
+struct Failure {
+  std::string message;
+};
+
+void check(napi_status status, const char* what) {
+  if (status != napi_ok) throw Failure{std::string("kernels: expected ") + what};
+}
+
+template <class T>
+struct Array {
+  T* data;
+  size_t length;
+};
+
+template <class T>
+Array<T> toArray(napi_env env, napi_value value, napi_typedarray_type expected, const char* what) {
+  napi_typedarray_type type;
+  Array<T> array;
+  void* data;
+  check(napi_get_typedarray_info(env, value, &type, &array.length, &data, nullptr, nullptr), what);
+  if (type != expected) throw Failure{std::string("kernels: expected ") + what};
+  array.data = static_cast<T*>(data);
+  return array;
+}
+
+std::vector<int> toIntegers(napi_env env, napi_value value) {
+  const auto array = toArray<int32_t>(env, value, napi_int32_array, "an Int32Array");
+  return {array.data, array.data + array.length};
+}
+
+std::string toText(napi_env env, napi_value value) {
+  char text[64];
+  size_t length;
+  check(napi_get_value_string_utf8(env, value, text, sizeof text, &length), "a string");
+  return {text, length};
+}
+
+napi_value property(napi_env env, napi_value object, const char* name) {
+  napi_value value;
+  check(napi_get_named_property(env, object, name, &value), name);
+  return value;
+}
+
+std::vector<napi_value> elements(napi_env env, napi_value array) {
+  uint32_t length;
+  check(napi_get_array_length(env, array, &length), "an array");
+  std::vector<napi_value> values(length);
+  for (uint32_t i = 0; i < length; i++) check(napi_get_element(env, array, i, &values[i]), "an element");
+  return values;
+}
+
+template <class T>
+T& toExternal(napi_env env, napi_value value) {
+  void* data;
+  check(napi_get_value_external(env, value, &data), "a plan or a frame");
+  return *static_cast<T*>(data);
+}
+
+template <class T>
+napi_value wrap(napi_env env, T* data) {
+  napi_value value;
+  const auto finalise = [](napi_env, void* pointer, void*) { delete static_cast<T*>(pointer); };
+  check(napi_create_external(env, data, finalise, nullptr, &value), "an external");
+  return value;
+}
+
+using Shared = std::shared_ptr<const Plan>;
+
+/** createPlan(isa, {steps: {kernel, buffers, sizes, value}[], offsets, lengths, floats}) */
+napi_value createPlan(napi_env env, napi_value* arguments) {
+  const Kernels& kernels = toText(env, arguments[0]) == AVX512.name ? AVX512 : AVX2;
+  const napi_value source = arguments[1];
+  auto plan = std::make_shared<Plan>();
+  plan->offsets = toIntegers(env, property(env, source, "offsets"));
+  plan->lengths = toIntegers(env, property(env, source, "lengths"));
+  double floats;
+  check(napi_get_value_double(env, property(env, source, "floats"), &floats), "floats");
+  plan->arenaFloats = static_cast<size_t>(floats);
+  for (const napi_value from : elements(env, property(env, source, "steps"))) {
+    Step step;
+    const std::string kernel = toText(env, property(env, from, "kernel"));
+    step.buffers = toIntegers(env, property(env, from, "buffers"));
+    step.sizes = toIntegers(env, property(env, from, "sizes"));
+    double value;
+    check(napi_get_value_double(env, property(env, from, "value"), &value), "a value");
+    step.value = static_cast<float>(value);
+    step.run = kernels.find(kernel, step.sizes);
+    if (step.run == nullptr) {
+      napi_value nothing;
+      check(napi_get_undefined(env, &nothing), "undefined");
+      return nothing;
+    }
+    for (const int buffer : step.buffers)
+      if (buffer < 0 || buffer >= static_cast<int>(plan->offsets.size())) throw Failure{"kernels: expected a buffer of the plan"};
+    plan->steps.push_back(step);
+  }
+  return wrap(env, new Shared(plan));
+}
+
+/** createFrame(plan) */
+napi_value createFrame(napi_env env, napi_value* arguments) { return wrap(env, new Frame(toExternal<Shared>(env, arguments[0]))); }
+
+/** run(frame, first, last, arrays) */
+napi_value run(napi_env env, napi_value* arguments) {
+  Frame& frame = toExternal<Frame>(env, arguments[0]);
+  const Plan& plan = *frame.plan;
+  int32_t first, last;
+  check(napi_get_value_int32(env, arguments[1], &first), "a step");
+  check(napi_get_value_int32(env, arguments[2], &last), "a step");
+  if (first < 0 || first > last || last > static_cast<int>(plan.steps.size())) throw Failure{"kernels: expected steps of the plan"};
+  const std::vector<napi_value> arrays = elements(env, arguments[3]);
+  if (arrays.size() != plan.lengths.size()) throw Failure{"kernels: expected an array for each of the plan's"};
+  std::vector<float*> given(arrays.size());
+  for (size_t i = 0; i < arrays.size(); i++) {
+    napi_valuetype type;
+    check(napi_typeof(env, arrays[i], &type), "a Float32Array");
+    if (type == napi_undefined) continue; // these steps do not use it
+    const auto array = toArray<float>(env, arrays[i], napi_float32_array, "a Float32Array");
+    if (array.length != static_cast<size_t>(plan.lengths[i])) throw Failure{"kernels: expected an array of the plan's length"};
+    given[i] = array.data;
+  }
+  for (size_t i = 0; i < frame.buffers.size(); i++)
+    if (plan.offsets[i] < 0) frame.buffers[i] = given[-1 - plan.offsets[i]];
+  for (int i = first; i < last; i++)
+    for (const int buffer : plan.steps[i].buffers)
+      if (frame.buffers[buffer] == nullptr) throw Failure{"kernels: expected an array that the steps use"};
+  const FlushToZero flush;
+  for (int i = first; i < last; i++) plan.steps[i].run(plan.steps[i], frame.buffers.data());
+  return nullptr;
+}
+
+/** findOutside(values, limit) */
+napi_value findOutside(napi_env env, napi_value* arguments) {
+  const auto values = toArray<float>(env, arguments[0], napi_float32_array, "a Float32Array");
+  double limit;
+  check(napi_get_value_double(env, arguments[1], &limit), "a limit");
+  const Kernels* kernels = detect();
+  napi_value result;
+  check(napi_create_int64(env, kernels->findOutside(values.data, values.length, static_cast<float>(limit)), &result), "a number");
+  return result;
+}
+
+template <napi_value (*F)(napi_env, napi_value*), size_t COUNT>
+napi_value call(napi_env env, napi_callback_info info) {
+  napi_value arguments[COUNT];
+  size_t count = COUNT;
+  napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr);
+  try {
+    return F(env, arguments);
+  } catch (const Failure& failure) {
+    napi_throw_error(env, nullptr, failure.message.c_str());
+    return nullptr;
+  }
+}
+
+template <napi_value (*F)(napi_env, napi_value*), size_t COUNT>
+void addFunction(napi_env env, napi_value exports, const char* name) {
+  napi_value function;
+  napi_create_function(env, name, NAPI_AUTO_LENGTH, call<F, COUNT>, nullptr, &function);
+  napi_set_named_property(env, exports, name, function);
+}
+
+}  // namespace
+
+float* scratch() {
+  static thread_local const Memory memory(SCRATCH_FLOATS);
+  return memory.data;
+}
+
+NAPI_MODULE_INIT() {
+  const Kernels* kernels = detect();
+  napi_value isa;
+  napi_create_string_utf8(env, kernels ? kernels->name : "none", NAPI_AUTO_LENGTH, &isa);
+  napi_set_named_property(env, exports, "isa", isa);
+  addFunction<createPlan, 2>(env, exports, "createPlan");
+  addFunction<createFrame, 1>(env, exports, "createFrame");
+  addFunction<run, 4>(env, exports, "run");
+  addFunction<findOutside, 2>(env, exports, "findOutside");
+  return exports;
+}

@@ -1,0 +1,146 @@
+// The kernels by name: what a step of a plan may be. Included once for each instruction set.
+
+#include "simd.h"
+#include "convolution.h"
+#include "image.h"
+#include "norm.h"
+#include "pointwise.h"
+#include "product.h"
+
+/** A convolution between features of S x S x I (the larger images) and S/2 x S/2 x N. */
+template <int S, int I, int N>
+Run findConvolution(const std::string& name) {
+  if (name == "convolve")
+    return [](const Step& s, float* const* at) { convolve<S, I, N>(at[s.in(0)], at[s.in(1)], at[s.in(2)], s.sizes[3], scratch()); };
+  if (name == "convolveTransposed")
+    return [](const Step& s, float* const* at) {
+      convolveTransposed<S / 2, N, I>(at[s.in(0)], at[s.in(1)], at[s.in(2)], s.sizes[3], scratch());
+    };
+  if (name == "convolveFilter")
+    return [](const Step& s, float* const* at) {
+      convolveFilter<S, I, N>(at[s.in(0)], at[s.in(1)], at[s.in(2)], s.sizes[3], scratch());
+    };
+  return nullptr;
+}
+
+/** A convolution between images of 28 x 28 and features of 16 x 16 x N. */
+template <int N>
+Run findImageConvolution(const std::string& name) {
+  if (name == "convolve")
+    return [](const Step& s, float* const* at) { convolveImages<N>(at[s.in(0)], at[s.in(1)], at[s.in(2)], s.sizes[3], scratch()); };
+  if (name == "convolveTransposed")
+    return [](const Step& s, float* const* at) { convolveToImages<N>(at[s.in(0)], at[s.in(1)], at[s.in(2)], s.sizes[3], scratch()); };
+  if (name == "convolveFilter")
+    return [](const Step& s, float* const* at) {
+      convolveImagesFilter<N>(at[s.in(0)], at[s.in(1)], at[s.in(2)], s.sizes[3], scratch());
+    };
+  return nullptr;
+}
+
+/** @param sizes S, I, N, B of the convolution that it is or belongs to; S is the side of the larger images */
+Run findConvolutionKernel(const std::string& name, const std::vector<int>& sizes) {
+  const auto is = [&](int s, int i, int n) { return sizes.size() == 4 && sizes[0] == s && sizes[1] == i && sizes[2] == n; };
+  if (is(28, 1, 16)) return findImageConvolution<16>(name);
+  if (is(28, 1, 32)) return findImageConvolution<32>(name);
+  if (is(16, 16, 32)) return findConvolution<16, 16, 32>(name);
+  if (is(16, 32, 64)) return findConvolution<16, 32, 64>(name);
+  if (is(8, 32, 64)) return findConvolution<8, 32, 64>(name);
+  if (is(8, 64, 128)) return findConvolution<8, 64, 128>(name);
+  return nullptr;
+}
+
+/** The kernel of a name for these sizes; null when there is none. */
+Run findKernel(const std::string& name, const std::vector<int>& sizes) {
+  if (name.rfind("convolve", 0) == 0) return findConvolutionKernel(name, sizes);
+  const auto size = [&](size_t i) { return i < sizes.size() ? sizes[i] : 0; };
+  const bool isWide = size(1) % WIDTH == 0 && size(1) <= MOST_CHANNELS; // of the kernels on [pixels, channels]
+  if (name == "normalise" && isWide)
+    return [](const Step& s, float* const* at) {
+      normalise(at[s.in(0)], at[s.in(1)], at[s.in(2)], s.value, at[s.in(3)], at[s.in(4)], at[s.in(5)], at[s.in(6)], s.sizes[0], s.sizes[1]);
+    };
+  if (name == "normaliseFixed" && isWide)
+    return [](const Step& s, float* const* at) {
+      normaliseFixed(at[s.in(0)], at[s.in(1)], at[s.in(2)], at[s.in(3)], at[s.in(4)], s.value, at[s.in(5)], s.sizes[0], s.sizes[1]);
+    };
+  if (name == "normaliseGradient" && isWide)
+    return [](const Step& s, float* const* at) {
+      normaliseGradient(at[s.in(0)], at[s.in(1)], at[s.in(2)], at[s.in(3)], at[s.in(4)], at[s.in(5)], s.value, at[s.in(6)], at[s.in(7)],
+                        at[s.in(8)], s.sizes[0], s.sizes[1]);
+    };
+  if (name == "addBias")
+    return [](const Step& s, float* const* at) {
+      addBias(at[s.in(0)], at[s.in(1)], s.value, at[s.in(2)], s.sizes[0], s.sizes[1]);
+    };
+  if (name == "addBiasGradient" && isWide)
+    return [](const Step& s, float* const* at) {
+      addBiasGradient(at[s.in(0)], at[s.in(1)], s.value, at[s.in(2)], at[s.in(3)], s.sizes[0], s.sizes[1]);
+    };
+  if (name == "sumAll")
+    return [](const Step& s, float* const* at) { *at[s.in(1)] = sumAll(at[s.in(0)], s.sizes[0]); };
+  // Products: sizes are M, K, N.
+  if (name == "multiply" && size(2) % (2 * WIDTH) == 0)
+    return [](const Step& s, float* const* at) {
+      const int M = s.sizes[0], K = s.sizes[1], N = s.sizes[2];
+      multiplyMatrices(at[s.in(0)], K, 1, at[s.in(1)], at[s.in(2)], M, K, N);
+    };
+  if (name == "multiply" && size(2) == 1)
+    return [](const Step& s, float* const* at) { multiplyVector(at[s.in(0)], at[s.in(1)], at[s.in(2)], s.sizes[0], s.sizes[1]); };
+  if (name == "multiplyTransposedA" && size(2) % (2 * WIDTH) == 0)
+    return [](const Step& s, float* const* at) {
+      const int M = s.sizes[0], K = s.sizes[1], N = s.sizes[2];
+      multiplyMatrices(at[s.in(0)], 1, M, at[s.in(1)], at[s.in(2)], M, K, N);
+    };
+  if (name == "multiplyTransposedA" && size(2) == 1)
+    return [](const Step& s, float* const* at) { sumRows(at[s.in(0)], at[s.in(1)], at[s.in(2)], s.sizes[1], s.sizes[0]); };
+  if (name == "multiplyTransposedB" && size(1) == 1)
+    return [](const Step& s, float* const* at) { multiplyOuter(at[s.in(0)], at[s.in(1)], at[s.in(2)], s.sizes[0], s.sizes[2]); };
+  // Functions of single values; what they take beside them is the step's value.
+  if (name == "tanh")
+    return [](const Step& s, float* const* at) { map(s.sizes[0], at[s.in(1)], hyperbolicTangent, (const float*)at[s.in(0)]); };
+  if (name == "sigmoid")
+    return [](const Step& s, float* const* at) { map(s.sizes[0], at[s.in(1)], sigmoid, (const float*)at[s.in(0)]); };
+  if (name == "tanhGradient")
+    return [](const Step& s, float* const* at) {
+      const auto f = [](Vector y, Vector dy) { return multiply(dy, fma(subtract(zero(), y), y, splat(1))); };
+      map(s.sizes[0], at[s.in(2)], f, (const float*)at[s.in(0)], (const float*)at[s.in(1)]);
+    };
+  if (name == "activate")
+    return [](const Step& s, float* const* at) {
+      const Vector slope = splat(s.value);
+      map(s.sizes[0], at[s.in(1)], [=](Vector x) { return activate(x, slope); }, (const float*)at[s.in(0)]);
+    };
+  if (name == "activateGradient")
+    return [](const Step& s, float* const* at) {
+      const Vector slope = splat(s.value);
+      const auto f = [=](Vector dy, Vector y) { return throughActivation(dy, y, slope); };
+      map(s.sizes[0], at[s.in(2)], f, (const float*)at[s.in(0)], (const float*)at[s.in(1)]);
+    };
+  if (name == "add")
+    return [](const Step& s, float* const* at) {
+      map(s.sizes[0], at[s.in(2)], [](Vector a, Vector b) { return add(a, b); }, (const float*)at[s.in(0)], (const float*)at[s.in(1)]);
+    };
+  if (name == "addScalar")
+    return [](const Step& s, float* const* at) {
+      const Vector b = splat(s.value);
+      map(s.sizes[0], at[s.in(1)], [=](Vector a) { return add(a, b); }, (const float*)at[s.in(0)]);
+    };
+  if (name == "multiplyScalar")
+    return [](const Step& s, float* const* at) {
+      const Vector b = splat(s.value);
+      map(s.sizes[0], at[s.in(1)], [=](Vector a) { return multiply(a, b); }, (const float*)at[s.in(0)]);
+    };
+  if (name == "copy")
+    return [](const Step& s, float* const* at) { memcpy(at[s.in(1)], at[s.in(0)], sizeof(float) * s.sizes[0]); };
+  return nullptr;
+}
+
+/** Index of the first value that is not finite or not below the limit in magnitude; -1 when there is none. */
+int64_t findOutside(const float* values, int64_t size, float limit) {
+  const Vector most = splat(limit);
+  int64_t i = 0;
+  for (; i + WIDTH <= size && all(isBelow(magnitude(load(values + i)), most)); i += WIDTH) {
+  }
+  for (; i < size; i++)
+    if (!(std::fabs(values[i]) < limit)) return i;
+  return -1;
+}

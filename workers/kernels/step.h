@@ -1,0 +1,33 @@
+// What both instruction sets share: a step of a plan.
+#pragma once
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+struct Step;
+/** Runs a step; `buffers` has the address of every buffer of the plan. */
+using Run = void (*)(const Step& step, float* const* buffers);
+
+struct Step {
+  Run run;
+  /** Numbers of the buffers that it reads and writes, in the kernel's order. */
+  std::vector<int> buffers;
+  std::vector<int> sizes;
+  float value;
+  int in(int i) const { return buffers[i]; }
+};
+
+/** Memory for the intermediate results of a kernel, one piece a thread, on a boundary of 64 bytes. */
+float* scratch();
+
+/** One instruction set. */
+struct Kernels {
+  const char* name;
+  Run (*find)(const std::string& name, const std::vector<int>& sizes);
+  int64_t (*findOutside)(const float* values, int64_t size, float limit);
+};
+
+extern const Kernels AVX512, AVX2;
