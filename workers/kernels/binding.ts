@@ -1,0 +1,59 @@
+// Loads the add-on of the kernels and gives it types. GANGLION_KERNELS chooses among them, to compare: `off` is libtensorflow alone.
+
+import { createRequire } from 'node:module';
+import { GanglionError, messageOf } from '../../shared/error.ts';
+import { areKernelsReady, locateKernels } from './library.ts';
+
+/** Instructions that the kernels compute with; `none` on a processor without AVX2 and FMA, where they cannot be used. */
+export type Isa = 'avx512' | 'avx2' | 'none';
+
+/** The add-on. Every call is synchronous. */
+export interface KernelBinding {
+  /** The widest of this processor, or what it has been limited to. */
+  readonly isa: Isa;
+  /** Has the whole process use the kernels of AVX2, also where there is AVX-512. */
+  limitIsa(isa: 'avx2'): void;
+  /** Whether the kernels give the known results of small problems. */
+  selfTest(): boolean;
+}
+
+const SETTINGS = ['on', 'off', 'avx2'] as const;
+
+/**
+ * What `GANGLION_KERNELS` asks for: the kernels where they are there (`on`, the default), none, or those of AVX2.
+ *
+ * @throws GanglionError `usage` for any other value
+ */
+export function readKernelsSetting(env: NodeJS.ProcessEnv = process.env): (typeof SETTINGS)[number] {
+  const given = env.GANGLION_KERNELS || 'on'; // an empty variable counts as none
+  const setting = SETTINGS.find((name) => name === given);
+  if (setting !== undefined) return setting;
+  throw new GanglionError('usage', `GANGLION_KERNELS: expected ${SETTINGS.join(', ')}, got ${JSON.stringify(given)}`);
+}
+
+/**
+ * The add-on, loaded once a thread; undefined where it is not built, not wanted, or the processor cannot run it.
+ *
+ * @throws GanglionError `usage` for a wrong `GANGLION_KERNELS`, `environment` when the add-on is there and does not load
+ */
+export function loadKernels(env: NodeJS.ProcessEnv = process.env): KernelBinding | undefined {
+  const setting = readKernelsSetting(env);
+  if (setting === 'off') return undefined;
+  const location = locateKernels(env);
+  if (!areKernelsReady(location)) return undefined;
+  const binding = load(location.addonPath, location.kernelsFolder);
+  if (setting === 'avx2') binding.limitIsa('avx2');
+  return binding.isa === 'none' ? undefined : binding;
+}
+
+function load(addonPath: string, kernelsFolder: string): KernelBinding {
+  try {
+    return createRequire(import.meta.url)(addonPath);
+  } catch (error) {
+    throw new GanglionError(
+      'environment',
+      `Ganglion's kernels do not load: ${messageOf(error)}; delete ${kernelsFolder}, then run: npm run setup`,
+      { cause: error },
+    );
+  }
+}
