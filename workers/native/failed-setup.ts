@@ -1,5 +1,6 @@
-// Remembers, beside the folder of what it was to build, that set-up has failed: `--backend auto` does not spend minutes on it at every start.
-// Only what takes time is remembered. Platform, programs and disk space are looked at each time, in a fraction of a second.
+// Remembers, beside the folder of what it was to build, that set-up has failed: `--backend auto` does not spend minutes on it at every
+// start. Only what takes time is remembered. Platform and disk space are looked at each time, in a fraction of a second, and so are the
+// programs that the library needs.
 
 import { accessSync, constants, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
