@@ -24,7 +24,7 @@ export interface ReplicaSetup {
 
 /** The replica is ready: it has run every program once. */
 export interface ReplicaReady {
-  /** What computes: `tensorflow-cpu`, `tensorflow-gpu`, `tfjs-wasm`, `tfjs-webgpu` or `tfjs-cpu`. */
+  /** What computes: `kernels-avx512`, `kernels-avx2`, `tensorflow-cpu`, `tensorflow-gpu`, `tfjs-wasm`, `tfjs-webgpu` or `tfjs-cpu`. */
   readonly backend: string;
   readonly libraryVersion: string;
   /** Name of the GPU that WebGPU computes on. */

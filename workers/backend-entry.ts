@@ -4,23 +4,39 @@
 
 import { BACKENDS, type Backend } from '../shared/backend.ts';
 import { GanglionError, messageOf, systemErrorCode } from '../shared/error.ts';
+import { readKernelsSetting } from './kernels/binding.ts';
+import { areKernelsReady, locateKernels, toWithoutKernelsLine } from './kernels/library.ts';
 import { abortOnInterrupt, Interrupted } from './native/interrupt.ts';
 import { isReady, locateLibrary } from './native/library.ts';
 
 /** How much slower wasm trains than the native library: README.md, Backends. */
 const TIMES_SLOWER = 5;
 
-const location = locateLibrary();
+const NOT_AGAIN = '; not tried again until: npm run setup';
 
-/** @throws GanglionError when the library is missing and cannot be set up */
+const library = locateLibrary();
+const kernels = locateKernels();
+
+/**
+ * Builds what is missing of native; says so in a line when it is to compute without the kernels.
+ *
+ * @param again whether to try the library also when the set-up before has failed
+ * @throws GanglionError when the library is missing and cannot be set up
+ */
 async function setUp(again: boolean): Promise<void> {
-  if (isReady(location)) return;
+  if (isReady(library) && areKernelsReady(kernels)) return;
+  if (isReady(library) && readKernelsSetting() === 'off') return;
   // loaded only when needed: this runs before every training run, and the answer is nearly always "ready"
-  const [{ installLibrary }, { createProgress }] = await Promise.all([
+  const [{ install }, { createProgress }, { recallFailure }] = await Promise.all([
     import('./native/install.ts'),
     import('./native/progress.ts'),
+    import('./native/failed-setup.ts'),
   ]);
-  await installLibrary(location, createProgress(process.stderr), abortOnInterrupt(), { again });
+  const progress = createProgress(process.stderr);
+  const reason = await install({ library, kernels }, progress, abortOnInterrupt(), { library: again, kernels: false });
+  if (reason === undefined) return;
+  const later = recallFailure(kernels.kernelsFolder) === undefined ? '' : NOT_AGAIN;
+  process.stderr.write(toWithoutKernelsLine(`${reason}${later}`));
 }
 
 /** Native where it is or can be set up, else wasm with a line that says why. */
@@ -31,7 +47,7 @@ async function pick(): Promise<Backend> {
   } catch (error) {
     if (!(error instanceof GanglionError) && systemErrorCode(error) === undefined) throw error;
     const { recallFailure } = await import('./native/failed-setup.ts');
-    const later = recallFailure(location) === undefined ? '' : '; not tried again until: npm run setup';
+    const later = recallFailure(library.libraryFolder) === undefined ? '' : NOT_AGAIN;
     process.stderr.write(
       `ganglion: computing on wasm, about ${TIMES_SLOWER} times slower than the native library: ${messageOf(error)}${later}\n`,
     );
@@ -58,6 +74,7 @@ async function check(backend: Backend): Promise<Backend> {
 const setting = process.argv[2];
 const named = BACKENDS.find((backend) => backend === setting);
 try {
+  readKernelsSetting(); // a wrong value is refused before anything is made
   process.stdout.write(`${await (named === undefined ? pick() : check(named))}\n`);
 } catch (error) {
   if (!(error instanceof GanglionError || error instanceof Interrupted)) throw error;

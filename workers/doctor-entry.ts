@@ -2,9 +2,10 @@
 // Exit code 0 when training can start on the backend that `auto` takes, else 1.
 
 import { type DoctorReport, examine } from './doctor.ts';
+import { locateKernels } from './kernels/library.ts';
 import { locateLibrary } from './native/library.ts';
 
-const report = await examine(locateLibrary(), Number(process.argv[2]));
+const report = await examine(locateLibrary(), locateKernels(), Number(process.argv[2]));
 process.stdout.write(`${process.argv.includes('--json') ? JSON.stringify(report) : toTable(report)}\n`);
 process.exitCode = report.auto.runs ? 0 : 1;
 
@@ -20,6 +21,7 @@ function toTable(report: DoctorReport): string {
     ['tensorflow', report.tensorflow ?? '-'],
     ['device', report.device ?? '-'],
     ['convolution', convolution === null ? '-' : toConvolutionText(convolution)],
+    ['kernels', [report.kernels ?? [], report.kernelsDetail].flat().join(', ')],
     ['python', report.python ?? 'missing'],
     ['pip', report.pip ?? 'missing'],
     ['g++', report.gxx ?? 'missing'],

@@ -3,6 +3,9 @@
 import { arch, availableParallelism, cpus, platform, totalmem } from 'node:os';
 import type { Backend } from '../shared/backend.ts';
 import { messageOf } from '../shared/error.ts';
+import { loadKernels, readKernelsSetting } from './kernels/binding.ts';
+import { checkKernels } from './kernels/build.ts';
+import { areKernelsReady, type KernelsLocation } from './kernels/library.ts';
 import { loadBinding } from './native/binding.ts';
 import { checkAddon } from './native/compile.ts';
 import { type ConvolutionReport, measureConvolution } from './native/convolution.ts';
@@ -27,6 +30,10 @@ export interface DoctorReport {
   readonly tensorflow: string | null;
   readonly device: 'cpu' | 'gpu' | null;
   readonly convolution: ConvolutionReport | null;
+  /** Instructions that Ganglion's kernels compute with in place of the library; null where native computes without them. */
+  readonly kernels: 'avx512' | 'avx2' | null;
+  /** Where the kernels lie, or why there are none. */
+  readonly kernelsDetail: string;
   readonly python: string | null;
   readonly pip: string | null;
   readonly gxx: string | null;
@@ -50,15 +57,20 @@ export interface AutoReport {
 const PORTABLE = ['wasm', 'webgpu', 'cpu'] as const satisfies readonly Backend[];
 
 /**
- * Examines the machine; uses the library at `location` if it is ready, and never installs one.
+ * Examines the machine; uses the library at `location` and the kernels if they are ready, and never installs them.
  *
  * @param physicalCores as the coordinator counted them
  */
-export async function examine(location: LibraryLocation, physicalCores: number): Promise<DoctorReport> {
+export async function examine(
+  location: LibraryLocation,
+  kernelsLocation: KernelsLocation,
+  physicalCores: number,
+): Promise<DoctorReport> {
   const libraryReady = isReady(location);
   const [programs, ...portable] = await Promise.all([readProgramVersions(), ...PORTABLE.map((name) => probe(name))]);
   // after the others: it measures
   const library = libraryReady ? await tryLibrary(location) : NO_LIBRARY;
+  const { kernels, kernelsDetail } = await tryKernels(kernelsLocation);
   const obstacles = libraryReady ? [] : whyNotReady(programs);
   const missing = `no native library in ${location.libraryFolder}; run: npm run setup`;
   const problems = libraryReady ? library.problems : [missing, ...obstacles];
@@ -81,6 +93,8 @@ export async function examine(location: LibraryLocation, physicalCores: number):
     tensorflow: library.tensorflow,
     device: library.device,
     convolution: library.convolution,
+    kernels,
+    kernelsDetail,
     python: programs.python ?? null,
     pip: programs.pip ?? null,
     gxx: programs.gxx ?? null,
@@ -88,7 +102,7 @@ export async function examine(location: LibraryLocation, physicalCores: number):
     backends,
     auto: libraryReady
       ? { backend: 'native', note: null, runs: native.runs }
-      : whatAutoTakes(obstacles[0] ?? recallFailure(location), backends),
+      : whatAutoTakes(obstacles[0] ?? recallFailure(location.libraryFolder), backends),
   };
 }
 
@@ -118,6 +132,24 @@ async function tryLibrary(location: LibraryLocation): Promise<LibraryReport> {
     };
   } catch (error) {
     return { ...NO_LIBRARY, problems: [messageOf(error)] };
+  }
+}
+
+/** Never rejects: native computes without the kernels too. Loads them in a child first, as {@link tryLibrary} does. */
+async function tryKernels(location: KernelsLocation): Promise<Pick<DoctorReport, 'kernels' | 'kernelsDetail'>> {
+  const none = (kernelsDetail: string) => ({ kernels: null, kernelsDetail });
+  try {
+    if (readKernelsSetting() === 'off') return none('switched off by GANGLION_KERNELS');
+    if (!areKernelsReady(location)) {
+      const reason = recallFailure(location.kernelsFolder);
+      return none(['not built', reason ?? [], 'run: npm run setup'].flat().join('; '));
+    }
+    await checkKernels(location.addonPath, new AbortController().signal);
+    const isa = loadKernels()?.binding.isa;
+    if (isa === undefined || isa === 'none') return none('this processor has no AVX2 and FMA');
+    return { kernels: isa, kernelsDetail: location.kernelsFolder };
+  } catch (error) {
+    return none(messageOf(error));
   }
 }
 

@@ -68,6 +68,7 @@ describe('a machine without python3, g++ and library', () => {
     const { exitCode, stdout, stderr } = await ganglion(['doctor'], { env: env() });
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
     expect(stdout).toMatch(/^native +does not run: no native library in /m);
+    expect(stdout).toMatch(/^kernels +not built; run: npm run setup$/m);
     expect(stdout).toMatch(/^wasm +runs: tfjs-wasm \d/m);
     expect(stdout).toMatch(/^webgpu +(runs: tfjs-webgpu \S+, \S|does not run: \S)/m);
     expect(stdout).toMatch(/^cpu +runs: tfjs-cpu \d/m);

@@ -1,10 +1,14 @@
 // Set-up of the native library as a user meets it: the compiled entry file in a process of its own, on a cache of its own.
-// One full install (about 20 s) serves all tests that need a library; the others fail before they copy anything.
+// One full install (about 20 s) serves all tests that need a library; the others fail before they copy anything. What concerns sources of
+// the kernels that change runs in a copy of the package.
 
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
+  appendFileSync,
   chmodSync,
+  copyFileSync,
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -12,6 +16,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   truncateSync,
   utimesSync,
@@ -22,6 +27,7 @@ import { basename, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { areKernelsReady, locateKernels } from '../../workers/kernels/library.ts';
 import { isReady, locateLibrary } from '../../workers/native/library.ts';
 import { WHEEL } from '../../workers/native/wheel.ts';
 
@@ -98,7 +104,10 @@ function pathWith(programs: { python3?: 'real' | 'without pip'; gxx?: 'real' }):
   if (programs.python3 === 'real') symlinkSync(realPython, join(folder, 'python3'));
   // -S leaves site-packages out, where pip lives
   if (programs.python3 === 'without pip') writeScript(join(folder, 'python3'), `exec ${realPython} -I -S "$@"`);
-  if (programs.gxx === 'real') symlinkSync(realCompiler, join(folder, 'g++'));
+  if (programs.gxx === 'real') {
+    writeScript(join(folder, 'g++'), `exec ${realCompiler} "$@"`);
+    for (const name of ['as', 'ld']) symlinkSync(`/usr/bin/${name}`, join(folder, name));
+  }
   return folder;
 }
 
@@ -124,6 +133,14 @@ function contents(cache: string): string[] {
 /** What a set-up that failed after its checks leaves: that it has, and why. */
 function onlyFailure(cache: string): string[] {
   return [`${basename(locateLibrary({ GANGLION_CACHE: cache }).libraryFolder)}.failed.json`];
+}
+
+/** A cache folder with the library of another one, by links, and no kernels. */
+function withLibraryOf(cache: string): string {
+  const other = newFolder('cache');
+  const { libraryFolder } = locateLibrary({ GANGLION_CACHE: cache });
+  symlinkSync(libraryFolder, join(other, basename(libraryFolder)));
+  return other;
 }
 
 function expectOneLine({ exitCode, stdout, stderr }: Ended, message: RegExp): void {
@@ -309,6 +326,7 @@ describe('a library', () => {
     interrupted.child.kill('SIGINT');
     expect(await interrupted.ended).toMatchObject({ exitCode: 130, stdout: '' });
     const libraryName = basename(location().libraryFolder);
+    const kernelsName = basename(locateKernels({ GANGLION_CACHE: cache }).kernelsFolder);
     expect(contents(cache)).toEqual([WHEEL.fileName, libraryName].sort()); // the download is kept
 
     const killed = setup(cache);
@@ -321,14 +339,18 @@ describe('a library', () => {
     const both = await Promise.all([setup(cache).ended, setup(cache).ended]);
     for (const { exitCode, stdout } of both) {
       expect(exitCode).toBe(0);
-      expect(stdout).toBe(`native library ready: TensorFlow 2.21.0 (cpu) in ${location().libraryFolder}\n`);
+      expect(stdout).toBe(
+        `native library ready: TensorFlow 2.21.0 (cpu) in ${location().libraryFolder}\n` +
+          `kernels ready in ${join(cache, kernelsName)}\n`,
+      );
     }
     const said = both.map(({ stderr }) => stderr).join('');
     expect(said.match(/compiling the add-on/g)).toHaveLength(1);
+    expect(said.match(/compiling the kernels/g)).toHaveLength(1);
     expect(said.match(/waiting for another set-up/g)).toHaveLength(2);
     expect(said).toContain('using the TensorFlow download of an earlier set-up');
     expect(isReady(location())).toBe(true);
-    expect(contents(cache)).toEqual([libraryName]);
+    expect(contents(cache)).toEqual([kernelsName, libraryName].sort());
   });
 
   it('is found ready at once, and silently by the check before a run', async () => {
@@ -351,6 +373,8 @@ describe('a library', () => {
       tensorflow: '2.21.0',
       device: 'cpu',
       convolution: { ok: true },
+      kernels: expect.stringMatching(/^avx(512|2)$/),
+      kernelsDetail: locateKernels({ GANGLION_CACHE: cache }).kernelsFolder,
       problems: [],
       auto: { backend: 'native', note: null, runs: true },
     });
@@ -371,6 +395,120 @@ describe('a library', () => {
     const { exitCode, stdout } = await start(process.execPath, args, { GANGLION_CACHE: cache }).ended;
     expect(stdout).toBe('2.21.0 1,2 1\n2.21.0 1,2 1\n1\n');
     expect(exitCode).toBe(0);
+  });
+
+  describe('without kernels', () => {
+    const WITHOUT =
+      "ganglion: computing by libtensorflow alone, about \\d\\.\\d times slower than with Ganglion's kernels: ";
+    const NATIVE = { exitCode: 0, stdout: 'native\n' };
+    const kernelsOf = (GANGLION_CACHE: string) => locateKernels({ GANGLION_CACHE });
+
+    it('gets them by g++ alone', async () => {
+      const bare = withLibraryOf(cache);
+      const ended = await choose('auto', bare, { PATH: pathWith({ gxx: 'real' }) });
+      expect(ended).toEqual({ ...NATIVE, stderr: 'compiling the kernels\n' });
+      const { libraryFolder } = locateLibrary({ GANGLION_CACHE: bare });
+      expect(contents(bare)).toEqual(
+        [kernelsOf(bare).kernelsFolder, libraryFolder].map((path) => basename(path)).sort(),
+      );
+      expect(await choose('auto', bare, { PATH: newFolder('path') })).toEqual({ ...NATIVE, stderr: '' });
+    });
+
+    it('computes, with one line that says why, also when named; a g++ that comes is seen', async () => {
+      const bare = withLibraryOf(cache);
+      const PATH = pathWith({});
+      const line = new RegExp(`^(compiling the kernels\n)?${WITHOUT}g\\+\\+ is missing[^\n]*npm run setup\n$`);
+      for (const setting of ['auto', 'native']) {
+        expect(await choose(setting, bare, { PATH })).toEqual({ ...NATIVE, stderr: expect.stringMatching(line) });
+      }
+      const report = await start(process.execPath, [DOCTOR, '2', '--json'], { GANGLION_CACHE: bare, PATH }).ended;
+      expect(JSON.parse(report.stdout)).toMatchObject({
+        kernels: null,
+        kernelsDetail: expect.stringMatching(/^not built; g\+\+ is missing.*npm run setup$/),
+        problems: [],
+        auto: { backend: 'native', runs: true },
+      });
+      expect(await choose('auto', bare, { GANGLION_KERNELS: 'off' })).toEqual({ ...NATIVE, stderr: '' });
+      expect(areKernelsReady(kernelsOf(bare))).toBe(false);
+      expect(await choose('auto', bare)).toEqual({ ...NATIVE, stderr: 'compiling the kernels\n' });
+    });
+
+    it.each(['SIGINT', 'SIGKILL'] as const)('gets them whole after a set-up that ended by %s', async (signal) => {
+      const bare = withLibraryOf(cache);
+      const folder = newFolder('slow-compiler');
+      const pidFile = join(folder, 'pid');
+      writeScript(
+        join(folder, 'g++'),
+        `for target do :; done; echo half > "$target"; echo $$ > ${pidFile}; exec sleep 60`,
+      );
+      const slow = start(process.execPath, [BACKEND, 'auto'], {
+        GANGLION_CACHE: bare,
+        PATH: `${folder}:${process.env.PATH}`,
+      });
+      while (!existsSync(pidFile) || readFileSync(pidFile, 'utf8') === '') await delay(20);
+      const compiler = Number(readFileSync(pidFile, 'utf8'));
+      slow.child.kill(signal);
+      const { exitCode, stdout } = await slow.ended;
+      expect({ exitCode, stdout }).toEqual({ exitCode: signal === 'SIGINT' ? 130 : null, stdout: '' });
+      expect(areKernelsReady(kernelsOf(bare))).toBe(false);
+      if (signal === 'SIGKILL') {
+        process.kill(compiler, 'SIGKILL'); // nobody was left to end it
+        utimesSync(join(bare, 'setup.lock'), 0, 0); // as if it had been killed long ago
+      } else {
+        expect(() => process.kill(compiler, 0)).toThrow('ESRCH');
+        expect(contents(bare)).toHaveLength(1);
+      }
+      expect(await choose('auto', bare)).toEqual({ ...NATIVE, stderr: 'compiling the kernels\n' });
+      expect(contents(bare)).toHaveLength(2);
+    });
+
+    it('gets those of its sources, tries damaged ones once and at set-up, and leaves the others alone', async () => {
+      const bare = withLibraryOf(cache);
+      const copy = newFolder('package');
+      for (const folder of ['workers', 'shared'])
+        cpSync(resolve('dist', folder), join(copy, 'dist', folder), { recursive: true });
+      mkdirSync(join(copy, 'workers', 'kernels'), { recursive: true });
+      for (const name of readdirSync('workers/kernels').filter((file) => /\.(cc|h)$/.test(file)))
+        copyFileSync(join('workers/kernels', name), join(copy, 'workers/kernels', name));
+      copyFileSync('package.json', join(copy, 'package.json'));
+      symlinkSync(resolve('node_modules'), join(copy, 'node_modules'));
+      const source = join(copy, 'workers/kernels/addon.cc');
+      const run = (entry: string, ...args: string[]) =>
+        start(process.execPath, [join(copy, 'dist/workers', entry), ...args], { GANGLION_CACHE: bare }).ended;
+
+      expect(await run('backend-entry.js', 'auto')).toEqual({ ...NATIVE, stderr: 'compiling the kernels\n' });
+      const { addonPath } = kernelsOf(bare); // the same sources, the same key
+      const builtMs = statSync(addonPath).mtimeMs;
+
+      appendFileSync(source, 'damaged\n');
+      const log = join(bare, 'setup-compile-kernels.log');
+      const reason = `g\\+\\+ could not compile Ganglion's kernels \\(exit code 1: [^\n]*addon\\.cc:[^\n]* error: [^\n]*its output is in ${log}`;
+      const line = `${WITHOUT}${reason}; not tried again until: npm run setup\n`;
+      const first = await run('backend-entry.js', 'auto');
+      expect(first).toEqual({ ...NATIVE, stderr: expect.stringMatching(`^compiling the kernels\n${line}$`) });
+      expect(readFileSync(log, 'utf8')).toContain('damaged');
+      const second = await run('backend-entry.js', 'native');
+      expect(second).toEqual({ ...NATIVE, stderr: expect.stringMatching(`^${line}$`) });
+      expect(await run('native/setup-entry.js')).toEqual({
+        exitCode: 2,
+        stdout: expect.stringMatching(/^native library ready: [^\n]*\n$/),
+        stderr: expect.stringMatching(`^compiling the kernels\n${WITHOUT}${reason}\n$`),
+      });
+
+      writeFileSync(source, `${readFileSync(source, 'utf8').replace('damaged\n', '')}// mended\n`);
+      expect(await run('backend-entry.js', 'auto')).toEqual({ ...NATIVE, stderr: 'compiling the kernels\n' });
+      const folders = contents(bare).filter((name) => /^kernels-[0-9a-f]{12}-linux-x64$/.test(name));
+      expect(folders).toHaveLength(2);
+      expect(statSync(addonPath).mtimeMs).toBe(builtMs);
+    });
+
+    it('refuses a wrong GANGLION_KERNELS before anything is made', async () => {
+      const bare = withLibraryOf(cache);
+      const ended = await choose('auto', bare, { GANGLION_KERNELS: 'fast' });
+      const stderr = 'ganglion: GANGLION_KERNELS: expected on, off, avx2, got "fast"\n';
+      expect(ended).toEqual({ exitCode: 2, stdout: '', stderr });
+      expect(contents(bare)).toHaveLength(1);
+    });
   });
 
   it('is not ready once a file is cut short, and the doctor says what to do', async () => {

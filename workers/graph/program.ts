@@ -22,7 +22,6 @@ export function neededNodes({ graph, outputs }: Program): GraphNode[] {
   return nodes.reverse();
 }
 
-
 /** What an executor has computed ahead of a run; it lives until that run or `dispose`. */
 export interface Begun {
   dispose(): void;

@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 #include <xmmintrin.h>
 #include <pmmintrin.h>
+#include <atomic>
 #include <cstdlib>
 #include <memory>
 #include "step.h"
@@ -47,14 +48,17 @@ struct Frame {
   }
 };
 
+/** The widest that this processor has; null without AVX2 and FMA. */
 const Kernels* detect() {
   __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512vl"))
-    return &AVX512;
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return &AVX2;
-  return nullptr;
+  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return nullptr;
+  const bool isWide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+                      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+  return isWide ? &AVX512 : &AVX2;
 }
+
+/** One for the process: its threads compute with the same instructions. */
+std::atomic<const Kernels*> chosen{detect()};
 
 /** Numbers too small for float32's full precision count as 0 while this lives: they cost a hundred times the time. */
 struct FlushToZero {
@@ -131,10 +135,15 @@ napi_value wrap(napi_env env, T* data) {
 
 using Shared = std::shared_ptr<const Plan>;
 
-/** createPlan(isa, {steps: {kernel, buffers, sizes, value}[], offsets, lengths, floats}) */
+const Kernels& kernels() {
+  const Kernels* found = chosen;
+  if (found == nullptr) throw Failure{"kernels: expected a processor with AVX2 and FMA"};
+  return *found;
+}
+
+/** createPlan({steps: {kernel, buffers, sizes, value}[], offsets, lengths, floats}) */
 napi_value createPlan(napi_env env, napi_value* arguments) {
-  const Kernels& kernels = toText(env, arguments[0]) == AVX512.name ? AVX512 : AVX2;
-  const napi_value source = arguments[1];
+  const napi_value source = arguments[0];
   auto plan = std::make_shared<Plan>();
   plan->offsets = toIntegers(env, property(env, source, "offsets"));
   plan->lengths = toIntegers(env, property(env, source, "lengths"));
@@ -149,7 +158,7 @@ napi_value createPlan(napi_env env, napi_value* arguments) {
     double value;
     check(napi_get_value_double(env, property(env, from, "value"), &value), "a value");
     step.value = static_cast<float>(value);
-    step.run = kernels.find(kernel, step.sizes);
+    step.run = kernels().find(kernel, step.sizes);
     if (step.run == nullptr) {
       napi_value nothing;
       check(napi_get_undefined(env, &nothing), "undefined");
@@ -199,16 +208,58 @@ napi_value findOutside(napi_env env, napi_value* arguments) {
   const auto values = toArray<float>(env, arguments[0], napi_float32_array, "a Float32Array");
   double limit;
   check(napi_get_value_double(env, arguments[1], &limit), "a limit");
-  const Kernels* kernels = detect();
   napi_value result;
-  check(napi_create_int64(env, kernels->findOutside(values.data, values.length, static_cast<float>(limit)), &result), "a number");
+  const int64_t index = kernels().findOutside(values.data, values.length, static_cast<float>(limit));
+  check(napi_create_int64(env, index, &result), "a number");
   return result;
+}
+
+/** limitIsa('avx2'): the kernels of AVX2 where there are those of AVX-512 too. */
+napi_value limitIsa(napi_env env, napi_value* arguments) {
+  if (toText(env, arguments[0]) != AVX2.name) throw Failure{"limitIsa: expected 'avx2'"};
+  const Kernels* wide = &AVX512;
+  chosen.compare_exchange_strong(wide, &AVX2);
+  return nullptr;
+}
+
+/** Whether a convolution of ones counts the pixels under its kernel, 4 x 4 inside and 3 x 3 in a corner, and tanh has its values. */
+bool computesRightly(const Kernels& set) {
+  constexpr int SIDE = 8, INNER = 32, OUTER = 64, HALF = SIDE / 2;
+  std::vector<float> x(SIDE * SIDE * INNER, 1), filter(16 * INNER * OUTER, 1), y(HALF * HALF * OUTER);
+  const std::vector<int> sizes = {SIDE, INNER, OUTER, 1};
+  float* buffers[] = {x.data(), filter.data(), y.data()};
+  const Step convolve = {set.find("convolve", sizes), {0, 1, 2}, sizes, 0};
+  convolve.run(convolve, buffers);
+  float angles[] = {-30, -1, 0, 0.25f, 1}, tangents[5];
+  float* others[] = {angles, tangents};
+  const Step tanh = {set.find("tanh", {5}), {0, 1}, {5}, 0};
+  tanh.run(tanh, others);
+  bool isRight = y[0] == 9 * INNER && y[(HALF + 1) * OUTER] == 16 * INNER && tangents[0] == -1 && tangents[2] == 0;
+  for (int i = 0; i < 5; i++) isRight = isRight && std::fabs(tangents[i] - std::tanh(angles[i])) < 1e-6;
+  return isRight;
+}
+
+/** selfTest(): all the kernels that this processor can run */
+napi_value selfTest(napi_env env, napi_value*) {
+  const Kernels* widest = detect();
+  napi_value result;
+  check(napi_get_boolean(env, (widest == nullptr || computesRightly(AVX2)) && (widest != &AVX512 || computesRightly(AVX512)), &result),
+        "a boolean");
+  return result;
+}
+
+/** The property `isa`. */
+napi_value getIsa(napi_env env, napi_value*) {
+  const Kernels* found = chosen;
+  napi_value name;
+  check(napi_create_string_utf8(env, found ? found->name : "none", NAPI_AUTO_LENGTH, &name), "a string");
+  return name;
 }
 
 template <napi_value (*F)(napi_env, napi_value*), size_t COUNT>
 napi_value call(napi_env env, napi_callback_info info) {
-  napi_value arguments[COUNT];
-  size_t count = COUNT;
+  napi_value arguments[COUNT + 1];
+  size_t count = COUNT + 1;
   napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr);
   try {
     return F(env, arguments);
@@ -216,13 +267,6 @@ napi_value call(napi_env env, napi_callback_info info) {
     napi_throw_error(env, nullptr, failure.message.c_str());
     return nullptr;
   }
-}
-
-template <napi_value (*F)(napi_env, napi_value*), size_t COUNT>
-void addFunction(napi_env env, napi_value exports, const char* name) {
-  napi_value function;
-  napi_create_function(env, name, NAPI_AUTO_LENGTH, call<F, COUNT>, nullptr, &function);
-  napi_set_named_property(env, exports, name, function);
 }
 
 }  // namespace
@@ -233,13 +277,16 @@ float* scratch() {
 }
 
 NAPI_MODULE_INIT() {
-  const Kernels* kernels = detect();
-  napi_value isa;
-  napi_create_string_utf8(env, kernels ? kernels->name : "none", NAPI_AUTO_LENGTH, &isa);
-  napi_set_named_property(env, exports, "isa", isa);
-  addFunction<createPlan, 2>(env, exports, "createPlan");
-  addFunction<createFrame, 1>(env, exports, "createFrame");
-  addFunction<run, 4>(env, exports, "run");
-  addFunction<findOutside, 2>(env, exports, "findOutside");
+  const napi_property_attributes visible = napi_enumerable;
+  const napi_property_descriptor properties[] = {
+      {"isa", nullptr, nullptr, call<getIsa, 0>, nullptr, nullptr, visible, nullptr},
+      {"limitIsa", nullptr, call<limitIsa, 1>, nullptr, nullptr, nullptr, visible, nullptr},
+      {"selfTest", nullptr, call<selfTest, 0>, nullptr, nullptr, nullptr, visible, nullptr},
+      {"createPlan", nullptr, call<createPlan, 1>, nullptr, nullptr, nullptr, visible, nullptr},
+      {"createFrame", nullptr, call<createFrame, 1>, nullptr, nullptr, nullptr, visible, nullptr},
+      {"run", nullptr, call<run, 4>, nullptr, nullptr, nullptr, visible, nullptr},
+      {"findOutside", nullptr, call<findOutside, 2>, nullptr, nullptr, nullptr, visible, nullptr},
+  };
+  napi_define_properties(env, exports, sizeof properties / sizeof *properties, properties);
   return exports;
 }

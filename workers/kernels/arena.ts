@@ -27,7 +27,9 @@ export function placeBuffers(
   steps: readonly Use[],
 ): { readonly offsets: number[]; readonly floats: number } {
   const lives = buffers.map((_, buffer) => {
-    const used = steps.flatMap(({ reads, writes }, step) => (reads.includes(buffer) || writes.includes(buffer) ? [step] : []));
+    const used = steps.flatMap(({ reads, writes }, step) =>
+      reads.includes(buffer) || writes.includes(buffer) ? [step] : [],
+    );
     return { first: used[0] ?? 0, last: used.at(-1) ?? 0 };
   });
   const placed: { first: number; last: number; from: number; to: number }[] = [];

@@ -46,7 +46,11 @@ class KernelExecutor implements Executor {
     if (plan.early > 0) this.begin = async (inputs) => this.#begin(inputs);
   }
 
-  async run(inputs: Values, begun: Begun = this.#begin(inputs), into: Values = {}): Promise<Record<string, Float32Array>> {
+  async run(
+    inputs: Values,
+    begun: Begun = this.#begin(inputs),
+    into: Values = {},
+  ): Promise<Record<string, Float32Array>> {
     if (!(begun instanceof BegunFrame)) throw new Error(`${this.#name}: begun by another executor`);
     try {
       const outputs: Record<string, Float32Array> = {};
@@ -91,7 +95,7 @@ class KernelExecutor implements Executor {
 export function kernelExecutor(binding: KernelBinding, program: Program): Executor | undefined {
   const plan = planOf(program);
   if (!plan) return undefined;
-  const native = binding.createPlan(binding.isa, {
+  const native = binding.createPlan({
     steps: plan.steps.map(({ kernel, reads, writes, sizes, value }) => ({
       kernel,
       buffers: Int32Array.of(...reads, ...writes),

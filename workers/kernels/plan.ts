@@ -106,11 +106,17 @@ class Drafting {
       case 'Conv2D':
         return this.#addConvolution('convolve', node, { large: this.shape(a), filter: this.shape(b) }, [a, b]);
       case 'Conv2DBackpropInput':
-        return this.#addConvolution('convolveTransposed', node, { large: this.shape(y), filter: this.shape(b) }, [c, b]);
+        return this.#addConvolution('convolveTransposed', node, { large: this.shape(y), filter: this.shape(b) }, [
+          c,
+          b,
+        ]);
       case 'Conv2DBackpropFilter': {
         const padding = this.#nodes.get(nodeOf(a));
         const images = padding?.op === 'Pad' ? (padding.inputs[0] ?? '') : a;
-        return this.#addConvolution('convolveFilter', node, { large: this.shape(images), filter: this.shape(y) }, [images, c]);
+        return this.#addConvolution('convolveFilter', node, { large: this.shape(images), filter: this.shape(y) }, [
+          images,
+          c,
+        ]);
       }
       case 'FusedBatchNormV3':
         return this.#addNorm(node);

@@ -1,10 +1,10 @@
-// Remembers, beside the library folder, that set-up has failed: `--backend auto` does not spend minutes on it at every start.
-// Only what takes time is remembered. Platform, programs and disk space are looked at each time, in a fraction of a second.
+// Remembers, beside the folder of what it was to build, that set-up has failed: `--backend auto` does not spend minutes on it at every
+// start. Only what takes time is remembered. Platform and disk space are looked at each time, in a fraction of a second, and so are the
+// programs that the library needs.
 
 import { accessSync, constants, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { z } from 'zod';
-import type { LibraryLocation } from './library.ts';
 
 /** Content of the file. */
 const failedSetup = z.object({
@@ -16,22 +16,22 @@ const failedSetup = z.object({
 /** Programs that another result of set-up can come from. */
 const PROGRAMS = ['python3', 'g++'] as const;
 
-/** Keyed like the library folder: another version of Ganglion tries for itself. */
-const pathOf = ({ libraryFolder }: LibraryLocation): string => `${libraryFolder}.failed.json`;
+/** Keyed like the folder: another version of Ganglion tries for itself. */
+const pathOf = (folder: string): string => `${folder}.failed.json`;
 
-/** Writes down why set-up has failed. A cache folder that cannot be written remembers nothing. */
-export function rememberFailure(location: LibraryLocation, reason: string, env = process.env): void {
+/** Writes down why set-up could not build `folder`. A cache folder that cannot be written remembers nothing. */
+export function rememberFailure(folder: string, reason: string, env = process.env): void {
   try {
-    writeFileSync(pathOf(location), `${JSON.stringify({ reason, programs: findPrograms(env) }, null, 2)}\n`);
+    writeFileSync(pathOf(folder), `${JSON.stringify({ reason, programs: findPrograms(env) }, null, 2)}\n`);
   } catch {
     // the next start tries again
   }
 }
 
-/** Why the newest set-up has failed; undefined when none has, or when other programs are on the PATH now. */
-export function recallFailure(location: LibraryLocation, env = process.env): string | undefined {
+/** Why the newest set-up could not build `folder`; undefined when none has failed, or when other programs are on the PATH now. */
+export function recallFailure(folder: string, env = process.env): string | undefined {
   try {
-    const { reason, programs } = failedSetup.parse(JSON.parse(readFileSync(pathOf(location), 'utf8')));
+    const { reason, programs } = failedSetup.parse(JSON.parse(readFileSync(pathOf(folder), 'utf8')));
     const found = findPrograms(env);
     return PROGRAMS.every((name) => programs[name] === found[name]) ? reason : undefined;
   } catch {
@@ -39,8 +39,8 @@ export function recallFailure(location: LibraryLocation, env = process.env): str
   }
 }
 
-export function forgetFailure(location: LibraryLocation): void {
-  rmSync(pathOf(location), { force: true });
+export function forgetFailure(folder: string): void {
+  rmSync(pathOf(folder), { force: true });
 }
 
 function findPrograms(env: NodeJS.ProcessEnv): Record<string, string | null> {

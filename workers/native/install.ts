@@ -1,13 +1,15 @@
-// Builds the native library: download, extract, compile, check, move into place. Everything happens in a staging folder
-// that becomes the library folder by one rename, so a set-up killed at any moment leaves either no library or a whole one.
+// Builds what native needs: the library (download, extract, compile, check, move into place), then Ganglion's kernels, each where it is
+// missing. Without the kernels native computes too, only slower, so what stands in their way is no failure of the set-up.
 
-import { mkdtemp, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { GanglionError, systemErrorCode } from '../../shared/error.ts';
+import { GanglionError, messageOf, systemErrorCode } from '../../shared/error.ts';
+import { BUILD_BYTES, buildKernels } from '../kernels/build.ts';
+import { areKernelsReady, type KernelsLocation } from '../kernels/library.ts';
 import { checkAddon, compileAddon } from './compile.ts';
 import { downloadWheel, hasKeptWheel, keptWheelPath } from './download.ts';
 import { extractWheel } from './extract.ts';
-import { forgetFailure, recallFailure, rememberFailure } from './failed-setup.ts';
+import { recallFailure } from './failed-setup.ts';
 import { isReady, type LibraryLocation, toManifest } from './library.ts';
 import {
   checkDisk,
@@ -15,68 +17,100 @@ import {
   checkPrograms,
   currentPlatform,
   diskError,
-  isDiskError,
   neededBytes,
   prepareCacheFolder,
 } from './preflight.ts';
 import { readProgramVersions } from './programs.ts';
 import type { Progress } from './progress.ts';
 import { withSetupLock } from './setup-lock.ts';
+import { clearTraces, inStagingFolder, moveIntoPlace } from './staging.ts';
 import { WHEEL } from './wheel.ts';
 
-const STAGING_PREFIX = 'staging-';
+/** Where the parts of native lie, all in one cache folder. */
+export interface NativeLocations {
+  readonly library: LibraryLocation;
+  readonly kernels: KernelsLocation;
+}
+
+/** Which parts to try also when the set-up before has failed to build them. */
+export interface Again {
+  readonly library: boolean;
+  readonly kernels: boolean;
+}
+
+/** Whether nothing is left to build. */
+export function isInstalled({ library, kernels }: NativeLocations): boolean {
+  return isReady(library) && areKernelsReady(kernels);
+}
 
 /**
- * Installs the native library unless it is ready; waits for another set-up of the same cache folder.
+ * Builds the native library and the kernels where they are missing; waits for another set-up of the same cache folder.
  * When `signal` aborts, children are killed and the staging folder is removed before it rejects with `signal.reason`.
  *
- * @param again whether to try also when the set-up before has failed; else that one's reason is thrown
- * @throws GanglionError with code `environment` for everything a user can mend.
+ * @returns why there are no kernels, beside a library that is ready; undefined when there are
+ * @throws GanglionError with code `environment` for everything that stands in the way of the library and a user can mend.
  */
-export async function installLibrary(
-  location: LibraryLocation,
+export async function install(
+  locations: NativeLocations,
   progress: Progress,
   signal: AbortSignal,
-  { again }: { readonly again: boolean },
-): Promise<void> {
-  const { cacheFolder } = location;
-  checkPlatform(currentPlatform());
-  await prepareCacheFolder(cacheFolder);
-  const onWait = () => progress.line('waiting for another set-up that is running, or was killed seconds ago');
+  again: Again,
+): Promise<string | undefined> {
+  const { library, kernels } = locations;
+  const { cacheFolder } = library;
   try {
+    // before the lock, which a start that changes nothing does not wait for
+    if (isReady(library)) refuseRemembered(kernels.kernelsFolder, again.kernels);
+    checkPlatform(currentPlatform());
+    await prepareCacheFolder(cacheFolder);
+    const onWait = () => progress.line('waiting for another set-up that is running, or was killed seconds ago');
     await withSetupLock(cacheFolder, signal, onWait, async (lockedSignal) => {
-      if (isReady(location)) return;
-      const reason = again ? undefined : recallFailure(location);
-      if (reason !== undefined) throw new GanglionError('environment', reason);
-      await installLocked(location, progress, lockedSignal);
+      if (!isReady(library)) {
+        refuseRemembered(library.libraryFolder, again.library);
+        await installLibrary(library, progress, lockedSignal);
+      }
+      if (!areKernelsReady(kernels)) {
+        refuseRemembered(kernels.kernelsFolder, again.kernels);
+        await installKernels(kernels, progress, lockedSignal);
+      }
     });
+    return undefined;
   } catch (error) {
     const code = systemErrorCode(error);
-    if (code !== 'ENOSPC' && code !== 'EDQUOT') throw error;
-    throw diskError(cacheFolder, undefined, neededBytes(false));
+    const ready = isReady(library);
+    const full = code === 'ENOSPC' || code === 'EDQUOT';
+    const reason = full ? diskError(cacheFolder, undefined, ready ? BUILD_BYTES : neededBytes(false)) : error;
+    const expected = reason instanceof GanglionError || code !== undefined;
+    if (ready && expected && !signal.aborted) return messageOf(reason);
+    throw reason;
   }
 }
 
-async function installLocked(location: LibraryLocation, progress: Progress, signal: AbortSignal): Promise<void> {
-  const { cacheFolder } = location;
-  await removeStagingFolders(cacheFolder);
-  forgetFailure(location);
+/** @throws GanglionError with the reason why the set-up before could not build `folder`, unless it is to be tried `again` */
+function refuseRemembered(folder: string, again: boolean): void {
+  const reason = again ? undefined : recallFailure(folder);
+  if (reason !== undefined) throw new GanglionError('environment', reason);
+}
+
+async function installLibrary(location: LibraryLocation, progress: Progress, signal: AbortSignal): Promise<void> {
+  const { cacheFolder, libraryFolder } = location;
+  await clearTraces(libraryFolder);
   checkPrograms(await readProgramVersions(signal));
   const haveWheel = await hasKeptWheel(cacheFolder, signal);
-  await checkDisk(cacheFolder, haveWheel);
-  const staging = await mkdtemp(join(cacheFolder, STAGING_PREFIX));
-  try {
+  await checkDisk(cacheFolder, neededBytes(haveWheel));
+  await inStagingFolder(libraryFolder, signal, async (staging) => {
     if (haveWheel) progress.line('using the TensorFlow download of an earlier set-up');
     else await downloadWheel(cacheFolder, staging, progress, signal);
     await build(location, staging, progress, signal);
-  } catch (error) {
-    if (error instanceof GanglionError && !signal.aborted && !isDiskError(error)) {
-      rememberFailure(location, error.message);
-    }
-    throw error;
-  } finally {
-    await removeFolder(staging);
-  }
+  });
+}
+
+async function installKernels(location: KernelsLocation, progress: Progress, signal: AbortSignal): Promise<void> {
+  const { cacheFolder, kernelsFolder } = location;
+  await clearTraces(kernelsFolder);
+  await checkDisk(cacheFolder, BUILD_BYTES);
+  progress.line('compiling the kernels');
+  await inStagingFolder(kernelsFolder, signal, (staging) => buildKernels(location, staging, signal));
 }
 
 async function build(
@@ -108,30 +142,5 @@ async function build(
   const manifest = toManifest(WHEEL.sha256, tfVersion, files);
   // staging becomes the library folder in one rename: the manifest needs no more than to be on disk before it
   await writeFile(join(staged, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`, { flush: true });
-  await moveIntoPlace(staged, location, join(staging, 'replaced'));
-}
-
-/** A damaged library is moved aside first: rename does not replace a folder that has files. */
-async function moveIntoPlace(staged: string, location: LibraryLocation, aside: string): Promise<void> {
-  await rename(location.libraryFolder, aside).catch((error: unknown) => {
-    if (systemErrorCode(error) !== 'ENOENT') throw error;
-  });
-  await rename(staged, location.libraryFolder);
-  const folder = await open(location.cacheFolder, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
-}
-
-/** Staging folders of set-ups that were killed; safe under the lock, as only its holder has one. */
-async function removeStagingFolders(cacheFolder: string): Promise<void> {
-  const names = (await readdir(cacheFolder)).filter((name) => name.startsWith(STAGING_PREFIX));
-  for (const name of names) await removeFolder(join(cacheFolder, name));
-}
-
-/** Tries again when a pip orphaned by a SIGKILL is still writing into the folder. */
-async function removeFolder(path: string): Promise<void> {
-  await rm(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+  await moveIntoPlace(staged, location.libraryFolder, join(staging, 'replaced'));
 }

@@ -80,15 +80,15 @@ export async function prepareCacheFolder(cacheFolder: string): Promise<void> {
   }
 }
 
-/** Bytes a set-up needs at its peak: pip holds the wheel twice for a moment, later the wheel lies beside the library. */
+/** Bytes that the library needs at the peak of its set-up: pip holds the wheel twice for a moment, later the wheel lies beside the library. */
 export function neededBytes(haveWheel: boolean): number {
   return (haveWheel ? 0 : WHEEL.bytes) + LIBRARY_BYTES + SPARE_BYTES;
 }
 
-/** @throws GanglionError when the cache folder's file system has less free than the set-up needs. */
-export async function checkDisk(cacheFolder: string, haveWheel: boolean): Promise<void> {
+/** @throws GanglionError when the cache folder's file system has less free than `needed` bytes. */
+export async function checkDisk(cacheFolder: string, needed: number): Promise<void> {
   const { bavail, bsize } = await statfs(cacheFolder);
-  if (bavail * bsize < neededBytes(haveWheel)) throw diskError(cacheFolder, bavail * bsize, neededBytes(haveWheel));
+  if (bavail * bsize < needed) throw diskError(cacheFolder, bavail * bsize, needed);
 }
 
 const NOT_ENOUGH = 'not enough disk space';

@@ -1,19 +1,31 @@
 // Entry file of `npm run setup`: a child process of the coordinator, which must not load TensorFlow code itself.
 
 import { GanglionError } from '../../shared/error.ts';
-import { installLibrary } from './install.ts';
+import { locateKernels, toWithoutKernelsLine } from '../kernels/library.ts';
+import { install, isInstalled } from './install.ts';
 import { abortOnInterrupt, Interrupted } from './interrupt.ts';
-import { isReady, locateLibrary, TENSORFLOW_VERSION, VARIANT } from './library.ts';
+import { locateLibrary, TENSORFLOW_VERSION, VARIANT } from './library.ts';
 import { createProgress } from './progress.ts';
 
-const location = locateLibrary();
+/** The library is there, the kernels are not: training computes, only slower. */
+const WITHOUT_KERNELS = 2;
+
+const locations = { library: locateLibrary(), kernels: locateKernels() };
 
 try {
-  if (!isReady(location))
-    await installLibrary(location, createProgress(process.stderr), abortOnInterrupt(), { again: true });
+  const again = { library: true, kernels: true };
+  const withoutKernels = isInstalled(locations)
+    ? undefined
+    : await install(locations, createProgress(process.stderr), abortOnInterrupt(), again);
   process.stdout.write(
-    `native library ready: TensorFlow ${TENSORFLOW_VERSION} (${VARIANT}) in ${location.libraryFolder}\n`,
+    `native library ready: TensorFlow ${TENSORFLOW_VERSION} (${VARIANT}) in ${locations.library.libraryFolder}\n`,
   );
+  if (withoutKernels === undefined) {
+    process.stdout.write(`kernels ready in ${locations.kernels.kernelsFolder}\n`);
+  } else {
+    process.stderr.write(toWithoutKernelsLine(withoutKernels));
+    process.exitCode = WITHOUT_KERNELS;
+  }
 } catch (error) {
   if (!(error instanceof GanglionError || error instanceof Interrupted)) throw error;
   process.stderr.write(`ganglion: ${error.message}\n`);
