@@ -1,4 +1,4 @@
-// The kernels by name: what a step of a plan may be. Included once for each instruction set.
+// The kernels by name: what a step of a plan may be, and those that are called by themselves. Included once for each instruction set.
 
 #include "simd.h"
 #include "convolution.h"
@@ -6,6 +6,7 @@
 #include "norm.h"
 #include "pointwise.h"
 #include "product.h"
+#include "update.h"
 
 /** A convolution between features of S x S x I (the larger images) and S/2 x S/2 x N. */
 template <int S, int I, int N>

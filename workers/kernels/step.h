@@ -1,9 +1,11 @@
 // What both instruction sets share: a step of a plan.
 #pragma once
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <string>
+#include <tuple>
 #include <type_traits>
 #include <vector>
 
@@ -23,11 +25,19 @@ struct Step {
 /** Memory for the intermediate results of a kernel, one piece a thread, on a boundary of 64 bytes. */
 float* scratch();
 
+/** `AdamFactors` of shared/update.ts. */
+struct AdamFactors {
+  double learningRate, beta1, beta2, epsilon, unbias1, unbias2, scale;
+};
+
 /** One instruction set. */
 struct Kernels {
   const char* name;
   Run (*find)(const std::string& name, const std::vector<int>& sizes);
   int64_t (*findOutside)(const float* values, int64_t size, float limit);
+  void (*addRounded)(double* sum, const float* values, int64_t size);
+  void (*setRounded)(double* sum, const float* values, int64_t size);
+  double (*applyAdam)(const AdamFactors& factors, float* theta, float* m, float* v, const double* sum, int64_t size);
 };
 
 extern const Kernels AVX512, AVX2;
