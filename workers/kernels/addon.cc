@@ -10,7 +10,7 @@
 
 namespace {
 
-constexpr size_t SCRATCH_FLOATS = 1 << 18, HUGE_PAGE = 1 << 21;
+constexpr size_t HUGE_PAGE = 1 << 21;
 
 /** Memory on a boundary of huge pages, zero at first. */
 struct Memory {

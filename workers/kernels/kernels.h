@@ -7,6 +7,7 @@
 #include "pointwise.h"
 #include "product.h"
 #include "update.h"
+#include "winograd.h"
 
 /** A convolution between features of S x S x I (the larger images) and S/2 x S/2 x N. */
 template <int S, int I, int N>

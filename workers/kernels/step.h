@@ -22,7 +22,8 @@ struct Step {
   int in(int i) const { return buffers[i]; }
 };
 
-/** Memory for the intermediate results of a kernel, one piece a thread, on a boundary of 64 bytes. */
+constexpr size_t SCRATCH_FLOATS = 1 << 19;
+/** Memory for the intermediate results of a kernel, SCRATCH_FLOATS a thread, on a boundary of 64 bytes. */
 float* scratch();
 
 /** `AdamFactors` of shared/update.ts. */
