@@ -80,17 +80,18 @@ Run findKernel(const std::string& name, const std::vector<int>& sizes) {
   if (name == "sumAll")
     return [](const Step& s, float* const* at) { *at[s.in(1)] = sumAll(at[s.in(0)], s.sizes[0]); };
   // Products: sizes are M, K, N.
-  if (name == "multiply" && size(2) % (2 * WIDTH) == 0)
+  const bool fitsScratch = static_cast<size_t>(size(1)) <= SCRATCH_FLOATS / (2 * WIDTH);
+  if (name == "multiply" && fitsScratch && size(2) % (2 * WIDTH) == 0)
     return [](const Step& s, float* const* at) {
       const int M = s.sizes[0], K = s.sizes[1], N = s.sizes[2];
-      multiplyMatrices(at[s.in(0)], K, 1, at[s.in(1)], at[s.in(2)], M, K, N);
+      multiplyMatrices(at[s.in(0)], K, 1, at[s.in(1)], at[s.in(2)], M, K, N, scratch());
     };
   if (name == "multiply" && size(2) == 1)
     return [](const Step& s, float* const* at) { multiplyVector(at[s.in(0)], at[s.in(1)], at[s.in(2)], s.sizes[0], s.sizes[1]); };
-  if (name == "multiplyTransposedA" && size(2) % (2 * WIDTH) == 0)
+  if (name == "multiplyTransposedA" && fitsScratch && size(2) % (2 * WIDTH) == 0)
     return [](const Step& s, float* const* at) {
       const int M = s.sizes[0], K = s.sizes[1], N = s.sizes[2];
-      multiplyMatrices(at[s.in(0)], 1, M, at[s.in(1)], at[s.in(2)], M, K, N);
+      multiplyMatrices(at[s.in(0)], 1, M, at[s.in(1)], at[s.in(2)], M, K, N, scratch());
     };
   if (name == "multiplyTransposedA" && size(2) == 1)
     return [](const Step& s, float* const* at) { sumRows(at[s.in(0)], at[s.in(1)], at[s.in(2)], s.sizes[1], s.sizes[0]); };
