@@ -209,7 +209,7 @@ napi_value findOutside(napi_env env, napi_value* arguments) {
   double limit;
   check(napi_get_value_double(env, arguments[1], &limit), "a limit");
   napi_value result;
-  const int64_t index = kernels().findOutside(values.data, values.length, static_cast<float>(limit));
+  const int64_t index = kernels().findOutside(values.data, values.length, limit);
   check(napi_create_int64(env, index, &result), "a number");
   return result;
 }

@@ -40,7 +40,7 @@ export interface KernelBinding {
   createFrame(plan: NativePlan): NativeFrame;
   /** Runs steps `first` to `last`, exclusive; arrays that they do not use may be undefined. */
   run(frame: NativeFrame, first: number, last: number, arrays: readonly (Float32Array | undefined)[]): void;
-  /** As `findOutside` of shared/exact-sum.ts; the limit is rounded to float32. */
+  /** As `findOutside` of shared/exact-sum.ts. */
   findOutside(values: Float32Array, limit: number): number;
 }
 

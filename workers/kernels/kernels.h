@@ -135,8 +135,8 @@ Run findKernel(const std::string& name, const std::vector<int>& sizes) {
 }
 
 /** Index of the first value that is not finite or not below the limit in magnitude; -1 when there is none. */
-int64_t findOutside(const float* values, int64_t size, float limit) {
-  const Vector most = splat(limit);
+int64_t findOutside(const float* values, int64_t size, double limit) {
+  const Vector most = splat((float)limit); // as near as float32 has it; what does not pass is compared again
   int64_t i = 0;
   for (; i + WIDTH <= size && all(isBelow(magnitude(load(values + i)), most)); i += WIDTH) {
   }

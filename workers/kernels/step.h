@@ -27,7 +27,7 @@ float* scratch();
 struct Kernels {
   const char* name;
   Run (*find)(const std::string& name, const std::vector<int>& sizes);
-  int64_t (*findOutside)(const float* values, int64_t size, float limit);
+  int64_t (*findOutside)(const float* values, int64_t size, double limit);
 };
 
 extern const Kernels AVX512, AVX2;

@@ -62,13 +62,13 @@ describe('loadKernels', () => {
 
   it.skipIf(isa === 'none')('gives those of the processor, which pass their test', () => {
     const kernels = loadKernels({ ...process.env, GANGLION_KERNELS: 'on' });
-    expect(kernels?.isa).toBe(isa);
-    expect(kernels?.selfTest()).toBe(true);
+    expect(kernels?.binding.isa).toBe(isa);
+    expect(kernels?.binding.selfTest()).toBe(true);
   });
 
   it.skipIf(isa === 'none')('gives those of AVX2 when told to, for the whole process', () => {
-    expect(loadKernels({ ...process.env, GANGLION_KERNELS: 'avx2' })?.isa).toBe('avx2');
-    expect(loadKernels({ ...process.env, GANGLION_KERNELS: 'on' })?.isa).toBe('avx2');
-    expect(() => loadKernels()?.limitIsa('avx' as 'avx2')).toThrow("limitIsa: expected 'avx2'");
+    expect(loadKernels({ ...process.env, GANGLION_KERNELS: 'avx2' })?.binding.isa).toBe('avx2');
+    expect(loadKernels({ ...process.env, GANGLION_KERNELS: 'on' })?.binding.isa).toBe('avx2');
+    expect(() => loadKernels()?.binding.limitIsa('avx' as 'avx2')).toThrow("limitIsa: expected 'avx2'");
   });
 });
