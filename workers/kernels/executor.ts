@@ -41,6 +41,7 @@ class KernelExecutor implements Executor {
   readonly #earlyInputs: ReadonlySet<string>;
   /** Memory of runs that have ended. */
   readonly #free: NativeFrame[] = [];
+  #isDisposed = false;
 
   constructor(binding: KernelBinding, name: string, plan: Plan, native: NativePlan) {
     this.#binding = binding;
@@ -75,8 +76,15 @@ class KernelExecutor implements Executor {
     }
   }
 
+  /** What is begun can still be run. */
   dispose(): void {
-    this.#free.length = 0;
+    this.#isDisposed = true;
+    for (const frame of this.#free.splice(0)) this.#binding.releaseFrame(frame);
+  }
+
+  #keep(frame: NativeFrame): void {
+    if (this.#isDisposed) this.#binding.releaseFrame(frame);
+    else this.#free.push(frame);
   }
 
   #begin(inputs: Values): BegunFrame {
@@ -86,7 +94,7 @@ class KernelExecutor implements Executor {
     );
     const frame = this.#free.pop() ?? this.#binding.createFrame(this.#native);
     if (early > 0) this.#binding.run(frame, 0, early, given);
-    return new BegunFrame(this, frame, (free) => this.#free.push(free));
+    return new BegunFrame(this, frame, (ended) => this.#keep(ended));
   }
 
   #input(inputs: Values, name: string, shape: Shape): Float32Array {

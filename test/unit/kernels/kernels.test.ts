@@ -167,6 +167,23 @@ describe.skipIf(!hasKernels).each(ISAS)('%s', (isa) => {
     });
   });
 
+  it('BatchNorm loses few digits where the mean is ten times the deviation', async () => {
+    const shape = [8, 16, 16, 16];
+    const test = testGraph();
+    const far = testGraph()
+      .input(shape)
+      .values.map((value) => value + 10);
+    const [x, scale, offset, dy] = [test.input(shape, [...far]), test.input([16]), test.input([16]), test.input(shape)];
+    const norm = op.batchNorm(test.graph, x.tensor, scale.tensor, offset.tensor);
+    const { dx, dScale } = op.batchNormGradient(test.graph, norm, dy.tensor);
+    const got = await test.run({ y: norm.y, mean: norm.mean, variance: norm.variance, dx, dScale });
+    const forward = once('far', () => naive.batchNorm(x, scale.values, offset.values).y);
+    const backward = once('far, gradient', () => naive.batchNormGradient(x, scale.values, dy.values).dx);
+    expect(relativeError(got.y, forward)).toBeLessThan(1e-5);
+    expect(relativeError(got.dx, backward)).toBeLessThan(1e-5);
+    sameBits.expect('far', got);
+  });
+
   describe('biases', () => {
     const shapes = [
       [3, 5, 7, 16],
