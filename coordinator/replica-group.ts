@@ -71,6 +71,8 @@ export class ReplicaGroup {
   #watch: NodeJS.Timeout | undefined;
   #lookedMs = 0;
   #stopped = false;
+  /** Backend and version of the first replica that started. */
+  #computing: string | undefined;
   /** Why the group does not go on. */
   #broken: unknown;
 
@@ -445,8 +447,18 @@ export class ReplicaGroup {
   }
 
   async #seat(seat: Seat): Promise<void> {
-    seat.replica = await this.#options.start(seat.id);
+    seat.replica = await this.#check(await this.#options.start(seat.id));
     if (seat.state !== 'draining') seat.state = 'idle';
+  }
+
+  /** Refuses a replica that computes with something else than the first one: its bits would be others. */
+  async #check(replica: Replica): Promise<Replica> {
+    const computing = `${replica.ready.backend} ${replica.ready.libraryVersion}`;
+    this.#computing ??= computing;
+    if (computing === this.#computing) return replica;
+    await this.#end(replica);
+    const message = `replica ${replica.id} computes on ${computing}, expected ${this.#computing}, as the others`;
+    throw new GanglionError('environment', message, { place: { replica: replica.id }, reason: 'error' });
   }
 
   #endIfDrained(seat: Seat): void {

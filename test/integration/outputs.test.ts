@@ -9,6 +9,7 @@ import {
   filesBelow,
   ganglion,
   MAIN,
+  NATIVE,
   oneTo,
   recordsOf,
   SMALL,
@@ -88,8 +89,7 @@ describe('a run', () => {
       wallSeconds: expect.any(Number),
       workers: 2,
       shards: 20,
-      backend: expect.stringMatching(/^tensorflow-(cpu|gpu)$/),
-      libraryVersion: expect.stringMatching(/^2\.\d+\.\d+$/),
+      ...NATIVE,
       restarts: 0,
       repeatedSteps: 0,
       lostSteps: 0,
@@ -114,7 +114,8 @@ describe('a run', () => {
 
   it('says in lines where its pictures and checkpoints are', () => {
     expect(stdout).not.toContain('\x1b');
-    expect(stdout).toMatch(/^training: .*; 2 workers, 20 shards; tensorflow-/);
+    const native = `${NATIVE.backend} ${NATIVE.libraryVersion}`;
+    expect(stdout).toMatch(new RegExp(`^training: .*; 2 workers, 20 shards; ${native}\\n`));
     expect(stdout).toMatch(/^step 3\/3, \d+ images\/s, loss D \d+\.\d+, loss G \d+\.\d+, 0s left$/m);
     expect(stdout).toContain(`pictures: ${join(run, 'samples')}\n`);
     expect(stdout).toContain(`checkpoints: ${join(run, 'checkpoints')}\n`);

@@ -10,6 +10,7 @@ import { startThreadReplica } from '../../coordinator/thread-replica.ts';
 import type { Backend } from '../../shared/backend.ts';
 import { layoutOf, type Net } from '../../shared/layout.ts';
 import { withVulkan } from '../unit/workers/vulkan.ts';
+import { NATIVE } from './ganglion.ts';
 
 const LATENT = 8;
 const SHARD_SIZE = 2;
@@ -72,11 +73,12 @@ it.each(CASES)('$backend gives the same bits in $kinds, now and later', async ({
 });
 
 it.each([
-  ['native', ['tfjs_binding.node']],
+  ['native', NATIVE.backend === 'tensorflow-cpu' ? ['tfjs_binding.node'] : ['ganglion_kernels.node']],
   ['wasm', ['@tensorflow/tfjs-core', 'tfjs-backend-wasm']],
   ['cpu', ['@tensorflow/tfjs-core', 'tfjs-backend-cpu']],
 ])('%s loads no other library than its own', (backend, expected) => {
   const libraries = [
+    'ganglion_kernels.node',
     'tfjs_binding.node',
     '@tensorflow/tfjs-core',
     'tfjs-backend-wasm',
@@ -92,6 +94,6 @@ it.each([
     const loaded = ${JSON.stringify(libraries)}.filter((name) => files.some((file) => file.includes(name)));
     console.log(JSON.stringify({ backend, loaded }));`;
   const output = execFileSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' });
-  const name = backend === 'native' ? expect.stringMatching(/^tensorflow-(cpu|gpu)$/) : `tfjs-${backend}`;
+  const name = backend === 'native' ? NATIVE.backend : `tfjs-${backend}`;
   expect(JSON.parse(output)).toEqual({ backend: name, loaded: expected });
 });

@@ -25,7 +25,11 @@ struct Memory {
     std::memset(data, 0, bytes);
   }
   Memory(const Memory&) = delete;
-  ~Memory() { std::free(data); }
+  ~Memory() { release(); }
+  void release() {
+    std::free(data);
+    data = nullptr;
+  }
 };
 
 /** Steps, and where their buffers lie. */
@@ -176,6 +180,14 @@ napi_value createPlan(napi_env env, napi_value* arguments) {
 /** createFrame(plan) */
 napi_value createFrame(napi_env env, napi_value* arguments) { return wrap(env, new Frame(toExternal<Shared>(env, arguments[0]))); }
 
+/** releaseFrame(frame): gives its memory back now, not when the garbage collector comes by; no run can use it after that. */
+napi_value releaseFrame(napi_env env, napi_value* arguments) {
+  Frame& frame = toExternal<Frame>(env, arguments[0]);
+  frame.arena.release();
+  frame.buffers.assign(frame.buffers.size(), nullptr);
+  return nullptr;
+}
+
 /** run(frame, first, last, arrays) */
 napi_value run(napi_env env, napi_value* arguments) {
   Frame& frame = toExternal<Frame>(env, arguments[0]);
@@ -211,7 +223,7 @@ napi_value findOutside(napi_env env, napi_value* arguments) {
   double limit;
   check(napi_get_value_double(env, arguments[1], &limit), "a limit");
   napi_value result;
-  const int64_t index = kernels().findOutside(values.data, values.length, static_cast<float>(limit));
+  const int64_t index = kernels().findOutside(values.data, values.length, limit);
   check(napi_create_int64(env, index, &result), "a number");
   return result;
 }
@@ -314,6 +326,7 @@ NAPI_MODULE_INIT() {
       {"selfTest", nullptr, call<selfTest, 0>, nullptr, nullptr, nullptr, visible, nullptr},
       {"createPlan", nullptr, call<createPlan, 1>, nullptr, nullptr, nullptr, visible, nullptr},
       {"createFrame", nullptr, call<createFrame, 1>, nullptr, nullptr, nullptr, visible, nullptr},
+      {"releaseFrame", nullptr, call<releaseFrame, 1>, nullptr, nullptr, nullptr, visible, nullptr},
       {"run", nullptr, call<run, 4>, nullptr, nullptr, nullptr, visible, nullptr},
       {"findOutside", nullptr, call<findOutside, 2>, nullptr, nullptr, nullptr, visible, nullptr},
       {"addRounded", nullptr, call<sumRounded<&Kernels::addRounded>, 2>, nullptr, nullptr, nullptr, visible, nullptr},

@@ -39,9 +39,11 @@ export interface KernelBinding extends Update {
   /** @returns undefined when there is no kernel for a step */
   createPlan(plan: PlanSource): NativePlan | undefined;
   createFrame(plan: NativePlan): NativeFrame;
+  /** Gives the memory of a frame back, which cannot be run any more. */
+  releaseFrame(frame: NativeFrame): void;
   /** Runs steps `first` to `last`, exclusive; arrays that they do not use may be undefined. */
   run(frame: NativeFrame, first: number, last: number, arrays: readonly (Float32Array | undefined)[]): void;
-  /** As `findOutside` of shared/exact-sum.ts; the limit is rounded to float32. */
+  /** As `findOutside` of shared/exact-sum.ts. */
   findOutside(values: Float32Array, limit: number): number;
 }
 

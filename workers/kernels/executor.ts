@@ -1,6 +1,6 @@
 // Runs a program by Ganglion's own kernels: one native call a run, or two where a program has late inputs.
 import { GanglionError } from '../../shared/error.ts';
-import { sizeOf } from '../graph/graph.ts';
+import { type Shape, sizeOf } from '../graph/graph.ts';
 import type { Begun, Executor, Program } from '../graph/program.ts';
 import type { KernelBinding, NativeFrame, NativePlan } from './binding.ts';
 import { type Plan, planOf } from './plan.ts';
@@ -9,10 +9,12 @@ type Values = Readonly<Record<string, Float32Array>>;
 
 /** A frame whose early steps have run. */
 class BegunFrame implements Begun {
+  readonly executor: KernelExecutor;
   readonly #release: (frame: NativeFrame) => void;
   #frame: NativeFrame | undefined;
 
-  constructor(frame: NativeFrame, release: (frame: NativeFrame) => void) {
+  constructor(executor: KernelExecutor, frame: NativeFrame, release: (frame: NativeFrame) => void) {
+    this.executor = executor;
     this.#frame = frame;
     this.#release = release;
   }
@@ -35,14 +37,20 @@ class KernelExecutor implements Executor {
   readonly #name: string;
   readonly #plan: Plan;
   readonly #native: NativePlan;
+  /** Inputs that the steps before the late ones read. */
+  readonly #earlyInputs: ReadonlySet<string>;
   /** Memory of runs that have ended. */
   readonly #free: NativeFrame[] = [];
+  #isDisposed = false;
 
   constructor(binding: KernelBinding, name: string, plan: Plan, native: NativePlan) {
     this.#binding = binding;
     this.#name = name;
     this.#plan = plan;
     this.#native = native;
+    const early = plan.steps.slice(0, plan.early).flatMap(({ reads }) => reads);
+    const names = early.map((buffer) => plan.arrays[-1 - (plan.offsets[buffer] ?? 0)]?.name ?? '');
+    this.#earlyInputs = new Set(names);
     if (plan.early > 0) this.begin = async (inputs) => this.#begin(inputs);
   }
 
@@ -51,11 +59,12 @@ class KernelExecutor implements Executor {
     begun: Begun = this.#begin(inputs),
     into: Values = {},
   ): Promise<Record<string, Float32Array>> {
-    if (!(begun instanceof BegunFrame)) throw new Error(`${this.#name}: begun by another executor`);
+    if (!(begun instanceof BegunFrame) || begun.executor !== this)
+      throw new Error(`${this.#name}: begun by another executor`);
     try {
       const outputs: Record<string, Float32Array> = {};
       const arrays = this.#plan.arrays.map(({ name, kind, shape }) => {
-        if (kind === 'input') return this.#input(inputs, name, sizeOf(shape));
+        if (kind === 'input') return this.#input(inputs, name, shape);
         const array = into[name] ?? new Float32Array(sizeOf(shape));
         outputs[name] = array;
         return array;
@@ -67,27 +76,32 @@ class KernelExecutor implements Executor {
     }
   }
 
+  /** What is begun can still be run. */
   dispose(): void {
-    this.#free.length = 0;
+    this.#isDisposed = true;
+    for (const frame of this.#free.splice(0)) this.#binding.releaseFrame(frame);
+  }
+
+  #keep(frame: NativeFrame): void {
+    if (this.#isDisposed) this.#binding.releaseFrame(frame);
+    else this.#free.push(frame);
   }
 
   #begin(inputs: Values): BegunFrame {
-    const frame = this.#free.pop() ?? this.#binding.createFrame(this.#native);
-    const begun = new BegunFrame(frame, (free) => this.#free.push(free));
     const { arrays, early } = this.#plan;
-    if (early === 0) return begun;
     const given = arrays.map(({ name, kind, shape }) =>
-      kind === 'input' && inputs[name] ? this.#input(inputs, name, sizeOf(shape)) : undefined,
+      kind === 'input' && this.#earlyInputs.has(name) ? this.#input(inputs, name, shape) : undefined,
     );
-    this.#binding.run(begun.frame, 0, early, given);
-    return begun;
+    const frame = this.#free.pop() ?? this.#binding.createFrame(this.#native);
+    if (early > 0) this.#binding.run(frame, 0, early, given);
+    return new BegunFrame(this, frame, (ended) => this.#keep(ended));
   }
 
-  #input(inputs: Values, name: string, size: number): Float32Array {
+  #input(inputs: Values, name: string, shape: Shape): Float32Array {
     const values = inputs[name];
-    if (values?.length === size) return values;
+    if (values?.length === sizeOf(shape)) return values;
     const got = values ? `${values.length} values` : 'nothing';
-    throw new GanglionError('shape', `${this.#name}: input ${name} expected ${size} values, got ${got}`);
+    throw new GanglionError('shape', `${this.#name}: input ${name} expected [${shape}], got ${got}`);
   }
 }
 

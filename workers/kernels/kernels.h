@@ -55,7 +55,8 @@ Run findConvolutionKernel(const std::string& name, const std::vector<int>& sizes
 Run findKernel(const std::string& name, const std::vector<int>& sizes) {
   if (name.rfind("convolve", 0) == 0) return findConvolutionKernel(name, sizes);
   const auto size = [&](size_t i) { return i < sizes.size() ? sizes[i] : 0; };
-  const bool isWide = size(1) % WIDTH == 0 && size(1) <= MOST_CHANNELS; // of the kernels on [pixels, channels]
+  // Whole vectors of the widest set, so that both sets have the same kernels.
+  const bool isWide = size(1) % 16 == 0 && size(1) <= MOST_CHANNELS; // of the kernels on [pixels, channels]
   if (name == "normalise" && isWide)
     return [](const Step& s, float* const* at) {
       normalise(at[s.in(0)], at[s.in(1)], at[s.in(2)], s.value, at[s.in(3)], at[s.in(4)], at[s.in(5)], at[s.in(6)], s.sizes[0], s.sizes[1]);
@@ -81,14 +82,14 @@ Run findKernel(const std::string& name, const std::vector<int>& sizes) {
     return [](const Step& s, float* const* at) { *at[s.in(1)] = sumAll(at[s.in(0)], s.sizes[0]); };
   // Products: sizes are M, K, N.
   const bool fitsScratch = static_cast<size_t>(size(1)) <= SCRATCH_FLOATS / (2 * WIDTH);
-  if (name == "multiply" && fitsScratch && size(2) % (2 * WIDTH) == 0)
+  if (name == "multiply" && fitsScratch && size(2) % 32 == 0)
     return [](const Step& s, float* const* at) {
       const int M = s.sizes[0], K = s.sizes[1], N = s.sizes[2];
       multiplyMatrices(at[s.in(0)], K, 1, at[s.in(1)], at[s.in(2)], M, K, N, scratch());
     };
   if (name == "multiply" && size(2) == 1)
     return [](const Step& s, float* const* at) { multiplyVector(at[s.in(0)], at[s.in(1)], at[s.in(2)], s.sizes[0], s.sizes[1]); };
-  if (name == "multiplyTransposedA" && fitsScratch && size(2) % (2 * WIDTH) == 0)
+  if (name == "multiplyTransposedA" && fitsScratch && size(2) % 32 == 0)
     return [](const Step& s, float* const* at) {
       const int M = s.sizes[0], K = s.sizes[1], N = s.sizes[2];
       multiplyMatrices(at[s.in(0)], 1, M, at[s.in(1)], at[s.in(2)], M, K, N, scratch());
@@ -138,8 +139,8 @@ Run findKernel(const std::string& name, const std::vector<int>& sizes) {
 }
 
 /** Index of the first value that is not finite or not below the limit in magnitude; -1 when there is none. */
-int64_t findOutside(const float* values, int64_t size, float limit) {
-  const Vector most = splat(limit);
+int64_t findOutside(const float* values, int64_t size, double limit) {
+  const Vector most = splat((float)limit); // as near as float32 has it; what does not pass is compared again
   int64_t i = 0;
   for (; i + WIDTH <= size && all(isBelow(magnitude(load(values + i)), most)); i += WIDTH) {
   }

@@ -32,7 +32,8 @@ INLINE void sumPixels(int64_t pixels, int C, double (*sums)[MOST_CHANNELS], Term
   }
 }
 
-INLINE Vector activate(Vector x, Vector slope) { return choose(isAbove(x, zero()), x, multiply(x, slope)); }
+/** fma, not multiply: ReLU of a negative number is 0, not -0. */
+INLINE Vector activate(Vector x, Vector slope) { return choose(isAbove(x, zero()), x, fma(x, slope, zero())); }
 
 /** y = activation(x * factor + shift), by channel. */
 INLINE void transform(const float* x, const float* factor, const float* shift, float slope, float* y, int64_t pixels, int C) {
@@ -88,7 +89,7 @@ INLINE void normaliseFixed(const float* x, const float* weight, const float* bia
 
 /** Gradient through the activation, whose output y tells where it was steep. */
 INLINE Vector throughActivation(Vector dy, Vector y, Vector slope) {
-  return choose(isAbove(y, zero()), dy, multiply(dy, slope));
+  return choose(isAbove(y, zero()), dy, fma(dy, slope, zero()));
 }
 
 /** Gradients through activation and BatchNorm: dy, y, x [pixels, C] -> dx, dWeight, dBias. */
@@ -132,7 +133,7 @@ INLINE void addBias(const float* x, const float* bias, float slope, float* y, in
   }
   for (int64_t i = 0; i < pixels * C; i++) {
     const float v = x[i] + bias[i % C];
-    y[i] = v > 0 ? v : v * slope;
+    y[i] = v > 0 ? v : v * slope + 0;
   }
 }
 

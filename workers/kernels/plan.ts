@@ -104,19 +104,13 @@ class Drafting {
       case 'MatMul':
         return this.#addProduct(node);
       case 'Conv2D':
-        return this.#addConvolution('convolve', node, { large: this.shape(a), filter: this.shape(b) }, [a, b]);
+        return this.#addConvolution('convolve', node, { large: a, filter: b, small: y }, [a, b]);
       case 'Conv2DBackpropInput':
-        return this.#addConvolution('convolveTransposed', node, { large: this.shape(y), filter: this.shape(b) }, [
-          c,
-          b,
-        ]);
+        return this.#addConvolution('convolveTransposed', node, { large: y, filter: b, small: c }, [c, b]);
       case 'Conv2DBackpropFilter': {
         const padding = this.#nodes.get(nodeOf(a));
         const images = padding?.op === 'Pad' ? (padding.inputs[0] ?? '') : a;
-        return this.#addConvolution('convolveFilter', node, { large: this.shape(images), filter: this.shape(y) }, [
-          images,
-          c,
-        ]);
+        return this.#addConvolution('convolveFilter', node, { large: images, filter: y, small: c }, [images, c]);
       }
       case 'FusedBatchNormV3':
         return this.#addNorm(node);
@@ -191,16 +185,16 @@ class Drafting {
 
   #addConvolution(
     kernel: string,
-    { name, attributes }: GraphNode,
-    { large, filter }: { large: Shape; filter: Shape },
+    { name }: GraphNode,
+    tensors: { large: string; filter: string; small: string },
     reads: string[],
   ): boolean {
-    const [batch = 0, side = 0, width] = large;
-    const [, , inner = 0, outer = 0] = filter;
-    const { padding } = attributes;
-    // Kernels have the margins that the model has: 3 for images, else 1.
-    const isExplicit = padding?.kind === 'text' && padding.value !== 'SAME';
-    if (side !== width || isExplicit !== (inner === 1)) return false;
+    const [batch = 0, side = 0, width] = this.shape(tensors.large);
+    const [, , inner = 0, outer = 0] = this.shape(tensors.filter);
+    const [, height, smallWidth] = this.shape(tensors.small);
+    // Kernels have the margins that the model has, 3 for images, else 1; any other gives another side.
+    const small = (side + 2 * (inner === 1 ? 3 : 1) - 4) / 2 + 1;
+    if (side !== width || small !== height || small !== smallWidth) return false;
     return this.#draft(kernel, reads, [`${name}:0`], [side, inner, outer, batch]);
   }
 
@@ -238,9 +232,12 @@ class Drafting {
   }
 
   /** Whether the gradient of an activation is part of the step of its only reader, the gradient of a BatchNorm. */
-  #isWithin({ name }: GraphNode): boolean {
-    const readers = this.#readersOf(`${name}:0`);
-    return readers.length === 1 && readers[0]?.op === 'FusedBatchNormGradV3' && !this.#outputs.has(`${name}:0`);
+  #isWithin({ name, op }: GraphNode): boolean {
+    const dx = `${name}:0`;
+    const [reader, ...others] = this.#readersOf(dx);
+    const isGradient = op === 'ReluGrad' || op === 'LeakyReluGrad';
+    const isRead = reader?.op === 'FusedBatchNormGradV3' && reader.inputs[0] === dx && others.length === 0;
+    return isGradient && isRead && !this.#outputs.has(dx);
   }
 
   #addActivationGradient(node: GraphNode): boolean {
@@ -314,6 +311,8 @@ export function planOf(program: Program): Plan | undefined {
   for (const { writes } of ordered) {
     for (const tensor of writes) buffers.set(tensor, { floats: sizeOf(drafting.shape(tensor)) });
   }
+  // A constant, or what no kernel gives.
+  if (ordered.some(({ reads }) => reads.some((tensor) => !buffers.has(tensor)))) return undefined;
   const copies: Draft[] = [];
   for (const { name, tensor } of outputs) {
     const source = drafting.resolve(tensor);
@@ -324,8 +323,9 @@ export function planOf(program: Program): Plan | undefined {
     // The arrays of outputs are known when the run ends, not when it is begun; and a buffer can be one array.
     if (buffer.array === undefined && !earlyTensors.has(source)) buffer.array = array;
     else {
-      buffers.set(name, { floats: buffer.floats, array });
-      copies.push({ kernel: 'copy', reads: [source], writes: [name], sizes: [buffer.floats], value: 0 });
+      const copy = `output ${name}, copied`; // no tensor's name, which ends in a number
+      buffers.set(copy, { floats: buffer.floats, array });
+      copies.push({ kernel: 'copy', reads: [source], writes: [copy], sizes: [buffer.floats], value: 0 });
     }
   }
   const names = [...buffers.keys()];

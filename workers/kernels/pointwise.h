@@ -1,6 +1,6 @@
 // Functions of single values. exp and tanh as in the Cephes library (Moshier 1992; expf.c, tanhf.c), with fused multiply-add.
 
-/** e^x for any x; 0 and infinity where float32 ends. */
+/** e^x for x of -87 to 88, where float32 ends; e^-87 below, e^88 above. */
 INLINE Vector exponential(Vector x) {
   const Vector low = splat(-87.0f), high = splat(88.0f);
   // a NaN fails both comparisons and stays one

@@ -35,7 +35,7 @@ struct AdamFactors {
 struct Kernels {
   const char* name;
   Run (*find)(const std::string& name, const std::vector<int>& sizes);
-  int64_t (*findOutside)(const float* values, int64_t size, float limit);
+  int64_t (*findOutside)(const float* values, int64_t size, double limit);
   void (*addRounded)(double* sum, const float* values, int64_t size);
   void (*setRounded)(double* sum, const float* values, int64_t size);
   double (*applyAdam)(const AdamFactors& factors, float* theta, float* m, float* v, const double* sum, int64_t size);

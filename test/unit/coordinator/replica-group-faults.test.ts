@@ -159,6 +159,32 @@ describe('a replica that fails', () => {
     expect(starter.started.length).toBe(6);
   });
 
+  it.each([
+    [{ backend: 'tensorflow-cpu', libraryVersion: '2.21.0' }, 'tensorflow-cpu 2.21.0'],
+    [{ libraryVersion: '1.3' }, 'stub 1.3'],
+  ])('is not replaced by one that computes with something else: %o', async (computing, words) => {
+    const { group, starter, observed, accepted, compute } = await stubGroup(2);
+    const computed = compute(4);
+    starter.computing = computing;
+    starter.heads[1]?.fail(lost());
+    await pass(100);
+    const [, refused] = observed.faults;
+    expect(refused).toMatchObject({
+      code: 'environment',
+      message: `replica 1 computes on ${words}, expected stub 1.2, as the others`,
+      place: { replica: 1 },
+    });
+    expect(starter.started.slice(2).every(({ stopped }) => stopped)).toBe(true);
+    expect(starter.started.length).toBeGreaterThan(2);
+    expect(group.status[1]?.state).toBe('restarting');
+    starter.computing = {};
+    await pass(3_000);
+    expect(group.status[1]?.state).toBe('busy'); // tried again, as after any start that fails
+    await starter.answerAll();
+    await computed;
+    expect(accepted.toSorted()).toEqual([0, 1, 2, 3]);
+  });
+
   it('is tried again later and later while it does not start, and at once after it has worked', async () => {
     const { group, starter, observed, compute } = await stubGroup(1);
     starter.beforeStart = async (_, attempt) => {

@@ -167,6 +167,19 @@ describe('compute', () => {
 });
 
 describe('start and stop', () => {
+  it('refuses replicas that compute with different things, and ends them', async () => {
+    const starter = new StubStarter();
+    starter.onStarted = () => {
+      starter.computing = { backend: 'other' };
+    };
+    const group = new ReplicaGroup({ count: 3, start: starter.start, observer: new Observed(), maxRestarts: 9 });
+    await expect(group.start()).rejects.toMatchObject({
+      code: 'environment',
+      message: 'replica 1 computes on other 1.2, expected stub 1.2, as the others',
+    });
+    expect(starter.started.map(({ stopped }) => stopped)).toEqual([true, true]);
+  });
+
   it('starts as many as count says, one after another', async () => {
     const { starter, compute } = await stubGroup(4);
     expect(starter.started.map(({ id }) => id)).toEqual([0, 1, 2, 3]);

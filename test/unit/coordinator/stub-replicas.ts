@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import type { Replica, Shard, ShardResult } from '../../../coordinator/replica.ts';
 import { type GroupObserver, ReplicaGroup, type ReplicaGroupOptions } from '../../../coordinator/replica-group.ts';
 import type { GanglionError } from '../../../shared/error.ts';
-import type { SampleJob } from '../../../shared/protocol.ts';
+import type { ReplicaReady, SampleJob } from '../../../shared/protocol.ts';
 
 /** A call of a replica under way. */
 export interface Call {
@@ -17,7 +17,7 @@ export interface Call {
 /** A replica with two result slots used in turn, as a thread has them. */
 export class StubReplica implements Replica {
   readonly kind = 'thread';
-  readonly ready;
+  readonly ready: ReplicaReady;
   readonly id: number;
   stopped = false;
   readonly samples: SampleJob[] = [];
@@ -28,9 +28,15 @@ export class StubReplica implements Replica {
   #slot: 0 | 1 = 0;
   #underWay = 0;
 
-  constructor(id: number, generation: number, calls: Call[]) {
+  constructor(id: number, generation: number, calls: Call[], computing: Partial<ReplicaReady>) {
     this.id = id;
-    this.ready = { backend: 'stub', libraryVersion: '1.2', threadId: 10 + id, pid: 100 * generation + id };
+    this.ready = {
+      backend: 'stub',
+      libraryVersion: '1.2',
+      threadId: 10 + id,
+      pid: 100 * generation + id,
+      ...computing,
+    };
     this.#calls = calls;
   }
 
@@ -86,6 +92,8 @@ export class StubStarter {
   mostAtOnce = 0;
   beforeStart: (id: number, attempt: number) => Promise<void> = async () => {};
   onStarted: (replica: StubReplica) => void = () => {};
+  /** What the next ones compute with, where not with the same. */
+  computing: Partial<ReplicaReady> = {};
   #atOnce = 0;
   #attempts = 0;
 
@@ -95,7 +103,7 @@ export class StubStarter {
       await settled();
       await this.beforeStart(id, ++this.#attempts);
       const generation = this.started.filter((replica) => replica.id === id).length;
-      const replica = new StubReplica(id, generation, this.calls);
+      const replica = new StubReplica(id, generation, this.calls, this.computing);
       this.started.push(replica);
       this.onStarted(replica);
       return replica;

@@ -41,9 +41,9 @@ function eachProduct(
             const row = h * STRIDE + kh - padding;
             const column = w * STRIDE + kw - padding;
             if (row < 0 || column < 0 || row >= inputHeight || column >= inputWidth) continue;
+            const [from, tap, to] = [at(x, b, row, column, 0), at(filter, kh, kw, 0, 0), at(y, b, h, w, 0)];
             for (let i = 0; i < inputs; i++)
-              for (let o = 0; o < outputs; o++)
-                visit(at(x, b, row, column, i), at(filter, kh, kw, i, o), at(y, b, h, w, o));
+              for (let o = 0; o < outputs; o++) visit(from + i, tap + i * outputs + o, to + o);
           }
 }
 

@@ -1,8 +1,8 @@
 // Every operation of workers/graph/ops.ts on every backend against its definition.
 import { beforeAll, describe, expect, it } from 'vitest';
-import { createEngine } from '../../../workers/engines.ts';
 import * as op from '../../../workers/graph/ops.ts';
 import type { Engine } from '../../../workers/replica.ts';
+import { loadEngine } from '../workers/native-engines.ts';
 import { withVulkan } from '../workers/vulkan.ts';
 import * as naive from './naive.ts';
 import { relativeError, TestGraph } from './run-graph.ts';
@@ -10,10 +10,10 @@ import { relativeError, TestGraph } from './run-graph.ts';
 /** float32 sums of up to 500 products of normal numbers. */
 const CLOSE = 5e-6;
 
-describe.each(['native', 'wasm', 'cpu', ...withVulkan('webgpu')] as const)('%s', (backend) => {
+describe.each(['native', 'libtensorflow', 'wasm', 'cpu', ...withVulkan('webgpu')] as const)('%s', (backend) => {
   let engine: Engine;
   beforeAll(async () => {
-    engine = await createEngine(backend);
+    engine = await loadEngine(backend);
   });
 
   describe('convolutions', () => {

@@ -5,9 +5,9 @@ import { layoutOf, PASSES, type Pass, phaseOf } from '../../../shared/layout.ts'
 import { phaseVectorOf } from '../../../shared/phase-vector.ts';
 import type { ReplicaSetup } from '../../../shared/protocol.ts';
 import { toTorchLayout } from '../../../shared/torch-layout.ts';
-import { createEngine } from '../../../workers/engines.ts';
 import { Replica } from '../../../workers/replica.ts';
 import { GOLDEN, goldenPixels, initialParameters, readGolden } from '../../golden/golden.ts';
+import { loadEngine, toBackend } from '../workers/native-engines.ts';
 
 const BATCH = GOLDEN.batch;
 const STEP = GOLDEN.step;
@@ -38,13 +38,13 @@ function relativeError(values: Float32Array, expected: Float32Array): number {
   return error / scale;
 }
 
-const PHASES = (['native', 'wasm'] as const).flatMap((backend) => [
+const PHASES = (['native', 'libtensorflow', 'wasm'] as const).flatMap((backend) => [
   { backend, phase: 'discriminator' as const },
   { backend, phase: 'generator' as const },
 ]);
 
 describe.each(PHASES)('$phase phase on $backend against PyTorch', async ({ backend, phase }) => {
-  const replica = await Replica.start(await createEngine(backend), { ...setup, backend });
+  const replica = await Replica.start(await loadEngine(backend), { ...setup, backend: toBackend(backend) });
   const vector = phaseVectorOf(phase, GOLDEN.latent);
   const sum = new Float64Array(vector.length);
   for (const pass of PASSES[phase]) {
@@ -87,9 +87,9 @@ describe.each(PHASES)('$phase phase on $backend against PyTorch', async ({ backe
   });
 });
 
-it.each(['native', 'wasm'] as const)('%s leaves no tensor behind', async (backend) => {
-  const engine = await createEngine(backend);
-  const replica = await Replica.start(engine, { ...setup, backend });
+it.each(['native', 'libtensorflow', 'wasm'] as const)('%s leaves no tensor behind', async (backend) => {
+  const engine = await loadEngine(backend);
+  const replica = await Replica.start(engine, { ...setup, backend: toBackend(backend) });
   const before = engine.tensorCount();
   for (let step = 0; step < 3; step++) {
     for (const pass of ['real', 'fake', 'generator'] as const) {

@@ -15,18 +15,18 @@ const SEED = 241;
 type Values = Record<string, Float32Array>;
 
 /** Parameters, images and noise, under the names that programs give their inputs. */
-export function passInputs(): Values {
+export function passInputs(batch = BATCH, latent = LATENT, seed = SEED): Values {
   const inputs: Values = {};
   for (const net of ['generator', 'discriminator'] as const) {
-    const { parameters, parameterCount } = layoutOf(net, LATENT);
+    const { parameters, parameterCount } = layoutOf(net, latent);
     const values = new Float32Array(parameterCount);
-    initialise(net, LATENT, SEED, values);
+    initialise(net, latent, seed, values);
     for (const { name, offset, size } of parameters) inputs[`${net}/${name}`] = values.slice(offset, offset + size);
   }
   const normal = (length: number, time: number) =>
-    fillNormal({ seed: SEED, stream: 'samples', time, part: 0 }, new Float32Array(length));
-  inputs.images = normal(BATCH * 784, 1).map(Math.tanh);
-  inputs.z = normal(BATCH * LATENT, 2);
+    fillNormal({ seed, stream: 'samples', time, part: 0 }, new Float32Array(length));
+  inputs.images = normal(batch * 784, 1).map(Math.tanh);
+  inputs.z = normal(batch * latent, 2);
   return inputs;
 }
 

@@ -1,10 +1,10 @@
-// The portable executor against the native one: every node of every pass on the same inputs, and the passes as wholes.
+// The portable executor against libtensorflow: every node of every pass on the same inputs, and the passes as wholes.
 import { beforeAll, describe, expect, it } from 'vitest';
 import { createEngine } from '../../../workers/engines.ts';
 import { Graph, type GraphNode, type Tensor } from '../../../workers/graph/graph.ts';
 import { PORTABLE_OPERATIONS } from '../../../workers/graph/portable-operations.ts';
 import { PASS_PROGRAMS } from '../../../workers/model/phases.ts';
-import { nativeEngine } from '../../../workers/native-engine.ts';
+import { tensorflowEngine } from '../../../workers/native-engine.ts';
 import type { Engine } from '../../../workers/replica.ts';
 import { relativeError } from '../graph/run-graph.ts';
 import { withVulkan } from '../workers/vulkan.ts';
@@ -16,9 +16,11 @@ const CLOSE = 1e-5;
 
 type Values = ReadonlyMap<string, Float32Array>;
 
-const native = nativeEngine();
+const tensorflow = tensorflowEngine();
 const inputs = passInputs();
-const expected = new Map(await Promise.all(PASSES.map(async (pass) => [pass, await tensorsOf(native, pass)] as const)));
+const expected = new Map(
+  await Promise.all(PASSES.map(async (pass) => [pass, await tensorsOf(tensorflow, pass)] as const)),
+);
 const nodesOf = (pass: (typeof PASSES)[number]) => PASS_PROGRAMS[pass](BATCH, LATENT).graph.nodes;
 const valuesOf = (pass: (typeof PASSES)[number]): Values => expected.get(pass) ?? new Map();
 
@@ -108,7 +110,7 @@ describe.each(['wasm', 'cpu', ...withVulkan('webgpu')] as const)('%s', (backend)
 
   describe.each(PASSES)('pass %s', (pass) => {
     it('gives all outputs of the whole as TensorFlow does', async () => {
-      const [theirs, own] = [native, engine].map((each) => each.load(PASS_PROGRAMS[pass](BATCH, LATENT)));
+      const [theirs, own] = [tensorflow, engine].map((each) => each.load(PASS_PROGRAMS[pass](BATCH, LATENT)));
       const [values = {}, got = {}] = [await theirs?.run(inputs), await own?.run(inputs)];
       expect(Object.keys(got)).toEqual(Object.keys(values));
       for (const [name, value] of Object.entries(values)) {

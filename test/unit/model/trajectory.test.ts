@@ -6,12 +6,11 @@ import { SINGLE_NODE } from '../../../coordinator/communicator.ts';
 import { loadMnistPackage } from '../../../coordinator/data/mnist-package.ts';
 import { initialState } from '../../../coordinator/state.ts';
 import { type StepRecord, train } from '../../../coordinator/trainer.ts';
-import type { Backend } from '../../../shared/backend.ts';
 import { type Pass, phaseOf } from '../../../shared/layout.ts';
 import { phaseVectorOf } from '../../../shared/phase-vector.ts';
-import { createEngine } from '../../../workers/engines.ts';
 import { Replica } from '../../../workers/replica.ts';
 import { goldenDigits } from '../../golden/golden.ts';
+import { type EngineName, loadEngine, toBackend } from '../workers/native-engines.ts';
 
 interface GoldenStep {
   readonly lossReal: number;
@@ -26,7 +25,7 @@ const golden: {
   readonly float32: readonly GoldenStep[];
 } = JSON.parse(readFileSync(new URL('../../golden/trajectory.json', import.meta.url), 'utf8'));
 
-async function trajectory(backend: Backend): Promise<StepRecord[]> {
+async function trajectory(name: EngineName): Promise<StepRecord[]> {
   const { seed, latent, batch, steps } = golden.config;
   const state = initialState(latent, seed);
   const dataset = loadMnistPackage();
@@ -35,9 +34,9 @@ async function trajectory(backend: Backend): Promise<StepRecord[]> {
     return [slot, slot];
   };
   const results = { real: slots('real'), fake: slots('fake'), generator: slots('generator') };
-  const replica = await Replica.start(await createEngine(backend), {
+  const replica = await Replica.start(await loadEngine(name), {
     replica: 0,
-    backend,
+    backend: toBackend(name),
     shardSize: batch,
     latent,
     seed,
@@ -76,21 +75,27 @@ async function trajectory(backend: Backend): Promise<StepRecord[]> {
   return records;
 }
 
-describe.each(['native', 'wasm'] as const)('training trajectory on %s against PyTorch', async (backend) => {
-  const records = await trajectory(backend);
+describe.each(['native', 'libtensorflow', 'wasm'] as const)(
+  'training trajectory on %s against PyTorch',
+  async (backend) => {
+    const records = await trajectory(backend);
 
-  it('has every step', () => {
-    expect(records.length).toBe(20);
-  });
+    it('has every step', () => {
+      expect(records.length).toBe(20);
+    });
 
-  it.each(golden.float32.map((expected, step) => ({ step, expected })))('step $step: losses', ({ step, expected }) => {
-    const record = records[step];
-    const within = (value = Number.NaN, reference = Number.NaN) =>
-      expect(Math.abs(value - reference)).toBeLessThan(1e-3);
-    within(record?.discriminator.lossReal, expected.lossReal);
-    within(record?.discriminator.lossFake, expected.lossFake);
-    within(record?.generator.lossFake, expected.lossG);
-    within(record?.discriminator.outputReal, expected.meanDx);
-    within(record?.discriminator.outputFake, expected.meanDGz);
-  });
-});
+    it.each(golden.float32.map((expected, step) => ({ step, expected })))(
+      'step $step: losses',
+      ({ step, expected }) => {
+        const record = records[step];
+        const within = (value = Number.NaN, reference = Number.NaN) =>
+          expect(Math.abs(value - reference)).toBeLessThan(1e-3);
+        within(record?.discriminator.lossReal, expected.lossReal);
+        within(record?.discriminator.lossFake, expected.lossFake);
+        within(record?.generator.lossFake, expected.lossG);
+        within(record?.discriminator.outputReal, expected.meanDx);
+        within(record?.discriminator.outputFake, expected.meanDGz);
+      },
+    );
+  },
+);

@@ -1,12 +1,11 @@
-// workers/model: the gradients of every pass against finite differences of their losses, on the native library.
+// workers/model: the gradients of every pass against finite differences of their losses, in native code.
 import { describe, expect, it } from 'vitest';
 import { initialise } from '../../../coordinator/initialise.ts';
 import { layoutOf, type Pass, phaseOf } from '../../../shared/layout.ts';
 import { fillNormal } from '../../../shared/random.ts';
-import { NativeExecutor } from '../../../workers/graph/native-executor.ts';
 import { meanCrossEntropy } from '../../../workers/model/losses.ts';
 import { PASS_PROGRAMS } from '../../../workers/model/phases.ts';
-import { loadBinding } from '../../../workers/native/binding.ts';
+import { loadEngine } from './native-engines.ts';
 
 const BATCH = 4;
 const LATENT = 3;
@@ -42,10 +41,14 @@ function largest(values: Float32Array): number {
   return values.reduce((best, value, i) => (Math.abs(value) > Math.abs(values[best] ?? 0) ? i : best), 0);
 }
 
-describe.each(['real', 'fake', 'generator'] as const)('pass %s', async (pass) => {
+const ENGINES = ['native', 'libtensorflow'] as const;
+const CASES = ENGINES.flatMap((name) => (['real', 'fake', 'generator'] as const).map((pass) => ({ name, pass })));
+
+describe.each(CASES)('pass $pass on $name', async ({ name: engineName, pass }) => {
+  const engine = await loadEngine(engineName);
   const phase = phaseOf(pass);
   const program = PASS_PROGRAMS[pass](BATCH, LATENT);
-  const executor = new NativeExecutor(loadBinding(), program);
+  const executor = engine.load(program);
   const inputs = inputsOf();
   const gradients = await executor.run(inputs);
   const trained = layoutOf(phase, LATENT).parameters.filter((parameter) => parameter.trained);
@@ -67,13 +70,13 @@ describe.each(['real', 'fake', 'generator'] as const)('pass %s', async (pass) =>
 
   it('ends with nothing left', () => {
     executor.dispose();
-    expect(loadBinding().getNumOfTensors()).toBe(0);
+    expect(engine.tensorCount()).toBe(0);
   });
 });
 
-describe('untrained biases', () => {
+describe.each(ENGINES)('untrained biases on %s', (engineName) => {
   it('do not move the loss: their BatchNorm takes them away', async () => {
-    const executor = new NativeExecutor(loadBinding(), PASS_PROGRAMS.real(BATCH, LATENT));
+    const executor = (await loadEngine(engineName)).load(PASS_PROGRAMS.real(BATCH, LATENT));
     const inputs = inputsOf();
     const loss = lossOf('real', await executor.run(inputs));
     for (const name of ['discriminator/main.2.bias', 'discriminator/main.5.bias']) {

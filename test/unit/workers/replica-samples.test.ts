@@ -1,9 +1,9 @@
 // workers/replica.ts: drawing samples.
 import { describe, expect, it } from 'vitest';
 import { fillNormal } from '../../../shared/random.ts';
-import { nativeEngine } from '../../../workers/native-engine.ts';
 import { Replica } from '../../../workers/replica.ts';
 import { LATENT, setupOf, started } from './fake-engine.ts';
+import { loadEngine } from './native-engines.ts';
 
 /** Running statistics of the generator: value i at position i. */
 const STATISTICS = Float32Array.from({ length: 448 }, (_, i) => i);
@@ -82,8 +82,8 @@ describe('sample on the statistics of the batch', () => {
   });
 });
 
-describe('sample on the native library', async () => {
-  const engine = nativeEngine();
+describe.each(['native', 'libtensorflow'] as const)('sample on %s', async (name) => {
+  const engine = await loadEngine(name);
   const setup = setupOf();
   for (const values of Object.values(setup.parameters)) values.set(values.map((_, i) => Math.sin(i) / 10));
   const replica = await Replica.start(engine, setup);
