@@ -12,6 +12,11 @@ namespace {
 
 constexpr size_t HUGE_PAGE = 1 << 21;
 
+/** What a call throws in JavaScript. */
+struct Failure {
+  std::string message;
+};
+
 /** Memory on a boundary of huge pages, zero at first. */
 struct Memory {
   float* data = nullptr;
@@ -20,7 +25,7 @@ struct Memory {
     bytes = (floats * sizeof(float) + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
     if (bytes == 0) bytes = HUGE_PAGE;
     data = static_cast<float*>(std::aligned_alloc(HUGE_PAGE, bytes));
-    if (data == nullptr) std::abort();
+    if (data == nullptr) throw Failure{"kernels: no memory for " + std::to_string(bytes) + " bytes"};
     madvise(data, bytes, MADV_HUGEPAGE);
     std::memset(data, 0, bytes);
   }
@@ -69,10 +74,6 @@ struct FlushToZero {
   unsigned before = _mm_getcsr();
   FlushToZero() { _mm_setcsr(before | _MM_FLUSH_ZERO_ON | _MM_DENORMALS_ZERO_ON); }
   ~FlushToZero() { _mm_setcsr(before); }
-};
-
-struct Failure {
-  std::string message;
 };
 
 void check(napi_status status, const char* what) {
