@@ -1,6 +1,8 @@
 // Adam as a pure function of its arguments. Source: Kingma & Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015,
 // algorithm 1, with the paper's symbols. Arithmetic in float64, state in float32 (as PyTorch's), so the bits are the same everywhere.
 
+import type { AdamFactors, Update } from '../shared/update.ts';
+
 /** Hyperparameters: step size, decay of both moments, and the denominator's guard. */
 export interface AdamOptions {
   /** alpha in the paper. */
@@ -33,6 +35,7 @@ export function adamState(parameterCount: number): AdamState {
  * @param theta parameters, updated
  * @param sum sum of the gradients of all shards; may be longer than `theta`
  * @param scale factor that makes the sum a mean
+ * @param apply computes it; gives the bits of {@link applyAdam}
  * @returns L2 norm of the mean gradient
  */
 export function adamStep(
@@ -41,22 +44,42 @@ export function adamStep(
   theta: Float32Array,
   sum: Float64Array,
   scale: number,
+  apply: Update['applyAdam'] = applyAdam,
 ): number {
-  const { learningRate, beta1, beta2, epsilon } = options;
-  state.beta1Power *= beta1;
-  state.beta2Power *= beta2;
-  const { m, v } = state;
-  const unbias1 = 1 / (1 - state.beta1Power);
-  const unbias2 = 1 / (1 - state.beta2Power);
-  let squares = 0;
+  const beta1Power = state.beta1Power * options.beta1;
+  const beta2Power = state.beta2Power * options.beta2;
+  const factors = { ...options, unbias1: 1 / (1 - beta1Power), unbias2: 1 / (1 - beta2Power), scale };
+  const norm = apply(factors, theta, state.m, state.v, sum);
+  Object.assign(state, { beta1Power, beta2Power });
+  return norm;
+}
+
+/** Partial sums of the squared norm: as many as a vector of the kernels has numbers, so that theirs have the same bits. */
+const LANES = 8;
+
+/** What {@link adamStep} does to every parameter, in JavaScript. */
+export function applyAdam(
+  factors: AdamFactors,
+  theta: Float32Array,
+  m: Float32Array,
+  v: Float32Array,
+  sum: Float64Array,
+): number {
+  if (m.length !== theta.length || v.length !== theta.length || sum.length < theta.length) {
+    const got = `${m.length} and ${v.length} moments, a sum of ${sum.length}`;
+    throw new RangeError(`Adam: expected moments and a sum of ${theta.length} parameters, got ${got}`);
+  }
+  const { learningRate, beta1, beta2, epsilon, unbias1, unbias2, scale } = factors;
+  const squares = new Float64Array(LANES);
   for (let i = 0; i < theta.length; i++) {
     const g = (sum[i] as number) * scale;
-    squares += g * g;
+    const lane = i % LANES;
+    squares[lane] = (squares[lane] as number) + g * g;
     const mean = beta1 * (m[i] as number) + (1 - beta1) * g;
     const square = beta2 * (v[i] as number) + (1 - beta2) * g * g;
     m[i] = mean;
     v[i] = square;
     theta[i] = (theta[i] as number) - (learningRate * (mean * unbias1)) / (Math.sqrt(square * unbias2) + epsilon);
   }
-  return Math.sqrt(squares);
+  return Math.sqrt(squares.reduce((total, partial) => total + partial));
 }

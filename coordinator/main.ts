@@ -15,7 +15,7 @@ import { restoreNpmFlags } from './npm-flags.ts';
 import { fromEnvironment, fromFlags } from './settings.ts';
 import { SETTING_NAMES, SETTINGS, type SettingName, type Settings } from './settings-table.ts';
 import { VERSION } from './version.ts';
-import { AlreadyReported, PROCESS_ENTRY, runDoctor, runSetup, THREAD_ENTRY } from './worker-programs.ts';
+import { AlreadyReported, PROCESS_ENTRY, runDoctor, runSetup, THREAD_ENTRY, UPDATE_ENTRY } from './worker-programs.ts';
 
 /** Files of the live page, which are served as they are. */
 const PAGE = new URL('../../dashboards/live/', import.meta.url);
@@ -77,6 +77,7 @@ function trainProgram(): Command {
         profile: profile === undefined ? null : { path: profile, steps: steps ?? PROFILE_STEPS },
         threadEntry: THREAD_ENTRY,
         processEntry: PROCESS_ENTRY,
+        updateEntry: UPDATE_ENTRY,
         page: PAGE,
       });
     });

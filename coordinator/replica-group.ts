@@ -217,10 +217,11 @@ export class ReplicaGroup {
     return ended.finally(() => this.#ending.delete(ended));
   }
 
-  /** Hands out what waits: first one shard to every replica, then a second one. */
+  /** Hands out what waits: first one shard to every replica, then a second one, to the one first that has been longest at its first. */
   #dispatch(): void {
     for (let depth = 0; depth < DEPTH; depth++) {
-      for (const seat of this.#seats) {
+      const seats = depth === 0 ? this.#seats : this.#seats.toSorted((a, b) => a.sinceMs - b.sinceMs);
+      for (const seat of seats) {
         if (this.#queue.length === 0) return;
         if (seat.state !== 'idle' || !seat.replica || seat.runs.length !== depth) continue;
         const others = this.#seats.filter((other) => other !== seat).map(({ drawn }) => drawn);

@@ -37,6 +37,7 @@ import type { Summary } from './summary.ts';
 import type { Terminal } from './terminal.ts';
 import { startThreadReplica } from './thread-replica.ts';
 import { train } from './trainer.ts';
+import { loadUpdate } from './update.ts';
 
 export interface Run {
   readonly config: StoredRunConfig;
@@ -55,6 +56,8 @@ export interface Run {
   /** Compiled entry files of the replicas. */
   readonly threadEntry: URL;
   readonly processEntry: URL;
+  /** Compiled entry file of the update's kernels. */
+  readonly updateEntry: URL;
   /** What a request to change the run must show; never written anywhere. */
   readonly apiToken: string | null;
   /** Faults that a test of a cluster has planned. */
@@ -255,6 +258,9 @@ async function trainAndSummarise(
       onSample: (step, png) => observers.sampled(step, png),
     });
     requests.checkpoint = () => records.checkpointSoon();
+    const update = await loadUpdate(run.updateEntry, (error) =>
+      terminal.line(`the coordinator computes in JavaScript, to the same bits: ${messageOf(error)}`),
+    );
     const startedMs = performance.now();
     if (!stop.requested) status.enter('training');
     await train({
@@ -263,6 +269,7 @@ async function trainAndSummarise(
       replicas,
       communicator: SINGLE_NODE,
       adam: { learningRate: config.lr, beta1: config.beta1, beta2: config.beta2, epsilon: config.epsilon },
+      update,
       seed: config.seed,
       batch: config.batch,
       shards: config.shards,

@@ -2,9 +2,9 @@
 // and Adam is applied to the mean. Radford et al. 2015 (DCGAN); Goodfellow et al. 2014 (non-saturating loss).
 
 import { GanglionError } from '../shared/error.ts';
-import { addRounded } from '../shared/exact-sum.ts';
 import { PASSES, type Pass, type Phase, phaseOf } from '../shared/layout.ts';
 import { type PhaseVector, phaseVectorOf, type ScalarName } from '../shared/phase-vector.ts';
+import type { Update } from '../shared/update.ts';
 import { type AdamOptions, adamStep } from './adam.ts';
 import type { Communicator } from './communicator.ts';
 import { type Dataset, IMAGE_PIXELS } from './data/dataset.ts';
@@ -12,6 +12,7 @@ import type { Shard, ShardResult } from './replica.ts';
 import { createSampler, type StepImages } from './sampler.ts';
 import { discriminatorPhaseBackup, type TrainingState, trackStatistics } from './state.ts';
 import { type BadShard, describeBadShard } from './task-queue.ts';
+import { javascriptUpdate } from './update.ts';
 
 /** What the trainer needs of the replicas. */
 export interface ShardComputer {
@@ -67,6 +68,8 @@ export interface TrainerOptions {
   readonly replicas: ShardComputer;
   readonly communicator: Communicator;
   readonly adam: AdamOptions;
+  /** JavaScript unless given; the bits do not depend on it. */
+  readonly update?: Update | undefined;
   readonly seed: number;
   readonly batch: number;
   readonly shards: number;
@@ -168,6 +171,8 @@ function gatherPixels(dataset: Dataset, images: StepImages, own: readonly number
 interface Gathered {
   readonly vector: PhaseVector;
   readonly sum: Float64Array;
+  /** Whether nothing has been added yet: `sum` is then as the phase before left it. */
+  isEmpty: boolean;
   startedMs: number;
   sumMs: number;
   tensors: number;
@@ -179,12 +184,12 @@ interface Gathered {
 
 /** Both phases: compute shards and add them exactly; then apply Adam and move the running statistics. */
 function createPhases(options: TrainerOptions) {
-  const { state, replicas, communicator, adam, shards, span } = options;
+  const { state, replicas, communicator, adam, update = javascriptUpdate, shards, span } = options;
   const gather = (phase: Phase): Gathered => {
     const vector = phaseVectorOf(phase, state.latent);
     // One more than the vector: nodes add up how many bad shards they have, too.
     const sum = new Float64Array(vector.length + 1);
-    return { vector, sum, startedMs: 0, sumMs: 0, tensors: 0, seconds: [], bad: [], skipped: 0 };
+    return { vector, sum, isEmpty: true, startedMs: 0, sumMs: 0, tensors: 0, seconds: [], bad: [], skipped: 0 };
   };
   const gathered = { discriminator: gather('discriminator'), generator: gather('generator') };
   const scale = 1 / shards;
@@ -200,7 +205,9 @@ function createPhases(options: TrainerOptions) {
       if (PASSES[phaseOf(first.pass)].at(-1) === first.pass) phase.startedMs = performance.now();
       const bad = await replicas.compute(jobs, (_, result) => {
         const from = performance.now();
-        addRounded(sum, result.values);
+        if (phase.isEmpty) update.setRounded(sum, result.values);
+        else update.addRounded(sum, result.values);
+        phase.isEmpty = false;
         phase.seconds.push(result.seconds);
         phase.tensors = result.tensors;
         const to = performance.now();
@@ -212,7 +219,8 @@ function createPhases(options: TrainerOptions) {
 
     /** Ends a phase, all of whose shards have been computed. */
     async update(phase: Phase): Promise<PhaseRecord> {
-      const { vector, sum, startedMs, sumMs, tensors, seconds, bad, skipped } = gathered[phase];
+      const { vector, sum, isEmpty, startedMs, sumMs, tensors, seconds, bad, skipped } = gathered[phase];
+      if (isEmpty) sum.fill(0);
       sum[vector.length] = bad.length;
       await communicator.allReduceSum(sum);
       const isSkipped = sum[vector.length] !== 0;
@@ -221,7 +229,7 @@ function createPhases(options: TrainerOptions) {
       if (isSkipped) sum.fill(Number.NaN);
       else {
         const net = state[phase];
-        gradientNorm = adamStep(adam, net.adam, net.parameters, sum, scale);
+        gradientNorm = adamStep(adam, net.adam, net.parameters, sum, scale, update.applyAdam);
         for (const slice of vector.statistics) {
           trackStatistics(state[slice.net], sum.subarray(slice.offset, slice.offset + slice.size), scale);
         }
@@ -242,8 +250,8 @@ function createPhases(options: TrainerOptions) {
         skipped: isSkipped,
         tensors,
       };
-      sum.fill(0);
-      Object.assign(gathered[phase], { sumMs: 0, seconds: [], bad: [], skipped: isSkipped ? skipped + 1 : 0 });
+      const next = { isEmpty: true, sumMs: 0, seconds: [], bad: [], skipped: isSkipped ? skipped + 1 : 0 };
+      Object.assign(gathered[phase], next);
       return record;
     },
 

@@ -11,6 +11,8 @@ const entry = (path: string): URL => new URL(`../workers/${path}`, import.meta.u
 export const THREAD_ENTRY = entry('thread-entry.js');
 /** Entry file of a replica in a process. */
 export const PROCESS_ENTRY = entry('process-entry.js');
+/** Entry file of the update in compiled kernels: the coordinator imports it when a run begins. */
+export const UPDATE_ENTRY = entry('update-entry.js');
 const SETUP_ENTRY = entry('native/setup-entry.js');
 const DOCTOR_ENTRY = entry('doctor-entry.js');
 const BACKEND_ENTRY = entry('backend-entry.js');

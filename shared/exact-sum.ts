@@ -44,12 +44,30 @@ export function roundOne(value: number): number {
 }
 
 /**
+ * Rounds values onto the exact grid: what {@link addRounded} makes of a sum of zeros, whatever was in `sum`. Bit for bit so, because
+ * rounding never gives -0, which added to 0 would become 0: a difference of equal numbers is 0.
+ *
+ * @param values below the limit that {@link exactLimit} gives
+ */
+export function setRounded(sum: Float64Array, values: Float32Array): void {
+  checkLengths(sum, values);
+  const whole = sum.length - (sum.length % 4); // four at a time, as below
+  for (let i = 0; i < whole; i += 4) {
+    sum[i] = (values[i] as number) + ROUNDER - ROUNDER;
+    sum[i + 1] = (values[i + 1] as number) + ROUNDER - ROUNDER;
+    sum[i + 2] = (values[i + 2] as number) + ROUNDER - ROUNDER;
+    sum[i + 3] = (values[i + 3] as number) + ROUNDER - ROUNDER;
+  }
+  for (let i = whole; i < sum.length; i++) sum[i] = (values[i] as number) + ROUNDER - ROUNDER;
+}
+
+/**
  * Rounds values onto the exact grid and adds them onto a sum of rounded values; exact, so associative and commutative.
  *
  * @param values below the limit that {@link exactLimit} gives
  */
 export function addRounded(sum: Float64Array, values: Float32Array): void {
-  if (sum.length !== values.length) throw new RangeError(`exact sum of ${sum.length} values, got ${values.length}`);
+  checkLengths(sum, values);
   // Four at a time: the coordinator adds while replicas wait, and this takes 0.23 ms for 370,000 values.
   const whole = sum.length - (sum.length % 4);
   for (let i = 0; i < whole; i += 4) {
@@ -61,4 +79,8 @@ export function addRounded(sum: Float64Array, values: Float32Array): void {
   for (let i = whole; i < sum.length; i++) {
     sum[i] = (sum[i] as number) + ((values[i] as number) + ROUNDER - ROUNDER);
   }
+}
+
+function checkLengths(sum: Float64Array, values: Float32Array): void {
+  if (sum.length !== values.length) throw new RangeError(`exact sum of ${sum.length} values, got ${values.length}`);
 }

@@ -40,6 +40,8 @@ export interface TrainRequest {
   /** Compiled entry files of the replicas. */
   readonly threadEntry: URL;
   readonly processEntry: URL;
+  /** Compiled entry file of the update's kernels. */
+  readonly updateEntry: URL;
   /** Folder of the live page's files. */
   readonly page: URL;
 }
@@ -77,7 +79,7 @@ interface PlannedRun extends Omit<Run, 'config'> {
 
 /** Reads and checks everything that a run needs; changes nothing. */
 function planRun(request: TrainRequest, file: Partial<Settings>, path: string): PlannedRun {
-  const { resume, configFile, flags, environment, threadEntry, processEntry, page, profile } = request;
+  const { resume, configFile, flags, environment, threadEntry, processEntry, updateEntry, page, profile } = request;
   if (resume !== undefined) {
     checkSameFolder(resume, flags.run, '--run');
     checkSameFolder(resume, file.run, `${configFile}: run`);
@@ -104,7 +106,7 @@ function planRun(request: TrainRequest, file: Partial<Settings>, path: string): 
   const ranOnBefore = previous && state.step > 0 ? previous.config.ranOn : null;
   const { apiToken } = settings;
   const taken = { workers, dataset, state, lastStep, perEpoch, resumed, ranOnBefore };
-  return { config, path, ...taken, threadEntry, processEntry, page, apiToken, faults, profile };
+  return { config, path, ...taken, threadEntry, processEntry, updateEntry, page, apiToken, faults, profile };
 }
 
 /** A run killed between its last checkpoint and its summary has that still to write. */

@@ -17,6 +17,8 @@ import { createMetrics } from '../../dist/coordinator/metrics.js';
 import { ReplicaGroup } from '../../dist/coordinator/replica-group.js';
 import { initialState } from '../../dist/coordinator/state.js';
 import { train } from '../../dist/coordinator/trainer.js';
+import { loadUpdate } from '../../dist/coordinator/update.js';
+import { UPDATE_ENTRY } from '../../dist/coordinator/worker-programs.js';
 import { phaseOf } from '../../dist/shared/layout.js';
 import { phaseVectorOf } from '../../dist/shared/phase-vector.js';
 import { ROOT } from './execute.mjs';
@@ -54,6 +56,9 @@ async function coordinatorMs(shards, steps, dataset) {
   });
   await group.start();
   const metrics = createMetrics({ batch, replicas: () => group.status, info: {} });
+  const update = await loadUpdate(UPDATE_ENTRY, (error) => {
+    throw error;
+  });
   const warmup = Math.max(2, Math.ceil(steps / 5));
   const parts = { data: 0, sum: 0, adam: 0, commit: 0 };
   let startedMs = 0;
@@ -62,6 +67,7 @@ async function coordinatorMs(shards, steps, dataset) {
     state: initialState(LATENT, 1),
     ...{ dataset, replicas: group, communicator: SINGLE_NODE, seed: 1, batch, shards, lastStep: warmup + steps },
     adam: { learningRate: 2e-4, beta1: 0.5, beta2: 0.999, epsilon: 1e-8 },
+    update,
     maxSkipped: 0,
     shouldStop: () => false,
     commit: async (record) => {

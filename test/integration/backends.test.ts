@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { locateKernels } from '../../workers/kernels/library.ts';
 import {
   checkpointPath,
   filesBelow,
@@ -178,6 +179,19 @@ describe('on wasm', () => {
     hashes.push(summary.stateSha256);
     pictures.push(readFileSync(join(run, 'samples', 'step-00000006.png'), 'base64'));
     expect([new Set(hashes).size, new Set(pictures).size]).toEqual([1, 1]);
+  });
+
+  it('with kernels that do not load the coordinator computes in JavaScript, says so, and comes to the same state', async () => {
+    const run = scratch('damaged-kernels');
+    const env = { GANGLION_CACHE: scratch('damaged-cache') };
+    const { kernelsFolder, addonPath } = locateKernels(env);
+    mkdirSync(kernelsFolder, { recursive: true });
+    writeFileSync(addonPath, 'damaged');
+    const said = await succeed(['train', ...WASM, '--workers', '2', '--steps', String(STEPS), '--run', run], { env });
+    expect(said).toMatch(
+      /^the coordinator computes in JavaScript, to the same bits: Ganglion's kernels do not load: /m,
+    );
+    expect(summaryOf(run)).toMatchObject({ step: STEPS, stateSha256: hashes[0] });
   });
 
   it('killed and resumed with other workers: the same state; resumed on native: the log says what ran before', async () => {

@@ -10,7 +10,7 @@
 
 namespace {
 
-constexpr size_t SCRATCH_FLOATS = 1 << 18, HUGE_PAGE = 1 << 21;
+constexpr size_t HUGE_PAGE = 1 << 21;
 
 /** Memory on a boundary of huge pages, zero at first. */
 struct Memory {
@@ -114,6 +114,12 @@ napi_value property(napi_env env, napi_value object, const char* name) {
   return value;
 }
 
+double toDouble(napi_env env, napi_value object, const char* name) {
+  double value;
+  check(napi_get_value_double(env, property(env, object, name), &value), name);
+  return value;
+}
+
 std::vector<napi_value> elements(napi_env env, napi_value array) {
   uint32_t length;
   check(napi_get_array_length(env, array, &length), "an array");
@@ -151,17 +157,13 @@ napi_value createPlan(napi_env env, napi_value* arguments) {
   auto plan = std::make_shared<Plan>();
   plan->offsets = toIntegers(env, property(env, source, "offsets"));
   plan->lengths = toIntegers(env, property(env, source, "lengths"));
-  double floats;
-  check(napi_get_value_double(env, property(env, source, "floats"), &floats), "floats");
-  plan->arenaFloats = static_cast<size_t>(floats);
+  plan->arenaFloats = static_cast<size_t>(toDouble(env, source, "floats"));
   for (const napi_value from : elements(env, property(env, source, "steps"))) {
     Step step;
     const std::string kernel = toText(env, property(env, from, "kernel"));
     step.buffers = toIntegers(env, property(env, from, "buffers"));
     step.sizes = toIntegers(env, property(env, from, "sizes"));
-    double value;
-    check(napi_get_value_double(env, property(env, from, "value"), &value), "a value");
-    step.value = static_cast<float>(value);
+    step.value = static_cast<float>(toDouble(env, from, "value"));
     step.run = kernels().find(kernel, step.sizes);
     if (step.run == nullptr) {
       napi_value nothing;
@@ -224,6 +226,34 @@ napi_value findOutside(napi_env env, napi_value* arguments) {
   const int64_t index = kernels().findOutside(values.data, values.length, limit);
   check(napi_create_int64(env, index, &result), "a number");
   return result;
+}
+
+/** addRounded(sum, values), setRounded(sum, values) */
+template <auto KERNEL>
+napi_value sumRounded(napi_env env, napi_value* arguments) {
+  const auto sum = toArray<double>(env, arguments[0], napi_float64_array, "a Float64Array");
+  const auto values = toArray<float>(env, arguments[1], napi_float32_array, "a Float32Array");
+  if (sum.length != values.length)
+    throw Failure{"exact sum of " + std::to_string(sum.length) + " values, got " + std::to_string(values.length)};
+  (kernels().*KERNEL)(sum.data, values.data, sum.length);
+  return nullptr;
+}
+
+/** applyAdam(factors, theta, m, v, sum) */
+napi_value applyAdam(napi_env env, napi_value* arguments) {
+  const auto factor = [&](const char* name) { return toDouble(env, arguments[0], name); };
+  const AdamFactors factors = {factor("learningRate"), factor("beta1"),   factor("beta2"), factor("epsilon"),
+                               factor("unbias1"),      factor("unbias2"), factor("scale")};
+  const auto theta = toArray<float>(env, arguments[1], napi_float32_array, "a Float32Array");
+  const auto m = toArray<float>(env, arguments[2], napi_float32_array, "a Float32Array");
+  const auto v = toArray<float>(env, arguments[3], napi_float32_array, "a Float32Array");
+  const auto sum = toArray<double>(env, arguments[4], napi_float64_array, "a Float64Array");
+  if (m.length != theta.length || v.length != theta.length || sum.length < theta.length)
+    throw Failure{"Adam: expected moments and a sum of " + std::to_string(theta.length) + " parameters, got " +
+                  std::to_string(m.length) + " and " + std::to_string(v.length) + " moments, a sum of " + std::to_string(sum.length)};
+  napi_value norm;
+  check(napi_create_double(env, kernels().applyAdam(factors, theta.data, m.data, v.data, sum.data, theta.length), &norm), "a number");
+  return norm;
 }
 
 /** limitIsa('avx2'): the kernels of AVX2 where there are those of AVX-512 too. */
@@ -299,6 +329,9 @@ NAPI_MODULE_INIT() {
       {"releaseFrame", nullptr, call<releaseFrame, 1>, nullptr, nullptr, nullptr, visible, nullptr},
       {"run", nullptr, call<run, 4>, nullptr, nullptr, nullptr, visible, nullptr},
       {"findOutside", nullptr, call<findOutside, 2>, nullptr, nullptr, nullptr, visible, nullptr},
+      {"addRounded", nullptr, call<sumRounded<&Kernels::addRounded>, 2>, nullptr, nullptr, nullptr, visible, nullptr},
+      {"setRounded", nullptr, call<sumRounded<&Kernels::setRounded>, 2>, nullptr, nullptr, nullptr, visible, nullptr},
+      {"applyAdam", nullptr, call<applyAdam, 5>, nullptr, nullptr, nullptr, visible, nullptr},
   };
   napi_define_properties(env, exports, sizeof properties / sizeof *properties, properties);
   return exports;

@@ -7,4 +7,6 @@ namespace {
 #include "kernels.h"
 }
 }
-const Kernels AVX2 = {"avx2", avx2::findKernel, avx2::findOutside};
+const Kernels AVX2 = {
+    "avx2", avx2::findKernel, avx2::findOutside, avx2::addRounded<false>, avx2::addRounded<true>, avx2::applyAdam,
+};

@@ -8,4 +8,6 @@ namespace {
 #include "kernels.h"
 }
 }
-const Kernels AVX512 = {"avx512", avx512::findKernel, avx512::findOutside};
+const Kernels AVX512 = {
+    "avx512", avx512::findKernel, avx512::findOutside, avx512::addRounded<false>, avx512::addRounded<true>, avx512::applyAdam,
+};

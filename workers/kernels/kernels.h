@@ -1,4 +1,4 @@
-// The kernels by name: what a step of a plan may be. Included once for each instruction set.
+// The kernels by name: what a step of a plan may be, and those that are called by themselves. Included once for each instruction set.
 
 #include "simd.h"
 #include "convolution.h"
@@ -6,6 +6,8 @@
 #include "norm.h"
 #include "pointwise.h"
 #include "product.h"
+#include "update.h"
+#include "winograd.h"
 
 /** A convolution between features of S x S x I (the larger images) and S/2 x S/2 x N. */
 template <int S, int I, int N>
@@ -79,17 +81,19 @@ Run findKernel(const std::string& name, const std::vector<int>& sizes) {
   if (name == "sumAll")
     return [](const Step& s, float* const* at) { *at[s.in(1)] = sumAll(at[s.in(0)], s.sizes[0]); };
   // Products: sizes are M, K, N.
-  if (name == "multiply" && size(2) % 32 == 0)
+  // The same for both sets, as above.
+  const bool fitsScratch = static_cast<size_t>(size(1)) <= SCRATCH_FLOATS / 32;
+  if (name == "multiply" && fitsScratch && size(2) % 32 == 0)
     return [](const Step& s, float* const* at) {
       const int M = s.sizes[0], K = s.sizes[1], N = s.sizes[2];
-      multiplyMatrices(at[s.in(0)], K, 1, at[s.in(1)], at[s.in(2)], M, K, N);
+      multiplyMatrices(at[s.in(0)], K, 1, at[s.in(1)], at[s.in(2)], M, K, N, scratch());
     };
   if (name == "multiply" && size(2) == 1)
     return [](const Step& s, float* const* at) { multiplyVector(at[s.in(0)], at[s.in(1)], at[s.in(2)], s.sizes[0], s.sizes[1]); };
-  if (name == "multiplyTransposedA" && size(2) % 32 == 0)
+  if (name == "multiplyTransposedA" && fitsScratch && size(2) % 32 == 0)
     return [](const Step& s, float* const* at) {
       const int M = s.sizes[0], K = s.sizes[1], N = s.sizes[2];
-      multiplyMatrices(at[s.in(0)], 1, M, at[s.in(1)], at[s.in(2)], M, K, N);
+      multiplyMatrices(at[s.in(0)], 1, M, at[s.in(1)], at[s.in(2)], M, K, N, scratch());
     };
   if (name == "multiplyTransposedA" && size(2) == 1)
     return [](const Step& s, float* const* at) { sumRows(at[s.in(0)], at[s.in(1)], at[s.in(2)], s.sizes[1], s.sizes[0]); };

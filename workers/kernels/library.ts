@@ -78,5 +78,5 @@ export function areKernelsReady({ addonPath }: KernelsLocation): boolean {
 
 /** What people are told where there is a native library without kernels. */
 export function toWithoutKernelsLine(reason: string): string {
-  return `ganglion: computing by libtensorflow alone, about 1.6 times slower than with Ganglion's kernels: ${reason}\n`;
+  return `ganglion: computing by libtensorflow alone, about 2.2 times slower than with Ganglion's kernels: ${reason}\n`;
 }

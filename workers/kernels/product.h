@@ -1,7 +1,10 @@
 // Products of matrices, in the forms that the model has.
 
-/** c [M, N] = a b, N a multiple of 32: element (m, k) of a lies at a[m * rowStride + k * columnStride], b is [K, N]. */
-INLINE void multiplyMatrices(const float* a, int rowStride, int columnStride, const float* b, float* c, int M, int K, int N) {
+/**
+ * c [M, N] = a b, N a multiple of 32: element (m, k) of a lies at a[m * rowStride + k * columnStride], b is [K, N]. A few columns of b at a
+ * time are copied to one place: where N is a power of two, all their rows would share a few places of the nearest cache.
+ */
+INLINE void multiplyMatrices(const float* a, int rowStride, int columnStride, const float* b, float* c, int M, int K, int N, float* columns) {
   constexpr int R = PIXELS;
   const auto block = [&](auto rows, int m, int n) {
     constexpr int COUNT = decltype(rows)::value;
@@ -10,7 +13,7 @@ INLINE void multiplyMatrices(const float* a, int rowStride, int columnStride, co
     for (int r = 0; r < COUNT; r++) acc[r][0] = acc[r][1] = zero();
     const float* from = a + (int64_t)m * rowStride;
     for (int k = 0; k < K; k++) {
-      const Vector w0 = load(b + (int64_t)k * N + n), w1 = load(b + (int64_t)k * N + n + WIDTH);
+      const Vector w0 = load(columns + k * 2 * WIDTH), w1 = load(columns + k * 2 * WIDTH + WIDTH);
 #pragma GCC unroll 8
       for (int r = 0; r < COUNT; r++) {
         const Vector x = splat(from[r * rowStride + k * columnStride]);
@@ -24,6 +27,8 @@ INLINE void multiplyMatrices(const float* a, int rowStride, int columnStride, co
     }
   };
   for (int n = 0; n < N; n += 2 * WIDTH) {
+    for (int k = 0; k < K; k++)
+      for (int i = 0; i < 2 * WIDTH; i += WIDTH) store(columns + k * 2 * WIDTH + i, load(b + (int64_t)k * N + n + i));
     int m = 0;
     for (; m + R <= M; m += R) block(std::integral_constant<int, R>(), m, n);
     for (; m < M; m++) block(std::integral_constant<int, 1>(), m, n);

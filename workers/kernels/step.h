@@ -1,9 +1,11 @@
 // What both instruction sets share: a step of a plan.
 #pragma once
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <string>
+#include <tuple>
 #include <type_traits>
 #include <vector>
 
@@ -20,14 +22,23 @@ struct Step {
   int in(int i) const { return buffers[i]; }
 };
 
-/** Memory for the intermediate results of a kernel, one piece a thread, on a boundary of 64 bytes. */
+constexpr size_t SCRATCH_FLOATS = 1 << 19;
+/** Memory for the intermediate results of a kernel, SCRATCH_FLOATS a thread, on a boundary of 64 bytes. */
 float* scratch();
+
+/** `AdamFactors` of shared/update.ts. */
+struct AdamFactors {
+  double learningRate, beta1, beta2, epsilon, unbias1, unbias2, scale;
+};
 
 /** One instruction set. */
 struct Kernels {
   const char* name;
   Run (*find)(const std::string& name, const std::vector<int>& sizes);
   int64_t (*findOutside)(const float* values, int64_t size, double limit);
+  void (*addRounded)(double* sum, const float* values, int64_t size);
+  void (*setRounded)(double* sum, const float* values, int64_t size);
+  double (*applyAdam)(const AdamFactors& factors, float* theta, float* m, float* v, const double* sum, int64_t size);
 };
 
 extern const Kernels AVX512, AVX2;

@@ -55,6 +55,13 @@ describe('adamStep', () => {
     expect(adamStep(DCGAN, adamState(2), theta, Float64Array.of(12, -16, 1e9), 1 / 4)).toBe(5);
   });
 
+  it('adds up the squares of the norm in eight partial sums', () => {
+    // Four times 2^-54 in lane 1 and in lane 2 make 2^-52 each; added to the 1 of lane 0 one by one, each would vanish.
+    const values = Float64Array.from({ length: 33 }, (_, i) => (i === 0 ? 1 : i % 8 < 3 ? 2 ** -27 : 0));
+    // The root of 1 + 2^-51 is 1 + 2^-52 but for less than half a unit. Lane 0 loses the four that it has beside 1.
+    expect(adamStep(DCGAN, adamState(33), new Float32Array(33), values, 1)).toBe(1 + 2 ** -52);
+  });
+
   it('takes as many values of the sum as there are parameters', () => {
     const state = adamState(1);
     const theta = Float32Array.of(1);

@@ -100,6 +100,22 @@ describe('compute', () => {
     expect(statesOf(group)).toEqual(['idle', 'idle', 'idle']);
   });
 
+  it('gives a second shard first to the replica that has been longest at its first', async () => {
+    const { group, starter, compute } = await stubGroup(2);
+    const first = compute(2);
+    starter.heads[0]?.answer(); // replica 1 is still at its shard and will be free before replica 0 is again
+    await settled();
+    const second = compute(2);
+    expect(starter.pairs).toEqual([
+      [1, 1],
+      [0, 0],
+      [1, 1],
+    ]);
+    await starter.answerAll();
+    await Promise.all([first, second]);
+    await group.stop();
+  });
+
   it('reads a result before it hands out the shard that is written over it', async () => {
     const { group, starter } = await stubGroup(1);
     const events: string[] = [];

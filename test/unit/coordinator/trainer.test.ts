@@ -43,6 +43,16 @@ describe('the state after training', () => {
     ]);
   });
 
+  it('does not depend on nodes that have no shard of their own', async () => {
+    const whole = initialState(LATENT, 1);
+    await train(trainerOptions({ state: whole, shards: 2, lastStep: 3 }));
+    const states = communicators(3).map((communicator) => ({ communicator, state: initialState(LATENT, 1) }));
+    await Promise.all(
+      states.map(({ communicator, state }) => train(trainerOptions({ communicator, state, shards: 2, lastStep: 3 }))),
+    );
+    expect(states.map(({ state }) => stateSha256(state))).toEqual(Array(3).fill(stateSha256(whole)));
+  });
+
   it('does not depend on a stop between two steps', async () => {
     const expected = stateSha256(await trained(undefined, 3));
     const state = await trained(undefined, 1);

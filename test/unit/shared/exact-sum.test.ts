@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { addRounded, exactLimit, findOutside, roundOne } from '../../../shared/exact-sum.ts';
+import { addRounded, exactLimit, findOutside, roundOne, setRounded } from '../../../shared/exact-sum.ts';
 import { fillNormal } from '../../../shared/random.ts';
 
 const GRID = 2 ** -40;
@@ -96,7 +96,8 @@ describe('a sum of rounded values', () => {
   });
 
   it('refuses vectors of different lengths', () => {
-    expect(() => addRounded(new Float64Array(3), new Float32Array(2))).toThrow('exact sum of 3 values, got 2');
+    for (const call of [addRounded, setRounded])
+      expect(() => call(new Float64Array(3), new Float32Array(2))).toThrow('exact sum of 3 values, got 2');
   });
 });
 
@@ -120,9 +121,9 @@ describe('exactLimit', () => {
   });
 });
 
-describe('addRounded', () => {
-  const rounded = (values: Float32Array): Float64Array => sumOf([values]);
+const rounded = (values: Float32Array): Float64Array => sumOf([values]);
 
+describe('addRounded', () => {
   it('rounds to the nearest multiple of 2^-40, ties to even', () => {
     // In units of 2^-40: 1/4 -> 0; 1/2 -> 0; 3/4 -> 1; 3/2 -> 2; 5/2 -> 2; -3/2 -> -2; all are float32 values.
     const values = Float32Array.from([0.25, 0.5, 0.75, 1.5, 2.5, -1.5], (units) => units * GRID);
@@ -153,6 +154,24 @@ describe('addRounded', () => {
   it('keeps values that lie on the grid, up to the largest float32 below the limit', () => {
     const values = Float32Array.of(1, -0.5, 2 ** -40, below(2048), -below(2048));
     expect([...rounded(values)]).toEqual([1, -0.5, 2 ** -40, 2048 - 2 ** -13, -2048 + 2 ** -13]);
+  });
+});
+
+describe('setRounded', () => {
+  it('gives the bits of a sum of zeros to which the values were added, whatever was there before', () => {
+    const value = fc.oneof(
+      fc.float(),
+      fc.float({ min: -1, max: 1, noNaN: true }),
+      fc.constantFrom(0, -0, -(2 ** -149), -(2 ** -42), -(2 ** -41), 2 ** -41, -6144, 6144),
+    );
+    fc.assert(
+      fc.property(fc.array(value, { maxLength: 11 }), (values) => {
+        const sum = new Float64Array(values.length).fill(Number.NaN);
+        setRounded(sum, Float32Array.from(values));
+        const expected = rounded(Float32Array.from(values));
+        expect([...sum].every((x, i) => Object.is(x, expected[i]))).toBe(true);
+      }),
+    );
   });
 });
 

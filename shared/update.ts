@@ -1,0 +1,26 @@
+// The arithmetic by which the coordinator turns results into new parameters: it runs while replicas wait. The JavaScript of
+// coordinator/update.ts says what it is; compiled kernels (workers/kernels/update.h) give the same bits sooner.
+
+/** What one step of Adam multiplies every parameter's numbers by; symbols of coordinator/adam.ts. */
+export interface AdamFactors {
+  readonly learningRate: number;
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
+  /** 1 / (1 - beta1^t) */
+  readonly unbias1: number;
+  /** 1 / (1 - beta2^t) */
+  readonly unbias2: number;
+  /** Makes the sum of gradients a mean. */
+  readonly scale: number;
+}
+
+/** Every implementation gives the same bits. All throw when lengths do not fit, before they change anything. */
+export interface Update {
+  /** As `addRounded` of shared/exact-sum.ts. */
+  addRounded(sum: Float64Array, values: Float32Array): void;
+  /** As `setRounded` of shared/exact-sum.ts. */
+  setRounded(sum: Float64Array, values: Float32Array): void;
+  /** As `applyAdam` of coordinator/adam.ts. */
+  applyAdam(factors: AdamFactors, theta: Float32Array, m: Float32Array, v: Float32Array, sum: Float64Array): number;
+}
