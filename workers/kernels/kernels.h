@@ -81,7 +81,8 @@ Run findKernel(const std::string& name, const std::vector<int>& sizes) {
   if (name == "sumAll")
     return [](const Step& s, float* const* at) { *at[s.in(1)] = sumAll(at[s.in(0)], s.sizes[0]); };
   // Products: sizes are M, K, N.
-  const bool fitsScratch = static_cast<size_t>(size(1)) <= SCRATCH_FLOATS / (2 * WIDTH);
+  // The same for both sets, as above.
+  const bool fitsScratch = static_cast<size_t>(size(1)) <= SCRATCH_FLOATS / 32;
   if (name == "multiply" && fitsScratch && size(2) % 32 == 0)
     return [](const Step& s, float* const* at) {
       const int M = s.sizes[0], K = s.sizes[1], N = s.sizes[2];
