@@ -57,14 +57,16 @@ INLINE void transform(const float* x, const float* factor, const float* shift, f
 INLINE void normalise(const float* x, const float* weight, const float* bias, float slope, float* y, float* mean, float* variance,
                       float* inverse, int64_t pixels, int C) {
   double sums[2][MOST_CHANNELS];
+  // of the distances from the first pixel: squares of large values would leave no digits for a small variance
   sumPixels<2>(pixels, C, sums, [&](int64_t p, int c, Vector(&s)[2]) {
-    const Vector v = load(x + p * C + c);
+    const Vector v = subtract(load(x + p * C + c), load(x + c));
     s[0] = add(s[0], v);
     s[1] = fma(v, v, s[1]);
   });
   float factor[MOST_CHANNELS], shift[MOST_CHANNELS];
   for (int c = 0; c < C; c++) {
-    const double m = sums[0][c] / pixels, squares = sums[1][c] / pixels - m * m, v = squares > 0 ? squares : 0;
+    const double distance = sums[0][c] / pixels, m = x[c] + distance;
+    const double squares = sums[1][c] / pixels - distance * distance, v = squares > 0 ? squares : 0;
     const double i = 1 / std::sqrt(v + 1e-5);
     mean[c] = (float)m;
     variance[c] = (float)(pixels > 1 ? v * pixels / (pixels - 1) : v);

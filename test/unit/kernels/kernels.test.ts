@@ -188,6 +188,24 @@ describe.skipIf(!hasKernels).each(ISAS)('%s', (isa) => {
     sameBits.expect('far', got);
   });
 
+  it('the variance keeps its digits where the mean is a hundred times the deviation', async () => {
+    const shape = [8, 16, 16, 16];
+    const test = testGraph();
+    const far = testGraph()
+      .input(shape)
+      .values.map((value) => value + 100);
+    const [x, scale, offset] = [test.input(shape, [...far]), test.input([16]), test.input([16])];
+    const { variance } = op.batchNorm(test.graph, x.tensor, scale.tensor, offset.tensor);
+    const got = await test.run({ variance });
+    const pixels = 8 * 16 * 16;
+    const expected = Array.from({ length: 16 }, (_, channel) => {
+      const values = Array.from({ length: pixels }, (_, pixel) => x.values[pixel * 16 + channel] ?? Number.NaN);
+      const mean = values.reduce((sum, value) => sum + value, 0) / pixels;
+      return values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (pixels - 1);
+    });
+    expect(relativeError(got.variance, expected)).toBeLessThan(1e-6);
+  });
+
   describe('biases', () => {
     const shapes = [
       [3, 5, 7, 16],
