@@ -1,12 +1,13 @@
 // Normal noise as in shared/random.ts, eight pairs of words at a time, with its bits: Philox of shared/philox.ts, then Box and Muller's
-// transform with the logarithm, cosine and sine of fdlibm, which are V8's. workers/kernels/noise.ts proves that they are this V8's.
+// transform with the logarithm, cosine and sine of fdlibm, which are V8's. workers/kernels/noise.ts compares them with this V8's.
 //
 // The algorithms and coefficients are those of fdlibm (e_log.c, e_rem_pio2.c, k_cos.c, k_sin.c), of which V8 has a port:
 // Copyright (C) 1993 by Sun Microsystems, Inc. All rights reserved. Developed at SunSoft, a Sun Microsystems, Inc. business.
 // Permission to use, copy, modify, and distribute this software is freely granted, provided that this notice is preserved.
 //
 // fdlibm branches on the upper 20 bits of a mantissa. Here all branches are computed, and comparisons with numbers that have zeros
-// below those bits choose among them.
+// below those bits choose among them. Of angles close to a quarter it takes more bits of pi, for some of them; here all within 2^-17 have
+// the same number of them, which changes no result (noise.test.ts has every such angle that a word gives).
 
 /** From integers below 2^52. */
 INLINE Doubles toDoubles(Integers a) {
@@ -52,48 +53,13 @@ INLINE Doubles logarithm(Doubles x) {
   return subtract(kHigh, subtract(choose(isNear, near, choose(isMiddle, middle, far)), f));
 }
 
-// pi/2 in parts of 33 bits, and what is left after each.
-constexpr double HALF_PI_1 = 0x1.921fb544p0, HALF_PI_1_REST = 0x1.0b4611a626331p-34;
-constexpr double HALF_PI_2 = 0x1.0b4611a6p-34, HALF_PI_2_REST = 0x1.3198a2e037073p-69;
-constexpr double HALF_PI_3 = 0x1.3198a2ep-69, HALF_PI_3_REST = 0x1.b839a252049c1p-104;
-
 /** `high` + `low` is an angle less a multiple of pi/2. */
-template <class T>
 struct Reduced {
-  T high, low;
+  Doubles high, low;
 };
 
-/** The angle less n pi/2, n at least 1, also where they are so close that most bits cancel. */
-Reduced<double> reduceClosely(double angle, double n) {
-  constexpr double UPPER_BITS[] = {0x1.921fbp0, 0x1.921fbp1, 0x1.2d97cp2, 0x1.921fbp2}; // of n pi/2
-  uint64_t bits;
-  memcpy(&bits, &angle, sizeof bits);
-  bits &= ~0xffffffffull;
-  double upper;
-  memcpy(&upper, &bits, sizeof upper);
-  const bool isClose = upper == UPPER_BITS[static_cast<int>(n) - 1];
-  double rest = angle - n * HALF_PI_1, part = n * HALF_PI_1_REST;
-  double high = rest - part;
-  const auto isLost = [&](int bits) { return isClose && std::ilogb(angle) - std::ilogb(high) > bits; };
-  const auto continueWith = [&](double next, double nextRest) {
-    const double before = rest, more = n * next;
-    rest = before - more;
-    part = n * nextRest - ((before - rest) - more);
-    high = rest - part;
-  };
-  if (n == 1 && isClose) {
-    rest -= HALF_PI_2;
-    part = HALF_PI_2_REST;
-    high = rest - part;
-  } else if (isLost(16)) {
-    continueWith(HALF_PI_2, HALF_PI_2_REST);
-    if (isLost(49)) continueWith(HALF_PI_3, HALF_PI_3_REST);
-  }
-  return {high, (rest - high) - part};
-}
-
 /** Cosine of what is left of an angle. */
-INLINE Doubles cosineOf(Reduced<Doubles> x) {
+INLINE Doubles cosineOf(Reduced x) {
   constexpr double C[] = {0x1.555555555554cp-5,   -0x1.6c16c16c15177p-10, 0x1.a01a019cb159p-16,
                           -0x1.27e4f809c52adp-22, 0x1.1ee9ebdb4b1c4p-29,  -0x1.8fae9be8838d4p-37};
   const Doubles z = multiply(x.high, x.high);
@@ -107,7 +73,7 @@ INLINE Doubles cosineOf(Reduced<Doubles> x) {
 }
 
 /** Sine of what is left of an angle; where `isWhole`, nothing has been taken off it, and `low` is 0. */
-INLINE Doubles sineOf(Reduced<Doubles> x, WideMask isWhole) {
+INLINE Doubles sineOf(Reduced x, WideMask isWhole) {
   constexpr double S1 = -0x1.5555555555549p-3;
   constexpr double S[] = {0x1.111111110f8a6p-7, -0x1.a01a019c161d5p-13, 0x1.71de357b1fe7dp-19, -0x1.ae5e68a2b9cebp-26,
                           0x1.5d93a5acfd57cp-33};
@@ -116,9 +82,15 @@ INLINE Doubles sineOf(Reduced<Doubles> x, WideMask isWhole) {
   const Doubles whole = add(x.high, multiply(v, add(splatWide(S1), multiply(z, r))));
   const Doubles bend = subtract(multiply(z, subtract(multiply(splatWide(0.5), x.low), multiply(v, r))), x.low);
   const Doubles reduced = subtract(x.high, subtract(bend, multiply(v, splatWide(S1))));
-  // so small that fdlibm takes it as it is
+  // as small as this, fdlibm takes it for its sine and leaves out what is below it
   const WideMask isTiny = isBelow(magnitude(x.high), splatWide(0x1p-27));
   return choose(isTiny, x.high, choose(isWhole, whole, reduced));
+}
+
+/** a - b, and what its rounding has lost. */
+INLINE Reduced reduce(Doubles a, Doubles b) {
+  const Doubles high = subtract(a, b);
+  return {high, subtract(subtract(a, high), b)};
 }
 
 struct CosineAndSine {
@@ -130,19 +102,15 @@ INLINE CosineAndSine cosineAndSine(Doubles angle) {
   const WideMask isWhole = isBelow(angle, splatWide(0x1.921fcp-1)); // up to pi/4
   const Doubles nearest = roundDown(add(multiply(angle, splatWide(0x1.45f306dc9c883p-1)), splatWide(0.5)));
   const Doubles n = choose(isWhole, splatWide(0), nearest);
-  const Doubles rest = subtract(angle, multiply(n, splatWide(HALF_PI_1))), part = multiply(n, splatWide(HALF_PI_1_REST));
-  Reduced<Doubles> x;
-  x.high = subtract(rest, part);
-  x.low = subtract(subtract(rest, x.high), part);
-  if (any(exclude(isWhole, isBelow(magnitude(x.high), splatWide(0x1p-17))))) { // once in some 100,000 angles
-    double angles[LANES], multiples[LANES], high[LANES], low[LANES];
-    store(angles, angle), store(multiples, n), store(high, x.high), store(low, x.low);
-    for (int lane = 0; lane < LANES; lane++) {
-      if (multiples[lane] == 0) continue;
-      const Reduced<double> closely = reduceClosely(angles[lane], multiples[lane]);
-      high[lane] = closely.high, low[lane] = closely.low;
-    }
-    x = {load(high), load(low)};
+  // pi/2 is a part of 33 bits and a rest, which again is such a part and a rest.
+  const Doubles before = subtract(angle, multiply(n, splatWide(0x1.921fb544p0))), rest = multiply(n, splatWide(0x1.0b4611a626331p-34));
+  Reduced x = reduce(before, rest);
+  const WideMask isClose = exclude(isWhole, isBelow(magnitude(x.high), splatWide(0x1p-17))); // most bits have cancelled
+  if (any(isClose)) { // once in some 100,000 angles
+    const Doubles part = multiply(n, splatWide(0x1.0b4611a6p-34)), after = subtract(before, part);
+    const Doubles lost = subtract(subtract(before, after), part);
+    const Reduced closely = reduce(after, subtract(multiply(n, splatWide(0x1.3198a2e037073p-69)), lost));
+    x = {choose(isClose, closely.high, x.high), choose(isClose, closely.low, x.low)};
   }
   const Doubles cosine = cosineOf(x), sine = sineOf(x, isWhole);
   const Doubles half = multiply(splatWide(0.5), n);

@@ -35,9 +35,9 @@ const RANGES: Readonly<Record<string, () => Uint32Array>> = {
     const words = [0, 1, 2, HIGHEST - 1, HIGHEST, ...Array.from({ length: 31 }, (_, bit) => 2 ** (bit + 1) - 1)];
     return Uint32Array.from(words.flatMap((first) => words.flatMap((second) => [first, second])));
   },
-  // Eighths of a turn: fdlibm changes from one to the next quarter, and most bits cancel beside a quarter, the more the closer.
+  // Eighths of a turn: there fdlibm goes from one quarter to the next; up to 5,215 words beside a quarter (2^-17) most bits cancel.
   'beside every eighth': () =>
-    pairsWith(Array.from({ length: 9 }, (_, eighth) => around(eighth * 2 ** 29, 4000, 4000)).flat()),
+    pairsWith(Array.from({ length: 9 }, (_, eighth) => around(eighth * 2 ** 29, 6000, 6000)).flat()),
   'where the cosine leaves its formula for small angles': () =>
     pairsWith(
       [0.3, 0.78125].flatMap((angle) =>
