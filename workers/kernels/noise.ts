@@ -6,7 +6,7 @@ import type { KernelBinding } from './binding.ts';
 
 type NoiseKernels = Pick<KernelBinding, 'fillNormal' | 'toNormal'>;
 
-const SPREAD = 1000;
+const SPREAD = 700;
 
 /** Pairs of words, all over their range and beside those at which fdlibm changes its way. */
 function probeWords(): Uint32Array {
