@@ -5,7 +5,8 @@ import { type Key, philox } from './philox.ts';
 /** What a stream of random numbers is for; two streams never share a counter. */
 export type Stream = keyof typeof STREAMS;
 
-const STREAMS = {
+/** Number of each stream in the counter. */
+export const STREAMS = {
   discriminatorNoise: 1,
   generatorNoise: 2,
   sampler: 3,
@@ -41,14 +42,14 @@ export function randomWords(address: StreamAddress, count: number): Uint32Array 
 }
 
 /**
- * Standard normal numbers of a stream by the Box-Muller transform, two from two words.
+ * Standard normal numbers by the Box-Muller transform, two from two words.
  * Math.log, cos and sin are computed by V8 itself (fdlibm), so the bits do not depend on the machine.
  *
- * @param out filled whole; float32
+ * @param words an even number of them
+ * @param out filled whole; as long as the words, or one shorter
  * @see Box, Muller, "A Note on the Generation of Random Normal Deviates", 1958
  */
-export function fillNormal(address: StreamAddress, out: Float32Array): Float32Array {
-  const words = randomWords(address, Math.ceil(out.length / 2) * 2);
+export function toNormal(words: Uint32Array, out: Float32Array | Float64Array): void {
   for (let i = 0; i < words.length; i += 2) {
     const u1 = ((words[i] as number) + 1) * 2 ** -32; // in (0, 1], so that the logarithm is finite
     const u2 = (words[i + 1] as number) * 2 ** -32;
@@ -56,6 +57,15 @@ export function fillNormal(address: StreamAddress, out: Float32Array): Float32Ar
     out[i] = radius * Math.cos(2 * Math.PI * u2);
     if (i + 1 < out.length) out[i + 1] = radius * Math.sin(2 * Math.PI * u2);
   }
+}
+
+/**
+ * Standard normal numbers of a stream, one from each word.
+ *
+ * @param out filled whole; float32
+ */
+export function fillNormal(address: StreamAddress, out: Float32Array): Float32Array {
+  toNormal(randomWords(address, Math.ceil(out.length / 2) * 2), out);
   return out;
 }
 

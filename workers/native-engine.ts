@@ -2,6 +2,7 @@
 import { NativeExecutor } from './graph/native-executor.ts';
 import { loadKernels } from './kernels/binding.ts';
 import { kernelExecutor } from './kernels/executor.ts';
+import { kernelNoise } from './kernels/noise.ts';
 import { loadBinding, type NativeBinding } from './native/binding.ts';
 import type { Engine } from './replica.ts';
 
@@ -34,6 +35,7 @@ export function tensorflowEngine(): Engine {
 export function nativeEngine(): Engine {
   const kernels = loadKernels();
   if (!kernels) return tensorflowEngine();
+  const noise = kernelNoise(kernels.binding);
   let tensorflow: Engine | undefined;
   return {
     backend: `kernels-${kernels.binding.isa}`,
@@ -46,5 +48,6 @@ export function nativeEngine(): Engine {
     },
     tensorCount: () => tensorflow?.tensorCount() ?? 0,
     findOutside: (values, limit) => kernels.binding.findOutside(values, limit),
+    ...(noise ? { fillNormal: noise } : {}),
   };
 }

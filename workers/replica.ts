@@ -30,6 +30,8 @@ export interface Engine {
   tensorCount(): number;
   /** As {@link findOutside}, where the engine has a faster one. */
   readonly findOutside?: (values: Float32Array, limit: number) => number;
+  /** As {@link fillNormal}, where the engine has a faster one: with the same bits. */
+  readonly fillNormal?: typeof fillNormal;
 }
 
 /** Images that one call of the sampling program draws on running statistics. */
@@ -226,7 +228,8 @@ export class Replica {
   #noise(pass: 'fake' | 'generator', { step, shard }: Pick<ShardJob, 'step' | 'shard'>): Float32Array {
     const { seed, shardSize, latent } = this.#setup;
     const stream = pass === 'fake' ? 'discriminatorNoise' : 'generatorNoise';
-    return fillNormal({ seed, stream, time: step, part: shard }, new Float32Array(shardSize * latent));
+    const fill = this.#engine.fillNormal ?? fillNormal;
+    return fill({ seed, stream, time: step, part: shard }, new Float32Array(shardSize * latent));
   }
 
   #writeVector(job: ShardJob, outputs: Record<string, Float32Array>): void {

@@ -257,6 +257,26 @@ napi_value applyAdam(napi_env env, napi_value* arguments) {
   return norm;
 }
 
+/** fillNormal(key0, key1, stream, time, part, out) */
+napi_value fillNormal(napi_env env, napi_value* arguments) {
+  uint32_t words[5];
+  for (int i = 0; i < 5; i++) check(napi_get_value_uint32(env, arguments[i], &words[i]), "a word of the stream");
+  const auto out = toArray<float>(env, arguments[5], napi_float32_array, "a Float32Array");
+  kernels().fillNormal({words[0], words[1], words[2], words[3], words[4]}, out.data, out.length);
+  return nullptr;
+}
+
+/** toNormal(words, out) */
+napi_value toNormal(napi_env env, napi_value* arguments) {
+  const auto words = toArray<uint32_t>(env, arguments[0], napi_uint32_array, "a Uint32Array");
+  const auto out = toArray<double>(env, arguments[1], napi_float64_array, "a Float64Array");
+  if (words.length != out.length || words.length % 2 != 0)
+    throw Failure{"toNormal: expected an even number of words and as many results, got " + std::to_string(words.length) + " and " +
+                  std::to_string(out.length)};
+  kernels().toNormal(words.data, out.data, out.length);
+  return nullptr;
+}
+
 /** limitIsa('avx2'): the kernels of AVX2 where there are those of AVX-512 too. */
 napi_value limitIsa(napi_env env, napi_value* arguments) {
   if (toText(env, arguments[0]) != AVX2.name) throw Failure{"limitIsa: expected 'avx2'"};
@@ -333,6 +353,8 @@ NAPI_MODULE_INIT() {
       {"addRounded", nullptr, call<sumRounded<&Kernels::addRounded>, 2>, nullptr, nullptr, nullptr, visible, nullptr},
       {"setRounded", nullptr, call<sumRounded<&Kernels::setRounded>, 2>, nullptr, nullptr, nullptr, visible, nullptr},
       {"applyAdam", nullptr, call<applyAdam, 5>, nullptr, nullptr, nullptr, visible, nullptr},
+      {"fillNormal", nullptr, call<fillNormal, 6>, nullptr, nullptr, nullptr, visible, nullptr},
+      {"toNormal", nullptr, call<toNormal, 2>, nullptr, nullptr, nullptr, visible, nullptr},
   };
   napi_define_properties(env, exports, sizeof properties / sizeof *properties, properties);
   return exports;

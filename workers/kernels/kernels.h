@@ -2,7 +2,9 @@
 
 #include "simd.h"
 #include "convolution.h"
+#include "doubles.h"
 #include "image.h"
+#include "noise.h"
 #include "norm.h"
 #include "pointwise.h"
 #include "product.h"

@@ -31,6 +31,11 @@ struct AdamFactors {
   double learningRate, beta1, beta2, epsilon, unbias1, unbias2, scale;
 };
 
+/** Which random numbers: the words of Philox's key and counter, but the block. */
+struct NoiseStream {
+  uint32_t key0, key1, stream, time, part;
+};
+
 /** One instruction set. */
 struct Kernels {
   const char* name;
@@ -39,6 +44,8 @@ struct Kernels {
   void (*addRounded)(double* sum, const float* values, int64_t size);
   void (*setRounded)(double* sum, const float* values, int64_t size);
   double (*applyAdam)(const AdamFactors& factors, float* theta, float* m, float* v, const double* sum, int64_t size);
+  void (*fillNormal)(const NoiseStream& stream, float* out, int64_t size);
+  void (*toNormal)(const uint32_t* words, double* out, int64_t size);
 };
 
 extern const Kernels AVX512, AVX2;

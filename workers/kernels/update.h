@@ -1,37 +1,6 @@
 // The coordinator's arithmetic, eight numbers of float64 at a time: the exact sum of shared/exact-sum.ts and Adam of coordinator/adam.ts,
 // with their bits. Every product and every sum is rounded by itself, as in JavaScript: nothing here may use fma.
 
-#ifdef GANGLION_AVX512
-using Doubles = __m512d;
-INLINE Doubles load(const double* p) { return _mm512_loadu_pd(p); }
-INLINE void store(double* p, Doubles v) { _mm512_storeu_pd(p, v); }
-INLINE Doubles loadWide(const float* p) { return __builtin_convertvector(_mm256_loadu_ps(p), Doubles); }
-/** Rounds to the nearest float32, ties to even, as a Float32Array does. */
-INLINE void storeNarrow(float* p, Doubles v) { _mm256_storeu_ps(p, __builtin_convertvector(v, __m256)); }
-INLINE Doubles splatWide(double x) { return _mm512_set1_pd(x); }
-INLINE Doubles add(Doubles a, Doubles b) { return _mm512_add_pd(a, b); }
-INLINE Doubles subtract(Doubles a, Doubles b) { return _mm512_sub_pd(a, b); }
-INLINE Doubles multiply(Doubles a, Doubles b) { return _mm512_mul_pd(a, b); }
-INLINE Doubles divide(Doubles a, Doubles b) { return _mm512_div_pd(a, b); }
-// Not _mm512_sqrt_pd, nor the intrinsics of the conversions: GCC 12 warns of the undefined vector inside them.
-INLINE Doubles squareRoot(Doubles a) { return _mm512_maskz_sqrt_pd(0xff, a); }
-#else
-struct Doubles {
-  __m256d low, high;
-};
-INLINE Doubles load(const double* p) { return {_mm256_loadu_pd(p), _mm256_loadu_pd(p + 4)}; }
-INLINE void store(double* p, Doubles v) { _mm256_storeu_pd(p, v.low), _mm256_storeu_pd(p + 4, v.high); }
-INLINE Doubles loadWide(const float* p) { return {_mm256_cvtps_pd(_mm_loadu_ps(p)), _mm256_cvtps_pd(_mm_loadu_ps(p + 4))}; }
-INLINE void storeNarrow(float* p, Doubles v) { _mm_storeu_ps(p, _mm256_cvtpd_ps(v.low)), _mm_storeu_ps(p + 4, _mm256_cvtpd_ps(v.high)); }
-INLINE Doubles splatWide(double x) { return {_mm256_set1_pd(x), _mm256_set1_pd(x)}; }
-INLINE Doubles add(Doubles a, Doubles b) { return {_mm256_add_pd(a.low, b.low), _mm256_add_pd(a.high, b.high)}; }
-INLINE Doubles subtract(Doubles a, Doubles b) { return {_mm256_sub_pd(a.low, b.low), _mm256_sub_pd(a.high, b.high)}; }
-INLINE Doubles multiply(Doubles a, Doubles b) { return {_mm256_mul_pd(a.low, b.low), _mm256_mul_pd(a.high, b.high)}; }
-INLINE Doubles divide(Doubles a, Doubles b) { return {_mm256_div_pd(a.low, b.low), _mm256_div_pd(a.high, b.high)}; }
-INLINE Doubles squareRoot(Doubles a) { return {_mm256_sqrt_pd(a.low), _mm256_sqrt_pd(a.high)}; }
-#endif
-
-constexpr int LANES = 8;
 /** That of shared/exact-sum.ts. */
 constexpr double ROUNDER = 1.5 * (1 << 12);
 
