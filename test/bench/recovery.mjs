@@ -87,7 +87,7 @@ const group = new ReplicaGroup({
     straggler: () => {},
     audit: () => {},
   },
-  maxRestarts: kills + 1,
+  maxRestarts: 1000, // a kill that meets no shard counts as a loss, not as a recovery
   faults: () => {
     if (!planned) return undefined;
     planned = false;
