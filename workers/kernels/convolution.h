@@ -12,9 +12,9 @@ constexpr int COLUMNS = N >= 2 * WIDTH ? 2 : 1;
 template <int N>
 constexpr int ROWS = PIXELS * (3 - COLUMNS<N>);
 
-/** acc[m][c] += sum over k of a[offset(m) + k * STEP] * b[k * N + c * WIDTH]. */
-template <int N, int STEP = 1, int M, int C, class Offset>
-INLINE void multiplyAdd(Vector (&acc)[M][C], const float* a, Offset offset, const float* b, int K) {
+/** acc[m][c] += sum over k of a[offset(m) + k * step] * b[k * N + c * WIDTH]. */
+template <int N, int M, int C, class Offset>
+INLINE void multiplyAdd(Vector (&acc)[M][C], const float* a, Offset offset, const float* b, int K, int step = 1) {
 #pragma GCC unroll 2
   for (int k = 0; k < K; k++) {
     Vector w[C];
@@ -26,7 +26,7 @@ INLINE void multiplyAdd(Vector (&acc)[M][C], const float* a, Offset offset, cons
 #pragma GCC unroll 2
       for (int c = 0; c < C; c++) acc[m][c] = fma(x, w[c], acc[m][c]);
     }
-    a += STEP;
+    a += step;
     b += N;
   }
 }

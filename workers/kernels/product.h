@@ -11,20 +11,8 @@ INLINE void multiplyMatrices(const float* a, int rowStride, int columnStride, co
     Vector acc[COUNT][2];
 #pragma GCC unroll 8
     for (int r = 0; r < COUNT; r++) acc[r][0] = acc[r][1] = zero();
-    const float* from = a + (int64_t)m * rowStride;
-    for (int k = 0; k < K; k++) {
-      const Vector w0 = load(columns + k * 2 * WIDTH), w1 = load(columns + k * 2 * WIDTH + WIDTH);
-#pragma GCC unroll 8
-      for (int r = 0; r < COUNT; r++) {
-        const Vector x = splat(from[r * rowStride + k * columnStride]);
-        acc[r][0] = fma(x, w0, acc[r][0]);
-        acc[r][1] = fma(x, w1, acc[r][1]);
-      }
-    }
-    for (int r = 0; r < COUNT; r++) {
-      store(c + (int64_t)(m + r) * N + n, acc[r][0]);
-      store(c + (int64_t)(m + r) * N + n + WIDTH, acc[r][1]);
-    }
+    multiplyAdd<2 * WIDTH>(acc, a + (int64_t)m * rowStride, [=](int r) { return r * rowStride; }, columns, K, columnStride);
+    storeBlock(acc, c + (int64_t)m * N + n, [=](int r) { return r * N; });
   };
   for (int n = 0; n < N; n += 2 * WIDTH) {
     for (int k = 0; k < K; k++)

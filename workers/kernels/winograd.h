@@ -70,7 +70,7 @@ INLINE void addProducts(int u, int v, const float* a, From from, const float* b,
 #pragma GCC unroll 16
   for (int m = 0; m < M; m++)
     for (int c = 0; c < C; c++) acc[m][c] = zero();
-  multiplyAdd<C * WIDTH, STEP>(acc, a, from, b, K);
+  multiplyAdd<C * WIDTH>(acc, a, from, b, K, STEP);
   for (int y = u / 2; y <= (u + 1) / 2; y++)
     for (int x = v / 2; x <= (v + 1) / 2; x++) {
       const bool isNew = isFirst && y == u && x == v;
