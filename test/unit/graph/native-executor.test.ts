@@ -7,18 +7,9 @@ import { add, multiply } from '../../../workers/graph/ops.ts';
 import type { Program } from '../../../workers/graph/program.ts';
 import { loadBinding, type NativeBinding } from '../../../workers/native/binding.ts';
 import { scratchFolder } from '../data/scratch.ts';
+import { sumProgram } from './sum-program.ts';
 
 const binding = loadBinding();
-
-/** sum = a + b, twice = 2a, both [2]. */
-function sumProgram(): Program {
-  const graph = new Graph();
-  const a = graph.placeholder('net/a.weight', [2]);
-  const b = graph.placeholder('b', [2]);
-  const sum = add(graph, a, b);
-  const twice = multiply(graph, a, graph.scalar(2));
-  return { name: 'sums', graph, inputs: { 'net/a.weight': a, b }, outputs: { sum, 'x/twice': twice, again: sum } };
-}
 
 /** The library with some of its functions replaced. */
 function replaced(functions: Partial<NativeBinding>): NativeBinding {

@@ -5,18 +5,9 @@ import type { Executor, Program } from '../../../workers/graph/program.ts';
 import type { KernelBinding, NativePlan } from '../../../workers/kernels/binding.ts';
 import { kernelExecutor } from '../../../workers/kernels/executor.ts';
 import { PASS_PROGRAMS, samplingProgram } from '../../../workers/model/phases.ts';
+import { sumProgram } from '../graph/sum-program.ts';
 import { BATCH, LATENT, passInputs } from '../model/pass-inputs.ts';
 import { hasKernels, kernelsEngine, loadedBinding } from './loaded.ts';
-
-/** sum = a + b, twice = 2a, both [2]. */
-function sumProgram(): Program {
-  const graph = new Graph();
-  const a = graph.placeholder('net/a.weight', [2]);
-  const b = graph.placeholder('b', [2]);
-  const sum = add(graph, a, b);
-  const twice = multiply(graph, a, graph.scalar(2));
-  return { name: 'sums', graph, inputs: { 'net/a.weight': a, b }, outputs: { sum, 'x/twice': twice, again: sum } };
-}
 
 /** y = 2a + (a + b), and 2a, which is known before b. */
 function lateProgram(): Program {
