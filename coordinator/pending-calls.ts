@@ -16,10 +16,11 @@ export class PendingCalls {
     return this.#lost;
   }
 
-  /** The replica answers no more: rejects all calls, now and from now on. What is told first counts. */
-  lose(reason: FaultReason, what: string, cause?: unknown): void {
+  /** The replica answers no more: rejects all calls, now and from now on, by what is told first. @returns that */
+  lose(reason: FaultReason, what: string, cause?: unknown): GanglionError {
     this.#lost ??= this.#fault(reason, what, cause);
     for (const reject of this.#rejects) reject(this.#lost);
+    return this.#lost;
   }
 
   /**

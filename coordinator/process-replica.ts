@@ -1,13 +1,13 @@
 // A replica in a process of its own. Parameters and results travel as frames; the calls are those of a thread.
 import { type FaultReason, GanglionError } from '../shared/error.ts';
 import { malformed } from '../shared/frame.ts';
-import { type Net, type Phase, phaseOf } from '../shared/layout.ts';
-import { phaseVectorOf } from '../shared/phase-vector.ts';
+import type { Net } from '../shared/layout.ts';
 import { type Answer, bytesOf, type Request, toAnswer } from '../shared/process-protocol.ts';
 import { describeShard, type ReplicaSetup, type SampleJob } from '../shared/protocol.ts';
 import { PendingCalls } from './pending-calls.ts';
 import type { Replica, Shard, ShardResult } from './replica.ts';
 import { ReplicaProcess } from './replica-process.ts';
+import { ResultSlots, resultArrays } from './result-slots.ts';
 
 export interface ProcessOptions {
   /** Compiled entry file of the process. */
@@ -72,19 +72,14 @@ class ProcessCalls {
   #answer: Answer | undefined;
   /** The version of each net that the process has. */
   readonly #sent: Record<Net, number> = { generator: -1, discriminator: -1 };
-  /** Two results a phase, used in turn, so that one can be read while the next arrives. */
-  readonly #slots: Record<Phase, [Float32Array, Float32Array]>;
-  #slot: 0 | 1 = 0;
+  /** What results arrive in. */
+  readonly #slots: ResultSlots;
 
   constructor(id: number, options: ProcessOptions) {
     this.#id = id;
     this.#options = options;
     this.#pending = new PendingCalls(id);
-    const slot = (phase: Phase): Float32Array => new Float32Array(phaseVectorOf(phase, options.setup.latent).length);
-    this.#slots = {
-      discriminator: [slot('discriminator'), slot('discriminator')],
-      generator: [slot('generator'), slot('generator')],
-    };
+    this.#slots = new ResultSlots(resultArrays(options.setup.latent, (bytes) => new ArrayBuffer(bytes)));
     this.#process = new ReplicaProcess(options.entry, `replica-${id}`, {
       frames: {
         open: (header, bodyBytes) => this.#open(toAnswer(header), bodyBytes),
@@ -112,18 +107,20 @@ class ProcessCalls {
     for (const [net, version] of versionsFor(given)) {
       if (this.#sent[net] !== version) this.#sendParameters(net, version);
     }
-    this.#slot = this.#slot === 0 ? 1 : 0;
-    const values = this.#slots[phaseOf(pass)][this.#slot];
+    const { values, release } = this.#slots.take(pass);
     const what = describeShard(given);
     const answer = await this.#call(
       what,
       (call) => ({ kind: 'compute', call, step, pass, shard, ...(fault ? { fault } : {}) }),
       { body: pixels, answerBody: bytesOf(values) },
-    );
+    ).catch((error: unknown) => {
+      release();
+      throw error;
+    });
     if (answer.step !== step || answer.pass !== pass || answer.shard !== shard) {
       throw new Error(`replica ${this.#id} answered another shard: expected ${what}, got ${JSON.stringify(answer)}`);
     }
-    return { values, seconds: answer.seconds, tensors: answer.tensors };
+    return { values, seconds: answer.seconds, tensors: answer.tensors, release };
   }
 
   async sample({ seed, count, statistics }: SampleJob): Promise<Float32Array> {

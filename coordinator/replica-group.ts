@@ -3,7 +3,7 @@
 // checked is computed until two answers agree.
 import { type FaultReason, GanglionError } from '../shared/error.ts';
 import type { InjectedFault } from '../shared/fault.ts';
-import { describeShard, type ReplicaReady, type SampleJob } from '../shared/protocol.ts';
+import { describeShard, type ReplicaReady, type SampleJob, SHARDS_IN_HAND } from '../shared/protocol.ts';
 import { noteDrawn, suitability } from './affinity.ts';
 import type { Replica, Shard, ShardResult, StartReplica } from './replica.ts';
 import { RestartPolicy } from './restart-policy.ts';
@@ -41,8 +41,8 @@ export interface ReplicaGroupOptions {
   readonly random?: () => number;
 }
 
-/** Shards handed to a replica at once: it goes on with the second while the first is accepted. */
-const DEPTH = 2;
+/** Shards of one call in a replica's hands: it answers the first two at once (workers/service.ts), and goes on with the third meanwhile. */
+const DEPTH = 3;
 /** Replicas lost on one shard, or answers to it that all differ, before the run gives up. */
 const ATTEMPTS = 5;
 /** How often the group looks for late shards. */
@@ -51,6 +51,10 @@ const WATCH_MS = 20;
 const STANDSTILL_MS = 1_000;
 /** Spreads audits evenly over shards: multiples of the golden ratio, modulo 1. */
 const GOLDEN_RATIO = (Math.sqrt(5) - 1) / 2;
+
+function isOfCall(task: Task, batch: Batch): boolean {
+  return task.kind === 'shard' && task.batch === batch;
+}
 
 export class ReplicaGroup {
   readonly #options: ReplicaGroupOptions;
@@ -131,7 +135,7 @@ export class ReplicaGroup {
   /**
    * Computes every shard once, whatever happens to single replicas. Shards of earlier calls go first.
    *
-   * @param accept called once a shard, in any order, before the result's memory is used again; not for bad shards
+   * @param accept called once a shard, in any order; it releases the result. Not called for bad shards
    * @returns the bad shards: those that two computations agree on to have a value that is not finite or too large
    * @throws GanglionError `faults` when replicas were lost too often
    */
@@ -219,25 +223,32 @@ export class ReplicaGroup {
 
   /** Hands out what waits: first one shard to every replica, then a second one, to the one first that has been longest at its first. */
   #dispatch(): void {
-    for (let depth = 0; depth < DEPTH; depth++) {
+    for (let depth = 0; depth < SHARDS_IN_HAND; depth++) {
+      if (this.#queue.length === 0) return;
       const seats = depth === 0 ? this.#seats : this.#seats.toSorted((a, b) => a.sinceMs - b.sinceMs);
       for (const seat of seats) {
         if (this.#queue.length === 0) return;
         if (seat.state !== 'idle' || !seat.replica || seat.runs.length !== depth) continue;
         const others = this.#seats.filter((other) => other !== seat).map(({ drawn }) => drawn);
-        const task = this.#queue.take(
-          (candidate) => this.#fits(candidate, seat),
-          ({ shard }) => suitability(shard, seat.drawn, others),
-        );
+        const task = this.#queue.take(this.#takenBy(seat), ({ shard }) => suitability(shard, seat.drawn, others));
         if (task) this.#run(seat, seat.replica, task);
       }
     }
   }
 
+  /** What a seat may take of the queue, asked in its order: shards of a later call do not go before those that wait for a free hand. */
+  #takenBy(seat: Seat): (task: Task) => boolean {
+    let isFull = false;
+    return (task) => {
+      if (task.kind === 'shard') isFull ||= seat.runs.filter((run) => isOfCall(run.task, task.batch)).length === DEPTH;
+      return !(isFull && task.kind === 'shard') && this.#fits(task, seat);
+    };
+  }
+
   /** A shard whose answers have to be compared goes to another replica, as long as there is one; one that insists waits for it. */
   #fits(task: Task, seat: Seat): boolean {
     if (seat.runs.some((run) => run.task === task)) return false;
-    if (task.kind === 'sample') return true;
+    if (task.kind === 'sample') return seat.runs.length < DEPTH;
     const answered = ({ replica }: Seat): boolean => task.votes.some(({ voter }) => voter === replica);
     if (!answered(seat)) return true;
     if (insists(task.votes, seat.replica) && this.#canBeDecided(task)) return false;
@@ -271,7 +282,7 @@ export class ReplicaGroup {
           this.#options.observer.computed?.(seat.id, task.shard, result);
           seat.busyMs += (result.seconds.ahead?.seconds ?? 0) * 1000;
         }
-        this.#answered(seat, run, () => this.#vote(replica, task, { result }));
+        this.#answered(seat, run, () => this.#vote(replica, task, { result }), result);
       },
       (error: unknown) => {
         // A replica that finds a value out of range works; whether the value is bad or the replica, another one shows.
@@ -282,16 +293,23 @@ export class ReplicaGroup {
     );
   }
 
-  #answered(seat: Seat, run: Run, use: () => void): void {
-    if (seat.runs[0] !== run) return; // of a replica that was given up meanwhile
+  /** @param result of a shard; released here if nobody wants it */
+  #answered(seat: Seat, run: Run, use: () => void, result?: ShardResult): void {
+    if (seat.runs[0] !== run) {
+      result?.release(); // of a replica that was given up meanwhile
+      return;
+    }
     seat.runs.shift();
     const now = this.#now();
     if (run.task.kind === 'shard') {
-      const ms = now - seat.sinceMs;
-      this.#times.add(run.task.shard.pass, ms);
       seat.answered += 1;
-      seat.busyMs += ms;
-      addShardTime(seat, ms);
+      seat.busyMs += now - seat.sinceMs;
+      if (result) {
+        const { prepare, compute, copy } = result.seconds;
+        const ms = (prepare + compute + copy) * 1000;
+        this.#times.add(run.task.shard.pass, ms);
+        addShardTime(seat, ms);
+      }
       noteDrawn(seat.drawn, run.task.shard);
     }
     seat.sinceMs = now;
@@ -304,7 +322,7 @@ export class ReplicaGroup {
         this.#giveUp(error);
       }
       if (run.task.done && run.task.kind === 'shard') seat.shards += 1;
-    }
+    } else result?.release();
     this.#endIfDrained(seat);
     this.#dispatch();
   }

@@ -4,11 +4,16 @@ import type { PassSeconds, ReplicaReady, SampleJob, ShardJob } from '../shared/p
 /** A shard to compute; the transport chooses where its result lies. */
 export type Shard = Omit<ShardJob, 'slot'>;
 
+/** Results of one replica that may wait for their release at a time, at most. */
+export const RESULTS_HELD = 8;
+
 export interface ShardResult {
-  /** The phase vector, every value below the exact sum's limit. Valid until the second next call of `compute`. */
+  /** The phase vector, every value below the exact sum's limit. */
   readonly values: Float32Array;
   readonly seconds: PassSeconds;
   readonly tensors: number;
+  /** Gives the memory of the values back: to be called once, by whom the result was handed to, after which they must not be read. */
+  release(): void;
 }
 
 /** One replica. Every call rejects with a GanglionError when the replica fails, ends, or misses its deadline. */
@@ -16,7 +21,7 @@ export interface Replica {
   readonly id: number;
   readonly kind: 'thread' | 'process';
   readonly ready: ReplicaReady;
-  /** At most two calls may be under way; they are answered in order. */
+  /** At most `SHARDS_IN_HAND` calls may be under way; they are answered in order. Those made at once may be sent and answered at once. */
   compute(shard: Shard): Promise<ShardResult>;
   /** Images [count, 784] in [-1, 1]. */
   sample(job: SampleJob): Promise<Float32Array>;

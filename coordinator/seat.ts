@@ -20,7 +20,7 @@ export interface ReplicaStatus {
   readonly busySeconds: number;
   /** Shards that it gave the accepted answer to, its restarts included. */
   readonly shards: number;
-  /** Median of its newest times from being free for a shard until its answer; null before the first. */
+  /** Median of the newest times that its shards took it; null before the first. */
   readonly shardSeconds: number | null;
 }
 

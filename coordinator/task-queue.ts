@@ -72,6 +72,7 @@ export class TaskQueue {
   /**
    * Takes out the first task that `fits`; of a shard's call and pass the one that suits most.
    *
+   * @param fits asked in the order of the queue
    * @param suits more is better; of equal ones the first
    */
   take(fits: (task: Task) => boolean, suits: (task: ShardTask) => number = () => 0): Task | undefined {

@@ -1,22 +1,22 @@
-// A replica in a worker thread, called by Comlink. Parameters and results lie in shared memory: only small messages travel.
-import { SHARE_ENV, Worker } from 'node:worker_threads';
+// A replica in a worker thread, called by Comlink, and for shards by a channel of their own. Parameters, pixels and results lie in shared
+// memory: only small messages travel.
+import { MessageChannel, SHARE_ENV, Worker } from 'node:worker_threads';
 import { wrap } from 'comlink';
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
-import { z } from 'zod';
-import { GanglionError, messageOf } from '../shared/error.ts';
-import { type Pass, phaseOf } from '../shared/layout.ts';
-import { phaseVectorOf } from '../shared/phase-vector.ts';
-import {
-  describeShard,
-  type ReplicaService,
-  type ReplicaSetup,
-  type SampleJob,
-  type SampleOutcome,
-  type ShardOutcome,
-  type StartOutcome,
+import { type FaultReason, GanglionError, messageOf } from '../shared/error.ts';
+import type {
+  ReplicaService,
+  ReplicaSetup,
+  SampleJob,
+  SampleOutcome,
+  ShardChannel,
+  StartOutcome,
 } from '../shared/protocol.ts';
+import { IMAGE_PIXELS } from './data/dataset.ts';
 import { PendingCalls } from './pending-calls.ts';
-import type { Replica, Shard, ShardResult } from './replica.ts';
+import type { Replica } from './replica.ts';
+import { RESULT_SLOTS, ResultSlots, resultArrays } from './result-slots.ts';
+import { ShardCalls } from './shard-calls.ts';
 
 export interface ThreadOptions {
   /** Compiled entry file of the worker. */
@@ -28,36 +28,15 @@ export interface ThreadOptions {
 
 const STOP_MS = 5_000;
 
-const seconds = z.object({
-  start: z.number(),
-  prepare: z.number(),
-  compute: z.number(),
-  copy: z.number(),
-  ahead: z.object({ start: z.number(), seconds: z.number() }).exactOptional(),
-});
-const shardOutcome = z.discriminatedUnion('ok', [
-  z.object({
-    ok: z.literal(true),
-    step: z.number(),
-    pass: z.string(),
-    shard: z.number(),
-    seconds,
-    tensors: z.number(),
-  }),
-  z.object({ ok: z.literal(false), error: z.object({ code: z.string(), message: z.string(), place: z.object({}) }) }),
-]);
-
-function isShardOutcome(outcome: unknown): outcome is ShardOutcome {
-  return shardOutcome.safeParse(outcome).success;
-}
-
-function resultSlots(latent: number): Record<Pass, [Float32Array, Float32Array]> {
-  const slot = (pass: Pass): Float32Array =>
-    new Float32Array(
-      new SharedArrayBuffer(phaseVectorOf(phaseOf(pass), latent).length * Float32Array.BYTES_PER_ELEMENT),
-    );
-  const slots = (pass: Pass): [Float32Array, Float32Array] => [slot(pass), slot(pass)];
-  return { real: slots('real'), fake: slots('fake'), generator: slots('generator') };
+/** The channel of one replica, and the other end of its port. */
+function createChannel({ shardSize }: ThreadOptions['setup']): { ours: ShardChannel; theirs: ShardChannel } {
+  const { port1, port2 } = new MessageChannel();
+  const pixels = Array.from(
+    { length: RESULT_SLOTS },
+    () => new Uint8Array(new SharedArrayBuffer(shardSize * IMAGE_PIXELS)),
+  );
+  const begun = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+  return { ours: { port: port1, pixels, begun }, theirs: { port: port2, pixels, begun } };
 }
 
 /**
@@ -68,19 +47,23 @@ function resultSlots(latent: number): Record<Pass, [Float32Array, Float32Array]>
 export async function startThreadReplica(id: number, options: ThreadOptions): Promise<Replica> {
   const { entry, setup, deadlineMs } = options;
   // SHARE_ENV: the native library reads the environment of the process, which the worker sets before it loads it.
-  const worker = new Worker(entry, { env: SHARE_ENV, name: `replica-${id}` });
-  const results = resultSlots(setup.latent);
+  const { ours, theirs } = createChannel(setup);
+  const worker = new Worker(entry, {
+    env: SHARE_ENV,
+    name: `replica-${id}`,
+    workerData: theirs,
+    transferList: [theirs.port],
+  });
+  const results = resultArrays(setup.latent, (bytes) => new SharedArrayBuffer(bytes));
+  const shards = new ShardCalls(id, ours, new ResultSlots(results));
   // Comlink never settles a call to a dead worker: every call also ends with the worker, and at a deadline, the group's for shards.
   const service = wrap<ReplicaService>(nodeEndpoint(worker));
 
   const calls = new PendingCalls(id);
-  worker.on('error', (error) => calls.lose('error', `crashed: ${messageOf(error)}`, error));
-  worker.on('exit', (code) => calls.lose('exit', `ended with exit code ${code}`));
-
-  const malformed = (what: string, got: unknown): GanglionError => {
-    const message = `replica ${id} gave a malformed answer: expected one to ${what}, got ${JSON.stringify(got)}`;
-    return new GanglionError('replica', message, { place: { replica: id }, reason: 'frame' });
-  };
+  const lose = (reason: FaultReason, what: string, cause?: unknown): void =>
+    shards.lose(calls.lose(reason, what, cause));
+  worker.on('error', (error) => lose('error', `crashed: ${messageOf(error)}`, error));
+  worker.on('exit', (code) => lose('exit', `ended with exit code ${code}`));
 
   /** Ends the thread between two native calls: terminating it inside one can take the process along. */
   async function stop(): Promise<void> {
@@ -106,25 +89,12 @@ export async function startThreadReplica(id: number, options: ThreadOptions): Pr
     );
     if (!started.ok) throw GanglionError.fromPlain(started.error);
     const { ready } = started;
-    let slot: 0 | 1 = 0;
     return {
       id,
       kind: 'thread',
       ready,
       stop,
-      async compute(shard: Shard): Promise<ShardResult> {
-        const next = slot === 0 ? 1 : 0;
-        slot = next;
-        const values = results[shard.pass][next];
-        const what = describeShard(shard);
-        const outcome = await calls.call<unknown>(what, () => service.compute({ ...shard, slot: next }));
-        if (!isShardOutcome(outcome)) throw malformed(what, outcome);
-        if (!outcome.ok) throw GanglionError.fromPlain(outcome.error);
-        if (outcome.step !== shard.step || outcome.pass !== shard.pass || outcome.shard !== shard.shard) {
-          throw malformed(what, outcome);
-        }
-        return { values, seconds: outcome.seconds, tensors: outcome.tensors };
-      },
+      compute: (shard) => shards.compute(shard),
       async sample(job: SampleJob): Promise<Float32Array> {
         const outcome = await calls.call<SampleOutcome>(`${job.count} samples`, () => service.sample(job), deadlineMs);
         if (!outcome.ok) throw GanglionError.fromPlain(outcome.error);

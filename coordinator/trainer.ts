@@ -109,8 +109,9 @@ export async function train(options: TrainerOptions): Promise<void> {
     computed.catch(() => {});
     return computed;
   };
-  /** D on the real images of a step. It needs D alone, and so may begin while the generator of the step before is updated. */
-  const beginReal = (step: number) => {
+  /** The shards of a step's real images; undefined after the last step. */
+  const gatherReal = (step: number) => {
+    if (step >= lastStep) return undefined;
     const images = imagesOf(step);
     const buffers = pixels[step % 2] ?? [];
     const from = performance.now();
@@ -119,20 +120,24 @@ export async function train(options: TrainerOptions): Promise<void> {
     const jobs = own.map(
       (shard, i) => ({ step, pass: 'real', shard, pixels: buffers[i] ?? new Uint8Array() }) as const,
     );
-    return { epoch: images.epoch, passed: compute(jobs) };
+    return { epoch: images.epoch, jobs };
   };
+  /** D on real images. It needs D alone, and so may begin while the generator of the step before is updated. */
+  const beginReal = (gathered: ReturnType<typeof gatherReal>) =>
+    gathered && { epoch: gathered.epoch, passed: compute(gathered.jobs) };
   const begin = (step: number, pass: Pass) => compute(own.map((shard) => ({ step, pass, shard })));
 
   const backup = discriminatorPhaseBackup(state);
   let ended = performance.now();
   let uncommitted: StepRecord | undefined;
-  let real = state.step < lastStep ? beginReal(state.step) : undefined;
+  let real = beginReal(gatherReal(state.step));
   while (real && !shouldStop()) {
     const { step } = state;
     const { epoch, passed } = real;
 
     const fake = begin(step, 'fake');
     if (uncommitted) await commit(uncommitted);
+    const next = gatherReal(step + 1);
     await Promise.all([passed, fake]);
     backup.take();
     const discriminator = await phases.update('discriminator');
@@ -140,7 +145,7 @@ export async function train(options: TrainerOptions): Promise<void> {
     let generator: PhaseRecord;
     try {
       const generated = begin(step, 'generator');
-      real = step + 1 < lastStep ? beginReal(step + 1) : undefined;
+      real = beginReal(next);
       await generated;
       generator = await phases.update('generator');
     } catch (error) {
@@ -213,6 +218,7 @@ function createPhases(options: TrainerOptions) {
         const to = performance.now();
         phase.sumMs += to - from;
         span?.('sum', from, to);
+        result.release();
       });
       phase.bad.push(...bad);
     },

@@ -15,9 +15,12 @@ export interface Verdict<Voter> {
   readonly dissenters: readonly Vote<Voter>[];
 }
 
-/** A result that stays as it is: the replica's own memory is written again by its second next shard. */
+/** An answer in memory of its own: that of the replica is given back. */
 export function keep(answer: Answer): Answer {
-  return 'result' in answer ? { result: { ...answer.result, values: answer.result.values.slice() } } : answer;
+  if ('bad' in answer) return answer;
+  const values = answer.result.values.slice();
+  answer.result.release();
+  return { result: { ...answer.result, values, release() {} } };
 }
 
 /** Whether two answers are equal to the bit; two bad ones are when they name the same value. */

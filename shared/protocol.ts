@@ -1,5 +1,6 @@
 // All messages between coordinator and replica. A replica computes shards and draws samples; it keeps no state between calls
 // but the parameters, which it shares with the coordinator.
+import type { MessagePort } from 'node:worker_threads';
 import type { Backend } from './backend.ts';
 import type { PlainError } from './error.ts';
 import type { InjectedFault } from './fault.ts';
@@ -18,8 +19,23 @@ export interface ReplicaSetup {
   readonly shards: number;
   /** Parameters of both nets in TensorFlow's layout; the coordinator rewrites them between phases. */
   readonly parameters: Readonly<Record<Phase, Float32Array>>;
-  /** Two slots a pass for results, used in turn, so that one can be read while the other is written. All zero at first. */
-  readonly results: Readonly<Record<Pass, readonly [Float32Array, Float32Array]>>;
+  /** Slots for the results of each pass: one can be read while another is written. All zero at first. */
+  readonly results: Readonly<Record<Pass, readonly Float32Array[]>>;
+}
+
+/** Shards that a replica has in hand at once, at most; it answers them in order. */
+export const SHARDS_IN_HAND = 4;
+
+/**
+ * How shards reach a replica in a thread: bare messages, as Comlink's cost a coordinator that shares its cores with replicas too much.
+ * A message to the replica is an array of jobs without their pixels, one back an array of outcomes, in order.
+ */
+export interface ShardChannel {
+  readonly port: MessagePort;
+  /** Shared memory for the pixels of a job, by its slot. */
+  readonly pixels: readonly Uint8Array[];
+  /** Shared memory: how many jobs the replica has begun. It tells, when the replica is lost, on which. */
+  readonly begun: Int32Array;
 }
 
 /** The replica is ready: it has run every program once. */
@@ -45,8 +61,8 @@ export interface ShardJob {
   readonly shard: number;
   /** uint8 pixels, [shardSize, 784], of a pass over real images. */
   readonly pixels?: Uint8Array;
-  /** Which of the two result slots to write. */
-  readonly slot: 0 | 1;
+  /** Which of the pass's result slots to write. */
+  readonly slot: number;
   /** What is to go wrong with it, in tests of a cluster. */
   readonly fault?: InjectedFault;
 }

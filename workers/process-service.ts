@@ -19,7 +19,7 @@ import {
   type Request,
   toRequest,
 } from '../shared/process-protocol.ts';
-import type { ReplicaService, ReplicaSetup, SampleJob } from '../shared/protocol.ts';
+import { type ReplicaService, type ReplicaSetup, type SampleJob, SHARDS_IN_HAND } from '../shared/protocol.ts';
 import { strikeFrame } from './faults.ts';
 import { toReplicaError } from './replica.ts';
 
@@ -30,8 +30,8 @@ const TEXT_LENGTH = 8_000;
 /** What bodies are read into, and results sent from; shared with the thread. */
 interface Memory {
   readonly setup: ReplicaSetup;
-  /** Two, as there are at most two calls under way. */
-  readonly pixels: readonly [Uint8Array, Uint8Array];
+  /** As many as there are shards in hand. */
+  readonly pixels: readonly Uint8Array[];
   readonly statistics: Float32Array;
 }
 
@@ -39,16 +39,15 @@ function memoryFor(setup: ProcessSetup): Memory {
   const { latent, shardSize } = setup;
   const floats = (length: number): Float32Array => new Float32Array(new SharedArrayBuffer(4 * length));
   const parameters = (net: Net): Float32Array => floats(layoutOf(net, latent).parameterCount);
-  const slot = (pass: Pass): Float32Array => floats(phaseVectorOf(phaseOf(pass), latent).length);
-  const slots = (pass: Pass): [Float32Array, Float32Array] => [slot(pass), slot(pass)];
-  const pixels = (): Uint8Array => new Uint8Array(new SharedArrayBuffer(shardSize * 784));
+  const inHand = <T>(create: () => T): T[] => Array.from({ length: SHARDS_IN_HAND }, create);
+  const slots = (pass: Pass): Float32Array[] => inHand(() => floats(phaseVectorOf(phaseOf(pass), latent).length));
   return {
     setup: {
       ...setup,
       parameters: { generator: parameters('generator'), discriminator: parameters('discriminator') },
       results: { real: slots('real'), fake: slots('fake'), generator: slots('generator') },
     },
-    pixels: [pixels(), pixels()],
+    pixels: inHand(() => new Uint8Array(new SharedArrayBuffer(shardSize * 784))),
     statistics: new Float32Array(layoutOf('generator', latent).statisticsCount),
   };
 }
@@ -77,7 +76,7 @@ function beginHeartbeat(): void {
  * Serves this process's coordinator until it asks to stop or is gone; the process ends then.
  *
  * Bodies are read over what was there while the thread may be computing. What it computes with is not touched: the coordinator sends
- * a net's parameters again when all results that need the old ones have been accepted, and pixels have two places for two calls.
+ * a net's parameters again when all results that need the old ones have been accepted, and there are as many places for pixels as calls.
  *
  * @param threadEntry compiled entry file of the thread that computes
  */
@@ -93,7 +92,9 @@ export function serveProcess(threadEntry: URL): void {
   let memory: Memory | undefined;
   let request: Request | undefined;
   let body = NOTHING;
-  let slot: 0 | 1 = 0;
+  let slot = 0;
+  /** The place of the newest call. */
+  const slotOf = <T>(places: readonly T[]): T => places[slot] as T;
   const started = (): Memory => {
     if (!memory) throw malformed('a call before start');
     return memory;
@@ -119,8 +120,8 @@ export function serveProcess(threadEntry: URL): void {
       case 'parameters':
         return bytesOf(started().setup.parameters[next.net]);
       case 'compute':
-        slot = slot === 0 ? 1 : 0;
-        return bodyBytes === 0 ? NOTHING : started().pixels[slot];
+        slot = (slot + 1) % SHARDS_IN_HAND;
+        return bodyBytes === 0 ? NOTHING : slotOf(started().pixels);
       case 'sample':
         return bodyBytes === 0 ? NOTHING : bytesOf(started().statistics);
       case 'start':
@@ -140,7 +141,7 @@ export function serveProcess(threadEntry: URL): void {
       }
       case 'compute': {
         const { step, pass, shard, fault } = next;
-        const values = started().setup.results[pass][slot];
+        const values = slotOf(started().setup.results[pass]);
         const outcome = await service.compute({
           step,
           pass,

@@ -236,6 +236,7 @@ export class Replica {
     const { pass, slot } = job;
     const { slices, scalars, places } = this.#passes[pass];
     const out = this.#setup.results[pass][slot];
+    if (!out) throw new Error(`there is no result slot ${slot}`);
     const find = this.#engine.findOutside ?? findOutside;
     for (const { output, offset } of slices) {
       const values = outputs[output];

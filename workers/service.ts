@@ -2,7 +2,7 @@
 import { threadId } from 'node:worker_threads';
 import type { Backend } from '../shared/backend.ts';
 import type { InjectedFault } from '../shared/fault.ts';
-import type { ReplicaService, ReplicaSetup, ShardJob, ShardOutcome } from '../shared/protocol.ts';
+import type { ReplicaService, ReplicaSetup, ShardChannel, ShardJob, ShardOutcome } from '../shared/protocol.ts';
 import { strikeBefore, strikeOutcome, strikeResult } from './faults.ts';
 import { type Engine, Replica, toReplicaError } from './replica.ts';
 
@@ -36,12 +36,21 @@ class Turns {
   }
 }
 
+/** What a replica offers in its own thread. */
+export interface LocalReplicaService extends ReplicaService {
+  /**
+   * Computes the shards that come over a channel, one after another. Two outcomes of one pass that were asked for by one message go back
+   * by one: every message that wakes the coordinator costs, where it has no core of its own, a replica's time.
+   */
+  serve(channel: ShardChannel): void;
+}
+
 /**
- * The service of one replica. Two shards are under way at it at a time: it computes the second when the first is done.
+ * The service of one replica. Several shards are in its hands at a time: it computes one when that before it is done.
  *
  * @param createEngine called once, at start
  */
-export function replicaService(createEngine: (backend: Backend) => Promise<Engine>): ReplicaService {
+export function replicaService(createEngine: (backend: Backend) => Promise<Engine>): LocalReplicaService {
   let id = -1;
   let engine: Engine | undefined;
   let replica: Replica | undefined;
@@ -79,8 +88,16 @@ export function replicaService(createEngine: (backend: Backend) => Promise<Engin
   const computeWith = async (fault: InjectedFault, job: ShardJob): Promise<ShardOutcome> => {
     strikeBefore(fault);
     const outcome = await compute(job);
-    if (results) strikeResult(fault, results[job.pass][job.slot]);
+    const values = results?.[job.pass][job.slot];
+    if (values) strikeResult(fault, values);
     return strikeOutcome(fault, outcome);
+  };
+  const outcomeOf = async (job: ShardJob): Promise<ShardOutcome> => {
+    try {
+      return await (job.fault ? computeWith(job.fault, job) : compute(job));
+    } catch (error) {
+      return { ok: false, error: toReplicaError(error, id, job).toPlain() };
+    }
   };
   return {
     start: (setup) =>
@@ -97,14 +114,21 @@ export function replicaService(createEngine: (backend: Backend) => Promise<Engin
           return { ok: false, error: toReplicaError(error, id).toPlain() };
         }
       }),
-    compute: (job) =>
-      turns.take(async () => {
-        try {
-          return await (job.fault ? computeWith(job.fault, job) : compute(job));
-        } catch (error) {
-          return { ok: false, error: toReplicaError(error, id, job).toPlain() };
+    compute: (job) => turns.take(() => outcomeOf(job)),
+    serve({ port, pixels, begun }) {
+      const serveAll = async (jobs: readonly ShardJob[]): Promise<void> => {
+        let outcomes: ShardOutcome[] = [];
+        for (const [i, job] of jobs.entries()) {
+          Atomics.add(begun, 0, 1);
+          const image = pixels[job.slot];
+          outcomes.push(await outcomeOf(job.pass === 'real' && image ? { ...job, pixels: image } : job));
+          if (outcomes.length < 2 && jobs[i + 1]?.pass === job.pass) continue;
+          port.postMessage(outcomes);
+          outcomes = [];
         }
-      }),
+      };
+      port.on('message', (jobs: readonly ShardJob[]) => void turns.take(() => serveAll(jobs)));
+    },
     sample: (job) =>
       turns.take(async () => {
         try {

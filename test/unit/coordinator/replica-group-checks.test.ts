@@ -225,7 +225,10 @@ describe('an audit', () => {
     const group = await stubGroup(count, { audit });
     const values: number[] = [];
     const jobs: readonly Shard[] = shardsOf(shards);
-    const computed = group.group.compute(jobs, (_, result) => values.push(result.values[0] ?? Number.NaN));
+    const computed = group.group.compute(jobs, (_, result) => {
+      values.push(result.values[0] ?? Number.NaN);
+      result.release();
+    });
     computed.catch(() => {});
     return { ...group, values, computed };
   }

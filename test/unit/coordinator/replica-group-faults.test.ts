@@ -24,14 +24,16 @@ const lost = () => new GanglionError('replica', 'it ended with exit code 1', { p
 describe('a replica that fails', () => {
   it('is reported and ended, and all its shards go to the others at once, before those that wait', async () => {
     const { group, starter, observed, accepted, compute } = await stubGroup(2);
-    const computed = compute(6); // 0 and 2 at the first, 1 and 3 at the second
+    const computed = compute(8); // 0, 2 and 4 at the first, 1, 3 and 5 at the second
     starter.heads[1]?.answer();
     await settled();
     expect(starter.pairs).toEqual([
       [0, 0],
       [0, 2],
       [1, 3],
-      [1, 4],
+      [0, 4],
+      [1, 5],
+      [1, 6],
     ]);
     starter.next().fail(lost());
     await settled();
@@ -50,10 +52,10 @@ describe('a replica that fails', () => {
       await settled();
       order.push(...starter.pairs.slice(-1).map(([, shard]) => shard));
     }
-    expect(order).toEqual([0, 2, 5, 5]);
+    expect(order).toEqual([0, 2, 4, 7]);
     await starter.answerAll();
     await computed;
-    expect(accepted.toSorted()).toEqual([0, 1, 2, 3, 4, 5]);
+    expect(accepted.toSorted()).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
     expect(group.restarts).toBe(1);
   });
 
@@ -90,7 +92,7 @@ describe('a replica that fails', () => {
     await pass(10);
     expect(starter.started.length).toBe(3);
     expect(starter.calls.filter(({ replica }) => replica.ready.pid === 100).map(({ shard }) => shard.shard)).toEqual([
-      0, 2,
+      0, 2, 4,
     ]);
     await starter.answerAll();
     await computed;

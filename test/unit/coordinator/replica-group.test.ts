@@ -2,7 +2,7 @@
 // replica-group-faults.test.ts; late and doubtful shards: replica-group-checks.test.ts.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Shard } from '../../../coordinator/replica.ts';
+import type { Shard, ShardResult } from '../../../coordinator/replica.ts';
 import { ReplicaGroup } from '../../../coordinator/replica-group.ts';
 import { Observed, StubStarter, settled, shardsOf, stubGroup } from './stub-replicas.ts';
 
@@ -54,7 +54,7 @@ describe('compute', () => {
   it("gives a replica the generator passes of the shards whose fake images it drew, the newest first, and takes others' when idle", async () => {
     const { group, starter } = await stubGroup(2);
     const shards = (pass: Shard['pass'], step: number) => range(4).map((shard) => ({ step, pass, shard }));
-    const accept = () => {};
+    const accept = (_: Shard, { release }: ShardResult) => release();
     const fake = group.compute(shards('fake', 3), accept);
     const of = (replica: number) => starter.calls.filter((call) => call.replica.id === replica);
     of(1)[0]?.answer(); // replica 1 has drawn shard 1 and draws 3
@@ -76,7 +76,7 @@ describe('compute', () => {
     await group.stop();
   });
 
-  it('gives every replica one shard before any a second, and never a third', async () => {
+  it('gives every replica one shard before any a second, and never a fourth of one call', async () => {
     const { group, starter, compute } = await stubGroup(3);
     expect(statesOf(group)).toEqual(['idle', 'idle', 'idle']);
     const first = compute(2);
@@ -91,12 +91,16 @@ describe('compute', () => {
       [0, 1],
       [1, 2],
       [2, 3],
+      [0, 4],
+      [1, 5],
     ]);
+    const third = compute(9);
+    expect(starter.pairs.slice(8).map(([replica]) => replica)).toEqual([2, 0, 1, 2]); // four in hand
     starter.heads[1]?.answer();
     await settled();
     expect(starter.pairs.slice(-1)).toEqual([[1, 4]]);
     await starter.answerAll();
-    await Promise.all([first, second]);
+    await Promise.all([first, second, third]);
     expect(statesOf(group)).toEqual(['idle', 'idle', 'idle']);
   });
 
@@ -116,15 +120,21 @@ describe('compute', () => {
     await group.stop();
   });
 
-  it('reads a result before it hands out the shard that is written over it', async () => {
+  it('accepts a result before it hands out the next shard', async () => {
     const { group, starter } = await stubGroup(1);
     const events: string[] = [];
-    const computed = group.compute(shardsOf(4), ({ shard }) => {
+    const computed = group.compute(shardsOf(5), ({ shard }) => {
       events.push(`accept ${shard} beside ${starter.calls.map((call) => call.shard.shard)}`);
     });
     await starter.answerAll();
     await computed;
-    expect(events).toEqual(['accept 0 beside 1', 'accept 1 beside 2', 'accept 2 beside 3', 'accept 3 beside ']);
+    expect(events).toEqual([
+      'accept 0 beside 1,2',
+      'accept 1 beside 2,3',
+      'accept 2 beside 3,4',
+      'accept 3 beside 4',
+      'accept 4 beside ',
+    ]);
   });
 
   it('passes a shard on as it is, and ends at once without any', async () => {
@@ -278,10 +288,12 @@ describe('resize', () => {
     expect(starter.pairs).toEqual([
       [0, 0],
       [0, 1],
-      [1, 2],
+      [0, 2],
       [1, 3],
-      [2, 4],
-      [2, 5],
+      [1, 4],
+      [1, 5],
+      [2, 6],
+      [2, 7],
     ]);
     expect(starter.mostAtOnce).toBe(1);
     await starter.answerAll();
@@ -299,7 +311,7 @@ describe('resize', () => {
     const drained = starter.heads[1];
     drained?.answer();
     await settled();
-    expect(starter.calls.filter(({ replica }) => replica.id === 1).length).toBe(1);
+    expect(starter.calls.filter(({ replica }) => replica.id === 1).length).toBe(2);
     await starter.answerAll();
     await computed;
     expect(accepted.toSorted()).toEqual(range(9));
@@ -375,13 +387,19 @@ describe('sample', () => {
       replica.onSample = ({ count }) => new Promise((resolve) => (draw = () => resolve(new Float32Array(count))));
     }
     const drawn = group.sample(JOB);
-    expect(replica?.samples).toEqual([]); // it has two shards in hand
+    expect(replica?.samples).toEqual([]); // it has three shards in hand
     starter.next().answer();
     await settled();
     expect(replica?.samples).toEqual([JOB]);
-    expect(starter.pairs).toEqual([[0, 1]]);
-    starter.next().answer();
-    await settled();
+    expect(starter.pairs).toEqual([
+      [0, 1],
+      [0, 2],
+      [0, 3],
+    ]);
+    for (const _ of range(2)) {
+      starter.next().answer();
+      await settled();
+    }
     draw();
     expect(await drawn).toEqual(new Float32Array(3));
     await starter.answerAll();
@@ -409,7 +427,7 @@ describe('sample', () => {
 
   it('says that no replica is left after the end, also when it was waiting for one', async () => {
     const { group, compute } = await stubGroup(1);
-    void compute(2);
+    void compute(3);
     const waiting = expect(group.sample(JOB)).rejects.toThrow('no replica is left to draw samples');
     await group.stop();
     await waiting;

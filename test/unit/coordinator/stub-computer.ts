@@ -36,7 +36,8 @@ export function resultOf(pass: Pass, valueAt: (at: number) => number): ShardResu
     if (writes(pass, output)) for (let i = offset; i < offset + size; i++) values[i] = valueAt(i);
   }
   for (const [name, offset] of Object.entries(scalars)) if (writes(pass, name)) values[offset] = valueAt(offset);
-  return { values, seconds: SECONDS, tensors: 7 };
+  // What is read after its release is found by its NaN.
+  return { values, seconds: SECONDS, tensors: 7, release: () => values.fill(Number.NaN) };
 }
 
 /** Between -1/16 and 1/16, with all bits in use. */

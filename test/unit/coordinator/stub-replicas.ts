@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import type { Replica, Shard, ShardResult } from '../../../coordinator/replica.ts';
 import { type GroupObserver, ReplicaGroup, type ReplicaGroupOptions } from '../../../coordinator/replica-group.ts';
 import type { GanglionError } from '../../../shared/error.ts';
-import type { ReplicaReady, SampleJob } from '../../../shared/protocol.ts';
+import { type ReplicaReady, type SampleJob, SHARDS_IN_HAND } from '../../../shared/protocol.ts';
 
 /** A call of a replica under way. */
 export interface Call {
@@ -14,7 +14,7 @@ export interface Call {
   readonly fail: (error: unknown) => void;
 }
 
-/** A replica with two result slots used in turn, as a thread has them. */
+/** A replica with few result slots, so that one which is not released is missed. */
 export class StubReplica implements Replica {
   readonly kind = 'thread';
   readonly ready: ReplicaReady;
@@ -24,12 +24,20 @@ export class StubReplica implements Replica {
   onSample: (job: SampleJob) => Promise<Float32Array> = async ({ count }) => new Float32Array(count);
   onStop: () => Promise<void> = async () => {};
   readonly #calls: Call[];
-  readonly #slots = [new Float32Array(1), new Float32Array(1)] as const;
-  #slot: 0 | 1 = 0;
+  /** Slots that are free. */
+  readonly #slots = Array.from({ length: SHARDS_IN_HAND + 1 }, () => new Float32Array(1));
+  readonly #now: () => number;
   #underWay = 0;
+  #answeredMs = 0;
 
-  constructor(id: number, generation: number, calls: Call[], computing: Partial<ReplicaReady>) {
+  constructor(
+    id: number,
+    generation: number,
+    calls: Call[],
+    { computing, now }: Pick<StubStarter, 'computing' | 'now'>,
+  ) {
     this.id = id;
+    this.#now = now;
     this.ready = {
       backend: 'stub',
       libraryVersion: '1.2',
@@ -41,12 +49,18 @@ export class StubReplica implements Replica {
   }
 
   compute(shard: Shard): Promise<ShardResult> {
-    if (this.#underWay === 2) throw new Error(`replica ${this.id} was given shard ${shard.shard} beside two others`);
+    if (this.#underWay === SHARDS_IN_HAND)
+      throw new Error(`replica ${this.id} was given shard ${shard.shard} beside ${SHARDS_IN_HAND} others`);
     if (this.stopped) throw new Error(`replica ${this.id} was given shard ${shard.shard} after its end`);
     this.#underWay += 1;
-    this.#slot = this.#slot === 0 ? 1 : 0;
-    const values = this.#slots[this.#slot];
+    const values = this.#slots.shift();
+    if (!values) throw new Error(`replica ${this.id} has no free slot: results were not released`);
+    const release = (): void => {
+      if (this.#slots.includes(values)) throw new Error('a result was released twice');
+      this.#slots.push(values);
+    };
     values[0] = Number.NaN; // being written
+    const askedMs = this.#now();
     return new Promise((resolve, reject) => {
       const end = (): void => {
         const at = this.#calls.indexOf(call);
@@ -60,10 +74,13 @@ export class StubReplica implements Replica {
         answer: (value = shard.shard) => {
           end();
           values[0] = value;
-          resolve({ values, seconds: { start: 0, prepare: 0, compute: 0, copy: 0 }, tensors: 0 });
+          const compute = (this.#now() - Math.max(askedMs, this.#answeredMs)) / 1000;
+          this.#answeredMs = this.#now();
+          resolve({ values, seconds: { start: 0, prepare: 0, compute, copy: 0 }, tensors: 0, release });
         },
         fail: (error) => {
           end();
+          release();
           reject(error);
         },
       };
@@ -94,6 +111,8 @@ export class StubStarter {
   onStarted: (replica: StubReplica) => void = () => {};
   /** What the next ones compute with, where not with the same. */
   computing: Partial<ReplicaReady> = {};
+  /** The clock of the replicas. */
+  now: () => number = () => performance.now();
   #atOnce = 0;
   #attempts = 0;
 
@@ -103,7 +122,7 @@ export class StubStarter {
       await settled();
       await this.beforeStart(id, ++this.#attempts);
       const generation = this.started.filter((replica) => replica.id === id).length;
-      const replica = new StubReplica(id, generation, this.calls, this.computing);
+      const replica = new StubReplica(id, generation, this.calls, this);
       this.started.push(replica);
       this.onStarted(replica);
       return replica;
@@ -176,16 +195,18 @@ export class Observed implements GroupObserver {
  */
 export async function stubGroup(count: number, options: Partial<ReplicaGroupOptions> = {}) {
   const starter = new StubStarter();
+  if (options.now) starter.now = options.now;
   const observed = new Observed();
   const given = { count, start: starter.start, observer: observed, maxRestarts: 100, random: () => 1, ...options };
   const group = new ReplicaGroup(given);
   await group.start();
   const accepted: number[] = [];
   const compute = (shards: number, step?: number) => {
-    const computed = group.compute(shardsOf(shards, step), ({ shard }, { values }) => {
+    const computed = group.compute(shardsOf(shards, step), ({ shard }, { values, release }) => {
       // The value is read when the shard is accepted: a slot written again by then holds NaN or another number.
       expect(values[0]).toBe(shard);
       accepted.push(shard);
+      release();
     });
     computed.catch(() => {}); // a test that expects a rejection waits for it later
     return computed;

@@ -3,7 +3,12 @@ import type { ShardResult } from '../../../coordinator/replica.ts';
 import { type Answer, insists, keep, verdictOf } from '../../../coordinator/verdict.ts';
 
 const result = (...values: number[]): { readonly result: ShardResult } => ({
-  result: { values: Float32Array.from(values), seconds: { start: 0, prepare: 0, compute: 0, copy: 0 }, tensors: 0 },
+  result: {
+    values: Float32Array.from(values),
+    seconds: { start: 0, prepare: 0, compute: 0, copy: 0 },
+    tensors: 0,
+    release() {},
+  },
 });
 const votesOf = (...answers: Answer[]) => answers.map((answer, voter) => ({ voter, answer }));
 const verdict = (...answers: Answer[]) => {

@@ -16,6 +16,7 @@ const slots = (pass: Pass): [Float32Array, Float32Array] => [
   new Float32Array(phaseVectorOf(phaseOf(pass), GOLDEN.latent).length),
   new Float32Array(0),
 ];
+const results = { real: slots('real'), fake: slots('fake'), generator: slots('generator') };
 const setup: Omit<ReplicaSetup, 'backend'> = {
   replica: 0,
   shardSize: BATCH,
@@ -23,7 +24,7 @@ const setup: Omit<ReplicaSetup, 'backend'> = {
   seed: GOLDEN.seed,
   shards: 1,
   parameters: { generator: initialParameters('generator'), discriminator: initialParameters('discriminator') },
-  results: { real: slots('real'), fake: slots('fake'), generator: slots('generator') },
+  results,
 };
 
 /** Largest deviation, relative to the largest golden value. */
@@ -49,7 +50,7 @@ describe.each(PHASES)('$phase phase on $backend against PyTorch', async ({ backe
   const sum = new Float64Array(vector.length);
   for (const pass of PASSES[phase]) {
     await replica.compute({ step: STEP, pass, shard: 0, slot: 0, pixels: goldenPixels(STEP, BATCH) });
-    addRounded(sum, setup.results[pass][0]);
+    addRounded(sum, results[pass][0]);
   }
   const values = Float32Array.from(sum);
   replica.dispose();

@@ -1,0 +1,100 @@
+// The shards that a replica in a thread has in hand. Those asked for at once go as one message (shared/protocol.ts, ShardChannel).
+import { GanglionError } from '../shared/error.ts';
+import { describeShard, type ShardChannel, type ShardJob, type ShardOutcome } from '../shared/protocol.ts';
+import type { Shard, ShardResult } from './replica.ts';
+import type { ResultSlot, ResultSlots } from './result-slots.ts';
+
+/** A shard without an answer. */
+interface Waiting {
+  readonly shard: Shard;
+  readonly slot: ResultSlot;
+  readonly resolve: (result: ShardResult) => void;
+  readonly reject: (error: GanglionError) => void;
+}
+
+const isNumber = (value: unknown): value is number => typeof value === 'number';
+
+/** Whether this is what a replica answers. Not by zod, which takes a hundred times as long: shards are answered all the time. */
+function isShardOutcome(got: unknown): got is ShardOutcome {
+  if (typeof got !== 'object' || got === null || !('ok' in got)) return false;
+  const outcome = got as Partial<Record<string, unknown>>;
+  if (outcome.ok === false) {
+    const error = outcome.error as Partial<Record<string, unknown>> | null | undefined;
+    return typeof error?.code === 'string' && typeof error.message === 'string' && typeof error.place === 'object';
+  }
+  const seconds = outcome.seconds as Partial<Record<string, unknown>> | null | undefined;
+  const isWhole = isNumber(outcome.step) && typeof outcome.pass === 'string' && isNumber(outcome.shard);
+  if (outcome.ok !== true || !isWhole || !isNumber(outcome.tensors)) return false;
+  return isNumber(seconds?.start) && isNumber(seconds.prepare) && isNumber(seconds.compute) && isNumber(seconds.copy);
+}
+
+export class ShardCalls {
+  readonly #id: number;
+  readonly #channel: ShardChannel;
+  readonly #slots: ResultSlots;
+  /** In the order of the calls, which is that of the answers. */
+  readonly #waiting: Waiting[] = [];
+  /** Asked for and not yet sent. */
+  #unsent: ShardJob[] = [];
+  #answered = 0;
+  #lost: GanglionError | undefined;
+
+  constructor(id: number, channel: ShardChannel, slots: ResultSlots) {
+    this.#id = id;
+    this.#channel = channel;
+    this.#slots = slots;
+    channel.port.on('message', (outcomes: unknown) => this.#settle(outcomes));
+  }
+
+  /** @throws GanglionError what the replica says is wrong with the shard, or why it is lost */
+  compute(shard: Shard): Promise<ShardResult> {
+    if (this.#lost) return Promise.reject(this.#lost);
+    const { pixels, ...rest } = shard;
+    const slot = this.#slots.take(shard.pass);
+    if (pixels) this.#channel.pixels[slot.index]?.set(pixels);
+    if (this.#unsent.length === 0) queueMicrotask(() => this.#send());
+    this.#unsent.push({ ...rest, slot: slot.index });
+    return new Promise((resolve, reject) => this.#waiting.push({ shard, slot, resolve, reject }));
+  }
+
+  /** The replica answers no more: rejects all calls, now and from now on, that which it was at first. */
+  lose(error: GanglionError): void {
+    this.#lost = error;
+    const at = Math.max(0, Atomics.load(this.#channel.begun, 0) - 1 - this.#answered);
+    for (const { reject } of this.#waiting.splice(at, 1)) reject(error);
+    for (const { reject } of this.#waiting.splice(0)) reject(error);
+    this.#channel.port.close();
+  }
+
+  #send(): void {
+    const jobs = this.#unsent;
+    this.#unsent = [];
+    if (!this.#lost) this.#channel.port.postMessage(jobs);
+  }
+
+  #settle(outcomes: unknown): void {
+    for (const outcome of Array.isArray(outcomes) ? outcomes : [outcomes]) {
+      const waiting = this.#waiting.shift();
+      if (!waiting) return; // lost meanwhile
+      this.#answered += 1;
+      this.#answer(waiting, outcome);
+    }
+  }
+
+  #answer({ shard, slot, resolve, reject }: Waiting, outcome: unknown): void {
+    if (isShardOutcome(outcome)) {
+      if (!outcome.ok) {
+        slot.release();
+        reject(GanglionError.fromPlain(outcome.error));
+        return;
+      }
+      const { step, pass, shard: number, seconds, tensors } = outcome;
+      if (step === shard.step && pass === shard.pass && number === shard.shard) {
+        resolve({ values: slot.values, seconds, tensors, release: slot.release });
+        return;
+      }
+    }
+    const message = `replica ${this.#id} gave a malformed answer: expected one to ${describeShard(shard)}, got ${JSON.stringify(outcome)}`;
+    reject(new GanglionError('replica', message, { place: { replica: this.#id }, reason: 'frame' }));
+  }
+}
