@@ -205,8 +205,7 @@ function createPhases(options: TrainerOptions) {
       if (PASSES[phaseOf(first.pass)].at(-1) === first.pass) phase.startedMs = performance.now();
       const bad = await replicas.compute(jobs, (_, result) => {
         const from = performance.now();
-        if (phase.isEmpty) update.setRounded(sum, result.values);
-        else update.addRounded(sum, result.values);
+        update.addRounded(sum, [result.values], phase.isEmpty);
         phase.isEmpty = false;
         phase.seconds.push(result.seconds);
         phase.tensors = result.tensors;
