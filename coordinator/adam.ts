@@ -1,6 +1,7 @@
 // Adam as a pure function of its arguments. Source: Kingma & Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015,
 // algorithm 1, with the paper's symbols. Arithmetic in float64, state in float32 (as PyTorch's), so the bits are the same everywhere.
 
+import { addRounded } from '../shared/exact-sum.ts';
 import type { AdamFactors, Update } from '../shared/update.ts';
 
 /** Hyperparameters: step size, decay of both moments, and the denominator's guard. */
@@ -27,15 +28,24 @@ export function adamState(parameterCount: number): AdamState {
   return { m: new Float32Array(parameterCount), v: new Float32Array(parameterCount), beta1Power: 1, beta2Power: 1 };
 }
 
+/** What {@link adamStep} may be given besides. */
+export interface AdamStepOptions {
+  /** Computes the step; gives the bits of {@link applyAdam}. */
+  readonly apply?: Update['applyAdam'];
+  /** Arrays that are added to the sum before: see {@link addRounded}. */
+  readonly values?: readonly Float32Array[];
+  /** Whether they are added onto zeros. */
+  readonly isFirst?: boolean;
+}
+
 /**
  * One step, in place:
  * m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2;
  * theta = theta - alpha * (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + epsilon).
  *
  * @param theta parameters, updated
- * @param sum sum of the gradients of all shards; may be longer than `theta`
+ * @param sum sum of the gradients of all shards; may be longer than `theta`. What has moved a parameter is not to be read after that
  * @param scale factor that makes the sum a mean
- * @param apply computes it; gives the bits of {@link applyAdam}
  * @returns L2 norm of the mean gradient
  */
 export function adamStep(
@@ -44,12 +54,12 @@ export function adamStep(
   theta: Float32Array,
   sum: Float64Array,
   scale: number,
-  apply: Update['applyAdam'] = applyAdam,
+  { apply = applyAdam, values = [], isFirst = false }: AdamStepOptions = {},
 ): number {
   const beta1Power = state.beta1Power * options.beta1;
   const beta2Power = state.beta2Power * options.beta2;
   const factors = { ...options, unbias1: 1 / (1 - beta1Power), unbias2: 1 / (1 - beta2Power), scale };
-  const norm = apply(factors, theta, state.m, state.v, sum);
+  const norm = apply(factors, theta, state.m, state.v, sum, values, isFirst);
   Object.assign(state, { beta1Power, beta2Power });
   return norm;
 }
@@ -57,18 +67,26 @@ export function adamStep(
 /** Partial sums of the squared norm: as many as a vector of the kernels has numbers, so that theirs have the same bits. */
 const LANES = 8;
 
-/** What {@link adamStep} does to every parameter, in JavaScript. */
+/**
+ * What {@link adamStep} does to every parameter, in JavaScript, after the sum has become that of {@link addRounded}: all of it, also
+ * what is longer than `theta`.
+ *
+ * @throws RangeError when lengths do not fit, before anything changes
+ */
 export function applyAdam(
   factors: AdamFactors,
   theta: Float32Array,
   m: Float32Array,
   v: Float32Array,
   sum: Float64Array,
+  values: readonly Float32Array[],
+  isFirst: boolean,
 ): number {
   if (m.length !== theta.length || v.length !== theta.length || sum.length < theta.length) {
     const got = `${m.length} and ${v.length} moments, a sum of ${sum.length}`;
     throw new RangeError(`Adam: expected moments and a sum of ${theta.length} parameters, got ${got}`);
   }
+  addRounded(sum, values, isFirst);
   const { learningRate, beta1, beta2, epsilon, unbias1, unbias2, scale } = factors;
   const squares = new Float64Array(LANES);
   for (let i = 0; i < theta.length; i++) {

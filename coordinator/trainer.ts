@@ -8,7 +8,7 @@ import type { Update } from '../shared/update.ts';
 import { type AdamOptions, adamStep } from './adam.ts';
 import type { Communicator } from './communicator.ts';
 import { type Dataset, IMAGE_PIXELS } from './data/dataset.ts';
-import type { Shard, ShardResult } from './replica.ts';
+import { RESULTS_HELD, type Shard, type ShardResult } from './replica.ts';
 import { createSampler, type StepImages } from './sampler.ts';
 import { discriminatorPhaseBackup, type TrainingState, trackStatistics } from './state.ts';
 import { type BadShard, describeBadShard } from './task-queue.ts';
@@ -32,7 +32,10 @@ export interface PhaseRecord {
   readonly gradientNorm: number;
   /** Bytes of results that the replicas handed over. */
   readonly gradientBytes: number;
-  /** Seconds: from handing out the shards to the update; exact sum; Adam; and the parts of every pass of every shard. */
+  /**
+   * Seconds: from handing out the shards to the update; exact sum; Adam, with the results that it adds to the sum in its own pass over
+   * memory; and the parts of every pass of every shard.
+   */
   readonly seconds: {
     readonly phase: number;
     readonly sum: number;
@@ -175,9 +178,12 @@ function gatherPixels(dataset: Dataset, images: StepImages, own: readonly number
 /** What a phase has gathered so far. */
 interface Gathered {
   readonly vector: PhaseVector;
+  /** The sum of the phase's vectors, and how many bad shards there are: nodes add that up, too. */
   readonly sum: Float64Array;
   /** Whether nothing has been added yet: `sum` is then as the phase before left it. */
   isEmpty: boolean;
+  /** Results that are not in the sum yet: several at once are added in one pass over memory. */
+  held: ShardResult[];
   startedMs: number;
   sumMs: number;
   tensors: number;
@@ -192,9 +198,24 @@ function createPhases(options: TrainerOptions) {
   const { state, replicas, communicator, adam, update = javascriptUpdate, shards, span } = options;
   const gather = (phase: Phase): Gathered => {
     const vector = phaseVectorOf(phase, state.latent);
-    // One more than the vector: nodes add up how many bad shards they have, too.
     const sum = new Float64Array(vector.length + 1);
-    return { vector, sum, isEmpty: true, startedMs: 0, sumMs: 0, tensors: 0, seconds: [], bad: [], skipped: 0 };
+    const none = { isEmpty: true, held: [], startedMs: 0, sumMs: 0, tensors: 0, seconds: [], bad: [], skipped: 0 };
+    return { vector, sum, ...none };
+  };
+  const vectorSumOf = ({ sum, vector }: Gathered): Float64Array => sum.subarray(0, vector.length);
+  /** Adds what is held. */
+  const add = (phase: Gathered): void => {
+    const from = performance.now();
+    const held = phase.held.splice(0);
+    if (held.length > 0) {
+      const values = held.map((result) => result.values);
+      update.addRounded(vectorSumOf(phase), values, phase.isEmpty);
+    } else if (phase.isEmpty) phase.sum.fill(0);
+    phase.isEmpty = false;
+    for (const { release } of held) release();
+    const to = performance.now();
+    phase.sumMs += to - from;
+    span?.('sum', from, to);
   };
   const gathered = { discriminator: gather('discriminator'), generator: gather('generator') };
   const scale = 1 / shards;
@@ -205,28 +226,24 @@ function createPhases(options: TrainerOptions) {
       const [first] = jobs;
       if (!first) return;
       const phase = gathered[phaseOf(first.pass)];
-      const sum = phase.sum.subarray(0, phase.vector.length);
       // A phase begins with its last pass: those before it are computed beside other phases.
       if (PASSES[phaseOf(first.pass)].at(-1) === first.pass) phase.startedMs = performance.now();
       const bad = await replicas.compute(jobs, (_, result) => {
-        const from = performance.now();
-        if (phase.isEmpty) update.setRounded(sum, result.values);
-        else update.addRounded(sum, result.values);
-        phase.isEmpty = false;
+        if (phase.held.length === RESULTS_HELD) add(phase);
+        phase.held.push(result);
         phase.seconds.push(result.seconds);
         phase.tensors = result.tensors;
-        const to = performance.now();
-        phase.sumMs += to - from;
-        span?.('sum', from, to);
-        result.release();
       });
       phase.bad.push(...bad);
     },
 
     /** Ends a phase, all of whose shards have been computed. */
     async update(phase: Phase): Promise<PhaseRecord> {
-      const { vector, sum, isEmpty, startedMs, sumMs, tensors, seconds, bad, skipped } = gathered[phase];
-      if (isEmpty) sum.fill(0);
+      const own = gathered[phase];
+      const { vector, sum, startedMs, tensors, seconds, bad, skipped } = own;
+      // What one node holds is added in Adam's pass over memory; other nodes need the sum before.
+      const isAddedByAdam = communicator.size === 1 && bad.length === 0 && own.held.length > 0;
+      if (!isAddedByAdam) add(own);
       sum[vector.length] = bad.length;
       await communicator.allReduceSum(sum);
       const isSkipped = sum[vector.length] !== 0;
@@ -235,7 +252,12 @@ function createPhases(options: TrainerOptions) {
       if (isSkipped) sum.fill(Number.NaN);
       else {
         const net = state[phase];
-        gradientNorm = adamStep(adam, net.adam, net.parameters, sum, scale, update.applyAdam);
+        gradientNorm = adamStep(adam, net.adam, net.parameters, vectorSumOf(own), scale, {
+          apply: update.applyAdam,
+          values: own.held.map((result) => result.values),
+          isFirst: own.isEmpty,
+        });
+        for (const { release } of own.held) release();
         for (const slice of vector.statistics) {
           trackStatistics(state[slice.net], sum.subarray(slice.offset, slice.offset + slice.size), scale);
         }
@@ -248,7 +270,7 @@ function createPhases(options: TrainerOptions) {
         gradientBytes: seconds.length * vector.length * Float32Array.BYTES_PER_ELEMENT,
         seconds: {
           phase: (afterAdam - startedMs) / 1000,
-          sum: sumMs / 1000,
+          sum: own.sumMs / 1000,
           adam: (afterAdam - beforeAdam) / 1000,
           shards: seconds,
         },
@@ -256,8 +278,8 @@ function createPhases(options: TrainerOptions) {
         skipped: isSkipped,
         tensors,
       };
-      const next = { isEmpty: true, sumMs: 0, seconds: [], bad: [], skipped: isSkipped ? skipped + 1 : 0 };
-      Object.assign(gathered[phase], next);
+      const next = { isEmpty: true, held: [], sumMs: 0, seconds: [], bad: [], skipped: isSkipped ? skipped + 1 : 0 };
+      Object.assign(own, next);
       return record;
     },
 

@@ -1,10 +1,10 @@
 // The update in JavaScript, and in compiled kernels where there are some: `Update` has what both do.
-import { addRounded, setRounded } from '../shared/exact-sum.ts';
+import { addRounded } from '../shared/exact-sum.ts';
 import type { Update } from '../shared/update.ts';
 import { applyAdam } from './adam.ts';
 
 /** Runs everywhere, and is what the kernels are held to. */
-export const javascriptUpdate: Update = { addRounded, setRounded, applyAdam };
+export const javascriptUpdate: Update = { addRounded, applyAdam };
 
 /**
  * The fastest update that this machine has.

@@ -44,13 +44,24 @@ export function roundOne(value: number): number {
 }
 
 /**
- * Rounds values onto the exact grid: what {@link addRounded} makes of a sum of zeros, whatever was in `sum`. Bit for bit so, because
- * rounding never gives -0, which added to 0 would become 0: a difference of equal numbers is 0.
+ * Rounds values onto the exact grid and adds them onto a sum of rounded values; exact, so associative and commutative.
  *
- * @param values below the limit that {@link exactLimit} gives
+ * @param sum as long as every array of values
+ * @param values below the limit that {@link exactLimit} gives; any number of arrays
+ * @param isFirst whether they are added onto zeros, whatever is in `sum`
  */
-export function setRounded(sum: Float64Array, values: Float32Array): void {
-  checkLengths(sum, values);
+export function addRounded(sum: Float64Array, values: readonly Float32Array[], isFirst: boolean): void {
+  for (const { length } of values) {
+    if (length !== sum.length) throw new RangeError(`exact sum of ${sum.length} values, got ${length}`);
+  }
+  const [first] = values;
+  if (isFirst && first) setOne(sum, first);
+  else if (isFirst) sum.fill(0);
+  for (const others of isFirst ? values.slice(1) : values) addOne(sum, others);
+}
+
+/** What {@link addOne} makes of zeros, bit for bit: rounding never gives -0, as a difference of equal numbers is 0. */
+function setOne(sum: Float64Array, values: Float32Array): void {
   const whole = sum.length - (sum.length % 4); // four at a time, as below
   for (let i = 0; i < whole; i += 4) {
     sum[i] = (values[i] as number) + ROUNDER - ROUNDER;
@@ -61,13 +72,7 @@ export function setRounded(sum: Float64Array, values: Float32Array): void {
   for (let i = whole; i < sum.length; i++) sum[i] = (values[i] as number) + ROUNDER - ROUNDER;
 }
 
-/**
- * Rounds values onto the exact grid and adds them onto a sum of rounded values; exact, so associative and commutative.
- *
- * @param values below the limit that {@link exactLimit} gives
- */
-export function addRounded(sum: Float64Array, values: Float32Array): void {
-  checkLengths(sum, values);
+function addOne(sum: Float64Array, values: Float32Array): void {
   // Four at a time: the coordinator adds while replicas wait, and this takes 0.23 ms for 370,000 values.
   const whole = sum.length - (sum.length % 4);
   for (let i = 0; i < whole; i += 4) {
@@ -79,8 +84,4 @@ export function addRounded(sum: Float64Array, values: Float32Array): void {
   for (let i = whole; i < sum.length; i++) {
     sum[i] = (sum[i] as number) + ((values[i] as number) + ROUNDER - ROUNDER);
   }
-}
-
-function checkLengths(sum: Float64Array, values: Float32Array): void {
-  if (sum.length !== values.length) throw new RangeError(`exact sum of ${sum.length} values, got ${values.length}`);
 }

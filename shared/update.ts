@@ -17,10 +17,19 @@ export interface AdamFactors {
 
 /** Every implementation gives the same bits. All throw when lengths do not fit, before they change anything. */
 export interface Update {
-  /** As `addRounded` of shared/exact-sum.ts. */
-  addRounded(sum: Float64Array, values: Float32Array): void;
-  /** As `setRounded` of shared/exact-sum.ts. */
-  setRounded(sum: Float64Array, values: Float32Array): void;
-  /** As `applyAdam` of coordinator/adam.ts. */
-  applyAdam(factors: AdamFactors, theta: Float32Array, m: Float32Array, v: Float32Array, sum: Float64Array): number;
+  /** As `addRounded` of shared/exact-sum.ts; compiled, it passes over memory once. */
+  addRounded(sum: Float64Array, values: readonly Float32Array[], isFirst: boolean): void;
+  /**
+   * As `applyAdam` of coordinator/adam.ts; compiled, it passes over memory once, the sum included. Numbers of the sum that have moved a
+   * parameter are not to be read after that.
+   */
+  applyAdam(
+    factors: AdamFactors,
+    theta: Float32Array,
+    m: Float32Array,
+    v: Float32Array,
+    sum: Float64Array,
+    values: readonly Float32Array[],
+    isFirst: boolean,
+  ): number;
 }

@@ -229,18 +229,31 @@ napi_value findOutside(napi_env env, napi_value* arguments) {
   return result;
 }
 
-/** addRounded(sum, values), setRounded(sum, values) */
-template <auto KERNEL>
-napi_value sumRounded(napi_env env, napi_value* arguments) {
-  const auto sum = toArray<double>(env, arguments[0], napi_float64_array, "a Float64Array");
-  const auto values = toArray<float>(env, arguments[1], napi_float32_array, "a Float32Array");
-  if (sum.length != values.length)
-    throw Failure{"exact sum of " + std::to_string(sum.length) + " values, got " + std::to_string(values.length)};
-  (kernels().*KERNEL)(sum.data, values.data, sum.length);
+/** The arguments of an exact sum: a Float64Array, an array of Float32Arrays as long, and whether they are the first. */
+struct SumArguments {
+  Array<double> sum;
+  std::vector<const float*> arrays;
+  bool isFirst;
+  SumArguments(napi_env env, const napi_value* arguments) : sum(toArray<double>(env, arguments[0], napi_float64_array, "a Float64Array")) {
+    for (const napi_value element : elements(env, arguments[1])) {
+      const auto values = toArray<float>(env, element, napi_float32_array, "a Float32Array");
+      if (values.length != sum.length)
+        throw Failure{"exact sum of " + std::to_string(sum.length) + " values, got " + std::to_string(values.length)};
+      arrays.push_back(values.data);
+    }
+    check(napi_get_value_bool(env, arguments[2], &isFirst), "a boolean");
+  }
+  Summands summands() const { return {arrays.data(), arrays.size(), isFirst}; }
+};
+
+/** addRounded(sum, values, isFirst) */
+napi_value addRounded(napi_env env, napi_value* arguments) {
+  const SumArguments added(env, arguments);
+  kernels().addRounded(added.sum.data, added.sum.length, added.summands());
   return nullptr;
 }
 
-/** applyAdam(factors, theta, m, v, sum) */
+/** applyAdam(factors, theta, m, v, sum, values, isFirst) */
 napi_value applyAdam(napi_env env, napi_value* arguments) {
   const auto factor = [&](const char* name) { return toDouble(env, arguments[0], name); };
   const AdamFactors factors = {factor("learningRate"), factor("beta1"),   factor("beta2"), factor("epsilon"),
@@ -248,12 +261,14 @@ napi_value applyAdam(napi_env env, napi_value* arguments) {
   const auto theta = toArray<float>(env, arguments[1], napi_float32_array, "a Float32Array");
   const auto m = toArray<float>(env, arguments[2], napi_float32_array, "a Float32Array");
   const auto v = toArray<float>(env, arguments[3], napi_float32_array, "a Float32Array");
-  const auto sum = toArray<double>(env, arguments[4], napi_float64_array, "a Float64Array");
+  const SumArguments added(env, arguments + 4);
+  const auto& sum = added.sum;
   if (m.length != theta.length || v.length != theta.length || sum.length < theta.length)
     throw Failure{"Adam: expected moments and a sum of " + std::to_string(theta.length) + " parameters, got " +
                   std::to_string(m.length) + " and " + std::to_string(v.length) + " moments, a sum of " + std::to_string(sum.length)};
+  const AdamArrays arrays = {theta.data, m.data, v.data, static_cast<int64_t>(theta.length)};
   napi_value norm;
-  check(napi_create_double(env, kernels().applyAdam(factors, theta.data, m.data, v.data, sum.data, theta.length), &norm), "a number");
+  check(napi_create_double(env, kernels().applyAdam(factors, arrays, sum.data, sum.length, added.summands()), &norm), "a number");
   return norm;
 }
 
@@ -350,9 +365,8 @@ NAPI_MODULE_INIT() {
       {"releaseFrame", nullptr, call<releaseFrame, 1>, nullptr, nullptr, nullptr, visible, nullptr},
       {"run", nullptr, call<run, 4>, nullptr, nullptr, nullptr, visible, nullptr},
       {"findOutside", nullptr, call<findOutside, 2>, nullptr, nullptr, nullptr, visible, nullptr},
-      {"addRounded", nullptr, call<sumRounded<&Kernels::addRounded>, 2>, nullptr, nullptr, nullptr, visible, nullptr},
-      {"setRounded", nullptr, call<sumRounded<&Kernels::setRounded>, 2>, nullptr, nullptr, nullptr, visible, nullptr},
-      {"applyAdam", nullptr, call<applyAdam, 5>, nullptr, nullptr, nullptr, visible, nullptr},
+      {"addRounded", nullptr, call<addRounded, 3>, nullptr, nullptr, nullptr, visible, nullptr},
+      {"applyAdam", nullptr, call<applyAdam, 7>, nullptr, nullptr, nullptr, visible, nullptr},
       {"fillNormal", nullptr, call<fillNormal, 6>, nullptr, nullptr, nullptr, visible, nullptr},
       {"toNormal", nullptr, call<toNormal, 2>, nullptr, nullptr, nullptr, visible, nullptr},
   };

@@ -8,6 +8,5 @@ namespace {
 }
 }
 const Kernels AVX2 = {
-    "avx2", avx2::findKernel, avx2::findOutside, avx2::addRounded<false>, avx2::addRounded<true>, avx2::applyAdam,
-    avx2::fillNormal, avx2::toNormal,
+    "avx2", avx2::findKernel, avx2::findOutside, avx2::addRounded, avx2::applyAdam, avx2::fillNormal, avx2::toNormal,
 };

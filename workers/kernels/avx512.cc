@@ -9,6 +9,5 @@ namespace {
 }
 }
 const Kernels AVX512 = {
-    "avx512", avx512::findKernel, avx512::findOutside, avx512::addRounded<false>, avx512::addRounded<true>, avx512::applyAdam,
-    avx512::fillNormal, avx512::toNormal,
+    "avx512", avx512::findKernel, avx512::findOutside, avx512::addRounded, avx512::applyAdam, avx512::fillNormal, avx512::toNormal,
 };

@@ -1,5 +1,6 @@
 // What both instruction sets share: a step of a plan.
 #pragma once
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdint>
@@ -31,6 +32,19 @@ struct AdamFactors {
   double learningRate, beta1, beta2, epsilon, unbias1, unbias2, scale;
 };
 
+/** What a step of Adam changes, of `size` numbers each. */
+struct AdamArrays {
+  float *theta, *m, *v;
+  int64_t size;
+};
+
+/** What is added to an exact sum: `count` arrays, onto what there is or, first of all, onto zeros. */
+struct Summands {
+  const float* const* arrays;
+  size_t count;
+  bool isFirst;
+};
+
 /** Which random numbers: the words of Philox's key and counter, but the block. */
 struct NoiseStream {
   uint32_t key0, key1, stream, time, part;
@@ -41,9 +55,8 @@ struct Kernels {
   const char* name;
   Run (*find)(const std::string& name, const std::vector<int>& sizes);
   int64_t (*findOutside)(const float* values, int64_t size, double limit);
-  void (*addRounded)(double* sum, const float* values, int64_t size);
-  void (*setRounded)(double* sum, const float* values, int64_t size);
-  double (*applyAdam)(const AdamFactors& factors, float* theta, float* m, float* v, const double* sum, int64_t size);
+  void (*addRounded)(double* sum, int64_t size, const Summands& summands);
+  double (*applyAdam)(const AdamFactors& factors, const AdamArrays& arrays, double* sum, int64_t size, const Summands& summands);
   void (*fillNormal)(const NoiseStream& stream, float* out, int64_t size);
   void (*toNormal)(const uint32_t* words, double* out, int64_t size);
 };

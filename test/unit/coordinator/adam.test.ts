@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type AdamOptions, adamState, adamStep } from '../../../coordinator/adam.ts';
+import { addRounded } from '../../../shared/exact-sum.ts';
 import { fillNormal } from '../../../shared/random.ts';
 
 const DCGAN: AdamOptions = { learningRate: 2e-4, beta1: 0.5, beta2: 0.999, epsilon: 1e-8 };
@@ -68,6 +69,25 @@ describe('adamStep', () => {
     adamStep(DCGAN, state, theta, Float64Array.of(1, 1e9, Number.NaN), 1);
     expect(theta.length).toBe(1);
     expect(theta[0]).toBeCloseTo(1 - 2e-4, 6);
+  });
+
+  it('adds arrays to the sum before, all of it, as calls one after another do', () => {
+    const values = [0, 1, 2].map((part) =>
+      fillNormal({ seed: 1, stream: 'samples', time: 0, part }, new Float32Array(13)),
+    );
+    for (const isFirst of [true, false]) {
+      const begin = () => ({
+        state: adamState(9),
+        theta: new Float32Array(9).fill(1),
+        sum: new Float64Array(13).fill(0.5),
+      });
+      const [apart, together] = [begin(), begin()];
+      addRounded(apart.sum, values, isFirst);
+      const norm = adamStep(DCGAN, apart.state, apart.theta, apart.sum, 1 / 3);
+      const { state, theta, sum } = together;
+      expect(adamStep(DCGAN, state, theta, sum, 1 / 3, { values, isFirst })).toBe(norm);
+      expect(together).toEqual(apart);
+    }
   });
 
   it('agrees with the paper in float64 over 50 steps', () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { addRounded, exactLimit, findOutside, roundOne, setRounded } from '../../../shared/exact-sum.ts';
+import { addRounded, exactLimit, findOutside, roundOne } from '../../../shared/exact-sum.ts';
 import { fillNormal } from '../../../shared/random.ts';
 
 const GRID = 2 ** -40;
@@ -19,7 +19,7 @@ function below(value: number): number {
 /** Sums in the order given, left to right. */
 function sumOf(parts: readonly Float32Array[]): Float64Array {
   const sum = new Float64Array(parts[0]?.length ?? 0);
-  for (const part of parts) addRounded(sum, part);
+  addRounded(sum, parts, false);
   return sum;
 }
 
@@ -95,9 +95,14 @@ describe('a sum of rounded values', () => {
     expect(differing(sumOf(parts), sumOf(parts.toReversed()))).toBe(0);
   });
 
-  it('refuses vectors of different lengths', () => {
-    for (const call of [addRounded, setRounded])
-      expect(() => call(new Float64Array(3), new Float32Array(2))).toThrow('exact sum of 3 values, got 2');
+  it('refuses vectors of different lengths, and changes nothing', () => {
+    const sum = new Float64Array(3).fill(7);
+    for (const length of [0, 2, 4])
+      for (const isFirst of [true, false])
+        expect(() => addRounded(sum, [new Float32Array(3).fill(1), new Float32Array(length)], isFirst)).toThrow(
+          `exact sum of 3 values, got ${length}`,
+        );
+    expect([...sum]).toEqual([7, 7, 7]);
   });
 });
 
@@ -134,9 +139,33 @@ describe('addRounded', () => {
     // A quarter of a unit added to a sum of 1 unit, four times, stays 1 unit; added up first it would be 2.
     for (let length = 1; length <= 9; length++) {
       const sum = new Float64Array(length).fill(GRID);
-      for (let i = 0; i < 4; i++) addRounded(sum, new Float32Array(length).fill(GRID / 4));
+      for (let i = 0; i < 4; i++) addRounded(sum, [new Float32Array(length).fill(GRID / 4)], false);
       expect([...sum]).toEqual(Array(length).fill(GRID));
     }
+  });
+
+  it('gives the bits of a plain loop over any number of arrays, onto a sum or onto zeros', () => {
+    const value = fc.oneof(
+      fc.float(),
+      fc.float({ min: -1, max: 1, noNaN: true }),
+      fc.constantFrom(0, -0, -(2 ** -149), -(2 ** -42), -(2 ** -41), 2 ** -41, -6144, 6144),
+    );
+    const cases = fc.record({ length: fc.nat(11), count: fc.nat(9) }).chain(({ length, count }) => {
+      const vector = fc.array(value, { minLength: length, maxLength: length });
+      return fc.record({ start: vector, parts: fc.array(vector, { minLength: count, maxLength: count }) });
+    });
+    fc.assert(
+      fc.property(cases, fc.boolean(), ({ start, parts }, isFirst) => {
+        const sum = Float64Array.from(start);
+        const values = parts.map((part) => Float32Array.from(part));
+        addRounded(sum, values, isFirst);
+        const expected = start.map((before, i) =>
+          values.reduce((total, part) => total + roundOne(part[i] ?? 0), isFirst ? 0 : before),
+        );
+        expect([...sum].every((x, i) => Object.is(x, expected[i]))).toBe(true);
+      }),
+      { numRuns: 1000 },
+    );
   });
 
   it('is off by at most 2^-41, on the grid, and rounds like roundOne', () => {
@@ -154,24 +183,6 @@ describe('addRounded', () => {
   it('keeps values that lie on the grid, up to the largest float32 below the limit', () => {
     const values = Float32Array.of(1, -0.5, 2 ** -40, below(2048), -below(2048));
     expect([...rounded(values)]).toEqual([1, -0.5, 2 ** -40, 2048 - 2 ** -13, -2048 + 2 ** -13]);
-  });
-});
-
-describe('setRounded', () => {
-  it('gives the bits of a sum of zeros to which the values were added, whatever was there before', () => {
-    const value = fc.oneof(
-      fc.float(),
-      fc.float({ min: -1, max: 1, noNaN: true }),
-      fc.constantFrom(0, -0, -(2 ** -149), -(2 ** -42), -(2 ** -41), 2 ** -41, -6144, 6144),
-    );
-    fc.assert(
-      fc.property(fc.array(value, { maxLength: 11 }), (values) => {
-        const sum = new Float64Array(values.length).fill(Number.NaN);
-        setRounded(sum, Float32Array.from(values));
-        const expected = rounded(Float32Array.from(values));
-        expect([...sum].every((x, i) => Object.is(x, expected[i]))).toBe(true);
-      }),
-    );
   });
 });
 
