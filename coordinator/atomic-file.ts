@@ -57,15 +57,20 @@ function replaceFile(path: string, bytes: Uint8Array): void {
 }
 
 /**
- * Appends to a file that was opened for it: all of the bytes or none.
+ * Appends to a file that was opened for it: all or nothing.
  *
  * @param length of the file before, in bytes
+ * @param data text is written as UTF-8, by the system call itself: a buffer made of it first costs as much again
+ * @returns bytes appended
  * @throws GanglionError `environment` when the disk is full; the file is then as before
  */
-export function appendWholeSync(path: string, descriptor: number, length: number, bytes: Uint8Array): void {
+export function appendWholeSync(path: string, descriptor: number, length: number, data: string | Uint8Array): number {
   try {
+    const size = Buffer.byteLength(data);
+    let written = typeof data === 'string' ? writeSync(descriptor, data) : writeSync(descriptor, data);
     // A short write means that the disk has just become full: the rest fails with the reason, or fits after all.
-    for (let written = 0; written < bytes.length; ) written += writeSync(descriptor, bytes.subarray(written));
+    while (written < size) written += writeSync(descriptor, Buffer.from(data), written);
+    return size;
   } catch (error) {
     ftruncateSync(descriptor, length);
     throw fromSystemError(`cannot write ${path}`, error);

@@ -33,8 +33,8 @@ export interface CheckpointThread {
 
 /** @param entry compiled file whose default export runs a job; its thread starts at once */
 export function startCheckpointThread(entry: URL = CHECKPOINT_JOB): CheckpointThread {
-  const execArgv = [...process.execArgv, NO_REQUIRE];
-  const pool = new Piscina({ filename: fileURLToPath(entry), execArgv, minThreads: 1, maxThreads: 1 });
+  // Without this process's own flags: those of V8 hold for its threads already, and a thread that is given one does not start.
+  const pool = new Piscina({ filename: fileURLToPath(entry), execArgv: [NO_REQUIRE], minThreads: 1, maxThreads: 1 });
   /** Tells the job under way that the thread has ended, and why where that is known. */
   let lose: ((cause?: unknown) => void) | undefined;
   // Piscina rejects the job that a thread was running when it died; one that still waits for its thread would wait for ever.

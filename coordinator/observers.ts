@@ -54,7 +54,7 @@ export class Observers {
   constructor(run: ObservedRun) {
     const { config, path, workers, firstStep, lastStep, perEpoch, replicas } = run;
     this.#run = run;
-    this.terminal = createTerminal(process.stdout, config.batch);
+    this.terminal = createTerminal(process.stdout, { batch: config.batch, lastStep });
     this.#profile = run.profile ? createProfile(run.profile, firstStep, lastStep) : undefined;
     this.span = this.#profile?.span.bind(this.#profile);
     const info = {
@@ -141,10 +141,11 @@ export class Observers {
     this.live.step(record);
     this.#tensorboard?.step(record.step, curvesOf(record, this.#run.config.batch));
     for (const { skipped, bad } of [record.discriminator, record.generator]) {
+      if (!skipped) continue;
       const why = bad.map(describeBadShard).join('; ') || 'bad gradients on another node';
-      if (skipped) this.terminal.line(`update skipped: ${why}`);
+      this.terminal.line(`update skipped: ${why}`);
     }
-    this.terminal.progress(this.status.status);
+    this.terminal.progress(record.step, () => this.status.status);
     this.span?.('commit', fromMs, performance.now());
     this.#profile?.committed(record.step);
   }

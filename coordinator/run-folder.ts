@@ -176,9 +176,8 @@ export class JsonLines {
 
   /** @throws GanglionError `environment` when the disk is full; the file then ends with the record before. */
   append(record: unknown): void {
-    const bytes = Buffer.from(`${JSON.stringify(record)}\n`);
-    appendWholeSync(this.#path, this.#descriptor, this.#length, bytes);
-    this.#length += bytes.length;
+    const line = `${JSON.stringify(record)}\n`;
+    this.#length += appendWholeSync(this.#path, this.#descriptor, this.#length, line);
   }
 
   /**

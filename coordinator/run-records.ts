@@ -41,16 +41,17 @@ function toLogRecord({ step, epoch, seconds, discriminator, generator }: StepRec
     gradientNormG: generator.gradientNorm,
     seconds,
     imagesPerSecond: batch / seconds,
-    ...skippedOf({ discriminator, generator }),
+    skipped: skippedOf({ discriminator, generator }), // JSON leaves out what is undefined
   };
 }
 
-/** Phases whose update was left out, each with its bad shards; nothing when there was none, as nearly always. */
+/** Phases whose update was left out, each with its bad shards; undefined when there was none, as nearly always. */
 function skippedOf(phases: Record<Phase, PhaseRecord>) {
+  if (!phases.discriminator.skipped && !phases.generator.skipped) return undefined;
   const skipped = (['discriminator', 'generator'] as const)
     .filter((phase) => phases[phase].skipped)
     .map((phase) => ({ phase, bad: phases[phase].bad.map(describeBadShard) }));
-  return skipped.length === 0 ? {} : { skipped };
+  return skipped;
 }
 
 export class RunRecords {

@@ -62,7 +62,8 @@ export class StatusKeeper {
   step(record: StepRecord): void {
     this.#record = record;
     this.#changedMs = this.#now();
-    this.#times = [...this.#times.slice(-WINDOW), this.#changedMs];
+    this.#times.push(this.#changedMs);
+    if (this.#times.length > WINDOW + 1) this.#times.shift();
   }
 
   checkpoint(path: string): void {

@@ -4,7 +4,8 @@ import type { Status } from './status.ts';
 
 /** Shows progress; the rest of the output goes through `line`, so that the bar stays whole. */
 export interface Terminal {
-  progress(status: Status): void;
+  /** A step is done. @param status asked for only when something is shown, which most steps are not */
+  progress(step: number, status: () => Status): void;
   line(text: string): void;
   /** Ends the bar. */
   finish(): void;
@@ -27,19 +28,20 @@ export function toTimeLeft({ step, steps, imagesPerSecond }: Status, batch: numb
   return minutes === 0 ? `${seconds}s` : `${minutes}m ${seconds % 60}s`;
 }
 
-/**
- * @param stream usually standard output
- * @param now monotonic clock in milliseconds
- */
-export function createTerminal(
-  stream: NodeJS.WriteStream,
-  batch: number,
-  now: () => number = () => performance.now(),
-): Terminal {
-  return stream.isTTY ? barTerminal(stream, batch) : lineTerminal(stream, batch, now);
+export interface TerminalOptions {
+  readonly batch: number;
+  readonly lastStep: number;
+  /** Monotonic clock in milliseconds. */
+  readonly now?: () => number;
 }
 
-function lineTerminal(stream: NodeJS.WritableStream, batch: number, now: () => number): Terminal {
+/** @param stream usually standard output */
+export function createTerminal(stream: NodeJS.WriteStream, options: TerminalOptions): Terminal {
+  return stream.isTTY ? barTerminal(stream, options) : lineTerminal(stream, options);
+}
+
+function lineTerminal(stream: NodeJS.WritableStream, options: TerminalOptions): Terminal {
+  const { batch, lastStep, now = () => performance.now() } = options;
   let shownMs = Number.NEGATIVE_INFINITY;
   const line = (text: string): void => {
     stream.write(`${text}\n`);
@@ -47,16 +49,16 @@ function lineTerminal(stream: NodeJS.WritableStream, batch: number, now: () => n
   return {
     line,
     finish() {},
-    progress(status) {
-      const last = status.step === status.steps;
-      if (now() - shownMs < LINE_EVERY_MS && !last) return;
+    progress(step, newest) {
+      if (now() - shownMs < LINE_EVERY_MS && step !== lastStep) return;
       shownMs = now();
+      const status = newest();
       line(`step ${status.step}/${status.steps}, ${figures(status)}, ${toTimeLeft(status, batch)} left`);
     },
   };
 }
 
-function barTerminal(stream: NodeJS.WriteStream, batch: number): Terminal {
+function barTerminal(stream: NodeJS.WriteStream, { batch, lastStep }: TerminalOptions): Terminal {
   const bar = new SingleBar({
     stream,
     fps: FPS,
@@ -66,16 +68,26 @@ function barTerminal(stream: NodeJS.WriteStream, batch: number): Terminal {
     format: 'step {value}/{total} |{bar}| {figures}, {left} left',
   });
   let running = false;
+  let newest: (() => Status) | undefined;
+  /** Read by the bar whenever it draws itself. */
+  const payload = {
+    get figures() {
+      return newest && figures(newest());
+    },
+    get left() {
+      return newest && toTimeLeft(newest(), batch);
+    },
+  };
   const finish = (): void => {
     if (running) bar.stop();
     running = false;
   };
   return {
     finish,
-    progress(status) {
-      const payload = { figures: figures(status), left: toTimeLeft(status, batch) };
-      if (!running) bar.start(status.steps, status.step, payload);
-      else bar.update(status.step, payload);
+    progress(step, status) {
+      newest = status;
+      if (running) bar.update(step);
+      else bar.start(lastStep, step, payload);
       running = true;
     },
     line(text) {

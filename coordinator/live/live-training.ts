@@ -88,8 +88,9 @@ export class LiveTraining {
     this.run.history.add(record.step, curvesOf(record, this.#options.config.batch));
     for (const phase of ['discriminator', 'generator'] as const) {
       const { skipped, bad } = record[phase];
+      if (!skipped) continue;
       const why = bad.map(describeBadShard).join('; ') || 'bad gradients on another node';
-      if (skipped) this.#timeline.add('skipped', record.step, `update of the ${phase} skipped: ${why}`);
+      this.#timeline.add('skipped', record.step, `update of the ${phase} skipped: ${why}`);
     }
   }
 

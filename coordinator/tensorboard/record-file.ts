@@ -45,11 +45,6 @@ export class RecordFile {
     }
   }
 
-  /** Bytes that wait. */
-  get waiting(): number {
-    return this.#bytes;
-  }
-
   append(data: Uint8Array): void {
     const record = toRecord(data);
     this.#waiting.push(record);
@@ -62,8 +57,7 @@ export class RecordFile {
     const bytes = Buffer.concat(this.#waiting, this.#bytes);
     this.#waiting = [];
     this.#bytes = 0;
-    appendWholeSync(this.#path, this.#descriptor, this.#length, bytes);
-    this.#length += bytes.length;
+    this.#length += appendWholeSync(this.#path, this.#descriptor, this.#length, bytes);
   }
 
   /** What waits is lost unless it was flushed. */

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { messageOf } from '../../shared/error.ts';
 import type { Curve } from '../../shared/live-protocol.ts';
 import { CURVES } from '../../shared/live-protocol.ts';
-import { imageEvent, scalarsEvent, startEvent, versionEvent } from './event.ts';
+import { imageEvent, scalarsEvents, startEvent, versionEvent } from './event.ts';
 import { RecordFile } from './record-file.ts';
 
 export interface TensorBoardOptions {
@@ -35,9 +35,9 @@ export const TAGS: Readonly<Record<Curve, string>> = {
 export const SAMPLES_TAG = 'samples/fixed noise';
 export const REAL_TAG = 'samples/real';
 
-const CURVE_TAGS = CURVES.map((curve) => TAGS[curve]);
-/** More than this is not kept waiting. */
-const MOST_WAITING = 2 ** 18;
+const curvesEvent = scalarsEvents(CURVES.map((curve) => TAGS[curve]));
+/** More events than this are not kept waiting. */
+const MOST_WAITING = 1000;
 const FLUSH_MS = 2000;
 const FILE_NAME = /^events\.out\.tfevents\.(\d+)\./;
 /** Where a PNG file has its width and height: in the header chunk, which is the first. */
@@ -47,6 +47,8 @@ const PNG_HEIGHT = 20;
 export class TensorBoardLog {
   readonly #options: Required<TensorBoardOptions>;
   #file: RecordFile | undefined;
+  /** Written down together, which takes a fraction of the time that each alone would between two steps. */
+  #waiting: (() => Uint8Array)[] = [];
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: TensorBoardOptions) {
@@ -69,7 +71,8 @@ export class TensorBoardLog {
 
   /** @param values in the order of `CURVES` */
   step(step: number, values: readonly number[]): void {
-    this.#append(() => scalarsEvent(this.#options.now(), step, CURVE_TAGS, values));
+    const now = this.#options.now();
+    this.#append(() => curvesEvent(now, step, values));
   }
 
   /** What the generator draws from the noise that is always the same. */
@@ -81,7 +84,12 @@ export class TensorBoardLog {
   flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#try(() => this.#file?.flush());
+    const events = this.#waiting;
+    this.#waiting = [];
+    this.#try(() => {
+      for (const toEvent of events) this.#file?.append(toEvent());
+      this.#file?.flush();
+    });
   }
 
   close(): void {
@@ -93,13 +101,14 @@ export class TensorBoardLog {
   #image(step: number, tag: string, png: Uint8Array): void {
     const view = new DataView(png.buffer, png.byteOffset, png.byteLength);
     const [width, height] = [view.getUint32(PNG_WIDTH), view.getUint32(PNG_HEIGHT)];
-    this.#append(() => imageEvent(this.#options.now(), step, tag, { width, height, png }));
+    const now = this.#options.now();
+    this.#append(() => imageEvent(now, step, tag, { width, height, png }));
   }
 
   #append(toEvent: () => Uint8Array): void {
     if (!this.#file) return;
-    this.#file.append(toEvent());
-    if (this.#file.waiting > MOST_WAITING) this.flush();
+    this.#waiting.push(toEvent);
+    if (this.#waiting.length > MOST_WAITING) this.flush();
     else this.#timer ??= setTimeout(() => this.flush(), this.#options.flushMs).unref();
   }
 

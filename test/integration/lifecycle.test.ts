@@ -26,6 +26,7 @@ import {
   SMALL,
   scratchFolder,
   snapshot,
+  start,
   startGanglion,
   stepsOf,
   succeed,
@@ -71,6 +72,16 @@ function expectOneLine({ exitCode, stderr }: Ended, code: 1 | 2, line: RegExp): 
   expect({ exitCode, stderr }).toEqual({ exitCode: code, stderr: expect.stringMatching(line) });
   expect(stderr).toMatch(/^ganglion: [^\n]+\n$/);
 }
+
+// Of V8, of Node.js for a whole process, and for a thread: node takes the first two for no thread.
+it.each(['thread', 'process'])("flags of node's own change nothing: replicas in a %s", async (isolation) => {
+  const flags = ['--max-old-space-size=4096', '--stack-size=900', '--trace-uncaught', '--enable-source-maps'];
+  const run = scratch(`flags-${isolation}`);
+  const args = [...flags, MAIN, ...TRAIN, '--isolation', isolation, '--run', run];
+  const { exitCode, stderr } = await start(process.execPath, args).ended;
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+  await expectSameEnd(run);
+});
 
 describe('a run that ended before its first checkpoint', () => {
   it('goes on by --resume, with its own settings', async () => {

@@ -108,6 +108,22 @@ describe('createMetrics', () => {
     expect(series.get('ganglion_step_duration_seconds_sum')).toBeCloseTo(0.16, 10);
   });
 
+  it('shows every step, however many come between two scrapes', async () => {
+    const together = metricsOf();
+    const oneByOne = metricsOf();
+    const own = (text: string) =>
+      text.split('\n').filter((line) => line.startsWith('ganglion_') && !/^ganglion_(scrape|native)/.test(line));
+    for (let step = 1; step <= 40; step++) {
+      const record = { ...madeUpRecord(step), seconds: step / 300 }; // sums that depend on their order
+      together.step(record);
+      oneByOne.step(record);
+      const text = await oneByOne.text();
+      expect(text).toContain(`\nganglion_steps_total ${step}\n`);
+      expect(text).toContain(`\nganglion_step ${step}\n`);
+      if ([3, 16, 17, 40].includes(step)) expect(own(await together.text())).toEqual(own(text));
+    }
+  });
+
   it('counts late and audited shards, and skipped updates', async () => {
     const metrics = metricsOf();
     metrics.straggler();

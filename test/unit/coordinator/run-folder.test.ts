@@ -197,7 +197,10 @@ describe('JsonLines', () => {
       const path = join(folder, 'a.jsonl');
       writeFileSync(join(folder, 'filler'), Buffer.alloc(4096));
       const log = new JsonLines(path);
-      const record = (step: number) => ({ step, text: 'x'.repeat(bytes - `{"step":${step},"text":""}\n`.length) });
+      const record = (step: number) => ({
+        step,
+        text: `é${'x'.repeat(bytes - Buffer.byteLength(`{"step":${step},"text":"é"}\n`))}`, // fewer characters than bytes
+      });
       const lines = () => readFileSync(path, 'utf8').split('\n');
       let steps = 0;
       const error = await errorOf(() => {

@@ -43,8 +43,20 @@ class FakeStream extends Writable {
 function terminalOn(isTTY: boolean) {
   const stream = new FakeStream(isTTY);
   const clock = { ms: 0 };
-  const terminal = createTerminal(stream as unknown as NodeJS.WriteStream, 10, () => clock.ms);
-  return { stream, clock, terminal };
+  const terminal = createTerminal(stream as unknown as NodeJS.WriteStream, {
+    batch: 10,
+    lastStep: 100,
+    now: () => clock.ms,
+  });
+  /** Steps of which the status was asked for. */
+  const asked: number[] = [];
+  const progress = (step: number, given?: Partial<Status>): void => {
+    terminal.progress(step, () => {
+      asked.push(step);
+      return statusAt(step, given);
+    });
+  };
+  return { stream, clock, terminal, progress, asked };
 }
 
 const ESCAPE = '\x1b';
@@ -90,7 +102,7 @@ describe('toTimeLeft', () => {
 
 describe('a stream that is no terminal', () => {
   it('gets a line at once, then one every five seconds, and one for the last step', () => {
-    const { stream, clock, terminal } = terminalOn(false);
+    const { stream, clock, progress, asked } = terminalOn(false);
     for (const [ms, step] of [
       [0, 1],
       [4999, 2],
@@ -100,8 +112,9 @@ describe('a stream that is no terminal', () => {
       [10_200, 100],
     ] as const) {
       clock.ms = ms;
-      terminal.progress(statusAt(step, { imagesPerSecond: 10 }));
+      progress(step, { imagesPerSecond: 10 });
     }
+    expect(asked).toEqual([1, 3, 5, 100]); // the status costs more than a line that is not due
     const figures = '10 images/s, loss D 1.235, loss G 0.500';
     expect(stream.text.split('\n')).toEqual([
       `step 1/100, ${figures}, 1m 39s left`,
@@ -113,9 +126,9 @@ describe('a stream that is no terminal', () => {
   });
 
   it('gets other lines as they are, and no escape sequences', () => {
-    const { stream, terminal } = terminalOn(false);
+    const { stream, terminal, progress } = terminalOn(false);
     terminal.line('metrics: http://localhost:9464');
-    terminal.progress(statusAt(1, { losses: null, imagesPerSecond: 0 }));
+    progress(1, { losses: null, imagesPerSecond: 0 });
     terminal.finish();
     expect(stream.text).toBe('metrics: http://localhost:9464\nstep 1/100, 0 images/s, loss D -, loss G -, - left\n');
   });
@@ -123,9 +136,9 @@ describe('a stream that is no terminal', () => {
 
 describe('a terminal', () => {
   it('shows a bar with the newest figures', () => {
-    const { stream, terminal } = terminalOn(true);
-    terminal.progress(statusAt(25));
-    terminal.progress(statusAt(50));
+    const { stream, terminal, progress } = terminalOn(true);
+    progress(25);
+    progress(50);
     terminal.finish();
     // 24 characters wide, half of them done; 50 steps of 10 images at 1234.4 a second.
     expect(screenOf(stream.text)[0]).toBe(
@@ -134,22 +147,22 @@ describe('a terminal', () => {
   });
 
   it('shows the cursor again at the end, once', () => {
-    const { stream, terminal } = terminalOn(true);
+    const { stream, terminal, progress } = terminalOn(true);
     terminal.finish(); // no bar yet
     expect(stream.text).toBe('');
-    terminal.progress(statusAt(25));
+    progress(25);
     terminal.finish();
     terminal.finish();
     expect(stream.text.match(CURSOR)).toEqual(['\x1b[?25l', '\x1b[?25h']);
   });
 
   it('keeps other lines and the bar apart, before, while and after it runs', () => {
-    const { stream, terminal } = terminalOn(true);
+    const { stream, terminal, progress } = terminalOn(true);
     terminal.line('training');
-    terminal.progress(statusAt(25));
+    progress(25);
     terminal.line('replica 1 failed');
     terminal.line('it was restarted');
-    terminal.progress(statusAt(50));
+    progress(50);
     terminal.finish();
     terminal.line('finished');
     const screen = screenOf(stream.text).filter((line) => line !== '');
