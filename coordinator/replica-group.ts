@@ -295,11 +295,12 @@ export class ReplicaGroup {
 
   /** @param result of a shard; released here if nobody wants it */
   #answered(seat: Seat, run: Run, use: () => void, result?: ShardResult): void {
-    if (seat.runs[0] !== run) {
+    const at = seat.runs.indexOf(run); // images may overtake shards
+    if (at === -1) {
       result?.release(); // of a replica that was given up meanwhile
       return;
     }
-    seat.runs.shift();
+    seat.runs.splice(at, 1);
     const now = this.#now();
     if (run.task.kind === 'shard') {
       seat.answered += 1;

@@ -23,7 +23,7 @@ export interface Replica {
   readonly ready: ReplicaReady;
   /** At most `SHARDS_IN_HAND` calls may be under way; they are answered in order. Those made at once may be sent and answered at once. */
   compute(shard: Shard): Promise<ShardResult>;
-  /** Images [count, 784] in [-1, 1]. */
+  /** Images [count, 784] in [-1, 1]; they may overtake shards. */
   sample(job: SampleJob): Promise<Float32Array>;
   /** Ends the replica; never rejects. */
   stop(): Promise<void>;

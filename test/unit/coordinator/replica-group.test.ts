@@ -406,6 +406,18 @@ describe('sample', () => {
     await computed;
   });
 
+  it('takes the images when they overtake the shards before them', async () => {
+    const { group, starter, compute } = await stubGroup(1);
+    const computed = compute(2);
+    expect(await group.sample(JOB)).toEqual(new Float32Array(3));
+    expect(starter.pairs).toEqual([
+      [0, 0],
+      [0, 1],
+    ]);
+    await starter.answerAll();
+    await computed;
+  });
+
   it('goes on with another replica, and the failed one is restarted', async () => {
     const { group, starter, observed } = await stubGroup(2);
     const [first, second] = starter.started;
