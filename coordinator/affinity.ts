@@ -8,6 +8,10 @@ export interface Drawn {
   readonly shards: number[];
 }
 
+interface Drawer {
+  readonly drawn: Drawn;
+}
+
 export function noteDrawn(drawn: Drawn, { step, pass, shard }: Shard): void {
   if (pass !== 'fake') return;
   if (drawn.step !== step) {
@@ -20,12 +24,12 @@ export function noteDrawn(drawn: Drawn, { step, pass, shard }: Shard): void {
 /**
  * How much a shard suits a replica.
  *
- * @param own what this replica has drawn
- * @param others what the others have
+ * @param all replicas, this one among them, each with what it has drawn
  * @returns more for a shard that suits it better; below 0 when it suits another one
  */
-export function suitability({ step, pass, shard }: Shard, own: Drawn, others: readonly Drawn[]): number {
+export function suitability({ step, pass, shard }: Shard, own: Drawer, all: readonly Drawer[]): number {
   if (pass !== 'generator') return 0;
-  if (own.step === step && own.shards.includes(shard)) return 1 + own.shards.indexOf(shard);
-  return others.some((drawn) => drawn.step === step && drawn.shards.includes(shard)) ? -1 : 0;
+  const drawer = all.find(({ drawn }) => drawn.step === step && drawn.shards.includes(shard));
+  if (drawer === own) return 1 + own.drawn.shards.indexOf(shard);
+  return drawer ? -1 : 0;
 }

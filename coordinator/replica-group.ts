@@ -229,8 +229,7 @@ export class ReplicaGroup {
       for (const seat of seats) {
         if (this.#queue.length === 0) return;
         if (seat.state !== 'idle' || !seat.replica || seat.runs.length !== depth) continue;
-        const others = this.#seats.filter((other) => other !== seat).map(({ drawn }) => drawn);
-        const task = this.#queue.take(this.#takenBy(seat), ({ shard }) => suitability(shard, seat.drawn, others));
+        const task = this.#queue.take(this.#takenBy(seat), ({ shard }) => suitability(shard, seat, this.#seats));
         if (task) this.#run(seat, seat.replica, task);
       }
     }
@@ -503,7 +502,7 @@ export class ReplicaGroup {
       if (!head) continue;
       if (stillMs > STANDSTILL_MS) seat.sinceMs = Math.min(seat.sinceMs + stillMs, now);
       const lateMs = now - seat.sinceMs;
-      if (lateMs > this.#times.deadlineMs(head.task.kind === 'shard' ? head.task.shard.pass : undefined)) {
+      if (this.#times.isOverdue(head.task.kind === 'shard' ? head.task.shard.pass : undefined, lateMs)) {
         const message = `replica ${seat.id} gave no answer in ${Math.round(lateMs)} ms`;
         const late = new GanglionError('replica', message, { place: { replica: seat.id }, reason: 'deadline' });
         this.#failed(seat, head, late);
@@ -515,7 +514,7 @@ export class ReplicaGroup {
   }
 
   #isLate({ runs: [head], sinceMs }: Seat): boolean {
-    return head?.task.kind === 'shard' && this.#now() - sinceMs > this.#times.lateAfterMs(head.task.shard.pass);
+    return head?.task.kind === 'shard' && this.#times.isLate(head.task.shard.pass, this.#now() - sinceMs);
   }
 
   /** Gives the shards of a late replica to idle ones, too: the first answer counts. */

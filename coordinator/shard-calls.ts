@@ -49,11 +49,12 @@ export class ShardCalls {
   /** @throws GanglionError what the replica says is wrong with the shard, or why it is lost */
   compute(shard: Shard): Promise<ShardResult> {
     if (this.#lost) return Promise.reject(this.#lost);
-    const { pixels, ...rest } = shard;
-    const slot = this.#slots.take(shard.pass);
+    const { step, pass, shard: number, pixels, fault } = shard;
+    const slot = this.#slots.take(pass);
     if (pixels) this.#channel.pixels[slot.index]?.set(pixels);
     if (this.#unsent.length === 0) queueMicrotask(() => this.#send());
-    this.#unsent.push({ ...rest, slot: slot.index });
+    const job = { step, pass, shard: number, slot: slot.index };
+    this.#unsent.push(fault ? { ...job, fault } : job);
     return new Promise((resolve, reject) => this.#waiting.push({ shard, slot, resolve, reject }));
   }
 

@@ -29,6 +29,16 @@ export class ShardTimes {
     return times[Math.floor(times.length / 2)];
   }
 
+  /** Whether a shard that has taken so long is late. Nearly always the margin tells, without a median. */
+  isLate(pass: Pass, ms: number): boolean {
+    return ms > STRAGGLER_MARGIN_MS && ms > this.lateAfterMs(pass);
+  }
+
+  /** Whether an answer that has taken so long counts as never coming. */
+  isOverdue(pass: Pass | undefined, ms: number): boolean {
+    return ms > DEADLINE_FLOOR_MS && ms > this.deadlineMs(pass);
+  }
+
   /** When a shard is late; infinite before anything is known. */
   lateAfterMs(pass: Pass): number {
     const median = this.median(pass);

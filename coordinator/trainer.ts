@@ -139,10 +139,11 @@ export async function train(options: TrainerOptions): Promise<void> {
     const { epoch, passed } = real;
 
     const fake = begin(step, 'fake');
+    await Promise.resolve(); // the shards are on their way before the commit holds this thread
     if (uncommitted) await commit(uncommitted);
     const next = gatherReal(step + 1);
-    await Promise.all([passed, fake]);
     backup.take();
+    await Promise.all([passed, fake]);
     const discriminator = await phases.update('discriminator');
 
     let generator: PhaseRecord;
