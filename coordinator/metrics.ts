@@ -101,7 +101,7 @@ export function createMetrics({ batch, replicas, info, now = Date.now }: Metrics
   }).series();
   const phaseSeconds = new Histogram({
     name: 'ganglion_phase_duration_seconds',
-    help: 'Duration of a phase and of its parts: prepare, compute (what was begun ahead included) and copy once a pass of a shard; total, sum and adam once a phase.',
+    help: 'Duration of a phase and of its parts: prepare, compute (what was begun ahead included) and copy once a pass of a shard; total, sum and adam once a phase (what Adam adds in its own pass over memory is part of adam).',
     buckets: BUCKETS,
     registers,
   });

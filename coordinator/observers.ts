@@ -35,8 +35,8 @@ export interface ObservedRun {
   readonly replicas: () => readonly ReplicaStatus[];
 }
 
-/** Steps before a profile begins, or half of a short run: the first ones are slower. */
-const PROFILE_AFTER = 20;
+/** Steps before a profile begins, or half of a short run: V8 compiles for some hundred, beside the replicas. */
+const PROFILE_AFTER = 500;
 
 export class Observers {
   readonly terminal: Terminal;

@@ -38,7 +38,8 @@ const nowMs = (): number => performance.timeOrigin + performance.now();
 /** Records steps `after + 1` to `after + steps`, then writes the file; outside of them it does nothing. */
 export class Profile {
   readonly #options: ProfileOptions;
-  readonly #spans: Span[] = [];
+  /** What has been recorded, as functions that make spans of it in the end: a profile should cost the steps that it shows little. */
+  readonly #recorded: (() => Span[])[] = [];
   #state: 'before' | 'recording' | 'written' = 'before';
   #startedMs = 0;
   /** Where the step under way began, in microseconds, and what the event loop had done by then. */
@@ -56,31 +57,15 @@ export class Profile {
   }
 
   /** A replica has computed a pass of a shard. */
-  computed(replica: number, { step, pass, shard }: Shard, seconds: PassSeconds): void {
-    if (this.#state !== 'recording') return;
-    const { start, prepare, compute, copy, ahead } = seconds;
-    const lane = FIRST_REPLICA_LANE + replica;
-    const after = (passed: number): number => this.#at((start + passed) * 1000);
-    const from = after(0);
-    const prepared = after(prepare);
-    const computed = after(prepare + compute);
-    const to = after(prepare + compute + copy);
-    this.#spans.push({ name: pass, lane, from, to, args: { step, shard } });
-    this.#spans.push({ name: 'prepare', lane, from, to: prepared });
-    this.#spans.push({ name: 'compute', lane, from: prepared, to: computed });
-    this.#spans.push({ name: 'copy', lane, from: computed, to });
-    if (ahead) {
-      const [began, ended] = [this.#at(ahead.start * 1000), this.#at((ahead.start + ahead.seconds) * 1000)];
-      this.#spans.push({ name: 'ahead', lane, from: began, to: ended, args: { step, shard } });
-    }
+  computed(replica: number, shard: Shard, seconds: PassSeconds): void {
+    if (this.#state === 'recording') this.#recorded.push(() => this.#passSpans(replica, shard, seconds));
   }
 
   /** The coordinator has done a part of a step; times of its `performance.now()`. */
   span(part: CoordinatorPart, fromMs: number, toMs: number): void {
     if (this.#state !== 'recording') return;
-    const { timeOrigin } = performance;
-    const [from, to] = [this.#at(timeOrigin + fromMs), this.#at(timeOrigin + toMs)];
-    this.#spans.push({ name: part, lane: COORDINATOR_LANE, from, to });
+    const at = (ms: number): number => this.#at(performance.timeOrigin + ms);
+    this.#recorded.push(() => [{ name: part, lane: COORDINATOR_LANE, from: at(fromMs), to: at(toMs) }]);
   }
 
   /** A step has been committed. @throws GanglionError `environment` when the file cannot be written */
@@ -97,7 +82,8 @@ export class Profile {
     const { active, idle } = performance.eventLoopUtilization(loop, this.#loop);
     this.#loop = loop;
     const args = { active: Math.round(active * 1000), idle: Math.round(idle * 1000) };
-    this.#spans.push({ name: `step ${step}`, lane: STEPS_LANE, from: this.#stepFrom, to, args });
+    const from = this.#stepFrom;
+    this.#recorded.push(() => [{ name: `step ${step}`, lane: STEPS_LANE, from, to, args }]);
     this.#stepFrom = to;
     if (step >= after + steps) this.close();
   }
@@ -106,7 +92,30 @@ export class Profile {
   close(): void {
     if (this.#state !== 'recording') return;
     this.#state = 'written';
-    this.#write(toTraceEvents(this.#spans));
+    this.#write(toTraceEvents(this.#recorded.flatMap((spans) => spans())));
+  }
+
+  #passSpans(
+    replica: number,
+    { step, pass, shard }: Shard,
+    { start, prepare, compute, copy, ahead }: PassSeconds,
+  ): Span[] {
+    const lane = FIRST_REPLICA_LANE + replica;
+    const args = { step, shard };
+    const after = (passed: number): number => this.#at((start + passed) * 1000);
+    const from = after(0);
+    const prepared = after(prepare);
+    const computed = after(prepare + compute);
+    const to = after(prepare + compute + copy);
+    const spans: Span[] = [
+      { name: pass, lane, from, to, args },
+      { name: 'prepare', lane, from, to: prepared },
+      { name: 'compute', lane, from: prepared, to: computed },
+      { name: 'copy', lane, from: computed, to },
+    ];
+    if (!ahead) return spans;
+    const [began, ended] = [this.#at(ahead.start * 1000), this.#at((ahead.start + ahead.seconds) * 1000)];
+    return [...spans, { name: 'ahead', lane, from: began, to: ended, args }];
   }
 
   #begin(): void {

@@ -5,43 +5,12 @@ import type { InjectedFault } from '../shared/fault.ts';
 import type { ReplicaService, ReplicaSetup, ShardChannel, ShardJob, ShardOutcome } from '../shared/protocol.ts';
 import { strikeBefore, strikeOutcome, strikeResult } from './faults.ts';
 import { type Engine, Replica, toReplicaError } from './replica.ts';
-
-/** Lets everything through that has been sent or received meanwhile: answers of this thread, calls from the other. */
-async function letThrough(): Promise<void> {
-  // The first callback follows the events at hand, the second those that have arrived by then.
-  await new Promise(setImmediate);
-  await new Promise(setImmediate);
-}
-
-/** Asynchronous work, one piece after another in the order in which it was asked for, and what there is to do in between. */
-class Turns {
-  #last: Promise<unknown> = Promise.resolve();
-  #waiting = 0;
-
-  /** Whether something is wanted that has not begun. */
-  get isWanted(): boolean {
-    return this.#waiting > 0;
-  }
-
-  take<Result>(work: () => Promise<Result>): Promise<Result> {
-    this.#waiting += 1;
-    const next = this.#last.then(() => {
-      this.#waiting -= 1;
-      return work();
-    });
-    // The result is on its way before the next piece of work, which blocks the thread. An error the caller hears of.
-    const sent = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-    this.#last = next.then(sent, sent);
-    return next;
-  }
-}
+import { serveShards } from './shard-server.ts';
+import { letThrough, Turns } from './turns.ts';
 
 /** What a replica offers in its own thread. */
 export interface LocalReplicaService extends ReplicaService {
-  /**
-   * Computes the shards that come over a channel, one after another. Two outcomes of one pass that were asked for by one message go back
-   * by one: every message that wakes the coordinator costs, where it has no core of its own, a replica's time.
-   */
+  /** Computes the shards that come over a channel, in turn with all other calls. */
   serve(channel: ShardChannel): void;
 }
 
@@ -115,20 +84,7 @@ export function replicaService(createEngine: (backend: Backend) => Promise<Engin
         }
       }),
     compute: (job) => turns.take(() => outcomeOf(job)),
-    serve({ port, pixels, begun }) {
-      const serveAll = async (jobs: readonly ShardJob[]): Promise<void> => {
-        let outcomes: ShardOutcome[] = [];
-        for (const [i, job] of jobs.entries()) {
-          Atomics.add(begun, 0, 1);
-          const image = pixels[job.slot];
-          outcomes.push(await outcomeOf(job.pass === 'real' && image ? { ...job, pixels: image } : job));
-          if (outcomes.length < 2 && jobs[i + 1]?.pass === job.pass) continue;
-          port.postMessage(outcomes);
-          outcomes = [];
-        }
-      };
-      port.on('message', (jobs: readonly ShardJob[]) => void turns.take(() => serveAll(jobs)));
-    },
+    serve: (channel) => serveShards(channel, outcomeOf, turns),
     sample: (job) =>
       turns.take(async () => {
         try {

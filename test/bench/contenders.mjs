@@ -13,9 +13,9 @@ import { partsOf } from './parts.mjs';
  *   parts?: () => Promise<ReturnType<typeof partsOf>> }} Contender
  */
 
-/** Steps of a profile, and those before it. */
-const PROFILE_STEPS = 100;
-const PROFILE_AFTER = 20;
+/** Steps of a profile, and those before it: V8 compiles for some hundred. A slow contender has fewer before it. */
+const PROFILE_STEPS = 300;
+const PROFILE_AFTER = 500;
 
 /** @param {unknown} value */
 function toSpeed(value) {
@@ -65,7 +65,8 @@ function ganglion(name, what, { batch, steps, data }, parameters, backend = 'nat
     parts: () =>
       withFolder(async (folder) => {
         const profile = join(folder, 'profile.json');
-        const count = PROFILE_AFTER + PROFILE_STEPS + 1;
+        const after = Math.min(PROFILE_AFTER, 2 * steps);
+        const count = Math.max(2 * after, after + PROFILE_STEPS) + 1; // a profile begins in the middle of a shorter run
         await train(folder, count, ['--profile', profile, '--profile-steps', String(PROFILE_STEPS)]);
         return partsOf(profile);
       }),

@@ -39,7 +39,7 @@ describe.each(['thread', 'process'] as const)('train --profile, isolation %s', (
     }
     const count = (part: string): number => lanes.get('coordinator')?.filter(({ name }) => name === part).length ?? 0;
     expect([count('adam'), count('commit'), count('data')]).toEqual([6, 3, 3]);
-    expect(count('sum')).toBe(passes.length / 4);
+    expect(count('sum')).toBe(0); // so few results are added in Adam's own pass over memory
 
     // On one clock: a pass is added up after it has been computed, so none ends after the last step does.
     const last = steps.at(-1);

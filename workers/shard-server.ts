@@ -1,0 +1,45 @@
+// The replica's side of a ShardChannel. Every message that wakes the coordinator costs, where it has no core of its own, a replica's
+// time: outcomes travel together where it would only wait after the first of them.
+import type { ShardChannel, ShardJob, ShardOutcome } from '../shared/protocol.ts';
+import { letThrough, type Turns } from './turns.ts';
+
+/** Outcomes of one pass that go as one message. The coordinator hands out one shard more, so that the replica has work meanwhile. */
+const TOGETHER = 2;
+
+/**
+ * Computes the shards that come over a channel, one message after another. Outcomes of one pass go by twos. Those of passes over real
+ * images that end a message go with the next outcomes, or when there is nothing to do: such passes are computed beside another phase,
+ * and no one waits for them before the fake ones.
+ *
+ * @param compute never rejects
+ */
+export function serveShards(
+  { port, pixels, begun }: ShardChannel,
+  compute: (job: ShardJob) => Promise<ShardOutcome>,
+  turns: Turns,
+): void {
+  let outcomes: ShardOutcome[] = [];
+  const answer = (): void => {
+    if (outcomes.length > 0) port.postMessage(outcomes);
+    outcomes = [];
+  };
+  const answerWhenIdle = async (): Promise<void> => {
+    await letThrough();
+    if (!turns.isWanted) answer();
+  };
+  const computeAll = async (jobs: readonly ShardJob[]): Promise<void> => {
+    let together = 0;
+    for (const [i, job] of jobs.entries()) {
+      Atomics.add(begun, 0, 1);
+      const images = pixels[job.slot];
+      outcomes.push(await compute(job.pass === 'real' && images ? { ...job, pixels: images } : job));
+      together += 1;
+      const next = jobs[i + 1];
+      if (next && next.pass === job.pass && together < TOGETHER) continue;
+      together = 0;
+      if (next || job.pass !== 'real') answer();
+    }
+    if (outcomes.length > 0) void answerWhenIdle();
+  };
+  port.on('message', (jobs: readonly ShardJob[]) => void turns.take(() => computeAll(jobs)));
+}
