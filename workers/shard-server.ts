@@ -19,15 +19,17 @@ export function serveShards(
   turns: Turns,
 ): void {
   let outcomes: ShardOutcome[] = [];
+  let isComputing = false;
   const answer = (): void => {
     if (outcomes.length > 0) port.postMessage(outcomes);
     outcomes = [];
   };
   const answerWhenIdle = async (): Promise<void> => {
     await letThrough();
-    if (!turns.isWanted) answer();
+    if (!isComputing && !turns.isWanted) answer();
   };
   const computeAll = async (jobs: readonly ShardJob[]): Promise<void> => {
+    isComputing = true;
     let together = 0;
     for (const [i, job] of jobs.entries()) {
       Atomics.add(begun, 0, 1);
@@ -39,6 +41,7 @@ export function serveShards(
       together = 0;
       if (next || job.pass !== 'real') answer();
     }
+    isComputing = false;
     if (outcomes.length > 0) void answerWhenIdle();
   };
   port.on('message', (jobs: readonly ShardJob[]) => void turns.take(() => computeAll(jobs)));

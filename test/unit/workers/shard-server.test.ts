@@ -1,0 +1,105 @@
+// Which outcomes a replica sends together, and when.
+import { MessageChannel } from 'node:worker_threads';
+import { afterEach, expect, it } from 'vitest';
+import type { Pass } from '../../../shared/layout.ts';
+import type { ShardJob, ShardOutcome } from '../../../shared/protocol.ts';
+import { serveShards } from '../../../workers/shard-server.ts';
+import { Turns } from '../../../workers/turns.ts';
+
+const closing: (() => void)[] = [];
+afterEach(() => {
+  for (const close of closing.splice(0)) close();
+});
+
+/** A server whose shards take until the test says so, unless it says so at once. */
+function createServer({ waits = false } = {}) {
+  const { port1, port2 } = new MessageChannel();
+  const begun = new Int32Array(1);
+  const pixels = [0, 1, 2, 3].map((slot) => Uint8Array.of(slot));
+  const computed: ShardJob[] = [];
+  const waiting: (() => void)[] = [];
+  const turns = new Turns();
+  const compute = async (job: ShardJob): Promise<ShardOutcome> => {
+    computed.push(job);
+    if (waits) await new Promise<void>((go) => waiting.push(go));
+    const { step, pass, shard } = job;
+    return { ok: true, step, pass, shard, seconds: { start: 0, prepare: 0, compute: 0, copy: 0 }, tensors: 0 };
+  };
+  serveShards({ port: port2, pixels, begun }, compute, turns);
+  const messages: string[][] = [];
+  port1.on('message', (outcomes: { pass: Pass; shard: number }[]) =>
+    messages.push(outcomes.map(({ pass, shard }) => `${pass} ${shard}`)),
+  );
+  closing.push(() => port1.close());
+  const send = (...jobs: (readonly [Pass, number])[]) =>
+    port1.postMessage(jobs.map(([pass, shard]) => ({ step: 1, pass, shard, slot: shard })));
+  return { messages, begun, pixels, computed, waiting, turns, send, port1 };
+}
+
+const idle = () => new Promise((resolve) => setTimeout(resolve, 20));
+
+it('sends two outcomes of a pass at once, one that is left by itself, and no pass with another', async () => {
+  const { messages, send, begun } = createServer();
+  send(['generator', 0], ['generator', 1], ['generator', 2], ['fake', 0], ['fake', 1], ['generator', 3]);
+  await expect.poll(() => messages).toHaveLength(4);
+  expect(messages).toEqual([['generator 0', 'generator 1'], ['generator 2'], ['fake 0', 'fake 1'], ['generator 3']]);
+  expect(begun[0]).toBe(6);
+});
+
+it('gives passes over real images the pixels of their slot', async () => {
+  const { computed, pixels, send, messages } = createServer();
+  send(['real', 2], ['fake', 1]);
+  await expect.poll(() => messages).toHaveLength(2);
+  expect(computed.map((job) => job.pixels)).toEqual([pixels[2], undefined]);
+});
+
+it('counts a shard as begun before it is computed', async () => {
+  const { begun, waiting, send } = createServer({ waits: true });
+  send(['generator', 0], ['generator', 1]);
+  await expect.poll(() => waiting).toHaveLength(1);
+  expect(begun[0]).toBe(1);
+  waiting[0]?.();
+  await expect.poll(() => waiting).toHaveLength(2);
+  expect(begun[0]).toBe(2);
+  waiting[1]?.();
+});
+
+it('sends outcomes of real images that end a message with the next, in order', async () => {
+  const { messages, waiting, send } = createServer({ waits: true });
+  send(['generator', 0], ['real', 0], ['real', 1]);
+  send(['fake', 0], ['fake', 1]);
+  for (let i = 0; i < 5; i++) {
+    await expect.poll(() => waiting).toHaveLength(i + 1);
+    if (i === 4) expect(messages).toEqual([['generator 0']]);
+    waiting[i]?.();
+  }
+  await expect.poll(() => messages).toHaveLength(2);
+  expect(messages[1]).toEqual(['real 0', 'real 1', 'fake 0', 'fake 1']);
+});
+
+it('sends them by themselves when there is nothing to do, and at once when more of them follow', async () => {
+  const { messages, send } = createServer();
+  send(['real', 0], ['real', 1], ['real', 2]);
+  await idle();
+  expect(messages).toEqual([['real 0', 'real 1'], ['real 2']]);
+  send(['fake', 0]);
+  await expect.poll(() => messages).toHaveLength(3);
+  expect(messages[2]).toEqual(['fake 0']);
+});
+
+it('computes in turn with other calls', async () => {
+  const { computed, waiting, turns, send } = createServer({ waits: true });
+  send(['fake', 0]);
+  await expect.poll(() => waiting).toHaveLength(1);
+  let stopped = false;
+  const stop = turns.take(async () => {
+    stopped = true;
+  });
+  send(['fake', 1]);
+  await idle();
+  expect([stopped, computed.length]).toEqual([false, 1]);
+  waiting[0]?.();
+  await stop;
+  await expect.poll(() => waiting).toHaveLength(2);
+  waiting[1]?.();
+});
