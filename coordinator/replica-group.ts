@@ -7,7 +7,16 @@ import { describeShard, type ReplicaReady, type SampleJob, SHARDS_IN_HAND } from
 import { noteDrawn, suitability } from './affinity.ts';
 import type { Replica, Shard, ShardResult, StartReplica } from './replica.ts';
 import { RestartPolicy } from './restart-policy.ts';
-import { addShardTime, newSeat, type ReplicaStatus, type Run, type Seat, toFault, toStatus } from './seat.ts';
+import {
+  addShardTime,
+  newSeat,
+  type ReplicaStatus,
+  type Run,
+  runUnderWay,
+  type Seat,
+  toFault,
+  toStatus,
+} from './seat.ts';
 import { ShardTimes } from './shard-times.ts';
 import { type BadShard, type Batch, type ShardTask, type Task, TaskQueue } from './task-queue.ts';
 import { type Answer, insists, keep, verdictOf } from './verdict.ts';
@@ -498,7 +507,7 @@ export class ReplicaGroup {
     const stillMs = now - this.#lookedMs;
     this.#lookedMs = now;
     for (const seat of this.#seats) {
-      const [head] = seat.runs;
+      const head = runUnderWay(seat);
       if (!head) continue;
       if (stillMs > STANDSTILL_MS) seat.sinceMs = Math.min(seat.sinceMs + stillMs, now);
       const lateMs = now - seat.sinceMs;
@@ -513,8 +522,9 @@ export class ReplicaGroup {
     }
   }
 
-  #isLate({ runs: [head], sinceMs }: Seat): boolean {
-    return head?.task.kind === 'shard' && this.#times.isLate(head.task.shard.pass, this.#now() - sinceMs);
+  #isLate(seat: Seat): boolean {
+    const head = runUnderWay(seat);
+    return head?.task.kind === 'shard' && this.#times.isLate(head.task.shard.pass, this.#now() - seat.sinceMs);
   }
 
   /** Gives the shards of a late replica to idle ones, too: the first answer counts. */

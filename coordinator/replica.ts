@@ -23,6 +23,8 @@ export interface Replica {
   readonly ready: ReplicaReady;
   /** At most `SHARDS_IN_HAND` calls may be under way; they are answered in order. Those made at once may be sent and answered at once. */
   compute(shard: Shard): Promise<ShardResult>;
+  /** How many shards it has computed and not answered yet: it is at the one after them. None unless it says so. */
+  readonly computed?: number;
   /** Images [count, 784] in [-1, 1]; they may overtake shards. */
   sample(job: SampleJob): Promise<Float32Array>;
   /** Ends the replica; never rejects. */

@@ -19,6 +19,8 @@ export const RESULT_SLOTS = SHARDS_IN_HAND + RESULTS_HELD;
 export class ResultSlots {
   readonly #slots: Readonly<Record<Pass, readonly Float32Array[]>>;
   readonly #free: Readonly<Record<Pass, number[]>>;
+  #taken = 0;
+  #onFree: (() => void) | undefined;
 
   /** @param slots `RESULT_SLOTS` arrays of each pass */
   constructor(slots: Readonly<Record<Pass, readonly Float32Array[]>>) {
@@ -34,7 +36,25 @@ export class ResultSlots {
     const values = this.#slots[pass][index ?? -1];
     if (index === undefined || !values)
       throw new Error(`no result slot of pass ${pass} is free: results were not released`);
-    return { index, values, release: () => free.push(index) };
+    this.#taken += 1;
+    const release = (): void => {
+      free.push(index);
+      this.#taken -= 1;
+      this.#tell();
+    };
+    return { index, values, release };
+  }
+
+  /** Tells when no slot is taken any more, at once if that is so. To be called when none will be. */
+  onFree(tell: () => void): void {
+    this.#onFree = tell;
+    this.#tell();
+  }
+
+  #tell(): void {
+    if (this.#taken > 0) return;
+    this.#onFree?.();
+    this.#onFree = undefined;
   }
 }
 
@@ -46,4 +66,34 @@ export function resultArrays(latent: number, memory: (bytes: number) => ArrayBuf
       return new Float32Array(memory(length * Float32Array.BYTES_PER_ELEMENT));
     });
   return { real: arrays('real'), fake: arrays('fake'), generator: arrays('generator') };
+}
+
+/** What a replica in a thread shares with it, by slot. */
+export interface ThreadMemory {
+  readonly results: Readonly<Record<Pass, readonly Float32Array[]>>;
+  readonly pixels: readonly Uint8Array[];
+}
+
+/** The memory of replicas that have ended, for those that take their place: shared memory goes back late, with a garbage collection. */
+export class MemoryPool {
+  readonly #create: () => ThreadMemory;
+  readonly #free: ThreadMemory[] = [];
+
+  /** @param pixels bytes of one shard's images */
+  constructor(latent: number, pixels: number) {
+    const shared = (bytes: number): SharedArrayBuffer => new SharedArrayBuffer(bytes);
+    this.#create = () => ({
+      results: resultArrays(latent, shared),
+      pixels: Array.from({ length: RESULT_SLOTS }, () => new Uint8Array(shared(pixels))),
+    });
+  }
+
+  take(): ThreadMemory {
+    return this.#free.pop() ?? this.#create();
+  }
+
+  /** @param memory that nobody reads or writes any more. A result is written to the places of the one before in its slot */
+  give(memory: ThreadMemory): void {
+    this.#free.push(memory);
+  }
 }

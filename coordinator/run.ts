@@ -7,7 +7,7 @@ import { checkpointName, writeCheckpoint } from './checkpoint.ts';
 import { startCheckpointThread } from './checkpoint-thread.ts';
 import { CheckpointWriter } from './checkpoint-writer.ts';
 import { SINGLE_NODE } from './communicator.ts';
-import type { Dataset } from './data/dataset.ts';
+import { type Dataset, IMAGE_PIXELS } from './data/dataset.ts';
 import { describeEnvironment } from './environment.ts';
 import type { FaultPlan } from './fault-plan.ts';
 import { type HttpServer, startHttp } from './http.ts';
@@ -16,6 +16,7 @@ import { Observers } from './observers.ts';
 import { startProcessReplica } from './process-replica.ts';
 import { type GroupObserver, ReplicaGroup } from './replica-group.ts';
 import { writeAfterRun } from './report/after-run.ts';
+import { MemoryPool } from './result-slots.ts';
 import type { StoredRunConfig } from './run-config.ts';
 import {
   countStepFaults,
@@ -192,12 +193,13 @@ function createReplicas(run: Run, observer: GroupObserver): ReplicaGroup {
     shards: config.shards,
     parameters: { generator: state.generator.parameters, discriminator: state.discriminator.parameters },
   };
+  const pool = new MemoryPool(config.latent, setup.shardSize * IMAGE_PIXELS);
   return new ReplicaGroup({
     count: workers,
     start: (id) =>
       config.isolation === 'process'
         ? startProcessReplica(id, { entry: run.processEntry, setup, deadlineMs: DEADLINE_MS })
-        : startThreadReplica(id, { entry: run.threadEntry, setup, deadlineMs: DEADLINE_MS }),
+        : startThreadReplica(id, { entry: run.threadEntry, setup, deadlineMs: DEADLINE_MS, pool }),
     observer,
     maxRestarts: config.maxRestarts,
     audit: config.audit,

@@ -65,6 +65,13 @@ export function newSeat(id: number): Seat {
   return { id, state: 'starting', replica: undefined, runs: [], sinceMs: 0, ...counts };
 }
 
+/** What the replica is at: the first that it has neither answered nor computed. Undefined when it is at nothing. */
+export function runUnderWay({ runs, replica }: Seat): Run | undefined {
+  const shards = runs.filter(({ task }) => task.kind === 'shard');
+  const computed = replica?.computed ?? 0;
+  return computed === 0 ? runs[0] : (shards[Math.min(computed, shards.length - 1)] ?? runs[0]);
+}
+
 export function toStatus(seat: Seat): ReplicaStatus {
   return {
     id: seat.id,

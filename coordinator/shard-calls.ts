@@ -46,6 +46,11 @@ export class ShardCalls {
     channel.port.on('message', (outcomes: unknown) => this.#settle(outcomes));
   }
 
+  /** Shards that the replica has computed and not answered yet. */
+  get computed(): number {
+    return Math.max(0, Atomics.load(this.#channel.begun, 0) - 1 - this.#answered);
+  }
+
   /** @throws GanglionError what the replica says is wrong with the shard, or why it is lost */
   compute(shard: Shard): Promise<ShardResult> {
     if (this.#lost) return Promise.reject(this.#lost);
@@ -61,9 +66,10 @@ export class ShardCalls {
   /** The replica answers no more: rejects all calls, now and from now on, that which it was at first. */
   lose(error: GanglionError): void {
     this.#lost = error;
-    const at = Math.max(0, Atomics.load(this.#channel.begun, 0) - 1 - this.#answered);
-    for (const { reject } of this.#waiting.splice(at, 1)) reject(error);
-    for (const { reject } of this.#waiting.splice(0)) reject(error);
+    for (const { slot, reject } of [...this.#waiting.splice(this.computed, 1), ...this.#waiting.splice(0)]) {
+      slot.release();
+      reject(error);
+    }
     this.#channel.port.close();
   }
 

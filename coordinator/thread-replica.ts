@@ -1,6 +1,6 @@
 // A replica in a worker thread, called by Comlink, and for shards by a channel of their own. Parameters, pixels and results lie in shared
 // memory: only small messages travel.
-import { MessageChannel, SHARE_ENV, Worker } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, SHARE_ENV, Worker } from 'node:worker_threads';
 import { wrap } from 'comlink';
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
 import { type FaultReason, GanglionError, messageOf } from '../shared/error.ts';
@@ -15,7 +15,7 @@ import type {
 import { IMAGE_PIXELS } from './data/dataset.ts';
 import { PendingCalls } from './pending-calls.ts';
 import type { Replica } from './replica.ts';
-import { RESULT_SLOTS, ResultSlots, resultArrays } from './result-slots.ts';
+import { MemoryPool, ResultSlots } from './result-slots.ts';
 import { ShardCalls } from './shard-calls.ts';
 
 export interface ThreadOptions {
@@ -24,20 +24,11 @@ export interface ThreadOptions {
   readonly setup: Omit<ReplicaSetup, 'replica' | 'results'>;
   /** After this time a start or a picture is given up and the replica counts as lost. */
   readonly deadlineMs: number;
+  /** Gives the replica its memory, and takes it back; by default it has memory of its own. */
+  readonly pool?: MemoryPool;
 }
 
 const STOP_MS = 5_000;
-
-/** The channel of one replica, and the other end of its port. */
-function createChannel({ shardSize }: ThreadOptions['setup']): { ours: ShardChannel; theirs: ShardChannel } {
-  const { port1, port2 } = new MessageChannel();
-  const pixels = Array.from(
-    { length: RESULT_SLOTS },
-    () => new Uint8Array(new SharedArrayBuffer(shardSize * IMAGE_PIXELS)),
-  );
-  const begun = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
-  return { ours: { port: port1, pixels, begun }, theirs: { port: port2, pixels, begun } };
-}
 
 /**
  * Starts a replica in a thread of its own and waits until it has run every program once.
@@ -45,17 +36,21 @@ function createChannel({ shardSize }: ThreadOptions['setup']): { ours: ShardChan
  * @throws GanglionError when it does not start; the thread has ended then
  */
 export async function startThreadReplica(id: number, options: ThreadOptions): Promise<Replica> {
-  const { entry, setup, deadlineMs } = options;
+  const { entry, setup, deadlineMs, pool = new MemoryPool(setup.latent, setup.shardSize * IMAGE_PIXELS) } = options;
   // SHARE_ENV: the native library reads the environment of the process, which the worker sets before it loads it.
-  const { ours, theirs } = createChannel(setup);
+  const { port1, port2 } = new MessageChannel();
+  const memory = pool.take();
+  const begun = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+  const channel = (port: MessagePort): ShardChannel => ({ port, pixels: memory.pixels, begun });
   const worker = new Worker(entry, {
     env: SHARE_ENV,
     name: `replica-${id}`,
-    workerData: theirs,
-    transferList: [theirs.port],
+    workerData: channel(port2),
+    transferList: [port2],
   });
-  const results = resultArrays(setup.latent, (bytes) => new SharedArrayBuffer(bytes));
-  const shards = new ShardCalls(id, ours, new ResultSlots(results));
+  const { results } = memory;
+  const slots = new ResultSlots(results);
+  const shards = new ShardCalls(id, channel(port1), slots);
   // Comlink never settles a call to a dead worker: every call also ends with the worker, and at a deadline, the group's for shards.
   const service = wrap<ReplicaService>(nodeEndpoint(worker));
 
@@ -63,7 +58,10 @@ export async function startThreadReplica(id: number, options: ThreadOptions): Pr
   const lose = (reason: FaultReason, what: string, cause?: unknown): void =>
     shards.lose(calls.lose(reason, what, cause));
   worker.on('error', (error) => lose('error', `crashed: ${messageOf(error)}`, error));
-  worker.on('exit', (code) => lose('exit', `ended with exit code ${code}`));
+  worker.on('exit', (code) => {
+    lose('exit', `ended with exit code ${code}`);
+    slots.onFree(() => pool.give(memory)); // what it gave may still be held
+  });
 
   /** Ends the thread between two native calls: terminating it inside one can take the process along. */
   async function stop(): Promise<void> {
@@ -74,6 +72,7 @@ export async function startThreadReplica(id: number, options: ThreadOptions): Pr
     } catch {
       // Stuck in a native call: left behind, so that it cannot take the process along, until it comes to itself.
       worker.unref();
+      port1.close();
       const end = () => worker.terminate();
       stopped.then(end, end);
       return;
@@ -95,6 +94,9 @@ export async function startThreadReplica(id: number, options: ThreadOptions): Pr
       ready,
       stop,
       compute: (shard) => shards.compute(shard),
+      get computed() {
+        return shards.computed;
+      },
       async sample(job: SampleJob): Promise<Float32Array> {
         const outcome = await calls.call<SampleOutcome>(`${job.count} samples`, () => service.sample(job), deadlineMs);
         if (!outcome.ok) throw GanglionError.fromPlain(outcome.error);

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { afterEach, expect, it } from 'vitest';
 import { RESULTS_HELD, type Shard } from '../../../coordinator/replica.ts';
-import { RESULT_SLOTS, ResultSlots, resultArrays } from '../../../coordinator/result-slots.ts';
+import { MemoryPool, RESULT_SLOTS, ResultSlots, resultArrays } from '../../../coordinator/result-slots.ts';
 import { ShardCalls } from '../../../coordinator/shard-calls.ts';
 import { GanglionError } from '../../../shared/error.ts';
 import { SHARDS_IN_HAND, type ShardJob, type ShardOutcome } from '../../../shared/protocol.ts';
@@ -19,9 +19,10 @@ function createCalls() {
   const pixels = Array.from({ length: RESULT_SLOTS }, () => new Uint8Array(4));
   const begun = new Int32Array(new SharedArrayBuffer(4));
   const results = resultArrays(3, (bytes) => new ArrayBuffer(bytes));
-  const calls = new ShardCalls(4, { port: port1, pixels, begun }, new ResultSlots(results));
+  const slots = new ResultSlots(results);
+  const calls = new ShardCalls(4, { port: port1, pixels, begun }, slots);
   const received = async (): Promise<ShardJob[]> => (await once(port2, 'message'))[0];
-  return { calls, pixels, begun, results, theirs: port2, received };
+  return { calls, slots, pixels, begun, results, theirs: port2, received };
 }
 
 const shard = (pass: Shard['pass'], number: number): Shard => ({ step: 9, pass, shard: number });
@@ -137,6 +138,36 @@ it('rejects first what a lost replica was at, then the rest, and what is asked f
   ]);
   expect(order).toEqual([2, 1, 3]);
   await expect(calls.compute(shard('generator', 5))).rejects.toBe(lost);
+});
+
+it('tells when no slot is taken: neither by what is held nor by what was lost', async () => {
+  const { calls, slots, theirs, received } = createCalls();
+  const asked = [calls.compute(shard('real', 0)), calls.compute(shard('generator', 1))];
+  await received();
+  theirs.postMessage([outcome(shard('real', 0))]);
+  const held = await asked[0];
+  calls.lose(new GanglionError('replica', 'gone'));
+  await expect(asked[1]).rejects.toThrow('gone');
+  const told: string[] = [];
+  slots.onFree(() => told.push('free'));
+  expect(told).toEqual([]);
+  held?.release();
+  expect(told).toEqual(['free']);
+  slots.onFree(() => told.push('at once'));
+  expect(told).toEqual(['free', 'at once']);
+});
+
+it('has memory of one that has ended for the next, and other memory for two at once', () => {
+  const pool = new MemoryPool(3, 5);
+  const first = pool.take();
+  expect(first.results.fake.map(({ buffer }) => buffer instanceof SharedArrayBuffer)).toEqual(
+    Array(RESULT_SLOTS).fill(true),
+  );
+  expect(first.pixels.map(({ length }) => length)).toEqual(Array(RESULT_SLOTS).fill(5));
+  const second = pool.take();
+  expect(second.results.real[0]?.buffer).not.toBe(first.results.real[0]?.buffer);
+  pool.give(first);
+  expect(pool.take()).toBe(first);
 });
 
 it('sends nothing when the replica is lost in the same moment', async () => {
