@@ -530,7 +530,8 @@ export class ReplicaGroup {
   /** Gives the shards of a late replica to idle ones, too: the first answer counts. */
   #assist(late: Seat): void {
     const idle = this.#seats.filter(({ state, runs }) => state === 'idle' && runs.length === 0);
-    for (const { task } of late.runs) {
+    const underWay = runUnderWay(late);
+    for (const { task } of late.runs.toSorted((a, b) => Number(b === underWay) - Number(a === underWay))) {
       const helper = idle[0];
       if (!helper?.replica) return;
       if (task.kind !== 'shard' || task.done || task.running > 1 || !this.#fits(task, helper)) continue;

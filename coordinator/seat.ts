@@ -34,7 +34,7 @@ export interface Seat {
   readonly id: number;
   state: ReplicaState;
   replica: Replica | undefined;
-  /** What the replica was asked for, in order: it is at the first. */
+  /** What the replica was asked for and has not answered, in order; {@link runUnderWay} says what it is at. */
   runs: Run[];
   /** Since when it is at it. */
   sinceMs: number;

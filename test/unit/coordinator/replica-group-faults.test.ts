@@ -251,6 +251,18 @@ describe('a replica that gives no answer', () => {
     );
   });
 
+  it('is named by the shard that the replica is at, not by one that it has computed and not answered', async () => {
+    const { starter, observed, compute } = await stubGroup(1);
+    const computed = compute(3);
+    const [replica] = starter.started;
+    if (replica) replica.computed = 1;
+    await pass(120_100);
+    expect(observed.faults).toMatchObject([{ reason: 'deadline', place: { shard: 1 } }]);
+    await pass(100);
+    await starter.answerAll();
+    await computed;
+  });
+
   it.each([
     [100, 10_000],
     [1000, 50_000],

@@ -20,6 +20,7 @@ export class StubReplica implements Replica {
   readonly ready: ReplicaReady;
   readonly id: number;
   stopped = false;
+  computed = 0;
   readonly samples: SampleJob[] = [];
   onSample: (job: SampleJob) => Promise<Float32Array> = async ({ count }) => new Float32Array(count);
   onStop: () => Promise<void> = async () => {};

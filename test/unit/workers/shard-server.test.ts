@@ -11,21 +11,23 @@ afterEach(() => {
   for (const close of closing.splice(0)) close();
 });
 
-/** A server whose shards take until the test says so, unless it says so at once. */
-function createServer({ waits = false } = {}) {
+/** A server whose every shard takes `passMs` by its clock; when it `waits`, until the test lets it go. */
+function createServer({ waits = false, passMs = 0 } = {}) {
   const { port1, port2 } = new MessageChannel();
   const begun = new Int32Array(1);
   const pixels = [0, 1, 2, 3].map((slot) => Uint8Array.of(slot));
   const computed: ShardJob[] = [];
   const waiting: (() => void)[] = [];
   const turns = new Turns();
+  let clock = 0;
   const compute = async (job: ShardJob): Promise<ShardOutcome> => {
     computed.push(job);
+    clock += passMs;
     if (waits) await new Promise<void>((go) => waiting.push(go));
     const { step, pass, shard } = job;
     return { ok: true, step, pass, shard, seconds: { start: 0, prepare: 0, compute: 0, copy: 0 }, tensors: 0 };
   };
-  serveShards({ port: port2, pixels, begun }, compute, turns);
+  serveShards({ port: port2, pixels, begun }, compute, turns, () => clock);
   const messages: string[][] = [];
   port1.on('message', (outcomes: { pass: Pass; shard: number }[]) =>
     messages.push(outcomes.map(({ pass, shard }) => `${pass} ${shard}`)),
@@ -85,6 +87,35 @@ it('sends them by themselves when there is nothing to do, and at once when more 
   send(['fake', 0]);
   await expect.poll(() => messages).toHaveLength(3);
   expect(messages[2]).toEqual(['fake 0']);
+});
+
+it('sends them before more real images, so that others can be handed out meanwhile', async () => {
+  const { messages, waiting, send } = createServer({ waits: true });
+  send(['real', 0]);
+  send(['real', 1]);
+  await expect.poll(() => waiting).toHaveLength(1);
+  waiting[0]?.();
+  await expect.poll(() => messages).toEqual([['real 0']]);
+  expect(waiting).toHaveLength(2);
+  waiting[1]?.();
+});
+
+it('sends them also while other calls wait', async () => {
+  const { messages, waiting, turns, send } = createServer({ waits: true });
+  send(['real', 0]);
+  await expect.poll(() => waiting).toHaveLength(1);
+  const others = [1, 2, 3].map(() => turns.take(async () => {}));
+  waiting[0]?.();
+  await Promise.all(others);
+  await expect.poll(() => messages).toEqual([['real 0']]);
+});
+
+it('sends every outcome of a slow pass at once', async () => {
+  const { messages, send } = createServer({ passMs: 12 });
+  send(['real', 0], ['real', 1]);
+  send(['fake', 0], ['fake', 1]);
+  await expect.poll(() => messages).toHaveLength(4);
+  expect(messages).toEqual([['real 0'], ['real 1'], ['fake 0'], ['fake 1']]);
 });
 
 it('computes in turn with other calls', async () => {
