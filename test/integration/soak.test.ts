@@ -7,7 +7,7 @@ const SOAK = join(REPOSITORY, 'test', 'bench', 'soak.mjs');
 
 it.each([
   ['process', '0', '100'],
-  ['thread', '1', '65'],
+  ['thread', '1', '130'],
 ])(
   '%s: a fault every 0.8 s on average loses no step, repeats none and changes no weight',
   async (isolation, audit, steps) => {
