@@ -1,10 +1,9 @@
-// The run's metrics for Prometheus; docs/metrics.md has the table. Only this module, replica-metrics.ts and histogram.ts know prom-client.
-// Steps wait in a list until somebody asks, or there are some: each alone, between two others' work, would cost several times as much.
-import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+// The run's metrics for Prometheus; docs/metrics.md has the table. Only this module and replica-metrics.ts know prom-client.
+// Steps wait until somebody asks, or there are some: each alone, between two others' work, would cost a few times as much.
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { FAULT_REASONS, type FaultReason } from '../shared/error.ts';
 import type { Phase } from '../shared/layout.ts';
 import { type ExpositionFormat, toOpenMetrics } from './exposition.ts';
-import { Histogram } from './histogram.ts';
 import { addReplicaMetrics } from './replica-metrics.ts';
 import type { ReplicaStatus } from './seat.ts';
 import type { PhaseRecord, StepRecord } from './trainer.ts';
@@ -98,10 +97,11 @@ export function createMetrics({ batch, replicas, info, now = Date.now }: Metrics
     help: 'Duration of a step.',
     buckets: BUCKETS,
     registers,
-  }).series();
+  });
   const phaseSeconds = new Histogram({
     name: 'ganglion_phase_duration_seconds',
     help: 'Duration of a phase and of its parts: prepare, compute (what was begun ahead included) and copy once a pass of a shard; total, sum and adam once a phase (what Adam adds in its own pass over memory is part of adam).',
+    labelNames: ['phase', 'part'],
     buckets: BUCKETS,
     registers,
   });
@@ -110,13 +110,13 @@ export function createMetrics({ batch, replicas, info, now = Date.now }: Metrics
     help: 'Time to write a checkpoint, from the copy of the state until the file is there.',
     buckets: BUCKETS,
     registers,
-  }).series();
+  });
   const checkpointHeldSeconds = new Histogram({
     name: 'ganglion_checkpoint_blocking_seconds',
     help: 'Time by which a checkpoint held the step loop: the copy, and the wait for the checkpoint before.',
     buckets: BUCKETS,
     registers,
-  }).series();
+  });
   const checkpointBytes = new Gauge({
     name: 'ganglion_checkpoint_size_bytes',
     help: 'Size of the newest checkpoint.',
@@ -170,7 +170,7 @@ export function createMetrics({ batch, replicas, info, now = Date.now }: Metrics
     help: 'Time to write the metrics down for one scrape, by which it holds the coordinator.',
     buckets: SCRAPE_BUCKETS,
     registers,
-  }).series();
+  });
   // From 0, so that the first one is a rise.
   for (const reason of FAULT_REASONS) faults.inc({ reason }, 0);
   for (const phase of PHASES) {
@@ -178,46 +178,43 @@ export function createMetrics({ batch, replicas, info, now = Date.now }: Metrics
     skipped.inc({ phase }, 0);
   }
 
-  const durations = {
-    discriminator: durationsOf('discriminator', phaseSeconds),
-    generator: durationsOf('generator', phaseSeconds),
-  };
-  let waiting: StepRecord[] = [];
-  let newestMs = 0;
-
-  /** Brings the metrics up to the newest step. */
-  const update = (): void => {
-    const newest = waiting.at(-1);
-    if (!newest) return;
-    const records = waiting;
-    waiting = [];
-    steps.inc(records.length);
-    images.inc(records.length * batch);
-    step.set(newest.step);
-    stepTime.set(newestMs / 1000);
-    epoch.set(newest.epoch);
-    for (const { seconds } of records) stepSeconds.observe(seconds);
-    for (const phase of PHASES) {
-      const phases = records.map((record) => record[phase]);
-      for (const { seconds } of phases) observe(durations[phase], seconds);
-      loss.set({ net: phase }, newest[phase].lossReal + newest[phase].lossFake);
-      gradientNorm.set({ net: phase }, newest[phase].gradientNorm);
-      gradientBytes.inc(
-        { phase },
-        phases.reduce((sum, record) => sum + record.gradientBytes, 0),
-      );
-      skipped.inc({ phase }, phases.filter((record) => record.skipped).length);
+  const observePhase = (phase: Phase, record: PhaseRecord): void => {
+    const { seconds } = record;
+    phaseSeconds.observe({ phase, part: 'total' }, seconds.phase);
+    phaseSeconds.observe({ phase, part: 'sum' }, seconds.sum);
+    phaseSeconds.observe({ phase, part: 'adam' }, seconds.adam);
+    for (const shard of seconds.shards) {
+      phaseSeconds.observe({ phase, part: 'prepare' }, shard.prepare);
+      phaseSeconds.observe({ phase, part: 'compute' }, shard.compute + (shard.ahead?.seconds ?? 0));
+      phaseSeconds.observe({ phase, part: 'copy' }, shard.copy);
     }
-    output.set({ images: 'real' }, newest.discriminator.outputReal);
-    output.set({ images: 'fake' }, newest.discriminator.outputFake);
-    tensors.set(newest.generator.tensors);
+    loss.set({ net: phase }, record.lossReal + record.lossFake);
+    gradientNorm.set({ net: phase }, record.gradientNorm);
+    gradientBytes.inc({ phase }, record.gradientBytes);
+    skipped.inc({ phase }, record.skipped ? 1 : 0);
+  };
+
+  const observeStep = (record: StepRecord, atMs: number): void => {
+    steps.inc();
+    images.inc(batch);
+    step.set(record.step);
+    stepTime.set(atMs / 1000);
+    epoch.set(record.epoch);
+    stepSeconds.observe(record.seconds);
+    for (const phase of PHASES) observePhase(phase, record[phase]);
+    output.set({ images: 'real' }, record.discriminator.outputReal);
+    output.set({ images: 'fake' }, record.discriminator.outputFake);
+    tensors.set(record.generator.tensors);
+  };
+  const waiting: { readonly record: StepRecord; readonly atMs: number }[] = [];
+  const observeWaiting = (): void => {
+    for (const { record, atMs } of waiting.splice(0)) observeStep(record, atMs);
   };
 
   return {
     step(record) {
-      waiting.push(record);
-      newestMs = now();
-      if (waiting.length === MOST_WAITING) update();
+      waiting.push({ record, atMs: now() });
+      if (waiting.length === MOST_WAITING) observeWaiting();
     },
     checkpoint(seconds, bytes) {
       checkpointSeconds.observe(seconds);
@@ -230,34 +227,11 @@ export function createMetrics({ batch, replicas, info, now = Date.now }: Metrics
     audit: () => audits.inc(),
     async text(format = 'text') {
       const startedMs = performance.now();
-      update();
+      observeWaiting();
       const text = await registry.metrics();
       const inFormat = format === 'openmetrics' ? toOpenMetrics(text) : text;
       scrapeSeconds.observe((performance.now() - startedMs) / 1000);
       return inFormat;
     },
   };
-}
-
-/** The series of a phase's durations. */
-function durationsOf(phase: Phase, seconds: Histogram) {
-  return {
-    total: seconds.series({ phase, part: 'total' }),
-    sum: seconds.series({ phase, part: 'sum' }),
-    adam: seconds.series({ phase, part: 'adam' }),
-    prepare: seconds.series({ phase, part: 'prepare' }),
-    compute: seconds.series({ phase, part: 'compute' }),
-    copy: seconds.series({ phase, part: 'copy' }),
-  };
-}
-
-function observe(durations: ReturnType<typeof durationsOf>, seconds: PhaseRecord['seconds']): void {
-  durations.total.observe(seconds.phase);
-  durations.sum.observe(seconds.sum);
-  durations.adam.observe(seconds.adam);
-  for (const { prepare, compute, copy, ahead } of seconds.shards) {
-    durations.prepare.observe(prepare);
-    durations.compute.observe(compute + (ahead?.seconds ?? 0));
-    durations.copy.observe(copy);
-  }
 }

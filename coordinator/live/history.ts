@@ -24,9 +24,6 @@ export interface Row {
   readonly values: Float64Array;
 }
 
-/** Steps that are not in the buckets yet. */
-const MOST_UNGROUPED = 64;
-
 /** Steps are added in order; one that is not after the newest is left out. */
 export class History {
   readonly #buckets: Buckets;
@@ -39,8 +36,6 @@ export class History {
   readonly #steps: Float64Array;
   readonly #values: Float64Array;
   #added = 0;
-  /** Of those added, how many are in the buckets: some at a time, as each alone would cost several times as much. */
-  #grouped = 0;
   #last = 0;
 
   constructor({ curves, buckets = 8192, recent = 2048 }: HistoryOptions) {
@@ -64,18 +59,6 @@ export class History {
     for (let c = 0; c < this.#buckets.curves; c++) {
       this.#values[at * this.#buckets.curves + c] = values[c] ?? Number.NaN;
     }
-    if (this.#added - this.#grouped === Math.min(MOST_UNGROUPED, this.#steps.length)) this.#group();
-  }
-
-  /** Brings the buckets up to the newest step. */
-  #group(): void {
-    for (; this.#grouped < this.#added; this.#grouped++) {
-      const { step, values } = this.#recent(this.#grouped);
-      this.#addToBuckets(step, values);
-    }
-  }
-
-  #addToBuckets(step: number, values: Float64Array): void {
     if (this.#first.length === 0) this.#first.push(step, values);
     if (this.#filled > 0 && this.#filled < this.#stride) {
       this.#buckets.add(step, values);
@@ -108,7 +91,6 @@ export class History {
    * newest have a bucket of their own beside.
    */
   read({ from, to, points }: HistoryRange): Buckets {
-    this.#group();
     const source = this.#exactly(from) ?? this.#buckets;
     const indices: number[] = [];
     for (let b = 0; b < source.length; b++) {

@@ -32,20 +32,18 @@ export function startEvent(timeMs: number, step: number): Uint8Array {
   return event(timeMs, step).message(7, new ProtobufWriter().integer(1, SESSION_START)).finish();
 }
 
-/** Makes events of values of a step, as float32, each under its tag: the summary is the same but for the values, so it is made once. */
-export function scalarsEvents(
+/** Values of a step, as float32, each under its tag. */
+export function scalarsEvent(
+  timeMs: number,
+  step: number,
   tags: readonly string[],
-): (timeMs: number, step: number, values: readonly number[]) => Uint8Array {
-  const writer = new ProtobufWriter();
-  const ends = tags.map((tag) => {
-    return writer.message(1, new ProtobufWriter().string(1, tag).float(2, Number.NaN)).finish().length;
-  });
-  const summary = Buffer.from(writer.finish());
-  return (timeMs, step, values) => {
-    // A value is the last of its message.
-    for (const [i, end] of ends.entries()) summary.writeFloatLE(values[i] ?? Number.NaN, end - 4);
-    return event(timeMs, step).bytes(5, summary).finish();
-  };
+  values: readonly number[],
+): Uint8Array {
+  const summary = new ProtobufWriter();
+  for (const [i, tag] of tags.entries()) {
+    summary.message(1, new ProtobufWriter().string(1, tag).float(2, values[i] ?? Number.NaN));
+  }
+  return event(timeMs, step).message(5, summary).finish();
 }
 
 export function imageEvent(timeMs: number, step: number, tag: string, { width, height, png }: EventImage): Uint8Array {

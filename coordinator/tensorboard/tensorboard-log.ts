@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { messageOf } from '../../shared/error.ts';
 import type { Curve } from '../../shared/live-protocol.ts';
 import { CURVES } from '../../shared/live-protocol.ts';
-import { imageEvent, scalarsEvents, startEvent, versionEvent } from './event.ts';
+import { imageEvent, scalarsEvent, startEvent, versionEvent } from './event.ts';
 import { RecordFile } from './record-file.ts';
 
 export interface TensorBoardOptions {
@@ -35,7 +35,7 @@ export const TAGS: Readonly<Record<Curve, string>> = {
 export const SAMPLES_TAG = 'samples/fixed noise';
 export const REAL_TAG = 'samples/real';
 
-const curvesEvent = scalarsEvents(CURVES.map((curve) => TAGS[curve]));
+const CURVE_TAGS = CURVES.map((curve) => TAGS[curve]);
 /** More events than this are not kept waiting. */
 const MOST_WAITING = 1000;
 const FLUSH_MS = 2000;
@@ -72,7 +72,7 @@ export class TensorBoardLog {
   /** @param values in the order of `CURVES` */
   step(step: number, values: readonly number[]): void {
     const now = this.#options.now();
-    this.#append(() => curvesEvent(now, step, values));
+    this.#append(() => scalarsEvent(now, step, CURVE_TAGS, values));
   }
 
   /** What the generator draws from the noise that is always the same. */

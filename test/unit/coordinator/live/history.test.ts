@@ -88,20 +88,6 @@ describe('read', () => {
     expect(list[2]).toMatchObject({ first: 5, last: 8, mean: Number.NaN, min: Number.NaN, max: Number.NaN });
   });
 
-  it('is the same whenever it is read, step by step too', () => {
-    const values = Array.from({ length: 300 }, (_, i) => Math.sin(i));
-    for (const recent of [1, 20, 1000]) {
-      const often = new History({ curves: 1, buckets: 64, recent });
-      for (const [i, value] of values.entries()) {
-        often.add(i + 1, [value]);
-        const list = listOf(often.read({ ...ALL, points: 50 }));
-        if (i % 37 !== 0) continue;
-        const once = historyOf(values.slice(0, i + 1), { buckets: 64, recent });
-        expect(list).toEqual(listOf(once.read({ ...ALL, points: 50 })));
-      }
-    }
-  });
-
   it('is empty before the first step', () => {
     expect(new History({ curves: 1 }).read({ ...ALL, points: 10 }).length).toBe(0);
   });
