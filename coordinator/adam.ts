@@ -2,7 +2,7 @@
 // algorithm 1, with the paper's symbols. Arithmetic in float64, state in float32 (as PyTorch's), so the bits are the same everywhere.
 
 import { addRounded } from '../shared/exact-sum.ts';
-import type { AdamFactors, Update } from '../shared/update.ts';
+import type { Update } from '../shared/update.ts';
 
 /** Hyperparameters: step size, decay of both moments, and the denominator's guard. */
 export interface AdamOptions {
@@ -73,15 +73,7 @@ const LANES = 8;
  *
  * @throws RangeError when lengths do not fit, before anything changes
  */
-export function applyAdam(
-  factors: AdamFactors,
-  theta: Float32Array,
-  m: Float32Array,
-  v: Float32Array,
-  sum: Float64Array,
-  values: readonly Float32Array[],
-  isFirst: boolean,
-): number {
+export const applyAdam: Update['applyAdam'] = (factors, theta, m, v, sum, values, isFirst) => {
   if (m.length !== theta.length || v.length !== theta.length || sum.length < theta.length) {
     const got = `${m.length} and ${v.length} moments, a sum of ${sum.length}`;
     throw new RangeError(`Adam: expected moments and a sum of ${theta.length} parameters, got ${got}`);
@@ -100,4 +92,4 @@ export function applyAdam(
     theta[i] = (theta[i] as number) - (learningRate * (mean * unbias1)) / (Math.sqrt(square * unbias2) + epsilon);
   }
   return Math.sqrt(squares.reduce((total, partial) => total + partial));
-}
+};

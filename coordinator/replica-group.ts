@@ -5,6 +5,7 @@ import { type FaultReason, GanglionError } from '../shared/error.ts';
 import type { InjectedFault } from '../shared/fault.ts';
 import { describeShard, type ReplicaReady, type SampleJob, SHARDS_IN_HAND } from '../shared/protocol.ts';
 import { noteDrawn, suitability } from './affinity.ts';
+import { canBeDecided, fits, takenBy } from './eligibility.ts';
 import type { Replica, Shard, ShardResult, StartReplica } from './replica.ts';
 import { RestartPolicy } from './restart-policy.ts';
 import {
@@ -19,7 +20,7 @@ import {
 } from './seat.ts';
 import { ShardTimes } from './shard-times.ts';
 import { type BadShard, type Batch, type ShardTask, type Task, TaskQueue } from './task-queue.ts';
-import { type Answer, insists, keep, verdictOf } from './verdict.ts';
+import { type Answer, keep, verdictOf } from './verdict.ts';
 
 /** Told of what happens to shards and replicas. */
 export interface GroupObserver {
@@ -50,8 +51,6 @@ export interface ReplicaGroupOptions {
   readonly random?: () => number;
 }
 
-/** Shards of one call in a replica's hands: it answers the first two at once (workers/service.ts), and goes on with the third meanwhile. */
-const DEPTH = 3;
 /** Replicas lost on one shard, or answers to it that all differ, before the run gives up. */
 const ATTEMPTS = 5;
 /** How often the group looks for late shards. */
@@ -60,10 +59,6 @@ const WATCH_MS = 20;
 const STANDSTILL_MS = 1_000;
 /** Spreads audits evenly over shards: multiples of the golden ratio, modulo 1. */
 const GOLDEN_RATIO = (Math.sqrt(5) - 1) / 2;
-
-function isOfCall(task: Task, batch: Batch): boolean {
-  return task.kind === 'shard' && task.batch === batch;
-}
 
 export class ReplicaGroup {
   readonly #options: ReplicaGroupOptions;
@@ -236,39 +231,13 @@ export class ReplicaGroup {
       if (this.#queue.length === 0) return;
       const seats = depth === 0 ? this.#seats : this.#seats.toSorted((a, b) => a.sinceMs - b.sinceMs);
       for (const seat of seats) {
-        if (this.#queue.length === 0) return;
         if (seat.state !== 'idle' || !seat.replica || seat.runs.length !== depth) continue;
-        const task = this.#queue.take(this.#takenBy(seat), ({ shard }) => suitability(shard, seat, this.#seats));
+        const task = this.#queue.take(takenBy(seat, this.#seats, this.#isLate), ({ shard }) =>
+          suitability(shard, seat, this.#seats),
+        );
         if (task) this.#run(seat, seat.replica, task);
       }
     }
-  }
-
-  /** What a seat may take of the queue, asked in its order: shards of a later call do not go before those that wait for a free hand. */
-  #takenBy(seat: Seat): (task: Task) => boolean {
-    let isFull = false;
-    return (task) => {
-      if (task.kind === 'shard') isFull ||= seat.runs.filter((run) => isOfCall(run.task, task.batch)).length === DEPTH;
-      return !(isFull && task.kind === 'shard') && this.#fits(task, seat);
-    };
-  }
-
-  /** A shard whose answers have to be compared goes to another replica, as long as there is one; one that insists waits for it. */
-  #fits(task: Task, seat: Seat): boolean {
-    if (seat.runs.some((run) => run.task === task)) return false;
-    if (task.kind === 'sample') return seat.runs.length < DEPTH;
-    const answered = ({ replica }: Seat): boolean => task.votes.some(({ voter }) => voter === replica);
-    if (!answered(seat)) return true;
-    if (insists(task.votes, seat.replica) && this.#canBeDecided(task)) return false;
-    // An audit waits for no replica that is away. A bad value does: the update is skipped for it, which changes the weights.
-    const isBad = task.votes.some(({ answer }) => 'bad' in answer);
-    const isAway = (other: Seat): boolean => other.state !== 'idle' || this.#isLate(other);
-    return this.#seats.every((other) => answered(other) || other.state === 'draining' || (!isBad && isAway(other)));
-  }
-
-  /** Whether there is a replica, or will be, that does not insist on its answer. */
-  #canBeDecided({ votes }: ShardTask): boolean {
-    return this.#seats.some(({ state, replica }) => state !== 'draining' && !insists(votes, replica));
   }
 
   #run(seat: Seat, replica: Replica, task: Task): void {
@@ -352,7 +321,7 @@ export class ReplicaGroup {
       }
       if (task.running > 0) return;
       this.#queue.add(task);
-      if (!this.#canBeDecided(task)) this.#blameAll(task);
+      if (!canBeDecided(task, this.#seats)) this.#blameAll(task);
       return;
     }
     for (const { voter, answer: other } of verdict.dissenters) this.#accuse(voter, task.shard, other);
@@ -522,10 +491,10 @@ export class ReplicaGroup {
     }
   }
 
-  #isLate(seat: Seat): boolean {
+  readonly #isLate = (seat: Seat): boolean => {
     const head = runUnderWay(seat);
     return head?.task.kind === 'shard' && this.#times.isLate(head.task.shard.pass, this.#now() - seat.sinceMs);
-  }
+  };
 
   /** Gives the shards of a late replica to idle ones, too: the first answer counts. */
   #assist(late: Seat): void {
@@ -534,7 +503,8 @@ export class ReplicaGroup {
     for (const { task } of late.runs.toSorted((a, b) => Number(b === underWay) - Number(a === underWay))) {
       const helper = idle[0];
       if (!helper?.replica) return;
-      if (task.kind !== 'shard' || task.done || task.running > 1 || !this.#fits(task, helper)) continue;
+      if (task.kind !== 'shard' || task.done || task.running > 1 || !fits(task, helper, this.#seats, this.#isLate))
+        continue;
       idle.shift();
       this.#options.observer.straggler(task.shard, late.id);
       this.#run(helper, helper.replica, task);

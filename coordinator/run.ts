@@ -16,7 +16,6 @@ import { Observers } from './observers.ts';
 import { startProcessReplica } from './process-replica.ts';
 import { type GroupObserver, ReplicaGroup } from './replica-group.ts';
 import { writeAfterRun } from './report/after-run.ts';
-import { MemoryPool } from './result-slots.ts';
 import type { StoredRunConfig } from './run-config.ts';
 import {
   countStepFaults,
@@ -36,6 +35,7 @@ import type { TrainingState } from './state.ts';
 import { createStopSwitch, type StopSwitch } from './stop.ts';
 import type { Summary } from './summary.ts';
 import type { Terminal } from './terminal.ts';
+import { MemoryPool } from './thread-memory.ts';
 import { startThreadReplica } from './thread-replica.ts';
 import { train } from './trainer.ts';
 import { loadUpdate } from './update.ts';

@@ -28,6 +28,10 @@ function isShardOutcome(got: unknown): got is ShardOutcome {
   return isNumber(seconds?.start) && isNumber(seconds.prepare) && isNumber(seconds.compute) && isNumber(seconds.copy);
 }
 
+function isOf({ step, pass, shard }: Shard, outcome: Extract<ShardOutcome, { readonly ok: true }>): boolean {
+  return outcome.step === step && outcome.pass === pass && outcome.shard === shard;
+}
+
 export class ShardCalls {
   readonly #id: number;
   readonly #channel: ShardChannel;
@@ -89,19 +93,17 @@ export class ShardCalls {
   }
 
   #answer({ shard, slot, resolve, reject }: Waiting, outcome: unknown): void {
-    if (isShardOutcome(outcome)) {
-      if (!outcome.ok) {
-        slot.release();
-        reject(GanglionError.fromPlain(outcome.error));
-        return;
-      }
-      const { step, pass, shard: number, seconds, tensors } = outcome;
-      if (step === shard.step && pass === shard.pass && number === shard.shard) {
-        resolve({ values: slot.values, seconds, tensors, release: slot.release });
-        return;
-      }
+    const isAnswer = isShardOutcome(outcome);
+    if (isAnswer && outcome.ok && isOf(shard, outcome)) {
+      const { seconds, tensors } = outcome;
+      resolve({ values: slot.values, seconds, tensors, release: slot.release });
+      return;
     }
-    const message = `replica ${this.#id} gave a malformed answer: expected one to ${describeShard(shard)}, got ${JSON.stringify(outcome)}`;
-    reject(new GanglionError('replica', message, { place: { replica: this.#id }, reason: 'frame' }));
+    slot.release();
+    if (isAnswer && !outcome.ok) reject(GanglionError.fromPlain(outcome.error));
+    else {
+      const message = `replica ${this.#id} gave a malformed answer: expected one to ${describeShard(shard)}, got ${JSON.stringify(outcome)}`;
+      reject(new GanglionError('replica', message, { place: { replica: this.#id }, reason: 'frame' }));
+    }
   }
 }

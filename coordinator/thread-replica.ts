@@ -15,8 +15,9 @@ import type {
 import { IMAGE_PIXELS } from './data/dataset.ts';
 import { PendingCalls } from './pending-calls.ts';
 import type { Replica } from './replica.ts';
-import { MemoryPool, ResultSlots } from './result-slots.ts';
+import { ResultSlots } from './result-slots.ts';
 import { ShardCalls } from './shard-calls.ts';
+import { MemoryPool } from './thread-memory.ts';
 
 export interface ThreadOptions {
   /** Compiled entry file of the worker. */
@@ -37,13 +38,12 @@ const STOP_MS = 5_000;
  */
 export async function startThreadReplica(id: number, options: ThreadOptions): Promise<Replica> {
   const { entry, setup, deadlineMs, pool = new MemoryPool(setup.latent, setup.shardSize * IMAGE_PIXELS) } = options;
-  // SHARE_ENV: the native library reads the environment of the process, which the worker sets before it loads it.
   const { port1, port2 } = new MessageChannel();
   const memory = pool.take();
   const begun = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
   const channel = (port: MessagePort): ShardChannel => ({ port, pixels: memory.pixels, begun });
   const worker = new Worker(entry, {
-    env: SHARE_ENV,
+    env: SHARE_ENV, // the native library reads the environment of the process, which the worker sets before it loads it
     name: `replica-${id}`,
     workerData: channel(port2),
     transferList: [port2],

@@ -101,9 +101,7 @@ export async function train(options: TrainerOptions): Promise<void> {
     (shard) => shard % communicator.size === communicator.rank,
   );
   /** Of this step and of the next. */
-  const pixels = [0, 1].map(() =>
-    own.map(() => new Uint8Array(new SharedArrayBuffer((batch / shards) * IMAGE_PIXELS))),
-  );
+  const pixels = [0, 1].map(() => own.map(() => new Uint8Array((batch / shards) * IMAGE_PIXELS)));
   const phases = createPhases(options);
 
   /** What fails is thrown where it is awaited; training may end before. */
@@ -167,7 +165,7 @@ export async function train(options: TrainerOptions): Promise<void> {
   if (phases.mostSkipped > options.maxSkipped) throw skippedTooOften(phases.mostSkipped, uncommitted);
 }
 
-/** Copies the images of this node's shards to where replicas read them. */
+/** Copies the images of this node's shards to where they are sent from. */
 function gatherPixels(dataset: Dataset, images: StepImages, own: readonly number[], out: readonly Uint8Array[]): void {
   for (const [i, shard] of own.entries()) {
     for (const [row, image] of (images.shards[shard] ?? []).entries()) {
@@ -194,14 +192,16 @@ interface Gathered {
   skipped: number;
 }
 
+/** What is gathered anew after every update. */
+const nothingYet = () => ({ isEmpty: true, held: [], sumMs: 0, seconds: [], bad: [] });
+
 /** Both phases: compute shards and add them exactly; then apply Adam and move the running statistics. */
 function createPhases(options: TrainerOptions) {
   const { state, replicas, communicator, adam, update = javascriptUpdate, shards, span } = options;
   const gather = (phase: Phase): Gathered => {
     const vector = phaseVectorOf(phase, state.latent);
     const sum = new Float64Array(vector.length + 1);
-    const none = { isEmpty: true, held: [], startedMs: 0, sumMs: 0, tensors: 0, seconds: [], bad: [], skipped: 0 };
-    return { vector, sum, ...none };
+    return { vector, sum, startedMs: 0, tensors: 0, skipped: 0, ...nothingYet() };
   };
   const vectorSumOf = ({ sum, vector }: Gathered): Float64Array => sum.subarray(0, vector.length);
   /** Adds what is held. */
@@ -279,8 +279,7 @@ function createPhases(options: TrainerOptions) {
         skipped: isSkipped,
         tensors,
       };
-      const next = { isEmpty: true, held: [], sumMs: 0, seconds: [], bad: [], skipped: isSkipped ? skipped + 1 : 0 };
-      Object.assign(own, next);
+      Object.assign(own, nothingYet(), { skipped: isSkipped ? skipped + 1 : 0 });
       return record;
     },
 

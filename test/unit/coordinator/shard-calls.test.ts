@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { afterEach, expect, it } from 'vitest';
 import { RESULTS_HELD, type Shard } from '../../../coordinator/replica.ts';
-import { MemoryPool, RESULT_SLOTS, ResultSlots, resultArrays } from '../../../coordinator/result-slots.ts';
+import { RESULT_SLOTS, ResultSlots, resultArrays } from '../../../coordinator/result-slots.ts';
 import { ShardCalls } from '../../../coordinator/shard-calls.ts';
 import { GanglionError } from '../../../shared/error.ts';
 import { SHARDS_IN_HAND, type ShardJob, type ShardOutcome } from '../../../shared/protocol.ts';
@@ -155,19 +155,6 @@ it('tells when no slot is taken: neither by what is held nor by what was lost', 
   expect(told).toEqual(['free']);
   slots.onFree(() => told.push('at once'));
   expect(told).toEqual(['free', 'at once']);
-});
-
-it('has memory of one that has ended for the next, and other memory for two at once', () => {
-  const pool = new MemoryPool(3, 5);
-  const first = pool.take();
-  expect(first.results.fake.map(({ buffer }) => buffer instanceof SharedArrayBuffer)).toEqual(
-    Array(RESULT_SLOTS).fill(true),
-  );
-  expect(first.pixels.map(({ length }) => length)).toEqual(Array(RESULT_SLOTS).fill(5));
-  const second = pool.take();
-  expect(second.results.real[0]?.buffer).not.toBe(first.results.real[0]?.buffer);
-  pool.give(first);
-  expect(pool.take()).toBe(first);
 });
 
 it('sends nothing when the replica is lost in the same moment', async () => {
