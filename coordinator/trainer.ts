@@ -101,7 +101,9 @@ export async function train(options: TrainerOptions): Promise<void> {
     (shard) => shard % communicator.size === communicator.rank,
   );
   /** Of this step and of the next. */
-  const pixels = [0, 1].map(() => own.map(() => new Uint8Array((batch / shards) * IMAGE_PIXELS)));
+  const pixels = [0, 1].map(() =>
+    own.map(() => new Uint8Array(new SharedArrayBuffer((batch / shards) * IMAGE_PIXELS))),
+  );
   const phases = createPhases(options);
 
   /** What fails is thrown where it is awaited; training may end before. */
@@ -165,7 +167,7 @@ export async function train(options: TrainerOptions): Promise<void> {
   if (phases.mostSkipped > options.maxSkipped) throw skippedTooOften(phases.mostSkipped, uncommitted);
 }
 
-/** Copies the images of this node's shards to where they are sent from. */
+/** Copies the images of this node's shards to where replicas read them. */
 function gatherPixels(dataset: Dataset, images: StepImages, own: readonly number[], out: readonly Uint8Array[]): void {
   for (const [i, shard] of own.entries()) {
     for (const [row, image] of (images.shards[shard] ?? []).entries()) {
