@@ -270,7 +270,7 @@ export class ReplicaGroup {
     );
   }
 
-  /** @param result of a shard; released here if nobody wants it */
+  /** @param result of a shard, which `use` hands on; released here if that is not called */
   #answered(seat: Seat, run: Run, use: () => void, result?: ShardResult): void {
     const at = seat.runs.indexOf(run); // images may overtake shards
     if (at === -1) {
@@ -293,19 +293,22 @@ export class ReplicaGroup {
     seat.sinceMs = now;
     seat.failures = 0;
     run.task.running -= 1;
-    if (!run.task.done) {
-      try {
-        use();
-      } catch (error) {
-        this.#giveUp(error);
-      }
-      if (run.task.done && run.task.kind === 'shard') seat.shards += 1;
-    } else result?.release();
+    const wasDone = run.task.done;
+    try {
+      if (!wasDone || run.task.kind === 'shard') use();
+    } catch (error) {
+      this.#giveUp(error);
+    }
+    if (!wasDone && run.task.done && run.task.kind === 'shard') seat.shards += 1;
     this.#endIfDrained(seat);
     this.#dispatch();
   }
 
   #vote(replica: Replica, task: ShardTask, answer: Answer): void {
+    if (task.done) {
+      this.#judgeLate(replica, task, answer);
+      return;
+    }
     if ('result' in answer && !task.audited && task.votes.length === 0) {
       this.#finish(task, () => task.batch.accept(task.shard, answer.result));
       return;
@@ -335,6 +338,16 @@ export class ReplicaGroup {
       const agreeing = votes.filter((vote) => !verdict.dissenters.includes(vote));
       batch.bad.push({ shard, replicas: agreeing.map(({ voter }) => voter.id), what: right.bad });
     });
+  }
+
+  /** An answer that comes when others have decided: nobody needs it, but where answers were compared it shows whether its replica is right. */
+  #judgeLate(replica: Replica, { shard, votes }: ShardTask, answer: Answer): void {
+    if (votes.length === 0) {
+      if ('result' in answer) answer.result.release();
+      return;
+    }
+    const late = { voter: replica, answer: keep(answer) };
+    if (verdictOf([...votes, late])?.dissenters.includes(late)) this.#accuse(replica, shard, late.answer);
   }
 
   /** Replaces a replica that gave another answer than two others. */
@@ -501,11 +514,10 @@ export class ReplicaGroup {
     const idle = this.#seats.filter(({ state, runs }) => state === 'idle' && runs.length === 0);
     const underWay = runUnderWay(late);
     for (const { task } of late.runs.toSorted((a, b) => Number(b === underWay) - Number(a === underWay))) {
-      const helper = idle[0];
-      if (!helper?.replica) return;
-      if (task.kind !== 'shard' || task.done || task.running > 1 || !fits(task, helper, this.#seats, this.#isLate))
-        continue;
-      idle.shift();
+      if (task.kind !== 'shard' || task.done || task.running > 1) continue;
+      const at = idle.findIndex((seat) => fits(task, seat, this.#seats, this.#isLate));
+      const [helper] = at === -1 ? [] : idle.splice(at, 1);
+      if (!helper?.replica) continue;
       this.#options.observer.straggler(task.shard, late.id);
       this.#run(helper, helper.replica, task);
     }

@@ -283,6 +283,39 @@ describe('an audit', () => {
     },
   );
 
+  it.each([
+    ['and replaces it', 0.5, ['its result has other bits than two others']],
+    ['and keeps one that is right', 0.25, []],
+  ])('judges a replica also by an answer that comes when two others have decided, %s', async (_, late, faults) => {
+    const { group, starter, observed, compute } = await stubGroup(3, { audit: 1 });
+    const first = compute(3);
+    await starter.answerAll();
+    await first;
+    const values: number[] = [];
+    const computed = group.compute(shardsOf(1), (_, result) => values.push(result.values[0] ?? Number.NaN));
+    await pass(100);
+    expect(starter.pairs).toEqual([
+      [0, 0],
+      [1, 0],
+    ]);
+    starter.calls[1]?.answer(0.25);
+    await settled();
+    await pass(40);
+    expect(starter.pairs).toEqual([
+      [0, 0],
+      [2, 0],
+    ]);
+    starter.calls[1]?.answer(0.25);
+    await computed;
+    expect([values, observed.faults]).toEqual([[0.25], []]);
+    starter.next().answer(late);
+    await settled();
+    expect(values).toEqual([0.25]);
+    expect(observed.faults.map(({ message }) => message)).toEqual(
+      faults.map((what) => `replica 0 failed on step 5, generator phase, shard 0: ${what}`),
+    );
+  });
+
   it('tells 0 from -0, and equal NaN from none: bits count', async () => {
     const { starter, observed, values, computed } = await audited(3, 1);
     for (const answer of [0, -0, 0]) {
