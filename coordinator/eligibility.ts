@@ -1,5 +1,6 @@
 // Which tasks a replica may be given, beside what it has in hand and what others have answered.
 import type { Seat } from './seat.ts';
+import type { ShardTimes } from './shard-times.ts';
 import type { Batch, ShardTask, Task } from './task-queue.ts';
 import { insists } from './verdict.ts';
 
@@ -8,6 +9,24 @@ import { insists } from './verdict.ts';
  * meanwhile.
  */
 const DEPTH = 3;
+/**
+ * Shards in a replica's hands, at most, when it is given one over real images. Nobody waits for these: which replica has time for
+ * them shows when it answers what it has.
+ */
+const DEPTH_REAL = 3;
+
+/**
+ * In how many milliseconds a seat seems to have done what it has in hand. What is overdue counts as long again: nothing says when it
+ * will come.
+ *
+ * @returns -1 when it has nothing in hand
+ */
+export function freeInMs({ runs, sinceMs }: Seat, times: ShardTimes, nowMs: number): number {
+  if (runs.length === 0) return -1;
+  let inHand = 0;
+  for (const { task } of runs) inHand += task.kind === 'shard' ? times.mean(task.shard.pass) : 0;
+  return Math.abs(inHand - (nowMs - sinceMs));
+}
 
 function isOfCall(task: Task, batch: Batch): boolean {
   return task.kind === 'shard' && task.batch === batch;
@@ -22,7 +41,9 @@ export function takenBy(seat: Seat, seats: readonly Seat[], isLate: (seat: Seat)
   let isFull = false;
   return (task) => {
     if (task.kind === 'sample') return fits(task, seat, seats, isLate);
-    isFull ||= seat.runs.filter((run) => isOfCall(run.task, task.batch)).length === DEPTH;
+    isFull ||=
+      seat.runs.filter((run) => isOfCall(run.task, task.batch)).length === DEPTH ||
+      (task.shard.pass === 'real' && seat.runs.length >= DEPTH_REAL);
     return !isFull && fits(task, seat, seats, isLate);
   };
 }

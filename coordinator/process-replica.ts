@@ -2,6 +2,7 @@
 import { type FaultReason, GanglionError } from '../shared/error.ts';
 import { malformed } from '../shared/frame.ts';
 import type { Net } from '../shared/layout.ts';
+import { viewsOf } from '../shared/pixels.ts';
 import { type Answer, bytesOf, type Request, toAnswer } from '../shared/process-protocol.ts';
 import { describeShard, type ReplicaSetup, type SampleJob } from '../shared/protocol.ts';
 import { PendingCalls } from './pending-calls.ts';
@@ -13,6 +14,8 @@ export interface ProcessOptions {
   /** Compiled entry file of the process. */
   readonly entry: URL;
   readonly setup: Omit<ReplicaSetup, 'replica' | 'results'>;
+  /** All images that shards may name, uint8 [count, 784]. */
+  readonly images: Uint8Array;
   /** After this time a start or a picture is given up and the process ended; shards have a deadline from the group. */
   readonly deadlineMs: number;
 }
@@ -103,7 +106,7 @@ class ProcessCalls {
   }
 
   async compute(given: Shard): Promise<ShardResult> {
-    const { step, pass, shard, pixels, fault } = given;
+    const { step, pass, shard, images, fault } = given;
     for (const [net, version] of versionsFor(given)) {
       if (this.#sent[net] !== version) this.#sendParameters(net, version);
     }
@@ -112,7 +115,7 @@ class ProcessCalls {
     const answer = await this.#call(
       what,
       (call) => ({ kind: 'compute', call, step, pass, shard, ...(fault ? { fault } : {}) }),
-      { body: pixels, answerBody: bytesOf(values) },
+      { body: images && Buffer.concat(viewsOf(this.#options.images, images)), answerBody: bytesOf(values) },
     ).catch((error: unknown) => {
       release();
       throw error;

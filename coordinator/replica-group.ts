@@ -5,7 +5,7 @@ import { type FaultReason, GanglionError } from '../shared/error.ts';
 import type { InjectedFault } from '../shared/fault.ts';
 import { describeShard, type ReplicaReady, type SampleJob, SHARDS_IN_HAND } from '../shared/protocol.ts';
 import { noteDrawn, suitability } from './affinity.ts';
-import { canBeDecided, fits, takenBy } from './eligibility.ts';
+import { canBeDecided, fits, freeInMs, takenBy } from './eligibility.ts';
 import type { Replica, Shard, ShardResult, StartReplica } from './replica.ts';
 import { RestartPolicy } from './restart-policy.ts';
 import {
@@ -225,19 +225,27 @@ export class ReplicaGroup {
     return ended.finally(() => this.#ending.delete(ended));
   }
 
-  /** Hands out what waits: first one shard to every replica, then a second one, to the one first that has been longest at its first. */
+  /** Hands out what waits, one task after another, each to the replica that seems to be free first of those that may take one. */
   #dispatch(): void {
-    for (let depth = 0; depth < SHARDS_IN_HAND; depth++) {
-      if (this.#queue.length === 0) return;
-      const seats = depth === 0 ? this.#seats : this.#seats.toSorted((a, b) => a.sinceMs - b.sinceMs);
-      for (const seat of seats) {
-        if (seat.state !== 'idle' || !seat.replica || seat.runs.length !== depth) continue;
-        const task = this.#queue.take(takenBy(seat, this.#seats, this.#isLate), ({ shard }) =>
-          suitability(shard, seat, this.#seats),
-        );
-        if (task) this.#run(seat, seat.replica, task);
-      }
+    while (this.#queue.length > 0 && this.#handOut());
+  }
+
+  /** @returns whether there was a task that a replica could take */
+  #handOut(): boolean {
+    const now = this.#now();
+    const seats = this.#seats
+      .filter(({ state, runs }) => state === 'idle' && runs.length < SHARDS_IN_HAND)
+      .map((seat) => ({ seat, freeInMs: freeInMs(seat, this.#times, now) }))
+      .sort((a, b) => a.freeInMs - b.freeInMs || a.seat.runs.length - b.seat.runs.length);
+    for (const { seat } of seats) {
+      const task = this.#queue.take(takenBy(seat, this.#seats, this.#isLate), ({ shard }) =>
+        suitability(shard, seat, this.#seats),
+      );
+      if (!task || !seat.replica) continue;
+      this.#run(seat, seat.replica, task);
+      return true;
     }
+    return false;
   }
 
   #run(seat: Seat, replica: Replica, task: Task): void {
@@ -340,14 +348,19 @@ export class ReplicaGroup {
     });
   }
 
-  /** An answer that comes when others have decided: nobody needs it, but where answers were compared it shows whether its replica is right. */
-  #judgeLate(replica: Replica, { shard, votes }: ShardTask, answer: Answer): void {
-    if (votes.length === 0) {
+  /**
+   * An answer that comes when others have decided. Nobody needs it, but as long as its call is not over it shows whether its replica is
+   * right; after that, the parameters may have changed while it was computed.
+   */
+  #judgeLate(replica: Replica, { shard, batch, votes }: ShardTask, answer: Answer): void {
+    const isCompared = votes.length > 0 || 'bad' in answer;
+    if (!isCompared || batch.unfinished === 0) {
       if ('result' in answer) answer.result.release();
       return;
     }
     const late = { voter: replica, answer: keep(answer) };
-    if (verdictOf([...votes, late])?.dissenters.includes(late)) this.#accuse(replica, shard, late.answer);
+    const isWrong = votes.length === 0 || verdictOf([...votes, late])?.dissenters.includes(late);
+    if (isWrong) this.#accuse(replica, shard, late.answer);
   }
 
   /** Replaces a replica that gave another answer than two others. */

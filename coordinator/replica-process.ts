@@ -80,9 +80,9 @@ export class ReplicaProcess {
   /**
    * Sends a frame. The body is not copied: what the kernel cannot take at once is read from it later.
    *
-   * Bytes that the coordinator has changed by then are no harm. It rewrites parameters, and the pixels of a shard, when all results
-   * that need them have been accepted, so a call that reads them torn has been overtaken, and what it answers is dropped. A thread,
-   * which reads the very memory, stands the same way.
+   * Bytes that the coordinator has changed by then are no harm. It rewrites parameters when all results that need them have been
+   * accepted, so a call that reads them torn has been overtaken, and what it answers is dropped. A thread, which reads the very
+   * memory, stands the same way.
    */
   send(request: Request, body?: Uint8Array): void {
     if (!this.#channelOpen) return;

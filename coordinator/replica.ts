@@ -1,8 +1,11 @@
 // A replica as the coordinator sees it, whatever carries its calls.
 import type { PassSeconds, ReplicaReady, SampleJob, ShardJob } from '../shared/protocol.ts';
 
-/** A shard to compute; the transport chooses where its result lies. */
-export type Shard = Omit<ShardJob, 'slot'>;
+/** A shard to compute; the transport chooses where its result lies, and brings the pixels. */
+export type Shard = Omit<ShardJob, 'slot' | 'pixels'> & {
+  /** Indices of the images of a pass over real ones. */
+  readonly images?: Uint32Array;
+};
 
 /** Results of one replica that may wait for their release at a time, at most. */
 export const RESULTS_HELD = 8;

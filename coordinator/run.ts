@@ -7,7 +7,7 @@ import { checkpointName, writeCheckpoint } from './checkpoint.ts';
 import { startCheckpointThread } from './checkpoint-thread.ts';
 import { CheckpointWriter } from './checkpoint-writer.ts';
 import { SINGLE_NODE } from './communicator.ts';
-import { type Dataset, IMAGE_PIXELS } from './data/dataset.ts';
+import type { Dataset } from './data/dataset.ts';
 import { describeEnvironment } from './environment.ts';
 import type { FaultPlan } from './fault-plan.ts';
 import { type HttpServer, startHttp } from './http.ts';
@@ -185,6 +185,7 @@ function toActions({ apiToken }: Run, requests: Requests): LiveActions {
 
 function createReplicas(run: Run, observer: GroupObserver): ReplicaGroup {
   const { config, state, workers, faults } = run;
+  const { images } = run.dataset;
   const setup = {
     backend: config.ranOn,
     shardSize: config.batch / config.shards,
@@ -193,13 +194,13 @@ function createReplicas(run: Run, observer: GroupObserver): ReplicaGroup {
     shards: config.shards,
     parameters: { generator: state.generator.parameters, discriminator: state.discriminator.parameters },
   };
-  const pool = new MemoryPool(config.latent, setup.shardSize * IMAGE_PIXELS);
+  const pool = new MemoryPool(config.latent, setup.shardSize);
   return new ReplicaGroup({
     count: workers,
     start: (id) =>
       config.isolation === 'process'
-        ? startProcessReplica(id, { entry: run.processEntry, setup, deadlineMs: DEADLINE_MS })
-        : startThreadReplica(id, { entry: run.threadEntry, setup, deadlineMs: DEADLINE_MS, pool }),
+        ? startProcessReplica(id, { entry: run.processEntry, setup, images, deadlineMs: DEADLINE_MS })
+        : startThreadReplica(id, { entry: run.threadEntry, setup, images, deadlineMs: DEADLINE_MS, pool }),
     observer,
     maxRestarts: config.maxRestarts,
     audit: config.audit,

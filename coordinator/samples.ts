@@ -1,6 +1,8 @@
 // Pictures of a run: a grid of samples on fixed noise, and once a grid of real digits to compare them with.
+
+import { IMAGE_PIXELS } from '../shared/pixels.ts';
 import type { SampleJob } from '../shared/protocol.ts';
-import { type Dataset, IMAGE_PIXELS } from './data/dataset.ts';
+import type { Dataset } from './data/dataset.ts';
 import { toGrid } from './images/grid.ts';
 import { writePngSync } from './images/png.ts';
 import { shuffle } from './sampler.ts';

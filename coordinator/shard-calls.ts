@@ -58,9 +58,9 @@ export class ShardCalls {
   /** @throws GanglionError what the replica says is wrong with the shard, or why it is lost */
   compute(shard: Shard): Promise<ShardResult> {
     if (this.#lost) return Promise.reject(this.#lost);
-    const { step, pass, shard: number, pixels, fault } = shard;
+    const { step, pass, shard: number, images, fault } = shard;
     const slot = this.#slots.take(pass);
-    if (pixels) this.#channel.pixels[slot.index]?.set(pixels);
+    if (images) this.#channel.indices[slot.index]?.set(images);
     if (this.#unsent.length === 0) queueMicrotask(() => this.#send());
     const job = { step, pass, shard: number, slot: slot.index };
     this.#unsent.push(fault ? { ...job, fault } : job);

@@ -13,14 +13,25 @@ const DEADLINE_FLOOR_MS = 10_000;
 /** Before anything is known of how long a shard takes. */
 const FIRST_DEADLINE_MS = 120_000;
 
-/** Running medians, in milliseconds. */
+/** What the mean moves by towards a new time. */
+const MOVE = 1 / 16;
+
+/** Running medians and means, in milliseconds. */
 export class ShardTimes {
   readonly #times: Record<Pass, number[]> = { real: [], fake: [], generator: [] };
+  readonly #means: Partial<Record<Pass, number>> = {};
 
   add(pass: Pass, ms: number): void {
     const times = this.#times[pass];
     times.push(ms);
     if (times.length > WINDOW) times.shift();
+    const mean = this.#means[pass] ?? ms;
+    this.#means[pass] = mean + (ms - mean) * MOVE;
+  }
+
+  /** Moves with the newest times; 1 before the first. */
+  mean(pass: Pass): number {
+    return this.#means[pass] ?? 1;
   }
 
   /** Undefined before the first time. */

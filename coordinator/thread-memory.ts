@@ -6,19 +6,23 @@ import { RESULT_SLOTS, resultArrays } from './result-slots.ts';
 /** What a replica in a thread shares with it, by slot. */
 export interface ThreadMemory {
   readonly results: Readonly<Record<Pass, readonly Float32Array[]>>;
-  readonly pixels: readonly Uint8Array[];
+  /** Indices of the images of a shard. */
+  readonly indices: readonly Uint32Array[];
 }
 
 export class MemoryPool {
   readonly #create: () => ThreadMemory;
   readonly #free: ThreadMemory[] = [];
 
-  /** @param pixels bytes of one shard's images */
-  constructor(latent: number, pixels: number) {
+  /** @param shardSize images a shard */
+  constructor(latent: number, shardSize: number) {
     const shared = (bytes: number): SharedArrayBuffer => new SharedArrayBuffer(bytes);
     this.#create = () => ({
       results: resultArrays(latent, shared),
-      pixels: Array.from({ length: RESULT_SLOTS }, () => new Uint8Array(shared(pixels))),
+      indices: Array.from(
+        { length: RESULT_SLOTS },
+        () => new Uint32Array(shared(shardSize * Uint32Array.BYTES_PER_ELEMENT)),
+      ),
     });
   }
 

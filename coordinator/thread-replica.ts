@@ -1,4 +1,4 @@
-// A replica in a worker thread, called by Comlink, and for shards by a channel of their own. Parameters, pixels and results lie in shared
+// A replica in a worker thread, called by Comlink, and for shards by a channel of their own. Parameters, images and results lie in shared
 // memory: only small messages travel.
 import { MessageChannel, type MessagePort, SHARE_ENV, Worker } from 'node:worker_threads';
 import { wrap } from 'comlink';
@@ -12,7 +12,6 @@ import type {
   ShardChannel,
   StartOutcome,
 } from '../shared/protocol.ts';
-import { IMAGE_PIXELS } from './data/dataset.ts';
 import { PendingCalls } from './pending-calls.ts';
 import type { Replica } from './replica.ts';
 import { ResultSlots } from './result-slots.ts';
@@ -23,6 +22,8 @@ export interface ThreadOptions {
   /** Compiled entry file of the worker. */
   readonly entry: URL;
   readonly setup: Omit<ReplicaSetup, 'replica' | 'results'>;
+  /** All images that shards may name, uint8 [count, 784]. */
+  readonly images: Uint8Array;
   /** After this time a start or a picture is given up and the replica counts as lost. */
   readonly deadlineMs: number;
   /** Gives the replica its memory, and takes it back; by default it has memory of its own. */
@@ -37,11 +38,11 @@ const STOP_MS = 5_000;
  * @throws GanglionError when it does not start; the thread has ended then
  */
 export async function startThreadReplica(id: number, options: ThreadOptions): Promise<Replica> {
-  const { entry, setup, deadlineMs, pool = new MemoryPool(setup.latent, setup.shardSize * IMAGE_PIXELS) } = options;
+  const { entry, setup, images, deadlineMs, pool = new MemoryPool(setup.latent, setup.shardSize) } = options;
   const { port1, port2 } = new MessageChannel();
   const memory = pool.take();
   const begun = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
-  const channel = (port: MessagePort): ShardChannel => ({ port, pixels: memory.pixels, begun });
+  const channel = (port: MessagePort): ShardChannel => ({ port, images, indices: memory.indices, begun });
   const worker = new Worker(entry, {
     env: SHARE_ENV, // the native library reads the environment of the process, which the worker sets before it loads it
     name: `replica-${id}`,

@@ -7,9 +7,9 @@ import { type PhaseVector, phaseVectorOf, type ScalarName } from '../shared/phas
 import type { Update } from '../shared/update.ts';
 import { type AdamOptions, adamStep } from './adam.ts';
 import type { Communicator } from './communicator.ts';
-import { type Dataset, IMAGE_PIXELS } from './data/dataset.ts';
+import type { Dataset } from './data/dataset.ts';
 import { RESULTS_HELD, type Shard, type ShardResult } from './replica.ts';
-import { createSampler, type StepImages } from './sampler.ts';
+import { createSampler } from './sampler.ts';
 import { discriminatorPhaseBackup, type TrainingState, trackStatistics } from './state.ts';
 import { type BadShard, describeBadShard } from './task-queue.ts';
 import { javascriptUpdate } from './update.ts';
@@ -100,10 +100,6 @@ export async function train(options: TrainerOptions): Promise<void> {
   const own = Array.from({ length: shards }, (_, shard) => shard).filter(
     (shard) => shard % communicator.size === communicator.rank,
   );
-  /** Of this step and of the next. */
-  const pixels = [0, 1].map(() =>
-    own.map(() => new Uint8Array(new SharedArrayBuffer((batch / shards) * IMAGE_PIXELS))),
-  );
   const phases = createPhases(options);
 
   /** What fails is thrown where it is awaited; training may end before. */
@@ -113,27 +109,25 @@ export async function train(options: TrainerOptions): Promise<void> {
     return computed;
   };
   /** The shards of a step's real images; undefined after the last step. */
-  const gatherReal = (step: number) => {
+  const chooseReal = (step: number) => {
     if (step >= lastStep) return undefined;
-    const images = imagesOf(step);
-    const buffers = pixels[step % 2] ?? [];
     const from = performance.now();
-    gatherPixels(dataset, images, own, buffers);
-    span?.('data', from, performance.now());
+    const { epoch, shards: images } = imagesOf(step);
     const jobs = own.map(
-      (shard, i) => ({ step, pass: 'real', shard, pixels: buffers[i] ?? new Uint8Array() }) as const,
+      (shard) => ({ step, pass: 'real', shard, images: images[shard] ?? new Uint32Array() }) as const,
     );
-    return { epoch: images.epoch, jobs };
+    span?.('data', from, performance.now());
+    return { epoch, jobs };
   };
   /** D on real images. It needs D alone, and so may begin while the generator of the step before is updated. */
-  const beginReal = (gathered: ReturnType<typeof gatherReal>) =>
-    gathered && { epoch: gathered.epoch, passed: compute(gathered.jobs) };
+  const beginReal = (chosen: ReturnType<typeof chooseReal>) =>
+    chosen && { epoch: chosen.epoch, passed: compute(chosen.jobs) };
   const begin = (step: number, pass: Pass) => compute(own.map((shard) => ({ step, pass, shard })));
 
   const backup = discriminatorPhaseBackup(state);
   let ended = performance.now();
   let uncommitted: StepRecord | undefined;
-  let real = beginReal(gatherReal(state.step));
+  let real = beginReal(chooseReal(state.step));
   while (real && !shouldStop()) {
     const { step } = state;
     const { epoch, passed } = real;
@@ -141,7 +135,7 @@ export async function train(options: TrainerOptions): Promise<void> {
     const fake = begin(step, 'fake');
     await Promise.resolve(); // the shards are on their way before the commit holds this thread
     if (uncommitted) await commit(uncommitted);
-    const next = gatherReal(step + 1);
+    const next = chooseReal(step + 1);
     backup.take();
     await Promise.all([passed, fake]);
     const discriminator = await phases.update('discriminator');
@@ -165,15 +159,6 @@ export async function train(options: TrainerOptions): Promise<void> {
   }
   if (uncommitted) await commit(uncommitted);
   if (phases.mostSkipped > options.maxSkipped) throw skippedTooOften(phases.mostSkipped, uncommitted);
-}
-
-/** Copies the images of this node's shards to where replicas read them. */
-function gatherPixels(dataset: Dataset, images: StepImages, own: readonly number[], out: readonly Uint8Array[]): void {
-  for (const [i, shard] of own.entries()) {
-    for (const [row, image] of (images.shards[shard] ?? []).entries()) {
-      out[i]?.set(dataset.images.subarray(image * IMAGE_PIXELS, (image + 1) * IMAGE_PIXELS), row * IMAGE_PIXELS);
-    }
-  }
 }
 
 /** What a phase has gathered so far. */

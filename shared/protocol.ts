@@ -24,16 +24,18 @@ export interface ReplicaSetup {
 }
 
 /** Shards that a replica has in hand at once, at most; it answers them in order. */
-export const SHARDS_IN_HAND = 4;
+export const SHARDS_IN_HAND = 5;
 
 /**
  * How shards reach a replica in a thread: bare messages, as Comlink's cost a coordinator that shares its cores with replicas too much.
- * A message to the replica is an array of jobs without their pixels, one back an array of outcomes, in order.
+ * A message to the replica is an array of jobs without their pixels, which it reads itself, one back an array of outcomes, in order.
  */
 export interface ShardChannel {
   readonly port: MessagePort;
-  /** Shared memory for the pixels of a job, by its slot. */
-  readonly pixels: readonly Uint8Array[];
+  /** All images, uint8 [count, 784], in shared memory. */
+  readonly images: Uint8Array;
+  /** Shared memory for the indices of a job's images, by its slot. */
+  readonly indices: readonly Uint32Array[];
   /** Shared memory: how many jobs the replica has begun. It tells, when the replica is lost, on which. */
   readonly begun: Int32Array;
 }
@@ -59,8 +61,8 @@ export interface ShardJob {
   readonly step: number;
   readonly pass: Pass;
   readonly shard: number;
-  /** uint8 pixels, [shardSize, 784], of a pass over real images. */
-  readonly pixels?: Uint8Array;
+  /** uint8 pixels, [shardSize, 784], of a pass over real images, in parts that follow each other. */
+  readonly pixels?: readonly Uint8Array[];
   /** Which of the pass's result slots to write. */
   readonly slot: number;
   /** What is to go wrong with it, in tests of a cluster. */

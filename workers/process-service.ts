@@ -147,7 +147,7 @@ export function serveProcess(threadEntry: URL): void {
           pass,
           shard,
           slot,
-          ...(body.length === 0 ? {} : { pixels: body }),
+          ...(body.length === 0 ? {} : { pixels: [body] }),
           ...(fault ? { fault: { ...fault, wholeProcess: true } } : {}),
         });
         if (!outcome.ok) return fail(call, outcome.error);

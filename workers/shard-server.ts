@@ -1,5 +1,6 @@
 // The replica's side of a ShardChannel. Every message that wakes the coordinator costs, where it has no core of its own, a replica's
 // time: outcomes travel together where it would only wait after the first of them.
+import { viewsOf } from '../shared/pixels.ts';
 import type { ShardChannel, ShardJob, ShardOutcome } from '../shared/protocol.ts';
 import { letThrough, type Turns } from './turns.ts';
 
@@ -17,7 +18,7 @@ const SLOW_MS = 10;
  * @param now a clock in milliseconds
  */
 export function serveShards(
-  { port, pixels, begun }: ShardChannel,
+  { port, images, indices, begun }: ShardChannel,
   compute: (job: ShardJob) => Promise<ShardOutcome>,
   turns: Turns,
   now: () => number = () => performance.now(),
@@ -38,9 +39,9 @@ export function serveShards(
     let together = 0;
     for (const [i, job] of jobs.entries()) {
       Atomics.add(begun, 0, 1);
-      const images = pixels[job.slot];
+      const own = indices[job.slot];
       const startedMs = now();
-      outcomes.push(await compute(job.pass === 'real' && images ? { ...job, pixels: images } : job));
+      outcomes.push(await compute(job.pass === 'real' && own ? { ...job, pixels: viewsOf(images, own) } : job));
       const isSlow = now() - startedMs > SLOW_MS;
       together += 1;
       const next = jobs[i + 1];

@@ -2,8 +2,8 @@
 
 import type { Backend } from '../../shared/backend.ts';
 import { GanglionError } from '../../shared/error.ts';
+import { IMAGE_PIXELS } from '../../shared/pixels.ts';
 import { type Checkpoint, checkpointName, newestCheckpoint } from '../checkpoint.ts';
-import { IMAGE_PIXELS } from '../data/dataset.ts';
 import { toGrid } from '../images/grid.ts';
 import { writeNpySync } from '../images/npy.ts';
 import { writePngSync } from '../images/png.ts';
@@ -63,7 +63,12 @@ export async function draw(
 ): Promise<Float32Array> {
   const parameters = { generator: state.generator.parameters, discriminator: state.discriminator.parameters };
   const setup = { backend, shardSize: 2, latent: state.latent, seed, shards: 1, parameters };
-  const replica = await startThreadReplica(0, { entry: threadEntry, setup, deadlineMs: DEADLINE_MS });
+  const replica = await startThreadReplica(0, {
+    entry: threadEntry,
+    setup,
+    images: new Uint8Array(),
+    deadlineMs: DEADLINE_MS,
+  });
   try {
     const statistics = batchStatistics ? 'batch' : state.generator.statistics;
     const images = await replica.sample({ seed, count, statistics });

@@ -1,12 +1,7 @@
 // The images a run trains on, in memory once for the whole node: threads read the pixels without a copy.
 import { createHash } from 'node:crypto';
 import { GanglionError } from '../../shared/error.ts';
-
-/** Height and width of an image, in pixels. */
-export const IMAGE_SIDE = 28;
-
-/** Pixels (and bytes) of an image. */
-export const IMAGE_PIXELS = IMAGE_SIDE * IMAGE_SIDE;
+import { IMAGE_PIXELS } from '../../shared/pixels.ts';
 
 /** Greyscale images of 28 x 28 pixels with their labels. */
 export interface Dataset {

@@ -4,8 +4,8 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { GanglionError, messageOf, systemErrorCode } from '../../shared/error.ts';
+import { IMAGE_SIDE } from '../../shared/pixels.ts';
 import { fromSystemError } from '../atomic-file.ts';
-import { IMAGE_SIDE } from './dataset.ts';
 import { idxLength, parseIdx } from './idx.ts';
 
 /** One of the four files. */

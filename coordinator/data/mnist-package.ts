@@ -4,8 +4,9 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { GanglionError, messageOf } from '../../shared/error.ts';
+import { IMAGE_PIXELS } from '../../shared/pixels.ts';
 import { fromSystemError } from '../atomic-file.ts';
-import { type Dataset, IMAGE_PIXELS, toDataset } from './dataset.ts';
+import { type Dataset, toDataset } from './dataset.ts';
 
 const COUNT = 10_000;
 

@@ -1,7 +1,6 @@
 // Puts images side by side into one, for the samples of a run. Pure.
 import { GanglionError } from '../../shared/error.ts';
-import { toByte } from '../../shared/pixels.ts';
-import { IMAGE_PIXELS, IMAGE_SIDE } from '../data/dataset.ts';
+import { IMAGE_PIXELS, IMAGE_SIDE, toByte } from '../../shared/pixels.ts';
 
 /** Black pixels between two neighbours of a grid. */
 const GRID_GAP = 2;

@@ -1,8 +1,8 @@
 // Generated images as a NumPy array file, for tools that measure or plot them: float32, shape [N, 28, 28], format version 1.0.
 // https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 import { GanglionError } from '../../shared/error.ts';
+import { IMAGE_PIXELS, IMAGE_SIDE } from '../../shared/pixels.ts';
 import { writeFileAtomicSync } from '../atomic-file.ts';
-import { IMAGE_PIXELS, IMAGE_SIDE } from '../data/dataset.ts';
 
 /** The header is padded so that the values start at a multiple of this. */
 const ALIGNMENT = 64;

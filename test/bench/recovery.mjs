@@ -71,6 +71,7 @@ function watched(replica) {
 }
 const watchedReplicas = new Map();
 
+const dataset = loadMnistPackage();
 let quiet = 0;
 let planned = false;
 const group = new ReplicaGroup({
@@ -78,7 +79,7 @@ const group = new ReplicaGroup({
   async start(id) {
     const start = isolation === 'process' ? startProcessReplica : startThreadReplica;
     const entry = isolation === 'process' ? PROCESS_ENTRY : THREAD_ENTRY;
-    return watched(await start(id, { entry, setup, deadlineMs: 60_000 }));
+    return watched(await start(id, { entry, setup, images: dataset.images, deadlineMs: 60_000 }));
   },
   observer: {
     fault: () => {
@@ -112,7 +113,7 @@ function strike() {
 await group.start();
 await train({
   state,
-  dataset: loadMnistPackage(),
+  dataset,
   replicas: group,
   communicator: SINGLE_NODE,
   adam: { learningRate: 2e-4, beta1: 0.5, beta2: 0.999, epsilon: 1e-8 },

@@ -8,12 +8,14 @@ import { isRunning } from './ganglion.ts';
 const ENTRY = new URL('../fixtures/faulty-process.mjs', import.meta.url);
 const LATENT = 4;
 const shard = { step: 1, pass: 'generator', shard: 0 } as const;
+/** Every pixel of image i is i. */
+const IMAGES = Uint8Array.from({ length: 4 * 784 }, (_, i) => Math.floor(i / 784));
 const replicas: Replica[] = [];
 
 async function start(fault = '', deadlineMs = 20_000, parameters = makeParameters()): Promise<Replica> {
   process.env.GANGLION_TEST_FAULT = fault;
   const setup = { backend: 'native' as const, shardSize: 2, latent: LATENT, seed: 1, shards: 4, parameters };
-  const replica = await startProcessReplica(5, { entry: ENTRY, setup, deadlineMs });
+  const replica = await startProcessReplica(5, { entry: ENTRY, setup, images: IMAGES, deadlineMs });
   replicas.push(replica);
   return replica;
 }
@@ -41,7 +43,6 @@ describe('a process', () => {
       expect(new Set(values).size).toBe(1);
       return values[0];
     };
-    const pixels = new Uint8Array(2 * 784).fill(3);
     parameters.generator.fill(1);
     parameters.discriminator.fill(2);
     expect(await firstValueOf({ step: 2, pass: 'fake', shard: 0 })).toBe(2021);
@@ -49,7 +50,7 @@ describe('a process', () => {
     expect(await firstValueOf({ step: 2, pass: 'generator', shard: 1 })).toBe(2041);
     parameters.generator.fill(5); // G is, beside D on the real images of the next step
     const both = [
-      firstValueOf({ step: 3, pass: 'real', shard: 0, pixels }),
+      firstValueOf({ step: 3, pass: 'real', shard: 0, images: Uint32Array.of(2, 3) }),
       firstValueOf({ step: 3, pass: 'fake', shard: 0 }),
     ];
     expect(await Promise.all(both)).toEqual([3341, 3045]);
@@ -141,7 +142,7 @@ describe('a process that', () => {
       shards: 4,
       parameters: makeParameters(),
     };
-    await expect(startProcessReplica(5, { entry, setup, deadlineMs: 20_000 })).rejects.toMatchObject({
+    await expect(startProcessReplica(5, { entry, setup, images: IMAGES, deadlineMs: 20_000 })).rejects.toMatchObject({
       reason: 'exit',
     });
   });

@@ -127,6 +127,25 @@ describe('a value out of range', () => {
     expect([group.restarts, observed.faults]).toEqual([0, []]);
   });
 
+  it('replaces who finds it late, when another has given a result', async () => {
+    const { starter, observed, compute } = await stubGroup(3);
+    const first = compute(3);
+    await starter.answerAll();
+    await first;
+    const computed = compute(2);
+    const [late] = starter.heads;
+    await pass(100); // replica 2 is given shard 0, too
+    starter.calls.find(({ replica }) => replica.id === 2)?.answer();
+    await settled();
+    late?.fail(bad());
+    await settled();
+    expect(observed.faults.map(({ message }) => message)).toEqual([
+      'replica 0 failed on step 5, generator phase, shard 0: gradient/x[3] is NaN, where others have none',
+    ]);
+    await starter.answerAll();
+    await computed;
+  });
+
   it('is confirmed by another replica also when that one has to start first', async () => {
     const { starter, accepted, compute } = await stubGroup(2);
     const computed = compute(2);
@@ -283,37 +302,53 @@ describe('an audit', () => {
     },
   );
 
-  it.each([
-    ['and replaces it', 0.5, ['its result has other bits than two others']],
-    ['and keeps one that is right', 0.25, []],
-  ])('judges a replica also by an answer that comes when two others have decided, %s', async (_, late, faults) => {
-    const { group, starter, observed, compute } = await stubGroup(3, { audit: 1 });
-    const first = compute(3);
-    await starter.answerAll();
-    await first;
-    const values: number[] = [];
-    const computed = group.compute(shardsOf(1), (_, result) => values.push(result.values[0] ?? Number.NaN));
-    await pass(100);
-    expect(starter.pairs).toEqual([
-      [0, 0],
-      [1, 0],
-    ]);
-    starter.calls[1]?.answer(0.25);
-    await settled();
-    await pass(40);
-    expect(starter.pairs).toEqual([
-      [0, 0],
-      [2, 0],
-    ]);
-    starter.calls[1]?.answer(0.25);
-    await computed;
-    expect([values, observed.faults]).toEqual([[0.25], []]);
-    starter.next().answer(late);
-    await settled();
-    expect(values).toEqual([0.25]);
-    expect(observed.faults.map(({ message }) => message)).toEqual(
-      faults.map((what) => `replica 0 failed on step 5, generator phase, shard 0: ${what}`),
-    );
+  describe('judges a late answer to what others have decided', () => {
+    /** Five replicas; 1 and 4 have decided shard 0, at which 0 is late, and shard 1 is or is not under way. */
+    async function decided({ isOver }: { isOver: boolean }) {
+      const { group, starter, observed, compute } = await stubGroup(5, { audit: 1 });
+      const first = compute(5);
+      await starter.answerAll();
+      await first;
+      const of = (replica: number) => starter.calls.find((call) => call.replica.id === replica);
+      const values: number[] = [];
+      const computed = group.compute(shardsOf(isOver ? 1 : 2), (_, result) =>
+        values.push(result.values[0] ?? Number.NaN),
+      );
+      computed.catch(() => {});
+      of(1)?.answer(1); // shard 1, if any: replica 2 is to compute it, too
+      await settled();
+      await pass(100);
+      of(1)?.answer(0.25);
+      await settled();
+      await pass(40);
+      starter.calls.findLast(({ shard }) => shard.shard === 0)?.answer(0.25);
+      await settled();
+      expect([values, observed.faults]).toEqual([[0.25], []]);
+      expect(of(0)?.shard.shard).toBe(0);
+      return { observed, values, late: of(0) };
+    }
+
+    it.each<[string, number | GanglionError, string[]]>([
+      ['and replaces who gave it', 0.5, ['its result has other bits than two others']],
+      ['also one that cannot be added', bad('loss is NaN'), ['loss is NaN, where others have none']],
+      ['and keeps who is right', 0.25, []],
+    ])('%s', async (_, answer, faults) => {
+      const { observed, values, late } = await decided({ isOver: false });
+      if (typeof answer === 'number') late?.answer(answer);
+      else late?.fail(answer);
+      await settled();
+      expect(values).toEqual([0.25]);
+      expect(observed.faults.map(({ message }) => message)).toEqual(
+        faults.map((what) => `replica 0 failed on step 5, generator phase, shard 0: ${what}`),
+      );
+    });
+
+    it('not when its call is over: the parameters may have changed meanwhile', async () => {
+      const { observed, late } = await decided({ isOver: true });
+      late?.answer(0.5);
+      await settled();
+      expect(observed.faults).toEqual([]);
+    });
   });
 
   it('tells 0 from -0, and equal NaN from none: bits count', async () => {

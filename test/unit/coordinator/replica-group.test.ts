@@ -39,7 +39,7 @@ describe('compute', () => {
     const observer = Object.assign(new Observed(), {
       computed: (replica: number, { shard }: Shard) => told.push([replica, shard, accepted.length]),
     });
-    const { group, starter, accepted, compute } = await stubGroup(2, { observer });
+    const { group, starter, accepted, compute } = await stubGroup(2, { observer, now: () => 0 });
     const computed = compute(3);
     await starter.answerAll();
     await computed;
@@ -52,7 +52,7 @@ describe('compute', () => {
   });
 
   it("gives a replica the generator passes of the shards whose fake images it drew, the newest first, and takes others' when idle", async () => {
-    const { group, starter } = await stubGroup(2);
+    const { group, starter } = await stubGroup(2, { now: () => 0 });
     const shards = (pass: Shard['pass'], step: number) => range(4).map((shard) => ({ step, pass, shard }));
     const accept = (_: Shard, { release }: ShardResult) => release();
     const fake = group.compute(shards('fake', 3), accept);
@@ -77,7 +77,7 @@ describe('compute', () => {
   });
 
   it('gives every replica one shard before any a second, and never a fourth of one call', async () => {
-    const { group, starter, compute } = await stubGroup(3);
+    const { group, starter, compute } = await stubGroup(3, { now: () => 0 });
     expect(statesOf(group)).toEqual(['idle', 'idle', 'idle']);
     const first = compute(2);
     expect(starter.pairs).toEqual([
@@ -95,29 +95,13 @@ describe('compute', () => {
       [1, 5],
     ]);
     const third = compute(9);
-    expect(starter.pairs.slice(8).map(([replica]) => replica)).toEqual([2, 0, 1, 2]); // four in hand
+    expect(starter.pairs.slice(8).map(([replica]) => replica)).toEqual([2, 0, 1, 2, 0, 1, 2]); // five in hand
     starter.heads[1]?.answer();
     await settled();
-    expect(starter.pairs.slice(-1)).toEqual([[1, 4]]);
+    expect(starter.pairs.slice(-1)).toEqual([[1, 7]]);
     await starter.answerAll();
     await Promise.all([first, second, third]);
     expect(statesOf(group)).toEqual(['idle', 'idle', 'idle']);
-  });
-
-  it('gives a second shard first to the replica that has been longest at its first', async () => {
-    const { group, starter, compute } = await stubGroup(2);
-    const first = compute(2);
-    starter.heads[0]?.answer(); // replica 1 is still at its shard and will be free before replica 0 is again
-    await settled();
-    const second = compute(2);
-    expect(starter.pairs).toEqual([
-      [1, 1],
-      [0, 0],
-      [1, 1],
-    ]);
-    await starter.answerAll();
-    await Promise.all([first, second]);
-    await group.stop();
   });
 
   it('accepts a result before it hands out the next shard', async () => {
@@ -139,7 +123,7 @@ describe('compute', () => {
 
   it('passes a shard on as it is, and ends at once without any', async () => {
     const { group, starter } = await stubGroup(1);
-    const job: Shard = { step: 9, pass: 'real', shard: 2, pixels: Uint8Array.of(1) };
+    const job: Shard = { step: 9, pass: 'real', shard: 2, images: Uint32Array.of(1) };
     const computed = group.compute([job], (shard) => expect(shard).toBe(job));
     expect(starter.next().shard).toBe(job);
     starter.next().answer();
@@ -173,6 +157,69 @@ describe('compute', () => {
     const rejected = expect(computed).rejects.toThrow('wrong length');
     starter.next().answer();
     await rejected;
+  });
+});
+
+describe('who is given a shard', () => {
+  /** Two replicas of which it is known that a pass over real images takes 1 ms, one over fake ones 2, the generator's 4. */
+  async function timed() {
+    let clock = 0;
+    const group = await stubGroup(2, { now: () => clock });
+    const { starter } = group;
+    const compute = (pass: Shard['pass'], shards: number) =>
+      group.group.compute(
+        range(shards).map((shard) => ({ step: 1, pass, shard })),
+        (_, { release }) => release(),
+      );
+    const pass = (ms: number): void => {
+      clock += ms;
+    };
+    for (const [which, ms] of [['real', 1] as const, ['fake', 2] as const, ['generator', 4] as const]) {
+      const computed = compute(which, 1);
+      pass(ms);
+      starter.next().answer();
+      await computed;
+    }
+    const given = () => starter.calls.map(({ replica, shard }) => `${replica.id} ${shard.pass} ${shard.shard}`);
+    const end = async (...computed: Promise<unknown>[]) => {
+      await starter.answerAll();
+      await Promise.all(computed);
+      await group.group.stop();
+    };
+    return { starter, compute, pass, given, end };
+  }
+
+  it('is who seems to be free first', async () => {
+    const { compute, pass, given, end } = await timed();
+    const computed = [compute('generator', 1), compute('fake', 3)];
+    expect(given()).toEqual(['0 generator 0', '1 fake 0', '1 fake 1', '0 fake 2']);
+    pass(3);
+    computed.push(compute('real', 1)); // 3 ms and 1 ms are left
+    expect(given().slice(4)).toEqual(['1 real 0']);
+    await end(...computed);
+  });
+
+  it('is not who is overdue, the longer the less', async () => {
+    const { compute, pass, given, end } = await timed();
+    const computed = [compute('fake', 1)];
+    pass(5); // 3 ms overdue
+    computed.push(compute('fake', 3));
+    expect(given()).toEqual(['0 fake 0', '1 fake 0', '1 fake 1', '0 fake 2']);
+    await end(...computed);
+  });
+
+  it('is, of real images, who answers what it has, and of fake ones after that who has less to do', async () => {
+    const { starter, compute, given, end } = await timed();
+    const computed = [compute('generator', 4), compute('real', 4)];
+    expect(given().slice(4)).toEqual(['0 real 0', '1 real 1']);
+    for (let i = 0; i < 2; i++) {
+      starter.heads[1]?.answer();
+      await settled();
+    }
+    expect(given().slice(2)).toEqual(['0 real 0', '1 real 1', '1 real 2', '1 real 3']);
+    computed.push(compute('fake', 4)); // 9 ms and 3 ms are left, and three in hand
+    expect(given().slice(6)).toEqual(['1 fake 0', '1 fake 1', '0 fake 2', '0 fake 3']);
+    await end(...computed);
   });
 });
 

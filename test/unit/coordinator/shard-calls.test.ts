@@ -16,13 +16,13 @@ afterEach(() => {
 function createCalls() {
   const { port1, port2 } = new MessageChannel();
   ports.push(port1, port2);
-  const pixels = Array.from({ length: RESULT_SLOTS }, () => new Uint8Array(4));
+  const indices = Array.from({ length: RESULT_SLOTS }, () => new Uint32Array(2));
   const begun = new Int32Array(new SharedArrayBuffer(4));
   const results = resultArrays(3, (bytes) => new ArrayBuffer(bytes));
   const slots = new ResultSlots(results);
-  const calls = new ShardCalls(4, { port: port1, pixels, begun }, slots);
+  const calls = new ShardCalls(4, { port: port1, images: new Uint8Array(), indices, begun }, slots);
   const received = async (): Promise<ShardJob[]> => (await once(port2, 'message'))[0];
-  return { calls, slots, pixels, begun, results, theirs: port2, received };
+  return { calls, slots, indices, begun, results, theirs: port2, received };
 }
 
 const shard = (pass: Shard['pass'], number: number): Shard => ({ step: 9, pass, shard: number });
@@ -36,21 +36,21 @@ const outcome = ({ step, pass, shard: number }: Shard, more: object = {}): Shard
   ...more,
 });
 
-it('sends the shards of one moment as one message, without their pixels, which lie in the slot', async () => {
-  const { calls, pixels, results, theirs, received } = createCalls();
+it('sends the shards of one moment as one message, with the indices of their images in the slot', async () => {
+  const { calls, indices, results, theirs, received } = createCalls();
   const fault = { kind: 'nan' } as const;
-  const real = calls.compute({ ...shard('real', 1), pixels: Uint8Array.of(1, 2, 3, 4) });
-  const other = calls.compute({ ...shard('real', 2), pixels: Uint8Array.of(5, 6, 7, 8) });
+  const real = calls.compute({ ...shard('real', 1), images: Uint32Array.of(1, 60_000) });
+  const other = calls.compute({ ...shard('real', 2), images: Uint32Array.of(5, 6) });
   const fake = calls.compute({ ...shard('fake', 0), fault });
   expect(await received()).toEqual([
     { step: 9, pass: 'real', shard: 1, slot: 0 },
     { step: 9, pass: 'real', shard: 2, slot: 1 },
     { step: 9, pass: 'fake', shard: 0, slot: 0, fault },
   ]);
-  expect(pixels.slice(0, 3).map((bytes) => [...bytes])).toEqual([
-    [1, 2, 3, 4],
-    [5, 6, 7, 8],
-    [0, 0, 0, 0],
+  expect(indices.slice(0, 3).map((own) => [...own])).toEqual([
+    [1, 60_000],
+    [5, 6],
+    [0, 0],
   ]);
   theirs.postMessage([outcome(shard('real', 1)), outcome(shard('real', 2))]);
   theirs.postMessage([outcome(shard('fake', 0), { tensors: 6 })]);

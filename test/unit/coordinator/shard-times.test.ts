@@ -9,6 +9,13 @@ it('gives the median of every pass, once there is one', () => {
   expect([times.median('real'), times.median('fake'), times.median('generator')]).toEqual([2, 7, undefined]);
 });
 
+it('gives a mean that moves by a sixteenth of the way to every new time, 1 before the first', () => {
+  const times = new ShardTimes();
+  times.add('real', 32);
+  times.add('real', 16);
+  expect([times.mean('real'), times.mean('fake')]).toEqual([31, 1]);
+});
+
 it('follows the newest times', () => {
   const times = new ShardTimes();
   for (let i = 0; i < 100; i++) times.add('real', 10);

@@ -8,7 +8,7 @@ it('has memory of one that has ended for the next, and other memory for two at o
   expect(first.results.fake.map(({ buffer }) => buffer instanceof SharedArrayBuffer)).toEqual(
     Array(RESULT_SLOTS).fill(true),
   );
-  expect(first.pixels.map(({ length }) => length)).toEqual(Array(RESULT_SLOTS).fill(5));
+  expect(first.indices.map(({ length }) => length)).toEqual(Array(RESULT_SLOTS).fill(5));
   const second = pool.take();
   expect(second.results.real[0]?.buffer).not.toBe(first.results.real[0]?.buffer);
   pool.give(first);

@@ -84,7 +84,7 @@ async function hashAfterTraining(engine: Engine): Promise<string> {
             { length: shardSize * 784 },
             (_, i) => (i * 31 + shard.step + shard.shard) % 256,
           );
-          const seconds = await replica.compute({ ...shard, pixels, slot: 0 });
+          const seconds = await replica.compute({ ...shard, pixels: [pixels], slot: 0 });
           accept(shard, { values: results[shard.pass][0].slice(), seconds, tensors: 0, release() {} });
         }
         return [];

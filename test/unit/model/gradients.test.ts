@@ -49,7 +49,7 @@ describe.each(PHASES)('$phase phase on $backend against PyTorch', async ({ backe
   const vector = phaseVectorOf(phase, GOLDEN.latent);
   const sum = new Float64Array(vector.length);
   for (const pass of PASSES[phase]) {
-    await replica.compute({ step: STEP, pass, shard: 0, slot: 0, pixels: goldenPixels(STEP, BATCH) });
+    await replica.compute({ step: STEP, pass, shard: 0, slot: 0, pixels: [goldenPixels(STEP, BATCH)] });
     addRounded(sum, [results[pass][0]], false);
   }
   const values = Float32Array.from(sum);
@@ -94,7 +94,7 @@ it.each(['native', 'libtensorflow', 'wasm'] as const)('%s leaves no tensor behin
   const before = engine.tensorCount();
   for (let step = 0; step < 3; step++) {
     for (const pass of ['real', 'fake', 'generator'] as const) {
-      await replica.compute({ step, pass, shard: 0, slot: 0, pixels: goldenPixels(step, BATCH) });
+      await replica.compute({ step, pass, shard: 0, slot: 0, pixels: [goldenPixels(step, BATCH)] });
     }
   }
   expect(engine.tensorCount()).toBe(before);

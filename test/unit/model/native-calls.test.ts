@@ -102,7 +102,7 @@ function vector(pass: Pass): Float32Array {
 
 describe('a pass of a shard by libtensorflow', () => {
   const slots = (pass: Pass): [Float32Array, Float32Array] => [vector(pass), vector(pass)];
-  const pixels = new Uint8Array(SHARD_SIZE * 784).fill(99);
+  const pixels = [new Uint8Array(SHARD_SIZE * 784).fill(99)];
   let binding: NativeBinding;
   let replica: Replica;
 
@@ -295,7 +295,7 @@ describe.skipIf(!hasKernels)('a pass of a shard by the kernels', () => {
 
   /** Images and noise of the runs under way. */
   const inputs = new WeakSet<object>();
-  const pixels = new Uint8Array(SHARD_SIZE * 784).fill(99);
+  const pixels = [new Uint8Array(SHARD_SIZE * 784).fill(99)];
   let replica: Replica;
 
   beforeAll(async () => {

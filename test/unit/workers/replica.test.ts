@@ -8,7 +8,7 @@ import { toReplicaError } from '../../../workers/replica.ts';
 import { LATENT, REPLICA, SHARD_SIZE, started } from './fake-engine.ts';
 
 const PIXELS = Uint8Array.from({ length: SHARD_SIZE * 784 }, (_, i) => (i % 2) * 255);
-const REAL: ShardJob = { step: 20, pass: 'real', shard: 3, pixels: PIXELS, slot: 1 };
+const REAL: ShardJob = { step: 20, pass: 'real', shard: 3, pixels: [PIXELS], slot: 1 };
 const FAKE: ShardJob = { step: 20, pass: 'fake', shard: 3, slot: 1 };
 const G: ShardJob = { step: 20, pass: 'generator', shard: 3, slot: 0 };
 

@@ -15,7 +15,8 @@ afterEach(() => {
 function createServer({ waits = false, passMs = 0 } = {}) {
   const { port1, port2 } = new MessageChannel();
   const begun = new Int32Array(1);
-  const pixels = [0, 1, 2, 3].map((slot) => Uint8Array.of(slot));
+  const images = Uint8Array.from({ length: 6 * 784 }, (_, i) => Math.floor(i / 784));
+  const indices = [0, 1, 2, 3].map((slot) => Uint32Array.of(slot, slot + 2));
   const computed: ShardJob[] = [];
   const waiting: (() => void)[] = [];
   const turns = new Turns();
@@ -27,7 +28,7 @@ function createServer({ waits = false, passMs = 0 } = {}) {
     const { step, pass, shard } = job;
     return { ok: true, step, pass, shard, seconds: { start: 0, prepare: 0, compute: 0, copy: 0 }, tensors: 0 };
   };
-  serveShards({ port: port2, pixels, begun }, compute, turns, () => clock);
+  serveShards({ port: port2, images, indices, begun }, compute, turns, () => clock);
   const messages: string[][] = [];
   port1.on('message', (outcomes: { pass: Pass; shard: number }[]) =>
     messages.push(outcomes.map(({ pass, shard }) => `${pass} ${shard}`)),
@@ -35,7 +36,7 @@ function createServer({ waits = false, passMs = 0 } = {}) {
   closing.push(() => port1.close());
   const send = (...jobs: (readonly [Pass, number])[]) =>
     port1.postMessage(jobs.map(([pass, shard]) => ({ step: 1, pass, shard, slot: shard })));
-  return { messages, begun, pixels, computed, waiting, turns, send, port1 };
+  return { messages, begun, computed, waiting, turns, send, port1 };
 }
 
 const idle = () => new Promise((resolve) => setTimeout(resolve, 20));
@@ -48,11 +49,17 @@ it('sends two outcomes of a pass at once, one that is left by itself, and no pas
   expect(begun[0]).toBe(6);
 });
 
-it('gives passes over real images the pixels of their slot', async () => {
-  const { computed, pixels, send, messages } = createServer();
+it('gives passes over real images the pixels of the images that their slot names', async () => {
+  const { computed, send, messages } = createServer();
   send(['real', 2], ['fake', 1]);
   await expect.poll(() => messages).toHaveLength(2);
-  expect(computed.map((job) => job.pixels)).toEqual([pixels[2], undefined]);
+  expect(computed.map(({ pixels }) => pixels?.map((image) => [image.length, ...new Set(image)]))).toEqual([
+    [
+      [784, 2],
+      [784, 4],
+    ],
+    undefined,
+  ]);
 });
 
 it('counts a shard as begun before it is computed', async () => {
