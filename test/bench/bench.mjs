@@ -177,13 +177,20 @@ function printTable(rows) {
   for (const row of rows) console.log(line(columns.map((column) => row[column] ?? '')));
 }
 
+/** Profiles of a contender; that with the middle share of replicas without work is shown. */
+const PROFILES = 3;
+
 /** @param {Contender[]} contenders */
 async function profile(contenders) {
   const profiles = [];
   for (const { name, what, parts } of contenders) {
     if (!parts) continue;
     try {
-      profiles.push({ name, what, ...(await parts()) });
+      const taken = [];
+      for (let i = 0; i < PROFILES; i++) taken.push(await parts());
+      const idle = (/** @type {(typeof taken)[number]} */ { parts: shares }) => shares['without work'].share;
+      taken.sort((a, b) => idle(a) - idle(b));
+      profiles.push({ name, what, withoutWork: spread(taken.map(idle)), ...taken[Math.floor(PROFILES / 2)] });
     } catch (error) {
       if (interrupt.signal.aborted) throw new Error('interrupted');
       console.error(`profile of ${name} failed: ${error instanceof Error ? error.message : error}`);
@@ -238,8 +245,10 @@ async function main() {
         'of sgemm': show(ofSgemm, 2),
       })),
     );
-    for (const { what, steps, stepMs, replicas, parts } of profiles) {
-      console.log(`\n${what}: ${stepMs.toFixed(2)} ms a step with the profile on, over ${steps} steps\n`);
+    for (const { what, steps, stepMs, replicas, parts, withoutWork } of profiles) {
+      console.log(
+        `\n${what}: ${stepMs.toFixed(2)} ms a step with the profile on, over ${steps} steps; the middle one of ${PROFILES}, in which replicas were without work for ${percent(withoutWork.min)} to ${percent(withoutWork.max)}\n`,
+      );
       printTable(
         Object.entries(parts).map(([part, { who, ms, share }]) => ({
           who: who === 'replicas' && replicas > 1 ? `${replicas} replicas` : who === 'replicas' ? 'replica' : who,

@@ -14,7 +14,7 @@ import { partsOf } from './parts.mjs';
  */
 
 /** Steps of a profile, and those before it: V8 compiles for some hundred. A slow contender has fewer before it. */
-const PROFILE_STEPS = 300;
+const PROFILE_STEPS = 500;
 const PROFILE_AFTER = 500;
 
 /** @param {unknown} value */
