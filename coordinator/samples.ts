@@ -1,5 +1,4 @@
 // Pictures of a run: a grid of samples on fixed noise, and once a grid of real digits to compare them with.
-
 import { IMAGE_PIXELS } from '../shared/pixels.ts';
 import type { SampleJob } from '../shared/protocol.ts';
 import type { Dataset } from './data/dataset.ts';

@@ -6,8 +6,8 @@ import { REPOSITORY, start } from './ganglion.ts';
 const SOAK = join(REPOSITORY, 'test', 'bench', 'soak.mjs');
 
 it.each([
-  ['process', '0', '100'],
-  ['thread', '1', '130'],
+  ['process', '0', '180'],
+  ['thread', '1', '180'],
 ])(
   '%s: a fault every 0.8 s on average loses no step, repeats none and changes no weight',
   async (isolation, audit, steps) => {
