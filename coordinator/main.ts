@@ -2,20 +2,27 @@
 // The command line, and the composition root: what the commands need from outside is passed in from here.
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { GanglionError, messageOf, systemErrorCode } from '../shared/error.ts';
-import { fromSystemError } from './atomic-file.ts';
 import { dataCommand } from './commands/data.ts';
 import { exportCommand } from './commands/export.ts';
 import { inspectCommand } from './commands/inspect.ts';
+import { restoreNpmFlags } from './commands/npm-flags.ts';
 import { reportCommand } from './commands/report.ts';
 import { sampleCommand } from './commands/sample.ts';
 import { trainCommand } from './commands/train.ts';
 import { viewCommand } from './commands/view.ts';
-import { countPhysicalCores } from './cores.ts';
-import { restoreNpmFlags } from './npm-flags.ts';
-import { fromEnvironment, fromFlags } from './settings.ts';
-import { SETTING_NAMES, SETTINGS, type SettingName, type Settings } from './settings-table.ts';
-import { VERSION } from './version.ts';
-import { AlreadyReported, PROCESS_ENTRY, runDoctor, runSetup, THREAD_ENTRY, UPDATE_ENTRY } from './worker-programs.ts';
+import {
+  AlreadyReported,
+  PROCESS_ENTRY,
+  runDoctor,
+  runSetup,
+  THREAD_ENTRY,
+  UPDATE_ENTRY,
+} from './commands/worker-programs.ts';
+import { fromSystemError } from './files/atomic-file.ts';
+import { countPhysicalCores } from './machine/cores.ts';
+import { VERSION } from './machine/version.ts';
+import { fromEnvironment, fromFlags } from './settings/settings.ts';
+import { SETTING_NAMES, SETTINGS, type SettingName, type Settings } from './settings/settings-table.ts';
 
 /** Files of the live page, which are served as they are. */
 const PAGE = new URL('../../dashboards/live/', import.meta.url);

@@ -1,5 +1,5 @@
-// Faults that tests of a cluster order: a plan of them (coordinator/fault-plan.ts) names the place, a job carries one to its replica,
-// and the replica carries it out (workers/faults.ts).
+// Faults that tests of a cluster order: a plan of them (coordinator/replicas/fault-plan.ts) names the place, a job carries one to its replica,
+// and the replica carries it out (workers/replica/faults.ts).
 
 /**
  * What goes wrong with one shard:

@@ -4,7 +4,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { Backend } from './backend.ts';
 import type { PlainError } from './error.ts';
 import type { InjectedFault } from './fault.ts';
-import { type Pass, type Phase, phaseOf } from './layout.ts';
+import { type Pass, type Phase, phaseOf } from './model/layout.ts';
 
 /** What a replica is told once, when it starts. */
 export interface ReplicaSetup {

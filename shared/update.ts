@@ -1,7 +1,7 @@
 // The arithmetic by which the coordinator turns results into new parameters: it runs while replicas wait. The JavaScript of
-// coordinator/update.ts says what it is; compiled kernels (workers/kernels/update.h) give the same bits sooner.
+// coordinator/training/update.ts says what it is; compiled kernels (workers/engines/kernels/update.h) give the same bits sooner.
 
-/** What one step of Adam multiplies every parameter's numbers by; symbols of coordinator/adam.ts. */
+/** What one step of Adam multiplies every parameter's numbers by; symbols of coordinator/training/adam.ts. */
 export interface AdamFactors {
   readonly learningRate: number;
   readonly beta1: number;
@@ -20,7 +20,7 @@ export interface Update {
   /** As `addRounded` of shared/exact-sum.ts; compiled, it passes over memory once. */
   addRounded(sum: Float64Array, values: readonly Float32Array[], isFirst: boolean): void;
   /**
-   * As `applyAdam` of coordinator/adam.ts; compiled, it passes over memory once, the sum included. Numbers of the sum that have moved a
+   * As `applyAdam` of coordinator/training/adam.ts; compiled, it passes over memory once, the sum included. Numbers of the sum that have moved a
    * parameter are not to be read after that.
    */
   applyAdam(

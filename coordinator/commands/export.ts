@@ -3,17 +3,17 @@ import { mkdirSync, statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { GanglionError } from '../../shared/error.ts';
 import type { ExplorerData } from '../../shared/explorer-data.ts';
-import { fromSystemError, writeFileAtomicSync } from '../atomic-file.ts';
-import { type Checkpoint, checkpointName, newestCheckpoint } from '../checkpoint.ts';
+import { type Checkpoint, checkpointName, newestCheckpoint } from '../checkpoints/checkpoint.ts';
+import { toBytes } from '../checkpoints/safetensors.ts';
 import { latentDirections } from '../export/directions.ts';
 import { readPageParts, readWasm, toPage } from '../export/explorer-page.ts';
 import { toGraphModel, WEIGHTS_FILE } from '../export/graph-model.ts';
-import { storedConfig } from '../run-config.ts';
-import { runFolderAt } from '../run-folder.ts';
-import { toBytes } from '../safetensors.ts';
-import type { Settings } from '../settings-table.ts';
-import { chooseBackend } from '../worker-programs.ts';
+import { fromSystemError, writeFileAtomicSync } from '../files/atomic-file.ts';
+import { storedConfig } from '../run-folder/run-config.ts';
+import { runFolderAt } from '../run-folder/run-folder.ts';
+import type { Settings } from '../settings/settings-table.ts';
 import { draw } from './sample.ts';
+import { chooseBackend } from './worker-programs.ts';
 
 export interface ExportRequest {
   readonly run: string;

@@ -2,10 +2,10 @@
 import { existsSync, readFileSync, type Stats, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { GanglionError, messageOf } from '../../shared/error.ts';
-import { fromSystemError } from '../atomic-file.ts';
-import { type Checkpoint, listCheckpoints, readCheckpoint, toTensors } from '../checkpoint.ts';
-import { storedConfig } from '../run-config.ts';
-import { runFolderAt } from '../run-folder.ts';
+import { type Checkpoint, listCheckpoints, readCheckpoint, toTensors } from '../checkpoints/checkpoint.ts';
+import { fromSystemError } from '../files/atomic-file.ts';
+import { storedConfig } from '../run-folder/run-config.ts';
+import { runFolderAt } from '../run-folder/run-folder.ts';
 
 /** Runs the command. @throws GanglionError `checkpoint` when the file, or any file of the run, is invalid */
 export function inspectCommand(path: string): void {

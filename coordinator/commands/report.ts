@@ -1,6 +1,6 @@
 // `ganglion report`: writes the report of a run again, from its files: of a run that crashed, or of before there were reports.
 import { resolve } from 'node:path';
-import { writeAfterRun } from '../report/after-run.ts';
+import { writeAfterRun } from '../report/artifacts.ts';
 
 export interface ReportRequest {
   /** Folder of the run. */

@@ -3,15 +3,15 @@
 import type { Backend } from '../../shared/backend.ts';
 import { GanglionError } from '../../shared/error.ts';
 import { IMAGE_PIXELS } from '../../shared/pixels.ts';
-import { type Checkpoint, checkpointName, newestCheckpoint } from '../checkpoint.ts';
+import { type Checkpoint, checkpointName, newestCheckpoint } from '../checkpoints/checkpoint.ts';
 import { toGrid } from '../images/grid.ts';
 import { writeNpySync } from '../images/npy.ts';
 import { writePngSync } from '../images/png.ts';
-import { storedConfig } from '../run-config.ts';
-import { runFolderAt } from '../run-folder.ts';
-import type { Settings } from '../settings-table.ts';
-import { startThreadReplica } from '../thread-replica.ts';
-import { chooseBackend } from '../worker-programs.ts';
+import { startThreadReplica } from '../replicas/transports/thread-replica.ts';
+import { storedConfig } from '../run-folder/run-config.ts';
+import { runFolderAt } from '../run-folder/run-folder.ts';
+import type { Settings } from '../settings/settings-table.ts';
+import { chooseBackend } from './worker-programs.ts';
 
 export interface SampleRequest {
   readonly run: string;

@@ -2,13 +2,14 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { GanglionError, messageOf } from '../../shared/error.ts';
-import { fromSystemError } from '../atomic-file.ts';
-import { listCheckpoints, newestCheckpoint } from '../checkpoint.ts';
-import { countPhysicalCores } from '../cores.ts';
+import { listCheckpoints, newestCheckpoint } from '../checkpoints/checkpoint.ts';
 import { loadIdxFolder } from '../data/idx-folder.ts';
 import { loadMnistPackage } from '../data/mnist-package.ts';
-import { readFaultPlan } from '../fault-plan.ts';
-import { type Run, runTraining } from '../run.ts';
+import { fromSystemError } from '../files/atomic-file.ts';
+import { lockRunFolder } from '../files/run-lock.ts';
+import { countPhysicalCores } from '../machine/cores.ts';
+import { readFaultPlan } from '../replicas/fault-plan.ts';
+import { type Run, runTraining } from '../run/run.ts';
 import {
   checkResumable,
   type RunConfig,
@@ -16,15 +17,14 @@ import {
   type StoredRunConfig,
   storedConfig,
   toRunConfig,
-} from '../run-config.ts';
-import { checkNewRunFolder, newRunPath, runFolderAt } from '../run-folder.ts';
-import { lockRunFolder } from '../run-lock.ts';
-import { stepsPerEpoch } from '../sampler.ts';
-import { fromConfigObject, mergeSettings } from '../settings.ts';
-import type { Settings, StoredSettings } from '../settings-table.ts';
-import { initialState, type TrainingState } from '../state.ts';
-import { hasSummaryOf } from '../summary.ts';
-import { chooseBackend } from '../worker-programs.ts';
+} from '../run-folder/run-config.ts';
+import { checkNewRunFolder, newRunPath, runFolderAt } from '../run-folder/run-folder.ts';
+import { hasSummaryOf } from '../run-folder/summary.ts';
+import { fromConfigObject, mergeSettings } from '../settings/settings.ts';
+import type { Settings, StoredSettings } from '../settings/settings-table.ts';
+import { stepsPerEpoch } from '../training/sampler.ts';
+import { initialState, type TrainingState } from '../training/state.ts';
+import { chooseBackend } from './worker-programs.ts';
 
 export interface TrainRequest {
   /** Settings given as flags. */

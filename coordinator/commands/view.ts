@@ -1,8 +1,8 @@
 // `ganglion view`: shows a run that does not train in the live page, read-only, from its files.
 import fastify from 'fastify';
-import { listen } from '../http.ts';
-import { addGuards, LIMITS } from '../http-guards.ts';
-import { addLiveRoutes } from '../live/routes.ts';
+import { addGuards, LIMITS } from '../http/guards.ts';
+import { addLiveRoutes } from '../http/live-routes.ts';
+import { listen } from '../http/server.ts';
 import { openStoredRun } from '../live/stored-run.ts';
 
 export interface ViewRequest {

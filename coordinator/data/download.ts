@@ -4,7 +4,7 @@ import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { GanglionError } from '../../shared/error.ts';
-import { fromSystemError, writeFileAtomicSync } from '../atomic-file.ts';
+import { fromSystemError, writeFileAtomicSync } from '../files/atomic-file.ts';
 import { fetchBytes } from './fetch-bytes.ts';
 import { idxLength } from './idx.ts';
 import { chooseName, gunzip, MNIST_FILES, type MnistFile, readMnistFile, verifyMnistFile } from './mnist-files.ts';

@@ -3,7 +3,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { GanglionError, systemErrorCode } from '../../shared/error.ts';
-import { fromSystemError } from '../atomic-file.ts';
+import { fromSystemError } from '../files/atomic-file.ts';
 import { type Dataset, toDataset } from './dataset.ts';
 import { chooseName, MNIST_FILES, type MnistFile, readMnistFile } from './mnist-files.ts';
 

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { GanglionError, messageOf, systemErrorCode } from '../../shared/error.ts';
 import { IMAGE_SIDE } from '../../shared/pixels.ts';
-import { fromSystemError } from '../atomic-file.ts';
+import { fromSystemError } from '../files/atomic-file.ts';
 import { idxLength, parseIdx } from './idx.ts';
 
 /** One of the four files. */

@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { GanglionError, messageOf } from '../../shared/error.ts';
 import { IMAGE_PIXELS } from '../../shared/pixels.ts';
-import { fromSystemError } from '../atomic-file.ts';
+import { fromSystemError } from '../files/atomic-file.ts';
 import { type Dataset, toDataset } from './dataset.ts';
 
 const COUNT = 10_000;

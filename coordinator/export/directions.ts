@@ -1,7 +1,7 @@
 // Directions of the latent space that change a digit most: those in which the generator's first layer responds most.
 // Source: Shen, Zhou, "Closed-Form Factorization of Latent Semantics in GANs" (SeFa), CVPR 2021, https://arxiv.org/abs/2007.06600
 import { EigenvalueDecomposition, Matrix } from 'ml-matrix';
-import type { NetState } from '../state.ts';
+import type { NetState } from '../training/state.ts';
 import { EPSILON } from './graph-model.ts';
 
 export interface Directions {

@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 import { join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ExplorerData } from '../../shared/explorer-data.ts';
-import { fromSystemError } from '../atomic-file.ts';
+import { fromSystemError } from '../files/atomic-file.ts';
 
 /** What the page consists of, as text. */
 export interface PageParts {

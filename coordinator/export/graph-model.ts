@@ -8,7 +8,7 @@ import type {
   TensorShape,
   WeightEntry,
 } from '../../shared/explorer-data.ts';
-import type { NetState } from '../state.ts';
+import type { NetState } from '../training/state.ts';
 
 /** File of the weights beside model.json, named as the converter of TensorFlow.js names it. */
 export const WEIGHTS_FILE = 'group1-shard1of1.bin';

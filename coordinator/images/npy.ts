@@ -2,7 +2,7 @@
 // https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 import { GanglionError } from '../../shared/error.ts';
 import { IMAGE_PIXELS, IMAGE_SIDE } from '../../shared/pixels.ts';
-import { writeFileAtomicSync } from '../atomic-file.ts';
+import { writeFileAtomicSync } from '../files/atomic-file.ts';
 
 /** The header is padded so that the values start at a multiple of this. */
 const ALIGNMENT = 64;

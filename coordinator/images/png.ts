@@ -1,6 +1,6 @@
 // Greyscale images as PNG files: 8 bits a pixel, one channel.
 import { PNG } from 'pngjs';
-import { writeFileAtomicSync } from '../atomic-file.ts';
+import { writeFileAtomicSync } from '../files/atomic-file.ts';
 import type { GreyImage } from './grid.ts';
 
 const GREYSCALE = 0;

@@ -11,10 +11,10 @@ import {
   type LiveStatus,
   type LiveUpdate,
 } from '../../shared/live-protocol.ts';
-import type { Environment } from '../environment.ts';
+import type { Environment } from '../run-folder/environment.ts';
+import type { Timeline } from '../run-folder/events.ts';
 import type { Buckets } from './buckets.ts';
 import { History, type HistoryRange } from './history.ts';
-import type { Timeline } from './timeline.ts';
 
 export interface LiveRunOptions {
   /** Folder of the run. */

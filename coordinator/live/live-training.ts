@@ -4,18 +4,18 @@ import type { GanglionError } from '../../shared/error.ts';
 import { messageOf } from '../../shared/error.ts';
 import type { LiveRunInfo, LiveStatus } from '../../shared/live-protocol.ts';
 import { describeShard } from '../../shared/protocol.ts';
-import type { WrittenCheckpoint } from '../checkpoint-writer.ts';
-import { curvesOf } from '../curves.ts';
-import type { Environment } from '../environment.ts';
-import type { Shard } from '../replica.ts';
-import type { RunConfig } from '../run-config.ts';
-import { JsonLines, type RunFolder, runFolderAt } from '../run-folder.ts';
-import type { Status } from '../status.ts';
-import { describeBadShard } from '../task-queue.ts';
-import type { StepRecord } from '../trainer.ts';
+import type { WrittenCheckpoint } from '../checkpoints/checkpoint-writer.ts';
+import type { Status } from '../monitoring/status.ts';
+import { curvesOf } from '../monitoring/step-scalars.ts';
+import type { Shard } from '../replicas/replica.ts';
+import { describeBadShard } from '../replicas/task-queue.ts';
+import type { Environment } from '../run-folder/environment.ts';
+import { Timeline } from '../run-folder/events.ts';
+import { readEvents, readLog } from '../run-folder/logs.ts';
+import type { RunConfig } from '../run-folder/run-config.ts';
+import { JsonLines, type RunFolder, runFolderAt } from '../run-folder/run-folder.ts';
+import type { StepRecord } from '../training/trainer.ts';
 import { LiveRun } from './live-run.ts';
-import { readEvents, readLog } from './stored-log.ts';
-import { Timeline } from './timeline.ts';
 
 export interface LiveTrainingOptions {
   /** Folder of the run. */

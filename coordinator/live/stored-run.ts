@@ -3,13 +3,13 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { GanglionError } from '../../shared/error.ts';
 import type { LiveStatus } from '../../shared/live-protocol.ts';
-import { listCheckpoints, stepOfCheckpoint } from '../checkpoint.ts';
-import { type RunConfig, readStoredConfig } from '../run-config.ts';
-import { type RunFolder, runFolderAt } from '../run-folder.ts';
+import { listCheckpoints, stepOfCheckpoint } from '../checkpoints/checkpoint.ts';
+import { type StoredEvent, Timeline } from '../run-folder/events.ts';
+import { readEvents, readLog } from '../run-folder/logs.ts';
+import { listSamples } from '../run-folder/pictures.ts';
+import { type RunConfig, readStoredConfig } from '../run-folder/run-config.ts';
+import { type RunFolder, runFolderAt } from '../run-folder/run-folder.ts';
 import { LiveRun } from './live-run.ts';
-import { listSamples } from './pictures.ts';
-import { readEvents, readLog } from './stored-log.ts';
-import { type StoredEvent, Timeline } from './timeline.ts';
 
 /** Newest skipped updates that are told of, where only the log has them. */
 const MOST_SKIPS = 500;

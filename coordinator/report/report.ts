@@ -1,11 +1,11 @@
 // report.html: a run in one file that needs nothing else, written from the run's files at its end, or later by `ganglion report`.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeFileAtomicSync } from '../atomic-file.ts';
+import { writeFileAtomicSync } from '../files/atomic-file.ts';
 import type { LiveRun } from '../live/live-run.ts';
-import { ANIMATION, listSamples, REAL_SAMPLE, sampleName, spread } from '../live/pictures.ts';
-import { runFolderAt } from '../run-folder.ts';
-import { VERSION } from '../version.ts';
+import { VERSION } from '../machine/version.ts';
+import { ANIMATION, listSamples, REAL_SAMPLE, sampleName, spread } from '../run-folder/pictures.ts';
+import { runFolderAt } from '../run-folder/run-folder.ts';
 import { type Picture, type ReportData, toReport } from './page.ts';
 import { readCheckpoints } from './stored-checkpoints.ts';
 

@@ -2,7 +2,7 @@
 import { lstat, open, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { z } from 'zod';
-import { listCheckpoints, stepOfCheckpoint } from '../checkpoint.ts';
+import { listCheckpoints, stepOfCheckpoint } from '../checkpoints/checkpoint.ts';
 
 export interface StoredCheckpoint {
   readonly name: string;

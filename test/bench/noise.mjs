@@ -5,8 +5,8 @@
 // GANGLION_KERNELS=avx2 measures the kernels of AVX2. 3,200 values are the noise of a shard of 32. Both must give the same bits.
 import { parseArgs } from 'node:util';
 import { fillNormal } from '../../dist/shared/random.js';
-import { loadKernels } from '../../dist/workers/kernels/binding.js';
-import { kernelNoise } from '../../dist/workers/kernels/noise.js';
+import { loadKernels } from '../../dist/workers/engines/kernels/binding.js';
+import { kernelNoise } from '../../dist/workers/engines/kernels/noise.js';
 
 const { values: flags } = parseArgs({
   options: { values: { type: 'string', default: '3200' }, rounds: { type: 'string', default: '2000' } },

@@ -5,12 +5,12 @@
 // --kernels: of the kernels of tfjs that the operations are made of.
 import { createRequire } from 'node:module';
 import { parseArgs } from 'node:util';
-import { initialise } from '../../dist/coordinator/initialise.js';
-import { layoutOf } from '../../dist/shared/layout.js';
+import { initialise } from '../../dist/shared/model/initialise.js';
+import { layoutOf } from '../../dist/shared/model/layout.js';
+import { PASS_PROGRAMS } from '../../dist/shared/model/phases.js';
 import { fillNormal } from '../../dist/shared/random.js';
-import { createEngine } from '../../dist/workers/engines.js';
-import { PORTABLE_OPERATIONS } from '../../dist/workers/graph/portable-operations.js';
-import { PASS_PROGRAMS } from '../../dist/workers/model/phases.js';
+import { createEngine } from '../../dist/workers/engines/engines.js';
+import { PORTABLE_OPERATIONS } from '../../dist/workers/engines/tfjs/portable-operations.js';
 
 const tf = createRequire(import.meta.url)('@tensorflow/tfjs-core');
 const LATENT = 100;

@@ -2,14 +2,14 @@
 // another. `node test/bench/recovery.mjs [--isolation process] [--workers 2] [--kills 20] [--batch 128] [--shards 4] [--json]` after
 // `npm run build`. Processes are killed by SIGKILL at a random moment, threads by a plan at their next shard.
 import { parseArgs } from 'node:util';
-import { SINGLE_NODE } from '../../dist/coordinator/communicator.js';
+import { PROCESS_ENTRY, THREAD_ENTRY } from '../../dist/coordinator/commands/worker-programs.js';
 import { loadMnistPackage } from '../../dist/coordinator/data/mnist-package.js';
-import { startProcessReplica } from '../../dist/coordinator/process-replica.js';
-import { ReplicaGroup } from '../../dist/coordinator/replica-group.js';
-import { initialState } from '../../dist/coordinator/state.js';
-import { startThreadReplica } from '../../dist/coordinator/thread-replica.js';
-import { train } from '../../dist/coordinator/trainer.js';
-import { PROCESS_ENTRY, THREAD_ENTRY } from '../../dist/coordinator/worker-programs.js';
+import { ReplicaGroup } from '../../dist/coordinator/replicas/replica-group.js';
+import { startProcessReplica } from '../../dist/coordinator/replicas/transports/process-replica.js';
+import { startThreadReplica } from '../../dist/coordinator/replicas/transports/thread-replica.js';
+import { SINGLE_NODE } from '../../dist/coordinator/training/communicator.js';
+import { initialState } from '../../dist/coordinator/training/state.js';
+import { train } from '../../dist/coordinator/training/trainer.js';
 
 const { values } = parseArgs({
   options: {

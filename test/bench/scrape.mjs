@@ -2,8 +2,8 @@
 // The process that serves does nothing else, and another one scrapes it, so its processor time is the cost.
 import { fork } from 'node:child_process';
 import { Agent, get } from 'node:http';
-import { startHttp } from '../../dist/coordinator/http.js';
-import { createMetrics } from '../../dist/coordinator/metrics.js';
+import { startHttp } from '../../dist/coordinator/http/server.js';
+import { createMetrics } from '../../dist/coordinator/monitoring/metrics.js';
 
 const SCRAPES = 2_000;
 const ROUNDS = 3;

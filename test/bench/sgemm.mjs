@@ -2,9 +2,9 @@
 //
 //   node test/bench/sgemm.mjs [threads] [seconds]     prints GFLOP/s of all threads together
 import { isMainThread, parentPort, SHARE_ENV, Worker } from 'node:worker_threads';
-import { Graph } from '../../dist/workers/graph/graph.js';
-import { matMul } from '../../dist/workers/graph/ops.js';
-import { nativeEngine } from '../../dist/workers/native-engine.js';
+import { Graph } from '../../dist/shared/model/graph.js';
+import { matMul } from '../../dist/shared/model/ops.js';
+import { nativeEngine } from '../../dist/workers/engines/kernels/native-engine.js';
 
 const SIDE = 1024;
 /** Products a call: so many that copying the last one out takes less than 1 % of it. */

@@ -2,7 +2,7 @@
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { TensorBoardLog } from '../../dist/coordinator/tensorboard/tensorboard-log.js';
+import { TensorBoardLog } from '../../dist/coordinator/monitoring/tensorboard/tensorboard-log.js';
 
 const STEPS = 100_000;
 const ROUNDS = 5;

@@ -7,9 +7,9 @@
 // end with the same bits. `cold`: 64 MB have been written before every call, so that what it reads comes from memory; Adam by itself
 // follows the last array at once.
 import { parseArgs } from 'node:util';
-import { adamState, adamStep } from '../../dist/coordinator/adam.js';
-import { javascriptUpdate, loadUpdate } from '../../dist/coordinator/update.js';
-import { UPDATE_ENTRY } from '../../dist/coordinator/worker-programs.js';
+import { UPDATE_ENTRY } from '../../dist/coordinator/commands/worker-programs.js';
+import { adamState, adamStep } from '../../dist/coordinator/training/adam.js';
+import { javascriptUpdate, loadUpdate } from '../../dist/coordinator/training/update.js';
 
 const OPTIONS = { learningRate: 2e-4, beta1: 0.5, beta2: 0.999, epsilon: 1e-8 };
 

@@ -1,8 +1,8 @@
 // Reads the golden values and makes the inputs that make_golden.py made them from.
 import { readFileSync } from 'node:fs';
-import { initialise } from '../../coordinator/initialise.ts';
-import { decodeSafetensors, toFloat32 } from '../../coordinator/safetensors.ts';
-import { layoutOf } from '../../shared/layout.ts';
+import { decodeSafetensors, toFloat32 } from '../../coordinator/checkpoints/safetensors.ts';
+import { initialise } from '../../shared/model/initialise.ts';
+import { layoutOf } from '../../shared/model/layout.ts';
 import { randomWords } from '../../shared/random.ts';
 
 const PATH = new URL('./gradients.safetensors', import.meta.url);

@@ -97,7 +97,7 @@ def full_loss(logits: torch.Tensor, target: float) -> torch.Tensor:
 
 
 def initialise(module: Generator | Discriminator, seed: int) -> None:
-    """Sets every parameter to its value at the start of a run with this seed (shared/layout.ts: `initial`)."""
+    """Sets every parameter to its value at the start of a run with this seed (shared/model/layout.ts: `initial`)."""
     net = 0 if isinstance(module, Generator) else 1
     with torch.no_grad():
         for position, (name, parameter) in enumerate(module.named_parameters()):

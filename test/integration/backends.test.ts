@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { locateKernels } from '../../workers/kernels/library.ts';
+import { locateKernels } from '../../workers/engines/kernels/library.ts';
 import {
   checkpointPath,
   filesBelow,

@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, describe, expect, it } from 'vitest';
-import { writeCheckpoint } from '../../coordinator/checkpoint.ts';
-import { startCheckpointThread } from '../../coordinator/checkpoint-thread.ts';
-import { copyState, sharedState } from '../../coordinator/state.ts';
+import { writeCheckpoint } from '../../coordinator/checkpoints/checkpoint.ts';
+import { startCheckpointThread } from '../../coordinator/checkpoints/checkpoint-thread.ts';
+import { copyState, sharedState } from '../../coordinator/training/state.ts';
 import { LATENT, madeUpState } from '../unit/coordinator/made-up-state.ts';
-import { errorOf } from '../unit/data/scratch.ts';
+import { errorOf } from '../unit/scratch.ts';
 import { REPOSITORY, scratchFolder } from './ganglion.ts';
 
 const scratch = scratchFolder('checkpoint-thread');

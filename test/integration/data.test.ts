@@ -10,8 +10,8 @@ import { loadIdxFolder } from '../../coordinator/data/idx-folder.ts';
 import { loadMnistPackage } from '../../coordinator/data/mnist-package.ts';
 import { toGrid } from '../../coordinator/images/grid.ts';
 import { writePngSync } from '../../coordinator/images/png.ts';
-import { type Handler, realFile, serveReal, startMirror } from '../unit/data/mirror.ts';
-import { FILES, hasMnist, MNIST_FOLDER, scratchFolder } from '../unit/data/scratch.ts';
+import { type Handler, realFile, serveReal, startMirror } from '../unit/coordinator/data/mirror.ts';
+import { FILES, hasMnist, MNIST_FOLDER, scratchFolder } from '../unit/scratch.ts';
 
 const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
 const NAMES = FILES.map((file) => `${file.name}.gz`);

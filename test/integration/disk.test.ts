@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { canMount } from '../unit/data/scratch.ts';
+import { canMount } from '../unit/scratch.ts';
 import {
   type Ended,
   expectWhole,

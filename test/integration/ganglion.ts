@@ -9,7 +9,7 @@ import { join, relative } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect } from 'vitest';
-import { loadKernels } from '../../workers/kernels/binding.ts';
+import { loadKernels } from '../../workers/engines/kernels/binding.ts';
 
 export const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
 export const MAIN = join(REPOSITORY, 'dist', 'coordinator', 'main.js');

@@ -1,8 +1,8 @@
 // What a run tells over HTTP while it trains. monitoring.test.ts has the real Prometheus read it.
 import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { PASSES } from '../../shared/layout.ts';
-import { phaseVectorOf } from '../../shared/phase-vector.ts';
+import { PASSES } from '../../shared/model/layout.ts';
+import { phaseVectorOf } from '../../shared/model/phase-vector.ts';
 import { type Running, reached, scratchFolder, startGanglion } from './ganglion.ts';
 import { PROMTOOL, withoutPrometheus } from './prometheus.ts';
 

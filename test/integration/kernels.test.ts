@@ -1,7 +1,7 @@
 // Native code trains to the same bits with the kernels of AVX-512 and of AVX2, in threads and processes; libtensorflow to others, and
 // a run goes on from either.
 import { expect, it } from 'vitest';
-import { loadKernels } from '../../workers/kernels/binding.ts';
+import { loadKernels } from '../../workers/engines/kernels/binding.ts';
 import { NATIVE, oneTo, recordsOf, scratchFolder, stepsOf, succeed, summaryOf } from './ganglion.ts';
 
 const scratch = scratchFolder('kernels');

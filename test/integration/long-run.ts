@@ -1,9 +1,9 @@
 // A run of many steps that was never trained: its log is made up.
 import { writeFileSync } from 'node:fs';
 import { toDataset } from '../../coordinator/data/dataset.ts';
-import { toRunConfig } from '../../coordinator/run-config.ts';
-import { createRunFolder, type RunFolder, writeJson } from '../../coordinator/run-folder.ts';
-import { mergeSettings } from '../../coordinator/settings.ts';
+import { toRunConfig } from '../../coordinator/run-folder/run-config.ts';
+import { createRunFolder, type RunFolder, writeJson } from '../../coordinator/run-folder/run-folder.ts';
+import { mergeSettings } from '../../coordinator/settings/settings.ts';
 
 /** @param peak a step that stands out: the loss of D on real images is 50 */
 export function writeLongRun(path: string, steps: number, peak: number): RunFolder {

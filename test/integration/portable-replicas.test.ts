@@ -3,19 +3,19 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { expect, it } from 'vitest';
-import { initialise } from '../../coordinator/initialise.ts';
-import { startProcessReplica } from '../../coordinator/process-replica.ts';
-import type { Replica } from '../../coordinator/replica.ts';
-import { startThreadReplica } from '../../coordinator/thread-replica.ts';
+import type { Replica } from '../../coordinator/replicas/replica.ts';
+import { startProcessReplica } from '../../coordinator/replicas/transports/process-replica.ts';
+import { startThreadReplica } from '../../coordinator/replicas/transports/thread-replica.ts';
 import type { Backend } from '../../shared/backend.ts';
-import { layoutOf, type Net } from '../../shared/layout.ts';
-import { withVulkan } from '../unit/workers/vulkan.ts';
+import { initialise } from '../../shared/model/initialise.ts';
+import { layoutOf, type Net } from '../../shared/model/layout.ts';
+import { withVulkan } from '../unit/workers/engines/tfjs/vulkan.ts';
 import { NATIVE } from './ganglion.ts';
 
 const LATENT = 8;
 const SHARD_SIZE = 2;
 const deadlineMs = 100_000;
-const entry = (name: string): URL => new URL(`../../dist/workers/${name}-entry.js`, import.meta.url);
+const entry = (name: string): URL => new URL(`../../dist/workers/entry/${name}-entry.js`, import.meta.url);
 const IMAGES = new Uint8Array(new SharedArrayBuffer(3 * 784)).map((_, i) => (i * 7919) % 256);
 
 function parameters(net: Net): Float32Array {
@@ -89,8 +89,8 @@ it.each([
   ];
   const program = `
     import { createRequire } from 'node:module';
-    import { createEngine } from '${new URL('../../dist/workers/engines.js', import.meta.url)}';
-    import '${entry('process').href.replace('process-entry', 'process-service')}';
+    import { createEngine } from '${new URL('../../dist/workers/engines/engines.js', import.meta.url)}';
+    import '${entry('process').href.replace('entry/process-entry', 'replica/process-service')}';
     const { backend } = await createEngine('${backend}');
     const files = Object.keys(createRequire(import.meta.url).cache);
     const loaded = ${JSON.stringify(libraries)}.filter((name) => files.some((file) => file.includes(name)));

@@ -1,8 +1,8 @@
 // One replica in a process: what it is sent and what comes back, every way to lose it with its reason, and that nothing is left.
 import { afterEach, describe, expect, it } from 'vitest';
-import { startProcessReplica } from '../../coordinator/process-replica.ts';
-import type { Replica } from '../../coordinator/replica.ts';
-import { layoutOf } from '../../shared/layout.ts';
+import type { Replica } from '../../coordinator/replicas/replica.ts';
+import { startProcessReplica } from '../../coordinator/replicas/transports/process-replica.ts';
+import { layoutOf } from '../../shared/model/layout.ts';
 import { isRunning } from './ganglion.ts';
 
 const ENTRY = new URL('../fixtures/faulty-process.mjs', import.meta.url);

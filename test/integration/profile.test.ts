@@ -1,7 +1,7 @@
 // A profile of a real run, from threads and from processes.
 import { existsSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { readTrace } from '../unit/coordinator/trace.ts';
+import { readTrace } from '../unit/coordinator/monitoring/trace.ts';
 import { ganglion, SMALL, scratchFolder, succeed, summaryOf } from './ganglion.ts';
 
 const scratch = scratchFolder('profile');

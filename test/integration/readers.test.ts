@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { PNG } from 'pngjs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { TAGS } from '../../coordinator/tensorboard/tensorboard-log.ts';
+import { TAGS } from '../../coordinator/monitoring/tensorboard/tensorboard-log.ts';
 import { filesBelow, oneTo, recordsOf, SMALL, scratchFolder, startGanglion, stepsOf, succeed } from './ganglion.ts';
 import { read, withoutPip } from './python.ts';
 

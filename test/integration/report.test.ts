@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodePng } from '../../coordinator/images/png.ts';
-import { sampleName } from '../../coordinator/live/pictures.ts';
+import { sampleName } from '../../coordinator/run-folder/pictures.ts';
 import { expectClean, type Opened, openPage, violationsOf, withoutChromium } from './browser.ts';
 import {
   checkpointPath,

@@ -27,14 +27,14 @@ import { basename, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { areKernelsReady, locateKernels } from '../../workers/kernels/library.ts';
-import { isReady, locateLibrary } from '../../workers/native/library.ts';
-import { WHEEL } from '../../workers/native/wheel.ts';
+import { areKernelsReady, locateKernels } from '../../workers/engines/kernels/library.ts';
+import { isReady, locateLibrary } from '../../workers/engines/tensorflow/library.ts';
+import { WHEEL } from '../../workers/engines/tensorflow/wheel.ts';
 
-const SETUP = resolve('dist/workers/native/setup-entry.js');
-const DOCTOR = resolve('dist/workers/doctor-entry.js');
-const BACKEND = resolve('dist/workers/backend-entry.js');
-const BINDING = pathToFileURL(resolve('dist/workers/native/binding.js')).href;
+const SETUP = resolve('dist/workers/entry/setup-entry.js');
+const DOCTOR = resolve('dist/workers/entry/doctor-entry.js');
+const BACKEND = resolve('dist/workers/entry/backend-entry.js');
+const BINDING = pathToFileURL(resolve('dist/workers/engines/tensorflow/binding.js')).href;
 
 let root: string;
 const children = new Set<ChildProcess>();
@@ -467,14 +467,14 @@ describe('a library', () => {
       const copy = newFolder('package');
       for (const folder of ['workers', 'shared'])
         cpSync(resolve('dist', folder), join(copy, 'dist', folder), { recursive: true });
-      mkdirSync(join(copy, 'workers', 'kernels'), { recursive: true });
-      for (const name of readdirSync('workers/kernels').filter((file) => /\.(cc|h)$/.test(file)))
-        copyFileSync(join('workers/kernels', name), join(copy, 'workers/kernels', name));
+      mkdirSync(join(copy, 'workers/engines/kernels'), { recursive: true });
+      for (const name of readdirSync('workers/engines/kernels').filter((file) => /\.(cc|h)$/.test(file)))
+        copyFileSync(join('workers/engines/kernels', name), join(copy, 'workers/engines/kernels', name));
       copyFileSync('package.json', join(copy, 'package.json'));
       symlinkSync(resolve('node_modules'), join(copy, 'node_modules'));
-      const source = join(copy, 'workers/kernels/addon.cc');
+      const source = join(copy, 'workers/engines/kernels/addon.cc');
       const run = (entry: string, ...args: string[]) =>
-        start(process.execPath, [join(copy, 'dist/workers', entry), ...args], { GANGLION_CACHE: bare }).ended;
+        start(process.execPath, [join(copy, 'dist/workers/entry', entry), ...args], { GANGLION_CACHE: bare }).ended;
 
       expect(await run('backend-entry.js', 'auto')).toEqual({ ...NATIVE, stderr: 'compiling the kernels\n' });
       const { addonPath } = kernelsOf(bare); // the same sources, the same key
@@ -489,7 +489,7 @@ describe('a library', () => {
       expect(readFileSync(log, 'utf8')).toContain('damaged');
       const second = await run('backend-entry.js', 'native');
       expect(second).toEqual({ ...NATIVE, stderr: expect.stringMatching(`^${line}$`) });
-      expect(await run('native/setup-entry.js')).toEqual({
+      expect(await run('setup-entry.js')).toEqual({
         exitCode: 2,
         stdout: expect.stringMatching(/^native library ready: [^\n]*\n$/),
         stderr: expect.stringMatching(`^compiling the kernels\n${WITHOUT}${reason}\n$`),

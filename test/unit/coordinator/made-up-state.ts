@@ -1,5 +1,5 @@
 // A state whose every value differs, for tests of checkpoints and of the trainer.
-import { initialState, NETS, type TrainingState } from '../../../coordinator/state.ts';
+import { initialState, NETS, type TrainingState } from '../../../coordinator/training/state.ts';
 import { fillNormal } from '../../../shared/random.ts';
 
 /** The smallest latent length keeps files small. */

@@ -2,7 +2,7 @@
 import { Matrix } from 'ml-matrix';
 import { describe, expect, it } from 'vitest';
 import { latentDirections, strongest } from '../../../../coordinator/export/directions.ts';
-import { initialState } from '../../../../coordinator/state.ts';
+import { initialState } from '../../../../coordinator/training/state.ts';
 
 /** Rows of a flat array, rounded for comparison. */
 function rows(values: Float32Array, length: number): number[][] {

@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { toDataset } from '../../../../coordinator/data/dataset.ts';
 import { LiveTraining } from '../../../../coordinator/live/live-training.ts';
-import { toRunConfig } from '../../../../coordinator/run-config.ts';
-import { createRunFolder } from '../../../../coordinator/run-folder.ts';
-import { mergeSettings } from '../../../../coordinator/settings.ts';
-import { StatusKeeper } from '../../../../coordinator/status.ts';
+import { StatusKeeper } from '../../../../coordinator/monitoring/status.ts';
+import { toRunConfig } from '../../../../coordinator/run-folder/run-config.ts';
+import { createRunFolder } from '../../../../coordinator/run-folder/run-folder.ts';
+import { mergeSettings } from '../../../../coordinator/settings/settings.ts';
 import { GanglionError } from '../../../../shared/error.ts';
-import { scratchFolder } from '../../data/scratch.ts';
+import { scratchFolder } from '../../scratch.ts';
 import { madeUpRecord } from '../made-up-record.ts';
 
 function trained(path = join(scratchFolder(), 'run')) {

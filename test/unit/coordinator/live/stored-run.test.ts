@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { toDataset } from '../../../../coordinator/data/dataset.ts';
 import { openStoredRun } from '../../../../coordinator/live/stored-run.ts';
-import { toRunConfig } from '../../../../coordinator/run-config.ts';
-import { createRunFolder, writeJson } from '../../../../coordinator/run-folder.ts';
-import { mergeSettings } from '../../../../coordinator/settings.ts';
-import type { Settings } from '../../../../coordinator/settings-table.ts';
-import { errorOf, scratchFolder } from '../../data/scratch.ts';
+import { toRunConfig } from '../../../../coordinator/run-folder/run-config.ts';
+import { createRunFolder, writeJson } from '../../../../coordinator/run-folder/run-folder.ts';
+import { mergeSettings } from '../../../../coordinator/settings/settings.ts';
+import type { Settings } from '../../../../coordinator/settings/settings-table.ts';
+import { errorOf, scratchFolder } from '../../scratch.ts';
 
 function record(step: number, epoch = 0) {
   const losses = { lossDReal: 1, lossDFake: 2, lossG: step, outputReal: 0.75, outputFake: 0.25 };

@@ -4,7 +4,7 @@ import { pathToFileURL } from 'node:url';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { bundle } from '../../../../coordinator/report/bundle.ts';
-import { scratchFolder } from '../../data/scratch.ts';
+import { scratchFolder } from '../../scratch.ts';
 
 function bundled(files: Readonly<Record<string, string>>, given: Readonly<Record<string, string>> = {}): string {
   const folder = scratchFolder();

@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { toDataset } from '../../../../coordinator/data/dataset.ts';
 import { openStoredRun } from '../../../../coordinator/live/stored-run.ts';
-import { writeAfterRun } from '../../../../coordinator/report/after-run.ts';
+import { writeAfterRun } from '../../../../coordinator/report/artifacts.ts';
 import { writeReport } from '../../../../coordinator/report/report.ts';
-import { toRunConfig } from '../../../../coordinator/run-config.ts';
-import { createRunFolder, writeJson } from '../../../../coordinator/run-folder.ts';
-import { mergeSettings } from '../../../../coordinator/settings.ts';
-import { errorOf, scratchFolder } from '../../data/scratch.ts';
+import { toRunConfig } from '../../../../coordinator/run-folder/run-config.ts';
+import { createRunFolder, writeJson } from '../../../../coordinator/run-folder/run-folder.ts';
+import { mergeSettings } from '../../../../coordinator/settings/settings.ts';
+import { errorOf, scratchFolder } from '../../scratch.ts';
 
 const PAGE = new URL('../../../../dashboards/live/', import.meta.url);
 const EVIL = `</script><script>alert("1")</script><img src='https://example.org/x'>`;

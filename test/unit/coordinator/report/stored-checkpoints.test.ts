@@ -1,9 +1,9 @@
 import { mkdirSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { checkpointName, stateSha256, writeCheckpoint } from '../../../../coordinator/checkpoint.ts';
+import { checkpointName, stateSha256, writeCheckpoint } from '../../../../coordinator/checkpoints/checkpoint.ts';
 import { readCheckpoints } from '../../../../coordinator/report/stored-checkpoints.ts';
-import { scratchFolder } from '../../data/scratch.ts';
+import { scratchFolder } from '../../scratch.ts';
 import { madeUpState } from '../made-up-state.ts';
 
 it('lists what the headers say, newest first, without reading the tensors', async () => {

@@ -1,0 +1,67 @@
+// The thread that writes checkpoints beside the step loop. The only module that knows Piscina.
+import { fileURLToPath } from 'node:url';
+import { Piscina } from 'piscina';
+import { GanglionError, messageOf } from '../../shared/error.ts';
+import type { CheckpointJob, CheckpointOutcome } from './checkpoint-job.ts';
+
+/** Compiled entry file of the thread. */
+const CHECKPOINT_JOB = new URL('./checkpoint-job.js', import.meta.url);
+
+/**
+ * Piscina would load the entry file by `require`, and a thread that is ended inside of that takes the process along (Node.js 20.20:
+ * "v8::Module::IsGraphAsync must be used on an instantiated module"). Where it cannot, it imports.
+ */
+const NO_REQUIRE = '--no-experimental-require-module';
+
+/** What is known of a checkpoint once its file is there. */
+export interface WrittenFile {
+  readonly bytes: number;
+  /** Of the state. */
+  readonly sha256: string;
+}
+
+export interface CheckpointThread {
+  /**
+   * Writes a checkpoint whole or not at all; one at a time.
+   *
+   * @throws GanglionError `environment` when the disk is full or read-only, or the thread ends
+   */
+  write(job: CheckpointJob): Promise<WrittenFile>;
+  /** Ends the thread, at once. */
+  close(): Promise<void>;
+}
+
+/** @param entry compiled file whose default export runs a job; its thread starts at once */
+export function startCheckpointThread(entry: URL = CHECKPOINT_JOB): CheckpointThread {
+  // Without this process's own flags: those of V8 hold for its threads already, and a thread that is given one does not start.
+  const pool = new Piscina({ filename: fileURLToPath(entry), execArgv: [NO_REQUIRE], minThreads: 1, maxThreads: 1 });
+  /** Tells the job under way that the thread has ended, and why where that is known. */
+  let lose: ((cause?: unknown) => void) | undefined;
+  // Piscina rejects the job that a thread was running when it died; one that still waits for its thread would wait for ever.
+  pool.on('error', (error) => lose?.(error));
+  pool.on('workerDestroy', () => lose?.());
+
+  async function write(job: CheckpointJob): Promise<WrittenFile> {
+    try {
+      const outcome = await new Promise<CheckpointOutcome>((resolve, reject) => {
+        let lost = false;
+        const fail = (cause: unknown): void => {
+          const message = `cannot write ${job.path}: the thread that writes it ended: ${messageOf(cause)}`;
+          reject(lost ? new GanglionError('environment', message, { cause }) : cause);
+        };
+        lose = (cause) => {
+          lost = true;
+          if (cause !== undefined) fail(cause);
+          else setImmediate(fail, 'no reason known'); // Piscina may be about to give one
+        };
+        pool.run(job).then(resolve, fail);
+      });
+      if (!outcome.ok) throw GanglionError.fromPlain(outcome.error);
+      return { bytes: outcome.bytes, sha256: outcome.sha256 };
+    } finally {
+      lose = undefined;
+    }
+  }
+
+  return { write, close: () => pool.destroy() };
+}

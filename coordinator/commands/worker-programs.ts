@@ -1,0 +1,91 @@
+// Where the compiled entry files of the workers' side lie, and how those that are programs of their own are run: the coordinator
+// never imports them.
+import { spawn } from 'node:child_process';
+import { constants } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { BACKENDS, type Backend } from '../../shared/backend.ts';
+
+const entry = (path: string): URL => new URL(`../../workers/entry/${path}`, import.meta.url);
+
+/** Entry file of a replica in a thread. */
+export const THREAD_ENTRY = entry('thread-entry.js');
+/** Entry file of a replica in a process. */
+export const PROCESS_ENTRY = entry('process-entry.js');
+/** Entry file of the update in compiled kernels: the coordinator imports it when a run begins. */
+export const UPDATE_ENTRY = entry('update-entry.js');
+const SETUP_ENTRY = entry('setup-entry.js');
+const DOCTOR_ENTRY = entry('doctor-entry.js');
+const BACKEND_ENTRY = entry('backend-entry.js');
+
+/** What a shell reports for a process ended by a signal. */
+const exitCodeOf = (signal: NodeJS.Signals): number => 128 + constants.signals[signal];
+
+/**
+ * Runs an entry file to its end with this process's terminal.
+ *
+ * @param onOutput takes its standard output in place of the terminal
+ * @returns its exit code, or that of the signal that ended it
+ */
+async function runEntry(url: URL, args: readonly string[], onOutput?: (text: string) => void): Promise<number> {
+  // The child cleans up on signals and then ends; this process waits for it.
+  let passed: NodeJS.Signals | undefined;
+  const pass = (signal: NodeJS.Signals): void => {
+    passed = signal;
+    child.kill(signal);
+  };
+  process.on('SIGINT', pass);
+  process.on('SIGTERM', pass);
+  const output = onOutput ? 'pipe' : 'inherit';
+  const child = spawn(process.execPath, [fileURLToPath(url), ...args], { stdio: ['inherit', output, 'inherit'] });
+  if (onOutput) child.stdout?.setEncoding('utf8').on('data', onOutput);
+  try {
+    return await new Promise<number>((resolve, reject) => {
+      child.on('error', reject);
+      child.on('close', (code, signal) => {
+        const ended = signal ?? (code === 0 ? passed : undefined); // it may have been done when the signal came
+        resolve(ended === undefined ? (code ?? 1) : exitCodeOf(ended));
+      });
+    });
+  } finally {
+    process.off('SIGINT', pass);
+    process.off('SIGTERM', pass);
+  }
+}
+
+/** Installs the native library where it is missing. @returns exit code */
+export function runSetup(): Promise<number> {
+  return runEntry(SETUP_ENTRY, []);
+}
+
+/** Prints what is there and whether it works. @returns exit code */
+export function runDoctor(args: readonly string[]): Promise<number> {
+  return runEntry(DOCTOR_ENTRY, args);
+}
+
+/** Thrown when a program of the workers' side has failed and said so itself. */
+export class AlreadyReported extends Error {
+  readonly exitCode: number;
+
+  constructor(exitCode: number) {
+    super(`exit code ${exitCode}`);
+    this.exitCode = exitCode;
+  }
+}
+
+/**
+ * The backend that a setting means on this machine. `auto` is native where the library is there or can be set up now, else wasm, with
+ * a line on standard error that says why; a name is that backend, never another.
+ *
+ * @throws AlreadyReported when the backend cannot run; it has been printed why
+ */
+export async function chooseBackend(setting: Backend | 'auto'): Promise<Backend> {
+  if (setting === 'wasm' || setting === 'cpu') return setting; // they run wherever Node.js does
+  let output = '';
+  const exitCode = await runEntry(BACKEND_ENTRY, [setting], (text) => {
+    output += text;
+  });
+  if (exitCode !== 0) throw new AlreadyReported(exitCode);
+  const chosen = BACKENDS.find((backend) => backend === output.trim());
+  if (chosen === undefined) throw new Error(`expected the name of a backend, got ${JSON.stringify(output)}`);
+  return chosen;
+}

@@ -1,0 +1,149 @@
+// What the live page asks for: its files, the run, its curves and pictures, events as they come, and two requests that change it.
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import { z } from 'zod';
+import { systemErrorCode } from '../../shared/error.ts';
+import { EventStream } from '../live/event-stream.ts';
+import type { LiveRun } from '../live/live-run.ts';
+import { ANIMATION, listSamples, REAL_SAMPLE, SAMPLE_NAME } from '../run-folder/pictures.ts';
+import { addChangingRoute, checkEmptyBody } from './workers-route.ts';
+
+export interface LiveRoutesOptions {
+  readonly run: LiveRun;
+  /** Folder of the page's files, with a slash at its end. */
+  readonly page: URL;
+  /** What the page's buttons do; without it, the run can only be looked at. */
+  readonly actions?: LiveActions | undefined;
+}
+
+export interface LiveActions {
+  readonly apiToken: string | null;
+  /** Asks for a checkpoint after the step under way. @throws GanglionError when the run has not begun, or ends */
+  readonly checkpoint: () => void;
+  /** Asks for the end of the run after the step under way. */
+  readonly stop: () => void;
+}
+
+const JAVASCRIPT = 'text/javascript; charset=utf-8';
+const CSS = 'text/css; charset=utf-8';
+const uPlotFile = (name: string): URL =>
+  pathToFileURL(join(createRequire(import.meta.url).resolve('uplot/package.json'), '..', 'dist', name));
+/** Modules of the page: nothing else of its folder is served. */
+const MODULES = ['app', 'charts', 'controls', 'curves', 'format', 'pictures', 'tables', 'talk', 'view'];
+
+/** The page may load from here only, and no other site may show it in a frame. */
+const SECURITY_HEADERS = {
+  'content-security-policy':
+    "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'",
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+  'referrer-policy': 'no-referrer',
+  'cross-origin-resource-policy': 'same-origin',
+} as const;
+
+/** Points of a curve, where the page does not say, and at most. */
+const POINTS = 1000;
+const MOST_POINTS = 2000;
+
+const step = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
+const historyQuery = z.object({
+  from: step.default(0),
+  to: step.default(Number.MAX_SAFE_INTEGER),
+  points: z.coerce.number().int().min(4).max(MOST_POINTS).default(POINTS),
+});
+
+/** Adds the routes; the function it returns tells every open page what is new, and lets it go. */
+export function addLiveRoutes(server: FastifyInstance, options: LiveRoutesOptions): () => Promise<void> {
+  const { run, page, actions } = options;
+  const stream = new EventStream(run);
+  server.register(async (scope) => {
+    scope.addHook('onRequest', async (_, reply) => {
+      reply.headers(SECURITY_HEADERS).header('cache-control', 'no-store');
+    });
+    addFiles(scope, page);
+    addData(scope, run);
+    // A HEAD would have no end.
+    scope.get('/api/events', { exposeHeadRoute: false }, (request, reply) => {
+      if (!stream.open) return reply.code(503).header('retry-after', '5').send({ error: 'too many pages are open' });
+      const { headers, query } = request;
+      const { last } = query as { last?: unknown };
+      const seen = headers['last-event-id'] ?? last;
+      reply.hijack();
+      reply.raw.writeHead(200, {
+        ...SECURITY_HEADERS,
+        'content-type': 'text/event-stream',
+        'cache-control': 'no-store',
+        'x-accel-buffering': 'no',
+      });
+      stream.add(reply.raw, typeof seen === 'string' ? seen : undefined);
+    });
+    if (actions) addActions(scope, actions);
+  });
+  return () => stream.close();
+}
+
+function addFiles(scope: FastifyInstance, page: URL): void {
+  const files: [path: string, file: URL, type: string][] = [
+    ['/', new URL('index.html', page), 'text/html; charset=utf-8'],
+    ['/live/live.css', new URL('live.css', page), CSS],
+    ['/live/icon.svg', new URL('icon.svg', page), 'image/svg+xml'],
+    ['/live/uplot.js', uPlotFile('uPlot.esm.js'), JAVASCRIPT],
+    ['/live/uplot.css', uPlotFile('uPlot.min.css'), CSS],
+    ...MODULES.map((name): [string, URL, string] => [`/live/${name}.js`, new URL(`${name}.js`, page), JAVASCRIPT]),
+  ];
+  for (const [path, file, type] of files) scope.get(path, (_, reply) => sendFile(reply, file, type));
+}
+
+function addData(scope: FastifyInstance, run: LiveRun): void {
+  scope.get('/api/run', async () => run.info);
+  scope.get('/api/history', async ({ query }, reply) => {
+    const { success, data } = historyQuery.safeParse(query);
+    if (success) return run.read(data);
+    const expected = `expected from and to as steps, and points from 4 to ${MOST_POINTS}`;
+    return reply.code(400).send({ error: expected });
+  });
+  scope.get('/api/samples', async () => ({ session: run.session, ...(await listSamples(run.samples)) }));
+  scope.get('/samples/:name', (request, reply) => {
+    const { name = '' } = request.params as { name?: string };
+    const isAnimation = name === ANIMATION;
+    if (!isAnimation && name !== REAL_SAMPLE && !SAMPLE_NAME.test(name))
+      return reply.code(404).send({ error: 'there is no such file' });
+    // Its address has the session in it.
+    reply.header('cache-control', 'private, max-age=86400, immutable');
+    return sendFile(reply, join(run.samples, name), isAnimation ? 'image/gif' : 'image/png');
+  });
+}
+
+function addActions(scope: FastifyInstance, { apiToken, checkpoint, stop }: LiveActions): void {
+  addChangingRoute(scope, {
+    url: '/api/checkpoint',
+    apiToken,
+    act(body) {
+      checkEmptyBody(body);
+      checkpoint();
+      return { checkpoint: 'after this step' };
+    },
+  });
+  addChangingRoute(scope, {
+    url: '/api/stop',
+    apiToken,
+    act(body) {
+      checkEmptyBody(body);
+      stop();
+      return { stop: 'after this step' };
+    },
+  });
+}
+
+async function sendFile(reply: FastifyReply, file: URL | string, type: string): Promise<FastifyReply> {
+  try {
+    const bytes = await readFile(file);
+    return reply.type(type).send(bytes);
+  } catch (error) {
+    if (systemErrorCode(error) === 'ENOENT') return reply.code(404).send({ error: 'there is no such file' });
+    throw error;
+  }
+}

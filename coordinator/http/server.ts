@@ -1,0 +1,101 @@
+// What the coordinator shows over HTTP: /metrics for Prometheus, /healthz for a supervisor, /api/status for people and programs;
+// where the run lets it, /api/workers to change the number of replicas; and the live page, in live/.
+import fastify, { type FastifyInstance } from 'fastify';
+import { GanglionError, messageOf, systemErrorCode } from '../../shared/error.ts';
+import { CONTENT_TYPES, formatFor } from '../monitoring/exposition.ts';
+import type { Metrics } from '../monitoring/metrics.ts';
+import type { Status } from '../monitoring/status.ts';
+import { addGuards, LIMITS } from './guards.ts';
+import { addLiveRoutes, type LiveRoutesOptions } from './live-routes.ts';
+import { addWorkersRoute } from './workers-route.ts';
+
+export interface HttpServer {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+export interface HttpOptions {
+  /** 0 picks a free one. */
+  readonly port: number;
+  readonly metrics: Metrics;
+  readonly status: () => Status;
+  readonly shards: number;
+  readonly apiToken: string | null;
+  /** Asks for another number of replicas; without it, there is no /api/workers. */
+  readonly resize: ((count: number) => void) | undefined;
+  /** The live page; without it, there is none. */
+  readonly live?: LiveRoutesOptions;
+}
+
+/**
+ * Listens on all interfaces, as Prometheus exporters do; requests that change the run say who may.
+ *
+ * @throws GanglionError `environment` when the port is taken
+ */
+export async function startHttp(options: HttpOptions): Promise<HttpServer> {
+  const { port, metrics, status, shards, apiToken, resize, live } = options;
+  const server = fastify({ forceCloseConnections: true, ...LIMITS });
+  addGuards(server);
+  server.get('/metrics', async ({ headers }, reply) => {
+    const format = formatFor(headers.accept);
+    return reply
+      .type(CONTENT_TYPES[format])
+      .header('vary', 'accept')
+      .send(await metrics.text(format));
+  });
+  server.get('/healthz', async (_, reply) => {
+    const { healthy, state } = status();
+    return reply.code(healthy ? 200 : 503).send({ status: healthy ? 'ok' : 'stalled', state });
+  });
+  server.get('/api/status', async () => status());
+  if (resize) addWorkersRoute(server, { resize, shards, apiToken });
+  const release = live && addLiveRoutes(server, live);
+  const bound = await listen(server, {
+    port,
+    host: '::',
+    hint: 'choose another with --metrics-port N, or --metrics-port off',
+  });
+  return {
+    port: bound,
+    async close() {
+      await release?.();
+      await server.close();
+    },
+  };
+}
+
+export interface ListenOptions {
+  /** 0 picks a free one. */
+  readonly port: number;
+  /** Address to listen on; `::` is every one. */
+  readonly host: '::' | '127.0.0.1';
+  /** What to do when the port is taken. */
+  readonly hint: string;
+}
+
+/** @returns the port @throws GanglionError `environment` when the port is taken */
+export async function listen(server: FastifyInstance, options: ListenOptions): Promise<number> {
+  const { port, host } = options;
+  try {
+    await server.listen({ port, host });
+  } catch (error) {
+    if (systemErrorCode(error) === 'EAFNOSUPPORT') await listenOn4(server, options);
+    else throw toPortError(options, error);
+  }
+  const address = server.server.address();
+  return typeof address === 'object' && address !== null ? address.port : port;
+}
+
+/** For machines without IPv6. */
+async function listenOn4(server: FastifyInstance, options: ListenOptions): Promise<void> {
+  try {
+    await server.listen({ port: options.port, host: '0.0.0.0' });
+  } catch (error) {
+    throw toPortError(options, error);
+  }
+}
+
+function toPortError({ port, hint }: ListenOptions, error: unknown): GanglionError {
+  const reason = systemErrorCode(error) === 'EADDRINUSE' ? 'it is in use' : messageOf(error);
+  return new GanglionError('environment', `cannot listen on port ${port}: ${reason}; ${hint}`, { cause: error });
+}

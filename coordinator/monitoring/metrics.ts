@@ -1,0 +1,237 @@
+// The run's metrics for Prometheus; docs/metrics.md has the table. Only this module and replica-metrics.ts know prom-client.
+// Steps wait until somebody asks, or there are some: each alone, between two others' work, would cost a few times as much.
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { FAULT_REASONS, type FaultReason } from '../../shared/error.ts';
+import type { Phase } from '../../shared/model/layout.ts';
+import type { ReplicaStatus } from '../replicas/member.ts';
+import type { PhaseRecord, StepRecord } from '../training/trainer.ts';
+import { type ExpositionFormat, toOpenMetrics } from './exposition.ts';
+import { addReplicaMetrics } from './replica-metrics.ts';
+
+export interface MetricsSources {
+  readonly batch: number;
+  readonly replicas: () => readonly ReplicaStatus[];
+  /** Labels of `ganglion_info`. */
+  readonly info: Readonly<Record<string, string>>;
+  /** Milliseconds since 1970. */
+  readonly now?: () => number;
+}
+
+/** Observes the run; read by HTTP. */
+export interface Metrics {
+  step(record: StepRecord): void;
+  /** A checkpoint is on the disk. */
+  checkpoint(seconds: number, bytes: number): void;
+  /** How long a checkpoint held the step loop. */
+  checkpointHeld(seconds: number): void;
+  fault(reason: FaultReason): void;
+  /** A late shard was given to a second replica. */
+  straggler(): void;
+  /** A shard is computed twice. */
+  audit(): void;
+  /** What Prometheus scrapes. */
+  text(format?: ExpositionFormat): Promise<string>;
+}
+
+const PHASES: readonly Phase[] = ['discriminator', 'generator'];
+/** Seconds, from a millisecond to ten seconds. */
+const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+/** Steps that may wait. */
+const MOST_WAITING = 16;
+const SCRAPE_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1];
+
+export function createMetrics({ batch, replicas, info, now = Date.now }: MetricsSources): Metrics {
+  const startedSeconds = now() / 1000;
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+  // Gauges named like counters, which promtool refuses; the same figures by type are there too.
+  for (const name of ['handles', 'requests', 'resources']) registry.removeSingleMetric(`nodejs_active_${name}_total`);
+
+  new Gauge({
+    name: 'ganglion_info',
+    help: 'Always 1; its labels say what runs.',
+    labelNames: Object.keys(info),
+    registers,
+  }).set(info, 1);
+  const steps = new Counter({ name: 'ganglion_steps_total', help: 'Steps done by this process.', registers });
+  const images = new Counter({
+    name: 'ganglion_images_total',
+    help: 'Real images trained on by this process.',
+    registers,
+  });
+  const step = new Gauge({ name: 'ganglion_step', help: 'Steps done in the run.', registers });
+  const stepTime = new Gauge({
+    name: 'ganglion_step_timestamp_seconds',
+    help: 'Time of the newest step; before the first, of the start of this process.',
+    registers,
+  });
+  stepTime.set(startedSeconds);
+  const epoch = new Gauge({ name: 'ganglion_epoch', help: 'Epoch of the newest step, from 0.', registers });
+  const loss = new Gauge({
+    name: 'ganglion_loss',
+    help: 'Mean loss of a net in the newest step.',
+    labelNames: ['net'],
+    registers,
+  });
+  const output = new Gauge({
+    name: 'ganglion_discriminator_output',
+    help: 'Mean output of D, a probability: D(x) on real images, D(G(z)) on fake ones.',
+    labelNames: ['images'],
+    registers,
+  });
+  const gradientNorm = new Gauge({
+    name: 'ganglion_gradient_norm',
+    help: 'L2 norm of the mean gradient of a net in the newest step.',
+    labelNames: ['net'],
+    registers,
+  });
+  const gradientBytes = new Counter({
+    name: 'ganglion_gradient_bytes_total',
+    help: 'Bytes of gradients that replicas handed to the coordinator.',
+    labelNames: ['phase'],
+    registers,
+  });
+  const stepSeconds = new Histogram({
+    name: 'ganglion_step_duration_seconds',
+    help: 'Duration of a step.',
+    buckets: BUCKETS,
+    registers,
+  });
+  const phaseSeconds = new Histogram({
+    name: 'ganglion_phase_duration_seconds',
+    help: 'Duration of a phase and of its parts: prepare, compute (what was begun ahead included) and copy once a pass of a shard; total, sum and adam once a phase (what Adam adds in its own pass over memory is part of adam).',
+    labelNames: ['phase', 'part'],
+    buckets: BUCKETS,
+    registers,
+  });
+  const checkpointSeconds = new Histogram({
+    name: 'ganglion_checkpoint_duration_seconds',
+    help: 'Time to write a checkpoint, from the copy of the state until the file is there.',
+    buckets: BUCKETS,
+    registers,
+  });
+  const checkpointHeldSeconds = new Histogram({
+    name: 'ganglion_checkpoint_blocking_seconds',
+    help: 'Time by which a checkpoint held the step loop: the copy, and the wait for the checkpoint before.',
+    buckets: BUCKETS,
+    registers,
+  });
+  const checkpointBytes = new Gauge({
+    name: 'ganglion_checkpoint_size_bytes',
+    help: 'Size of the newest checkpoint.',
+    registers,
+  });
+  const checkpointTime = new Gauge({
+    name: 'ganglion_checkpoint_timestamp_seconds',
+    help: 'Time of the newest checkpoint; before the first, of the start of this process.',
+    registers,
+  });
+  checkpointTime.set(startedSeconds);
+  const faults = new Counter({
+    name: 'ganglion_replica_faults_total',
+    help: 'Replicas lost, by reason.',
+    labelNames: ['reason'],
+    registers,
+  });
+  const stragglers = new Counter({
+    name: 'ganglion_stragglers_total',
+    help: 'Late shards that were given to a second replica.',
+    registers,
+  });
+  const audits = new Counter({
+    name: 'ganglion_audited_shards_total',
+    help: 'Shards that were computed twice to compare the bits.',
+    registers,
+  });
+  const skipped = new Counter({
+    name: 'ganglion_skipped_updates_total',
+    help: 'Updates left out because the gradient of a shard was bad.',
+    labelNames: ['phase'],
+    registers,
+  });
+  const tensors = new Gauge({
+    name: 'ganglion_native_tensors',
+    help: 'Tensors alive in the replica that answered last.',
+    registers,
+  });
+  new Gauge({
+    name: 'ganglion_native_memory_bytes',
+    help: "Resident memory of the process outside JavaScript's heap: mostly the native library.",
+    registers,
+    collect() {
+      const { rss, heapTotal } = process.memoryUsage();
+      this.set(rss - heapTotal);
+    },
+  });
+  addReplicaMetrics(registry, replicas);
+  const scrapeSeconds = new Histogram({
+    name: 'ganglion_scrape_duration_seconds',
+    help: 'Time to write the metrics down for one scrape, by which it holds the coordinator.',
+    buckets: SCRAPE_BUCKETS,
+    registers,
+  });
+  // From 0, so that the first one is a rise.
+  for (const reason of FAULT_REASONS) faults.inc({ reason }, 0);
+  for (const phase of PHASES) {
+    gradientBytes.inc({ phase }, 0);
+    skipped.inc({ phase }, 0);
+  }
+
+  const observePhase = (phase: Phase, record: PhaseRecord): void => {
+    const { seconds } = record;
+    phaseSeconds.observe({ phase, part: 'total' }, seconds.phase);
+    phaseSeconds.observe({ phase, part: 'sum' }, seconds.sum);
+    phaseSeconds.observe({ phase, part: 'adam' }, seconds.adam);
+    for (const shard of seconds.shards) {
+      phaseSeconds.observe({ phase, part: 'prepare' }, shard.prepare);
+      phaseSeconds.observe({ phase, part: 'compute' }, shard.compute + (shard.ahead?.seconds ?? 0));
+      phaseSeconds.observe({ phase, part: 'copy' }, shard.copy);
+    }
+    loss.set({ net: phase }, record.lossReal + record.lossFake);
+    gradientNorm.set({ net: phase }, record.gradientNorm);
+    gradientBytes.inc({ phase }, record.gradientBytes);
+    skipped.inc({ phase }, record.skipped ? 1 : 0);
+  };
+
+  const observeStep = (record: StepRecord, atMs: number): void => {
+    steps.inc();
+    images.inc(batch);
+    step.set(record.step);
+    stepTime.set(atMs / 1000);
+    epoch.set(record.epoch);
+    stepSeconds.observe(record.seconds);
+    for (const phase of PHASES) observePhase(phase, record[phase]);
+    output.set({ images: 'real' }, record.discriminator.outputReal);
+    output.set({ images: 'fake' }, record.discriminator.outputFake);
+    tensors.set(record.generator.tensors);
+  };
+  const waiting: { readonly record: StepRecord; readonly atMs: number }[] = [];
+  const observeWaiting = (): void => {
+    for (const { record, atMs } of waiting.splice(0)) observeStep(record, atMs);
+  };
+
+  return {
+    step(record) {
+      waiting.push({ record, atMs: now() });
+      if (waiting.length === MOST_WAITING) observeWaiting();
+    },
+    checkpoint(seconds, bytes) {
+      checkpointSeconds.observe(seconds);
+      checkpointBytes.set(bytes);
+      checkpointTime.set(now() / 1000);
+    },
+    checkpointHeld: (seconds) => checkpointHeldSeconds.observe(seconds),
+    fault: (reason) => faults.inc({ reason }),
+    straggler: () => stragglers.inc(),
+    audit: () => audits.inc(),
+    async text(format = 'text') {
+      const startedMs = performance.now();
+      observeWaiting();
+      const text = await registry.metrics();
+      const inFormat = format === 'openmetrics' ? toOpenMetrics(text) : text;
+      scrapeSeconds.observe((performance.now() - startedMs) / 1000);
+      return inFormat;
+    },
+  };
+}

@@ -1,0 +1,171 @@
+// `train --profile FILE`: what every replica and the coordinator do in some steps, as a Chrome trace (chrome://tracing, Perfetto).
+// Format: "Trace Event Format", Google, JSON array. A lane a replica, one for the coordinator, one that shows where steps end. All
+// times are on one clock, performance.timeOrigin + performance.now(), which threads and processes of a machine agree on to 0.01 ms.
+import { type EventLoopUtilization, performance } from 'node:perf_hooks';
+import type { PassSeconds } from '../../shared/protocol.ts';
+import { writeFileAtomicSync } from '../files/atomic-file.ts';
+import type { Shard } from '../replicas/replica.ts';
+import type { CoordinatorPart } from '../training/trainer.ts';
+
+export interface ProfileOptions {
+  readonly path: string;
+  /** The step after which recording begins, counted as `StepRecord.step`. */
+  readonly after: number;
+  /** Steps recorded. */
+  readonly steps: number;
+}
+
+/** A span of time, in whole microseconds since recording began. */
+interface Span {
+  readonly name: string;
+  readonly lane: number;
+  readonly from: number;
+  readonly to: number;
+  readonly args?: Readonly<Record<string, number>>;
+}
+
+const STEPS_LANE = 1;
+const COORDINATOR_LANE = 2;
+const FIRST_REPLICA_LANE = 3;
+/** Trace viewers group lanes by process; here they are all of one, whatever carries the replicas. */
+const PROCESS = 1;
+/** Gaps below this are not drawn, in microseconds. */
+const SHORTEST_GAP = 5;
+
+/** Milliseconds since 1970, far finer than Date.now(). */
+const nowMs = (): number => performance.timeOrigin + performance.now();
+
+/** Records steps `after + 1` to `after + steps`, then writes the file; outside of them it does nothing. */
+export class Profile {
+  readonly #options: ProfileOptions;
+  /** What has been recorded, as functions that make spans of it in the end: a profile should cost the steps that it shows little. */
+  readonly #recorded: (() => Span[])[] = [];
+  #state: 'before' | 'recording' | 'written' = 'before';
+  #startedMs = 0;
+  /** Where the step under way began, in microseconds, and what the event loop had done by then. */
+  #stepFrom = 0;
+  #loop: EventLoopUtilization | undefined;
+
+  constructor(options: ProfileOptions) {
+    this.#options = options;
+  }
+
+  /** Puts an empty trace in place. @throws GanglionError `environment` when the file cannot be written */
+  open(): void {
+    this.#write([]);
+    if (this.#options.after === 0) this.#begin();
+  }
+
+  /** A replica has computed a pass of a shard. */
+  computed(replica: number, shard: Shard, seconds: PassSeconds): void {
+    if (this.#state === 'recording') this.#recorded.push(() => this.#passSpans(replica, shard, seconds));
+  }
+
+  /** The coordinator has done a part of a step; times of its `performance.now()`. */
+  span(part: CoordinatorPart, fromMs: number, toMs: number): void {
+    if (this.#state !== 'recording') return;
+    const at = (ms: number): number => this.#at(performance.timeOrigin + ms);
+    this.#recorded.push(() => [{ name: part, lane: COORDINATOR_LANE, from: at(fromMs), to: at(toMs) }]);
+  }
+
+  /** A step has been committed. @throws GanglionError `environment` when the file cannot be written */
+  committed(step: number): void {
+    const { after, steps } = this.#options;
+    if (this.#state === 'before' && step >= after) {
+      this.#begin();
+      return;
+    }
+    if (this.#state !== 'recording') return;
+    const to = this.#at(nowMs());
+    // What the coordinator's thread computed and what it waited, which no span can tell: messages have none.
+    const loop = performance.eventLoopUtilization();
+    const { active, idle } = performance.eventLoopUtilization(loop, this.#loop);
+    this.#loop = loop;
+    const args = { active: Math.round(active * 1000), idle: Math.round(idle * 1000) };
+    const from = this.#stepFrom;
+    this.#recorded.push(() => [{ name: `step ${step}`, lane: STEPS_LANE, from, to, args }]);
+    this.#stepFrom = to;
+    if (step >= after + steps) this.close();
+  }
+
+  /** Writes what has been recorded, unless it has been. @throws GanglionError `environment` */
+  close(): void {
+    if (this.#state !== 'recording') return;
+    this.#state = 'written';
+    this.#write(toTraceEvents(this.#recorded.flatMap((spans) => spans())));
+  }
+
+  #passSpans(
+    replica: number,
+    { step, pass, shard }: Shard,
+    { start, prepare, compute, copy, ahead }: PassSeconds,
+  ): Span[] {
+    const lane = FIRST_REPLICA_LANE + replica;
+    const args = { step, shard };
+    const after = (passed: number): number => this.#at((start + passed) * 1000);
+    const from = after(0);
+    const prepared = after(prepare);
+    const computed = after(prepare + compute);
+    const to = after(prepare + compute + copy);
+    const spans: Span[] = [
+      { name: pass, lane, from, to, args },
+      { name: 'prepare', lane, from, to: prepared },
+      { name: 'compute', lane, from: prepared, to: computed },
+      { name: 'copy', lane, from: computed, to },
+    ];
+    if (!ahead) return spans;
+    const [began, ended] = [this.#at(ahead.start * 1000), this.#at((ahead.start + ahead.seconds) * 1000)];
+    return [...spans, { name: 'ahead', lane, from: began, to: ended, args }];
+  }
+
+  #begin(): void {
+    this.#state = 'recording';
+    this.#startedMs = nowMs();
+    this.#loop = performance.eventLoopUtilization();
+  }
+
+  /** Rounded here, once, so that a part that ends where another begins still does, and parts stay within their whole. */
+  #at(ms: number): number {
+    return Math.round((ms - this.#startedMs) * 1000);
+  }
+
+  #write(events: readonly object[]): void {
+    const text = `[\n${events.map((event) => JSON.stringify(event)).join(',\n')}\n]\n`;
+    writeFileAtomicSync(this.#options.path, new TextEncoder().encode(text));
+  }
+}
+
+/** The coordinator's time between its spans, in which it waits or handles messages. */
+function gapsOf(spans: readonly Span[]): Span[] {
+  const gaps: Span[] = [];
+  let end = 0;
+  for (const { from, to } of spans
+    .filter(({ lane }) => lane === COORDINATOR_LANE)
+    .toSorted((a, b) => a.from - b.from)) {
+    if (from - end >= SHORTEST_GAP) gaps.push({ name: 'wait', lane: COORDINATOR_LANE, from: end, to: from });
+    end = Math.max(end, to);
+  }
+  return gaps;
+}
+
+function toTraceEvents(spans: readonly Span[]): object[] {
+  const all = [...spans, ...gapsOf(spans)].toSorted((a, b) => a.from - b.from || b.to - a.to);
+  // What ended after recording began may have begun before.
+  const zero = all[0]?.from ?? 0;
+  const lanes = [...new Set([STEPS_LANE, COORDINATOR_LANE, ...all.map(({ lane }) => lane)])].toSorted((a, b) => a - b);
+  const names = new Map([
+    [STEPS_LANE, 'steps'],
+    [COORDINATOR_LANE, 'coordinator'],
+  ]);
+  const metadata = (name: string, tid: number, args: object) => ({ name, ph: 'M', pid: PROCESS, tid, args });
+  return [
+    metadata('process_name', STEPS_LANE, { name: 'ganglion' }),
+    ...lanes.flatMap((lane) => [
+      metadata('thread_name', lane, { name: names.get(lane) ?? `replica ${lane - FIRST_REPLICA_LANE}` }),
+      metadata('thread_sort_index', lane, { sort_index: lane }),
+    ]),
+    ...all.map(({ name, lane: tid, from, to, args = {} }) => {
+      return { name, ph: 'X', ts: from - zero, dur: to - from, pid: PROCESS, tid, args };
+    }),
+  ];
+}

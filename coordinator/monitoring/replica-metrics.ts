@@ -1,0 +1,47 @@
+// What Prometheus learns about the replicas, read from their group at every scrape. A part of metrics.ts.
+import { Counter, Gauge, type Registry } from 'prom-client';
+import type { ReplicaState, ReplicaStatus } from '../replicas/member.ts';
+
+const STATES: readonly ReplicaState[] = ['starting', 'idle', 'busy', 'restarting', 'draining', 'stopped'];
+
+export function addReplicaMetrics(registry: Registry, replicas: () => readonly ReplicaStatus[]): void {
+  const registers = [registry];
+  new Gauge({
+    name: 'ganglion_workers',
+    help: 'Replicas that there are to be.',
+    registers,
+    collect() {
+      this.set(replicas().filter(({ state }) => state !== 'draining').length);
+    },
+  });
+  new Gauge({
+    name: 'ganglion_replicas',
+    help: 'Replicas by state.',
+    labelNames: ['state'],
+    registers,
+    collect() {
+      for (const state of STATES) this.set({ state }, replicas().filter((replica) => replica.state === state).length);
+    },
+  });
+
+  /** The group counts, over restarts too; a replica that is there no more leaves no series behind. */
+  const counter = (name: string, help: string, figureOf: (replica: ReplicaStatus) => number): void => {
+    new Counter({
+      name,
+      help,
+      labelNames: ['replica'],
+      registers,
+      collect() {
+        this.reset();
+        for (const replica of replicas()) this.inc({ replica: String(replica.id) }, figureOf(replica));
+      },
+    });
+  };
+  counter('ganglion_replica_restarts_total', 'Restarts of a replica.', ({ restarts }) => restarts);
+  counter('ganglion_replica_shards_total', 'Shards that a replica has answered.', ({ answered }) => answered);
+  counter(
+    'ganglion_replica_shard_seconds_total',
+    'Time that a replica was at the shards that it has answered.',
+    ({ busySeconds }) => busySeconds,
+  );
+}

@@ -1,0 +1,104 @@
+// The newest known state of a run, for /api/status, /healthz and the terminal.
+import type { Backend } from '../../shared/backend.ts';
+import type { ReplicaStatus } from '../replicas/member.ts';
+import type { StepRecord } from '../training/trainer.ts';
+
+export interface Status {
+  readonly state: 'starting' | 'training' | 'stopping' | 'finished';
+  /** False when training has made no step for a minute. */
+  readonly healthy: boolean;
+  readonly run: string;
+  /** What computes, as `--backend` names it. */
+  readonly backend: Backend;
+  readonly step: number;
+  readonly steps: number;
+  /** Epoch to which the newest step belongs, from 0; that of the newest step before a resume, too. */
+  readonly epoch: number;
+  readonly imagesPerSecond: number;
+  readonly losses: { readonly discriminator: number; readonly generator: number } | null;
+  readonly outputs: { readonly real: number; readonly fake: number } | null;
+  readonly restarts: number;
+  readonly replicas: readonly ReplicaStatus[];
+  readonly checkpoint: string | null;
+}
+
+const STALLED_MS = 60_000;
+/** Steps over which the speed is averaged. */
+const WINDOW = 50;
+
+export interface StatusOptions {
+  readonly run: string;
+  /** Where the run begins: steps done, and the epoch of the newest of them. */
+  readonly step: number;
+  readonly epoch: number;
+  readonly steps: number;
+  readonly batch: number;
+  readonly backend: Backend;
+  readonly replicas: () => readonly ReplicaStatus[];
+}
+
+/** Follows the run; `now` is a monotonic clock in milliseconds. */
+export class StatusKeeper {
+  readonly #options: StatusOptions;
+  readonly #now: () => number;
+  #state: Status['state'] = 'starting';
+  #record: StepRecord | undefined;
+  #changedMs: number;
+  #times: number[] = [];
+  #checkpoint: string | null = null;
+
+  constructor(options: StatusOptions, now: () => number = () => performance.now()) {
+    this.#options = options;
+    this.#now = now;
+    this.#changedMs = now();
+  }
+
+  enter(state: Status['state']): void {
+    this.#state = state;
+    this.#changedMs = this.#now();
+    if (state === 'training') this.#times = [this.#changedMs];
+  }
+
+  step(record: StepRecord): void {
+    this.#record = record;
+    this.#changedMs = this.#now();
+    this.#times.push(this.#changedMs);
+    if (this.#times.length > WINDOW + 1) this.#times.shift();
+  }
+
+  checkpoint(path: string): void {
+    this.#checkpoint = path;
+  }
+
+  /** Real images a second over the newest steps. */
+  get imagesPerSecond(): number {
+    const [first = 0] = this.#times;
+    const last = this.#times.at(-1) ?? 0;
+    return last > first ? ((this.#times.length - 1) * this.#options.batch * 1000) / (last - first) : 0;
+  }
+
+  get status(): Status {
+    const record = this.#record;
+    const replicas = this.#options.replicas();
+    return {
+      state: this.#state,
+      healthy: this.#state !== 'training' || this.#now() - this.#changedMs < STALLED_MS,
+      run: this.#options.run,
+      backend: this.#options.backend,
+      step: record?.step ?? this.#options.step,
+      steps: this.#options.steps,
+      epoch: record?.epoch ?? this.#options.epoch,
+      imagesPerSecond: this.imagesPerSecond,
+      losses: record
+        ? {
+            discriminator: record.discriminator.lossReal + record.discriminator.lossFake,
+            generator: record.generator.lossFake,
+          }
+        : null,
+      outputs: record ? { real: record.discriminator.outputReal, fake: record.discriminator.outputFake } : null,
+      restarts: replicas.reduce((sum, { restarts }) => sum + restarts, 0),
+      replicas,
+      checkpoint: this.#checkpoint,
+    };
+  }
+}

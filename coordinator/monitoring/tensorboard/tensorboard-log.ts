@@ -1,0 +1,132 @@
+// events.out.tfevents.*: the run as TensorBoard reads it, while it trains and later. A step leaves its values in memory; they are
+// written every few seconds and before every checkpoint. A log that cannot be written ends, the run does not.
+import { readdirSync, readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { messageOf } from '../../../shared/error.ts';
+import type { Curve } from '../../../shared/live-protocol.ts';
+import { CURVES } from '../../../shared/live-protocol.ts';
+import { imageEvent, scalarsEvent, startEvent, versionEvent } from './event.ts';
+import { RecordFile } from './record-file.ts';
+
+export interface TensorBoardOptions {
+  /** Folder of the run. */
+  readonly folder: string;
+  /** Steps done at a resume; null for a new run. */
+  readonly resumedAt: number | null;
+  /** Told once, when the log cannot be written: the run goes on without. */
+  readonly onFailure: (message: string) => void;
+  /** Milliseconds since 1970. */
+  readonly now?: () => number;
+  /** Most time that a step waits in memory. */
+  readonly flushMs?: number;
+}
+
+/** What TensorBoard calls the curves: those of one prefix stand together. */
+export const TAGS: Readonly<Record<Curve, string>> = {
+  lossD: 'loss/D',
+  lossG: 'loss/G',
+  outputReal: 'output of D/D(x)',
+  outputFake: 'output of D/D(G(z))',
+  gradientNormD: 'gradient norm/D',
+  gradientNormG: 'gradient norm/G',
+  imagesPerSecond: 'images a second',
+};
+export const SAMPLES_TAG = 'samples/fixed noise';
+export const REAL_TAG = 'samples/real';
+
+const CURVE_TAGS = CURVES.map((curve) => TAGS[curve]);
+/** More events than this are not kept waiting. */
+const MOST_WAITING = 1000;
+const FLUSH_MS = 2000;
+const FILE_NAME = /^events\.out\.tfevents\.(\d+)\./;
+/** Where a PNG file has its width and height: in the header chunk, which is the first. */
+const PNG_WIDTH = 16;
+const PNG_HEIGHT = 20;
+
+export class TensorBoardLog {
+  readonly #options: Required<TensorBoardOptions>;
+  #file: RecordFile | undefined;
+  /** Written down together, which takes a fraction of the time that each alone would between two steps. */
+  #waiting: (() => Uint8Array)[] = [];
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: TensorBoardOptions) {
+    this.#options = { now: Date.now, flushMs: FLUSH_MS, ...options };
+    const { folder, resumedAt, now } = this.#options;
+    this.#try(() => {
+      const file = new RecordFile(join(folder, newFileName(folder, now())));
+      this.#file = file;
+      file.append(versionEvent(now()));
+      // Of steps that a crash has undone, what the files before this one have no longer holds.
+      if (resumedAt !== null) file.append(startEvent(now(), resumedAt + 1));
+      file.flush();
+    });
+  }
+
+  /** Digits of the data, to compare with. @param path a PNG file */
+  real(path: string): void {
+    if (this.#file) this.#try(() => this.#image(0, REAL_TAG, readFileSync(path)));
+  }
+
+  /** @param values in the order of `CURVES` */
+  step(step: number, values: readonly number[]): void {
+    const now = this.#options.now();
+    this.#append(() => scalarsEvent(now, step, CURVE_TAGS, values));
+  }
+
+  /** What the generator draws from the noise that is always the same. */
+  sample(step: number, png: Uint8Array): void {
+    this.#image(step, SAMPLES_TAG, png);
+  }
+
+  /** Brings everything so far into the file. */
+  flush(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const events = this.#waiting;
+    this.#waiting = [];
+    this.#try(() => {
+      for (const toEvent of events) this.#file?.append(toEvent());
+      this.#file?.flush();
+    });
+  }
+
+  close(): void {
+    this.flush();
+    this.#file?.close();
+    this.#file = undefined;
+  }
+
+  #image(step: number, tag: string, png: Uint8Array): void {
+    const view = new DataView(png.buffer, png.byteOffset, png.byteLength);
+    const [width, height] = [view.getUint32(PNG_WIDTH), view.getUint32(PNG_HEIGHT)];
+    const now = this.#options.now();
+    this.#append(() => imageEvent(now, step, tag, { width, height, png }));
+  }
+
+  #append(toEvent: () => Uint8Array): void {
+    if (!this.#file) return;
+    this.#waiting.push(toEvent);
+    if (this.#waiting.length > MOST_WAITING) this.flush();
+    else this.#timer ??= setTimeout(() => this.flush(), this.#options.flushMs).unref();
+  }
+
+  #try(action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      clearTimeout(this.#timer);
+      this.#file?.close();
+      this.#file = undefined;
+      this.#options.onFailure(messageOf(error));
+    }
+  }
+}
+
+/** TensorBoard reads the files of a folder in the order of their names: a new one comes last, whatever the clock says. */
+function newFileName(folder: string, nowMs: number): string {
+  const taken = readdirSync(folder).map((name) => Number(FILE_NAME.exec(name)?.[1] ?? 0));
+  const seconds = Math.max(Math.floor(nowMs / 1000), ...taken.map((time) => time + 1));
+  return `events.out.tfevents.${String(seconds).padStart(10, '0')}.${hostname()}.${process.pid}.ganglion`;
+}

@@ -1,0 +1,69 @@
+// Which of a replica's result slots are free. A slot is taken when its shard is asked for, and free again when its result has been used.
+import { type Pass, phaseOf } from '../../../shared/model/layout.ts';
+import { phaseVectorOf } from '../../../shared/model/phase-vector.ts';
+import { SHARDS_IN_HAND } from '../../../shared/protocol.ts';
+import { RESULTS_HELD } from '../replica.ts';
+
+/** A place for the result of one shard. */
+export interface ResultSlot {
+  /** Its number among those of its pass. */
+  readonly index: number;
+  readonly values: Float32Array;
+  /** To be called once. */
+  readonly release: () => void;
+}
+
+/** Slots for each pass: as many as a replica can be at, and as can be held. */
+export const RESULT_SLOTS = SHARDS_IN_HAND + RESULTS_HELD;
+
+export class ResultSlots {
+  readonly #slots: Readonly<Record<Pass, readonly Float32Array[]>>;
+  readonly #free: Readonly<Record<Pass, number[]>>;
+  #taken = 0;
+  #onFree: (() => void) | undefined;
+
+  /** @param slots `RESULT_SLOTS` arrays of each pass */
+  constructor(slots: Readonly<Record<Pass, readonly Float32Array[]>>) {
+    this.#slots = slots;
+    const all = (pass: Pass): number[] => slots[pass].map((_, slot) => slot).toReversed();
+    this.#free = { real: all('real'), fake: all('fake'), generator: all('generator') };
+  }
+
+  /** Takes a slot: that which was released last, as its memory is the likeliest to be in a cache. */
+  take(pass: Pass): ResultSlot {
+    const free = this.#free[pass];
+    const index = free.pop();
+    const values = this.#slots[pass][index ?? -1];
+    if (index === undefined || !values)
+      throw new Error(`no result slot of pass ${pass} is free: results were not released`);
+    this.#taken += 1;
+    const release = (): void => {
+      free.push(index);
+      this.#taken -= 1;
+      this.#tell();
+    };
+    return { index, values, release };
+  }
+
+  /** Tells when no slot is taken any more, at once if that is so. To be called when none will be. */
+  onFree(tell: () => void): void {
+    this.#onFree = tell;
+    this.#tell();
+  }
+
+  #tell(): void {
+    if (this.#taken > 0) return;
+    this.#onFree?.();
+    this.#onFree = undefined;
+  }
+}
+
+/** Arrays for the results of each pass, on the given kind of memory. */
+export function resultArrays(latent: number, memory: (bytes: number) => ArrayBufferLike): Record<Pass, Float32Array[]> {
+  const arrays = (pass: Pass): Float32Array[] =>
+    Array.from({ length: RESULT_SLOTS }, () => {
+      const { length } = phaseVectorOf(phaseOf(pass), latent);
+      return new Float32Array(memory(length * Float32Array.BYTES_PER_ELEMENT));
+    });
+  return { real: arrays('real'), fake: arrays('fake'), generator: arrays('generator') };
+}

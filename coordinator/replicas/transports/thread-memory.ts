@@ -1,0 +1,37 @@
+// The memory that the coordinator shares with replicas in threads. What one has left is for the one that takes its place: shared memory
+// that nobody knows any more goes back late, with a garbage collection.
+import type { Pass } from '../../../shared/model/layout.ts';
+import { RESULT_SLOTS, resultArrays } from './result-slots.ts';
+
+/** What a replica in a thread shares with it, by slot. */
+export interface ThreadMemory {
+  readonly results: Readonly<Record<Pass, readonly Float32Array[]>>;
+  /** Indices of the images of a shard. */
+  readonly indices: readonly Uint32Array[];
+}
+
+export class MemoryPool {
+  readonly #create: () => ThreadMemory;
+  readonly #free: ThreadMemory[] = [];
+
+  /** @param shardSize images a shard */
+  constructor(latent: number, shardSize: number) {
+    const shared = (bytes: number): SharedArrayBuffer => new SharedArrayBuffer(bytes);
+    this.#create = () => ({
+      results: resultArrays(latent, shared),
+      indices: Array.from(
+        { length: RESULT_SLOTS },
+        () => new Uint32Array(shared(shardSize * Uint32Array.BYTES_PER_ELEMENT)),
+      ),
+    });
+  }
+
+  take(): ThreadMemory {
+    return this.#free.pop() ?? this.#create();
+  }
+
+  /** @param memory that nobody reads or writes any more. A result is written to the places of the one before in its slot */
+  give(memory: ThreadMemory): void {
+    this.#free.push(memory);
+  }
+}

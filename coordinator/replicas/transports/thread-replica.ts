@@ -1,0 +1,111 @@
+// A replica in a worker thread, called by Comlink, and for shards by a channel of their own. Parameters, images and results lie in shared
+// memory: only small messages travel.
+import { MessageChannel, type MessagePort, SHARE_ENV, Worker } from 'node:worker_threads';
+import { wrap } from 'comlink';
+import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
+import { type FaultReason, GanglionError, messageOf } from '../../../shared/error.ts';
+import type {
+  ReplicaService,
+  ReplicaSetup,
+  SampleJob,
+  SampleOutcome,
+  ShardChannel,
+  StartOutcome,
+} from '../../../shared/protocol.ts';
+import type { Replica } from '../replica.ts';
+import { PendingCalls } from './pending-calls.ts';
+import { ResultSlots } from './result-slots.ts';
+import { ShardCalls } from './shard-calls.ts';
+import { MemoryPool } from './thread-memory.ts';
+
+export interface ThreadOptions {
+  /** Compiled entry file of the worker. */
+  readonly entry: URL;
+  readonly setup: Omit<ReplicaSetup, 'replica' | 'results'>;
+  /** All images that shards may name, uint8 [count, 784]. */
+  readonly images: Uint8Array;
+  /** After this time a start or a picture is given up and the replica counts as lost. */
+  readonly deadlineMs: number;
+  /** Gives the replica its memory, and takes it back; by default it has memory of its own. */
+  readonly pool?: MemoryPool;
+}
+
+const STOP_MS = 5_000;
+
+/**
+ * Starts a replica in a thread of its own and waits until it has run every program once.
+ *
+ * @throws GanglionError when it does not start; the thread has ended then
+ */
+export async function startThreadReplica(id: number, options: ThreadOptions): Promise<Replica> {
+  const { entry, setup, images, deadlineMs, pool = new MemoryPool(setup.latent, setup.shardSize) } = options;
+  const { port1, port2 } = new MessageChannel();
+  const memory = pool.take();
+  const begun = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+  const channel = (port: MessagePort): ShardChannel => ({ port, images, indices: memory.indices, begun });
+  const worker = new Worker(entry, {
+    env: SHARE_ENV, // the native library reads the environment of the process, which the worker sets before it loads it
+    name: `replica-${id}`,
+    workerData: channel(port2),
+    transferList: [port2],
+  });
+  const { results } = memory;
+  const slots = new ResultSlots(results);
+  const shards = new ShardCalls(id, channel(port1), slots);
+  // Comlink never settles a call to a dead worker: every call also ends with the worker, and at a deadline, the group's for shards.
+  const service = wrap<ReplicaService>(nodeEndpoint(worker));
+
+  const calls = new PendingCalls(id);
+  const lose = (reason: FaultReason, what: string, cause?: unknown): void =>
+    shards.lose(calls.lose(reason, what, cause));
+  worker.on('error', (error) => lose('error', `crashed: ${messageOf(error)}`, error));
+  worker.on('exit', (code) => {
+    lose('exit', `ended with exit code ${code}`);
+    slots.onFree(() => pool.give(memory)); // what it gave may still be held
+  });
+
+  /** Ends the thread between two native calls: terminating it inside one can take the process along. */
+  async function stop(): Promise<void> {
+    if (calls.lost) return;
+    const stopped = service.stop();
+    try {
+      await calls.call('stop', () => stopped, STOP_MS);
+    } catch {
+      // Stuck in a native call: left behind, so that it cannot take the process along, until it comes to itself.
+      worker.unref();
+      port1.close();
+      const end = () => worker.terminate();
+      stopped.then(end, end);
+      return;
+    }
+    await worker.terminate();
+  }
+
+  try {
+    const started = await calls.call<StartOutcome>(
+      'start',
+      () => service.start({ ...setup, replica: id, results }),
+      deadlineMs,
+    );
+    if (!started.ok) throw GanglionError.fromPlain(started.error);
+    const { ready } = started;
+    return {
+      id,
+      kind: 'thread',
+      ready,
+      stop,
+      compute: (shard) => shards.compute(shard),
+      get computed() {
+        return shards.computed;
+      },
+      async sample(job: SampleJob): Promise<Float32Array> {
+        const outcome = await calls.call<SampleOutcome>(`${job.count} samples`, () => service.sample(job), deadlineMs);
+        if (!outcome.ok) throw GanglionError.fromPlain(outcome.error);
+        return outcome.images;
+      },
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}

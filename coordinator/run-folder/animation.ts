@@ -1,0 +1,52 @@
+// samples/epochs.gif: what the generator has drawn from the same noise in the course of a run, one picture after another.
+import { rmSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
+import { messageOf } from '../../shared/error.ts';
+import { fromSystemError, writeFileAtomicSync } from '../files/atomic-file.ts';
+import { GifWriter } from '../images/gif.ts';
+import { decodePng } from '../images/png.ts';
+import { ANIMATION, listSamples, sampleName, spread } from './pictures.ts';
+
+/** Frames at most: of more pictures, evenly spread ones with the first and the newest. */
+const MOST_FRAMES = 100;
+const FRAME_MS = 140;
+/** The newest is shown for longer, so that it can be looked at. */
+const LAST_FRAME_MS = 3000;
+
+/**
+ * Writes it from the pictures of the folder; where there are fewer than two, there is none.
+ *
+ * @param onBroken told of a picture that cannot be read, which is left out
+ * @throws GanglionError `environment` when it cannot be written
+ */
+export async function writeAnimation(samples: string, onBroken: (message: string) => void): Promise<void> {
+  const path = join(samples, ANIMATION);
+  const { steps } = await listSamples(samples);
+  if (steps.length < 2) return removeAnimation(samples);
+  const gif = new GifWriter();
+  let frames = 0;
+  for (const step of spread(steps, MOST_FRAMES)) {
+    const picture = join(samples, sampleName(step));
+    try {
+      const frame = decodePng(await readFile(picture));
+      gif.add(frame, step === steps.at(-1) ? LAST_FRAME_MS : FRAME_MS);
+      frames += 1;
+    } catch (error) {
+      onBroken(`${picture}: ${messageOf(error)}`);
+    }
+    await turn(); // signals and open pages come first
+  }
+  if (frames > 0) writeFileAtomicSync(path, gif.finish());
+}
+
+/** Removes that of an earlier end of the run. @throws GanglionError `environment` */
+export function removeAnimation(samples: string): void {
+  const path = join(samples, ANIMATION);
+  try {
+    rmSync(path, { force: true });
+  } catch (error) {
+    throw fromSystemError(`cannot remove ${path}`, error);
+  }
+}

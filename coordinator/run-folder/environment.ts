@@ -1,0 +1,38 @@
+// What a run is computed on: kept with every start and resume in events.jsonl, since the same seed gives the same bits on one kind
+// of machine only.
+import { readFileSync } from 'node:fs';
+import { cpus, release, totalmem, type } from 'node:os';
+import { countPhysicalCores } from '../machine/cores.ts';
+import { VERSION } from '../machine/version.ts';
+import type { Summary } from './summary.ts';
+
+/** Names and values for people to read; docs/run-folder.md has the table. */
+export type Environment = Readonly<Record<string, string | number>>;
+
+const OS_RELEASE = '/etc/os-release';
+
+/** @param backend what the replicas compute with, its version, and its device where there is one */
+export function describeEnvironment(backend: Pick<Summary, 'backend' | 'libraryVersion' | 'device'>): Environment {
+  const processors = cpus();
+  return {
+    ganglion: VERSION,
+    node: process.version,
+    ...backend,
+    os: `${distribution()}, ${type()} ${release()}`,
+    architecture: process.arch,
+    cpu: processors[0]?.model.trim() ?? 'unknown',
+    logicalCores: processors.length,
+    physicalCores: countPhysicalCores(),
+    memoryBytes: totalmem(),
+  };
+}
+
+/** Name and version of the Linux distribution. */
+function distribution(): string {
+  try {
+    const name = /^PRETTY_NAME="?([^"\n]*)"?$/m.exec(readFileSync(OS_RELEASE, 'utf8'))?.[1];
+    return name ?? 'unknown distribution';
+  } catch {
+    return 'unknown distribution';
+  }
+}

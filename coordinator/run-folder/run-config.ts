@@ -1,0 +1,77 @@
+// What a run is: its settings and the identity of its data. Stored in config.json and in every checkpoint, compared on resume.
+import { readFileSync } from 'node:fs';
+import { BACKENDS, type Backend } from '../../shared/backend.ts';
+import { GanglionError } from '../../shared/error.ts';
+import type { Checkpoint } from '../checkpoints/checkpoint.ts';
+import type { Dataset } from '../data/dataset.ts';
+import { fromSystemError } from '../files/atomic-file.ts';
+import { defaultSettings, fromConfigObject } from '../settings/settings.ts';
+import { FIXED_SETTINGS, SETTINGS, type Settings, type StoredSettings } from '../settings/settings-table.ts';
+
+export interface RunConfig extends StoredSettings {
+  readonly dataName: string;
+  readonly dataSha256: string;
+}
+
+/** As config.json and checkpoints hold it. */
+export interface StoredRunConfig extends RunConfig {
+  /** What has computed the newest steps: the setting may say `auto`, which another machine takes otherwise. */
+  readonly ranOn: Backend;
+}
+
+export function toRunConfig({ apiToken: _, ...settings }: Settings, dataset: Dataset): RunConfig {
+  return { ...settings, dataName: dataset.name, dataSha256: dataset.sha256 };
+}
+
+/** The config stored in a checkpoint. @throws GanglionError `checkpoint` when it is not one. */
+export function storedConfig({ config, path }: Checkpoint): StoredRunConfig {
+  return parseRunConfig(config, path);
+}
+
+/** The config in a run's config.json. @throws GanglionError `checkpoint` when it is not one. */
+export function readStoredConfig(path: string): StoredRunConfig {
+  try {
+    return parseRunConfig(readFileSync(path, 'utf8'), path);
+  } catch (error) {
+    throw fromSystemError(`cannot read ${path}`, error, 'checkpoint');
+  }
+}
+
+function parseRunConfig(text: string, path: string): StoredRunConfig {
+  const fail = (cause?: unknown): never => {
+    throw new GanglionError('checkpoint', `${path}: its config cannot be read`, { cause });
+  };
+  try {
+    const stored: unknown = JSON.parse(text);
+    if (typeof stored !== 'object' || stored === null) return fail();
+    // Before there were other backends, all ran on native.
+    const { dataName, dataSha256, ranOn = 'native', ...settings } = stored as Record<string, unknown>;
+    const backend = BACKENDS.find((name) => name === ranOn);
+    if (typeof dataName !== 'string' || typeof dataSha256 !== 'string' || !backend) return fail();
+    const given = fromConfigObject(settings, path);
+    if (FIXED_SETTINGS.some((name) => given[name] === undefined)) return fail();
+    // A run of an earlier version may lack a setting that came later; none of those changes what is trained.
+    const { apiToken: _, ...complete } = { ...defaultSettings(), ...given };
+    return { ...complete, dataName, dataSha256, ranOn: backend };
+  } catch (error) {
+    return fail(error);
+  }
+}
+
+/**
+ * Refuses to go on with another model, data or optimiser.
+ *
+ * @throws GanglionError `config` that names every difference
+ */
+export function checkResumable(stored: RunConfig, now: RunConfig): void {
+  const differences = FIXED_SETTINGS.filter((name) => stored[name] !== now[name]).map(
+    (name) => `${SETTINGS[name].flag} ${now[name]} (the run has ${stored[name]})`,
+  );
+  if (stored.dataSha256 !== now.dataSha256) {
+    differences.push(
+      `--data: ${now.dataName}, SHA-256 ${now.dataSha256.slice(0, 12)} (the run has ${stored.dataName}, ${stored.dataSha256.slice(0, 12)})`,
+    );
+  }
+  if (differences.length > 0)
+    throw new GanglionError('config', `cannot resume with another ${differences.join('; another ')}`);
+}

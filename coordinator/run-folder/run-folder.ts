@@ -1,0 +1,237 @@
+// A run is a folder, of which docs/run-folder.md has every file. Files are written whole or not at all.
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  fsync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+} from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { GanglionError, systemErrorCode } from '../../shared/error.ts';
+import { listCheckpoints } from '../checkpoints/checkpoint.ts';
+import { appendWholeSync, fromSystemError, syncFolder, writeFileAtomicSync } from '../files/atomic-file.ts';
+
+/** Paths of a run. */
+export interface RunFolder {
+  readonly path: string;
+  readonly config: string;
+  readonly metrics: string;
+  /** What happened, one JSON object a line: see live/timeline.ts. */
+  readonly events: string;
+  readonly checkpoints: string;
+  readonly samples: string;
+  readonly summary: string;
+  readonly report: string;
+}
+
+export function runFolderAt(path: string): RunFolder {
+  return {
+    path,
+    config: join(path, 'config.json'),
+    metrics: join(path, 'metrics.jsonl'),
+    events: join(path, 'events.jsonl'),
+    checkpoints: join(path, 'checkpoints'),
+    samples: join(path, 'samples'),
+    summary: join(path, 'summary.json'),
+    report: join(path, 'report.html'),
+  };
+}
+
+/** A new folder's path under runs/: `runs/2026-11-23T04-28-25-seed7`. */
+export function newRunPath(now: Date, seed: number): string {
+  return join('runs', `${now.toISOString().slice(0, 19).replaceAll(':', '-')}-seed${seed}`);
+}
+
+const TEMPORARY = /^\..+\.tmp$/;
+
+/**
+ * Checks that a new run can begin in a folder: one that can be made or is empty, or one where a run has ended before its first
+ * checkpoint, by a full disk or a kill. Changes nothing.
+ *
+ * @throws GanglionError `usage` when the folder holds something else, `environment` when it cannot be made
+ */
+export function checkNewRunFolder(path: string): void {
+  const run = runFolderAt(resolve(path));
+  let entries: string[] = [];
+  try {
+    entries = readdirSync(run.path);
+  } catch (error) {
+    if (systemErrorCode(error) !== 'ENOENT') throw fromSystemError(`cannot use ${path} as run folder`, error);
+  }
+  if (entries.length > 0 && !isUnbegun(run, entries)) {
+    throw new GanglionError(
+      'usage',
+      `--run ${path}: expected a new or empty folder, got ${entries.length} entries; go on with --resume ${path}`,
+    );
+  }
+  try {
+    accessSync(nearestExisting(run.path), constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw fromSystemError(`cannot make run folder ${run.path}`, error);
+  }
+}
+
+/** Whether a run ended in this folder before it could be resumed: there is nothing but what is made first. */
+function isUnbegun(run: RunFolder, entries: readonly string[]): boolean {
+  const made = [run.checkpoints, run.samples, run.config, run.metrics, run.events].map((path) => basename(path));
+  return (
+    entries.includes(basename(run.checkpoints)) &&
+    entries.every((name) => made.includes(name) || TEMPORARY.test(name)) &&
+    listCheckpoints(run.checkpoints).length === 0
+  );
+}
+
+function nearestExisting(path: string): string {
+  return existsSync(path) ? path : nearestExisting(dirname(path));
+}
+
+/** Makes the folders of a new run. @throws GanglionError as `checkNewRunFolder`. */
+export function createRunFolder(path: string): RunFolder {
+  checkNewRunFolder(path);
+  const run = runFolderAt(resolve(path));
+  makeFolders(run);
+  return run;
+}
+
+/** Makes missing folders of a run. @throws GanglionError `environment`. */
+export function makeFolders(run: RunFolder): void {
+  try {
+    makeFolder(run.checkpoints);
+    makeFolder(run.samples);
+  } catch (error) {
+    throw fromSystemError(`cannot make run folder ${run.path}`, error);
+  }
+}
+
+/** Makes a folder and those above it. Node's own recursive form calls a read-only file system "no such file or directory". */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  makeFolder(dirname(path));
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    if (systemErrorCode(error) !== 'EEXIST') throw error;
+  }
+}
+
+/** Removes what a killed process left half-written. @throws GanglionError `environment`. */
+export function removeTemporaries(run: RunFolder): void {
+  try {
+    for (const folder of [run.path, run.checkpoints, run.samples]) {
+      const names = readdirSync(folder).filter((name) => TEMPORARY.test(name));
+      for (const name of names) rmSync(join(folder, name), { force: true });
+    }
+  } catch (error) {
+    throw fromSystemError(`cannot clear ${run.path}`, error);
+  }
+}
+
+/** Removes summary and report, which are there only while they hold. @throws GanglionError `environment`. */
+export function removeSummary(run: RunFolder): void {
+  for (const path of [run.summary, run.report]) {
+    try {
+      rmSync(path, { force: true });
+    } catch (error) {
+      throw fromSystemError(`cannot remove ${path}`, error);
+    }
+  }
+}
+
+/** Writes an object as readable JSON. */
+export function writeJson(path: string, value: unknown): void {
+  writeFileAtomicSync(path, Buffer.from(`${JSON.stringify(value, null, 2)}\n`));
+}
+
+const fsyncBesideTheLoop = promisify(fsync);
+
+/** Appends one JSON record a line; a record is there whole or not at all. */
+export class JsonLines {
+  readonly #path: string;
+  readonly #descriptor: number;
+  #length: number;
+
+  /**
+   * Opens the file and keeps the leading records that satisfy `keep`; the rest, and a line cut by a crash, is dropped.
+   *
+   * @throws GanglionError `environment`
+   */
+  constructor(path: string, keep: (record: unknown) => boolean = () => false) {
+    this.#path = path;
+    try {
+      this.#descriptor = openSync(path, 'a+');
+      this.#length = keptLength(readFileSync(path, 'latin1'), keep);
+      ftruncateSync(this.#descriptor, this.#length);
+      syncFolder(dirname(path));
+    } catch (error) {
+      throw fromSystemError(`cannot write ${path}`, error);
+    }
+  }
+
+  /** @throws GanglionError `environment` when the disk is full; the file then ends with the record before. */
+  append(record: unknown): void {
+    const line = `${JSON.stringify(record)}\n`;
+    this.#length += appendWholeSync(this.#path, this.#descriptor, this.#length, line);
+  }
+
+  /**
+   * Resolves once every record so far would outlast a power cut; more may be appended meanwhile, but it must not be closed.
+   *
+   * @throws GanglionError `environment`
+   */
+  async sync(): Promise<void> {
+    try {
+      await fsyncBesideTheLoop(this.#descriptor);
+    } catch (error) {
+      throw fromSystemError(`cannot write ${this.#path}`, error);
+    }
+  }
+
+  close(): void {
+    closeSync(this.#descriptor);
+  }
+}
+
+/** @param text one character a byte, so that lengths are those of the file */
+function keptLength(text: string, keep: (record: unknown) => boolean): number {
+  let length = 0;
+  for (const line of text.split('\n').slice(0, -1)) {
+    let record: unknown;
+    try {
+      record = JSON.parse(line);
+    } catch {
+      break;
+    }
+    if (!keep(record)) break;
+    length += line.length + 1;
+  }
+  return length;
+}
+
+/** The `step` of a record of metrics.jsonl, or NaN. */
+export function stepOf(record: unknown): number {
+  const step = typeof record === 'object' && record !== null && 'step' in record ? record.step : undefined;
+  return typeof step === 'number' ? step : Number.NaN;
+}
+
+/**
+ * Checks from the log that every step up to `step` was committed once: counts those that are missing and those that stand
+ * there twice.
+ */
+export function countStepFaults(metricsPath: string, step: number): { lostSteps: number; repeatedSteps: number } {
+  const seen = new Uint8Array(step + 1);
+  let repeatedSteps = 0;
+  for (const line of readFileSync(metricsPath, 'utf8').split('\n')) {
+    if (line === '') continue;
+    const at = stepOf(JSON.parse(line));
+    if (seen[at] === 1) repeatedSteps++;
+    seen[at] = 1;
+  }
+  return { lostSteps: seen.subarray(1).filter((flag) => flag === 0).length, repeatedSteps };
+}

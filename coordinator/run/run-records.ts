@@ -1,0 +1,125 @@
+// What a run leaves behind while it goes on: after every step a line of metrics.jsonl, now and then samples and a checkpoint.
+import { join } from 'node:path';
+import type { Phase } from '../../shared/model/layout.ts';
+import type { SampleJob } from '../../shared/protocol.ts';
+import type { CheckpointWriter } from '../checkpoints/checkpoint-writer.ts';
+import { describeBadShard } from '../replicas/task-queue.ts';
+import { sampleName } from '../run-folder/pictures.ts';
+import type { RunConfig } from '../run-folder/run-config.ts';
+import type { JsonLines, RunFolder } from '../run-folder/run-folder.ts';
+import { toMilliseconds } from '../settings/settings-table.ts';
+import type { TrainingState } from '../training/state.ts';
+import type { PhaseRecord, StepRecord } from '../training/trainer.ts';
+import { writeSampleGrid } from './samples.ts';
+
+export interface RunRecordsOptions {
+  readonly config: RunConfig;
+  readonly folder: RunFolder;
+  readonly log: JsonLines;
+  readonly writer: Pick<CheckpointWriter, 'save' | 'check' | 'settle'>;
+  readonly state: TrainingState;
+  readonly lastStep: number;
+  readonly perEpoch: number;
+  readonly sample: (job: SampleJob) => Promise<Float32Array>;
+  /** Told of a picture that is there, with the bytes of its file. */
+  readonly onSample?: (step: number, png: Uint8Array) => void;
+  /** Monotonic clock in milliseconds. */
+  readonly now?: () => number;
+}
+
+/** A record of metrics.jsonl. */
+function toLogRecord({ step, epoch, seconds, discriminator, generator }: StepRecord, batch: number) {
+  return {
+    step,
+    epoch,
+    lossDReal: discriminator.lossReal,
+    lossDFake: discriminator.lossFake,
+    lossG: generator.lossFake,
+    outputReal: discriminator.outputReal,
+    outputFake: discriminator.outputFake,
+    gradientNormD: discriminator.gradientNorm,
+    gradientNormG: generator.gradientNorm,
+    seconds,
+    imagesPerSecond: batch / seconds,
+    skipped: skippedOf({ discriminator, generator }), // JSON leaves out what is undefined
+  };
+}
+
+/** Phases whose update was left out, each with its bad shards; undefined when there was none, as nearly always. */
+function skippedOf(phases: Record<Phase, PhaseRecord>) {
+  if (!phases.discriminator.skipped && !phases.generator.skipped) return undefined;
+  const skipped = (['discriminator', 'generator'] as const)
+    .filter((phase) => phases[phase].skipped)
+    .map((phase) => ({ phase, bad: phases[phase].bad.map(describeBadShard) }));
+  return skipped;
+}
+
+export class RunRecords {
+  readonly #options: RunRecordsOptions;
+  readonly #now: () => number;
+  /** End of the newest copy; before the first, the beginning. */
+  #savedMs: number;
+  #wanted = false;
+
+  constructor(options: RunRecordsOptions) {
+    this.#options = options;
+    this.#now = options.now ?? (() => performance.now());
+    this.#savedMs = this.#now();
+  }
+
+  /**
+   * Everything that is due after a step. The state must not change before this resolves.
+   *
+   * @throws GanglionError also for a checkpoint of an earlier step that has failed meanwhile; this step is not logged then
+   */
+  async commit(record: StepRecord): Promise<void> {
+    const { config, log, writer, lastStep, perEpoch } = this.#options;
+    writer.check();
+    log.append(toLogRecord(record, config.batch));
+    const last = record.step === lastStep;
+    if (last || record.step % (config.samplesEvery ?? perEpoch) === 0) await this.#sample(record.step);
+    if (last || this.#isCheckpointDue(record.step)) await this.#save();
+  }
+
+  /** Asks for a checkpoint after the step under way. */
+  checkpointSoon(): void {
+    this.#wanted = true;
+  }
+
+  /**
+   * Waits until there is a checkpoint of the present state, which must be that after a whole step.
+   *
+   * @returns the state's hash
+   * @throws GanglionError `environment` when it cannot be written, or an earlier one could not
+   */
+  async checkpoint(): Promise<string> {
+    const { state, writer } = this.#options;
+    const newest = await writer.settle();
+    if (newest?.step === state.step) return newest.sha256;
+    await this.#save();
+    const written = await writer.settle();
+    if (written?.step !== state.step) throw new Error(`expected a checkpoint of step ${state.step}`);
+    return written.sha256;
+  }
+
+  #isCheckpointDue(step: number): boolean {
+    const { checkpointEvery } = this.#options.config;
+    if (this.#wanted) return true;
+    if (typeof checkpointEvery === 'number') return step % checkpointEvery === 0;
+    return this.#now() - this.#savedMs >= toMilliseconds(checkpointEvery);
+  }
+
+  async #save(): Promise<void> {
+    const { state, writer } = this.#options;
+    this.#wanted = false;
+    await writer.save(state);
+    this.#savedMs = this.#now();
+  }
+
+  async #sample(step: number): Promise<void> {
+    const { config, folder, state, sample, onSample } = this.#options;
+    const path = join(folder.samples, sampleName(step));
+    const png = await writeSampleGrid(path, config.seed, state.generator.statistics, sample);
+    onSample?.(step, png);
+  }
+}

@@ -1,0 +1,32 @@
+// Pictures of a run: a grid of samples on fixed noise, and once a grid of real digits to compare them with.
+import { IMAGE_PIXELS } from '../../shared/pixels.ts';
+import type { SampleJob } from '../../shared/protocol.ts';
+import type { Dataset } from '../data/dataset.ts';
+import { toGrid } from '../images/grid.ts';
+import { writePngSync } from '../images/png.ts';
+import { shuffle } from '../training/sampler.ts';
+
+/** Images of a grid, and a row of it. */
+const COUNT = 64;
+const COLUMNS = 8;
+
+/** Draws the grid of the generator on running statistics; noise i depends on (seed, i) only, so pictures can be compared. @returns the PNG file's bytes */
+export async function writeSampleGrid(
+  path: string,
+  seed: number,
+  statistics: Float32Array,
+  sample: (job: SampleJob) => Promise<Float32Array>,
+): Promise<Uint8Array> {
+  const images = await sample({ seed, count: COUNT, statistics });
+  return writePngSync(path, toGrid(images, COUNT, COLUMNS));
+}
+
+/** Real digits, chosen by the seed. */
+export function writeRealGrid(path: string, seed: number, dataset: Dataset): void {
+  const count = Math.min(COUNT, dataset.count);
+  const images = new Uint8Array(count * IMAGE_PIXELS);
+  for (const [i, image] of shuffle(seed, 0, dataset.count).subarray(0, count).entries()) {
+    images.set(dataset.images.subarray(image * IMAGE_PIXELS, (image + 1) * IMAGE_PIXELS), i * IMAGE_PIXELS);
+  }
+  writePngSync(path, toGrid(images, count, COLUMNS));
+}

@@ -1,0 +1,108 @@
+// Settings from where a user gives them: flags, environment, config file; checked one by one and together.
+import { GanglionError } from '../../shared/error.ts';
+import { SETTING_NAMES, SETTINGS, type SettingName, type Settings } from './settings-table.ts';
+
+const TEXTS: readonly SettingName[] = ['data', 'run', 'apiToken', 'fault'];
+
+const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+
+/** A flag's text as a number where it is one, for settings that take numbers. */
+function fromText(name: SettingName, given: string): unknown {
+  return !TEXTS.includes(name) && NUMBER.test(given) ? Number(given) : given;
+}
+
+/** A value as the user wrote it; JSON has no word for a number that overflowed. */
+function show(given: unknown): string {
+  return typeof given === 'number' ? String(given) : JSON.stringify(given);
+}
+
+/**
+ * Checks one value.
+ *
+ * @param given text of a flag, or a value of a config file
+ * @param source what to call it in the message: `--batch`, `config.json: batch`
+ * @throws GanglionError with `code`, naming the value and what was expected
+ */
+function checkValue(name: SettingName, given: unknown, source: string, code: 'usage' | 'config'): unknown {
+  const { schema, expected, secret } = SETTINGS[name];
+  const parsed = schema.safeParse(given);
+  const got = secret ? 'something else, which is not shown' : show(given);
+  if (!parsed.success) throw new GanglionError(code, `${source}: expected ${expected}, got ${got}`);
+  return parsed.data;
+}
+
+/** Checks the texts of flags. @throws GanglionError `usage`. */
+export function fromFlags(flags: Readonly<Partial<Record<SettingName, string>>>): Partial<Settings> {
+  const settings: Partial<Record<SettingName, unknown>> = {};
+  for (const name of SETTING_NAMES) {
+    const given = flags[name];
+    if (given !== undefined) settings[name] = checkValue(name, fromText(name, given), SETTINGS[name].flag, 'usage');
+  }
+  return settings as Partial<Settings>;
+}
+
+const VARIABLES = { apiToken: 'GANGLION_API_TOKEN', backend: 'GANGLION_BACKEND' } as const;
+
+/** Settings of the environment; an empty variable counts as none. @throws GanglionError `usage`. */
+export function fromEnvironment(env: NodeJS.ProcessEnv): Partial<Settings> {
+  const settings: Partial<Record<SettingName, unknown>> = {};
+  for (const name of ['apiToken', 'backend'] as const) {
+    const given = env[VARIABLES[name]];
+    if (given !== undefined && given !== '') settings[name] = checkValue(name, given, VARIABLES[name], 'usage');
+  }
+  return settings as Partial<Settings>;
+}
+
+/** Checks the content of a config file. @throws GanglionError `config`. */
+export function fromConfigObject(value: unknown, source: string): Partial<Settings> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new GanglionError('config', `${source}: expected an object of settings, got ${JSON.stringify(value)}`);
+  }
+  const settings: Partial<Record<SettingName, unknown>> = {};
+  for (const [key, given] of Object.entries(value)) {
+    const name = SETTING_NAMES.find((known) => known === key);
+    if (!name)
+      throw new GanglionError('config', `${source}: unknown setting ${key}; known: ${SETTING_NAMES.join(', ')}`);
+    settings[name] = checkValue(name, given, `${source}: ${key}`, 'config');
+  }
+  return settings as Partial<Settings>;
+}
+
+/** The defaults. */
+export function defaultSettings(): Settings {
+  const entries = SETTING_NAMES.map((name) => [name, SETTINGS[name].initial]);
+  return fromConfigObject(Object.fromEntries(entries), 'defaults') as Settings;
+}
+
+/**
+ * Later layers win. Giving steps without epochs in one layer drops the epochs of the layers before, and the reverse.
+ *
+ * @throws GanglionError `usage` when settings contradict each other
+ */
+export function mergeSettings(...layers: readonly Partial<Settings>[]): Settings {
+  let settings = defaultSettings();
+  for (const layer of layers) {
+    const both = layer.steps != null && layer.epochs != null;
+    if (both) throw new GanglionError('usage', 'give --steps or --epochs, not both');
+    settings = { ...settings, ...layer };
+    if (layer.steps != null) settings.epochs = null;
+    if (layer.epochs != null) settings.steps = null;
+  }
+  checkTogether(settings);
+  return settings;
+}
+
+function checkTogether({ batch, shards, workers, steps, epochs }: Settings): void {
+  const fail = (message: string): never => {
+    throw new GanglionError('usage', message);
+  };
+  if (batch % shards !== 0) fail(`--batch ${batch} cannot be cut into ${shards} equal shards (--shards)`);
+  if (batch / shards < 2)
+    fail(`--batch ${batch} with --shards ${shards}: expected at least 2 images a shard (BatchNorm)`);
+  if (workers !== 'auto' && workers > shards) {
+    fail(
+      `--workers ${workers}: expected at most ${shards}, the number of shards; more could have no work (see --shards)`,
+    );
+  }
+  if (steps === null && epochs === null) fail('expected steps or epochs, got neither');
+}

@@ -1,0 +1,138 @@
+// The state: everything a run needs to go on. Parameters lie in shared memory, where replicas in threads read them.
+
+import { initialise } from '../../shared/model/initialise.ts';
+import { layoutOf, type Net, type NetLayout } from '../../shared/model/layout.ts';
+import { type AdamState, adamState } from './adam.ts';
+
+export const NETS: readonly Net[] = ['generator', 'discriminator'];
+/** Weight of the newest batch in the running statistics, as PyTorch's default. */
+const MOMENTUM = 0.1;
+
+/** State of one net. */
+export interface NetState {
+  readonly layout: NetLayout;
+  /** Flat, TensorFlow's layout, in a SharedArrayBuffer. */
+  readonly parameters: Float32Array;
+  readonly adam: AdamState;
+  /** Running mean and variance of every BatchNorm layer, in the layout's order. */
+  readonly statistics: Float32Array;
+  /** Batches that the running statistics have seen, as PyTorch counts them. */
+  batchesTracked: number;
+}
+
+export interface TrainingState {
+  readonly latent: number;
+  readonly generator: NetState;
+  readonly discriminator: NetState;
+  /** Steps done. */
+  step: number;
+}
+
+const shared = (length: number): Float32Array =>
+  new Float32Array(new SharedArrayBuffer(length * Float32Array.BYTES_PER_ELEMENT));
+
+function netState(net: Net, latent: number): NetState {
+  const layout = layoutOf(net, latent);
+  const statistics = new Float32Array(layout.statisticsCount);
+  for (const { offset, channels } of layout.norms) statistics.fill(1, offset + channels, offset + 2 * channels);
+  return {
+    layout,
+    parameters: shared(layout.parameterCount),
+    adam: adamState(layout.parameterCount),
+    statistics,
+    batchesTracked: 0,
+  };
+}
+
+/** A state of zeros, to be filled from a checkpoint. */
+export function emptyState(latent: number): TrainingState {
+  return {
+    latent,
+    generator: netState('generator', latent),
+    discriminator: netState('discriminator', latent),
+    step: 0,
+  };
+}
+
+/** A state of zeros, all of it in shared memory: another thread gets it without a copy. To be filled by `copyState`. */
+export function sharedState(latent: number): TrainingState {
+  const net = (name: Net): NetState => {
+    const layout = layoutOf(name, latent);
+    return {
+      layout,
+      parameters: shared(layout.parameterCount),
+      adam: { m: shared(layout.parameterCount), v: shared(layout.parameterCount), beta1Power: 1, beta2Power: 1 },
+      statistics: shared(layout.statisticsCount),
+      batchesTracked: 0,
+    };
+  };
+  return { latent, generator: net('generator'), discriminator: net('discriminator'), step: 0 };
+}
+
+/** Makes `to` equal to `from`, of the same latent length; allocates nothing. */
+export function copyState(from: TrainingState, to: TrainingState): void {
+  if (from.latent !== to.latent) throw new Error(`expected a state of latent length ${to.latent}, got ${from.latent}`);
+  for (const net of NETS) {
+    const [source, target] = [from[net], to[net]];
+    target.parameters.set(source.parameters);
+    target.adam.m.set(source.adam.m);
+    target.adam.v.set(source.adam.v);
+    target.adam.beta1Power = source.adam.beta1Power;
+    target.adam.beta2Power = source.adam.beta2Power;
+    target.statistics.set(source.statistics);
+    target.batchesTracked = source.batchesTracked;
+  }
+  to.step = from.step;
+}
+
+/** The state before the first step. */
+export function initialState(latent: number, seed: number): TrainingState {
+  const state = emptyState(latent);
+  for (const net of NETS) initialise(net, latent, seed, state[net].parameters);
+  return state;
+}
+
+/**
+ * Moves the running statistics of a net towards those of a batch: running = (1 - 0.1) running + 0.1 batch.
+ *
+ * @param sum sum over shards of the batch statistics, in the layout's order
+ * @param scale factor that makes the sum a mean
+ */
+export function trackStatistics(state: NetState, sum: Float64Array, scale: number): void {
+  for (let i = 0; i < state.statistics.length; i++) {
+    const mean = (sum[i] as number) * scale;
+    state.statistics[i] = (1 - MOMENTUM) * (state.statistics[i] as number) + MOMENTUM * mean;
+  }
+  state.batchesTracked += 1;
+}
+
+/**
+ * Remembers what the discriminator phase changes, so that a step which cannot be ended leaves no trace.
+ *
+ * @returns `take` copies it; `restore` puts it back
+ */
+export function discriminatorPhaseBackup(state: TrainingState): { take(): void; restore(): void } {
+  const { discriminator: net, generator } = state;
+  const arrays = [net.parameters, net.adam.m, net.adam.v, net.statistics, generator.statistics];
+  const copies = arrays.map((array) => new Float32Array(array.length));
+  const read = () => ({
+    beta1Power: net.adam.beta1Power,
+    beta2Power: net.adam.beta2Power,
+    tracked: net.batchesTracked,
+    trackedByG: generator.batchesTracked,
+  });
+  let numbers = read();
+  return {
+    take() {
+      for (const [i, copy] of copies.entries()) copy.set(arrays[i] as Float32Array);
+      numbers = read();
+    },
+    restore() {
+      for (const [i, copy] of copies.entries()) arrays[i]?.set(copy);
+      net.adam.beta1Power = numbers.beta1Power;
+      net.adam.beta2Power = numbers.beta2Power;
+      net.batchesTracked = numbers.tracked;
+      generator.batchesTracked = numbers.trackedByG;
+    },
+  };
+}

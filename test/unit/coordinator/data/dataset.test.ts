@@ -1,0 +1,33 @@
+import { createHash } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { toDataset } from '../../../../coordinator/data/dataset.ts';
+import { errorOf } from '../../scratch.ts';
+
+const images = Uint8Array.from({ length: 2 * 784 }, (_, i) => (i * 31) % 256);
+const labels = Uint8Array.of(3, 9);
+
+describe('toDataset', () => {
+  it('shares the images and hashes images, then labels', () => {
+    const dataset = toDataset('two', images, labels);
+    expect(dataset.images.buffer).toBeInstanceOf(SharedArrayBuffer);
+    expect([...dataset.images]).toEqual([...images]);
+    expect([...dataset.labels]).toEqual([3, 9]);
+    expect([dataset.name, dataset.count]).toEqual(['two', 2]);
+    const both = Buffer.concat([images, labels]);
+    expect(dataset.sha256).toBe(createHash('sha256').update(both).digest('hex'));
+  });
+
+  it('does not copy images that are shared already', () => {
+    const shared = new Uint8Array(new SharedArrayBuffer(784));
+    expect(toDataset('one', shared, Uint8Array.of(1)).images).toBe(shared);
+  });
+
+  it('refuses labels that do not fit the images', async () => {
+    expect(await errorOf(() => toDataset('two', images, Uint8Array.of(3)))).toBe(
+      'shape: dataset two: expected 1 x 784 pixels for 1 labels, got 1568',
+    );
+    expect(await errorOf(() => toDataset('none', new Uint8Array(0), new Uint8Array(0)))).toBe(
+      'shape: dataset none: expected 0 x 784 pixels for 0 labels, got 0',
+    );
+  });
+});

@@ -1,0 +1,16 @@
+import { expect, it } from 'vitest';
+import { RESULT_SLOTS } from '../../../../../coordinator/replicas/transports/result-slots.ts';
+import { MemoryPool } from '../../../../../coordinator/replicas/transports/thread-memory.ts';
+
+it('has memory of one that has ended for the next, and other memory for two at once', () => {
+  const pool = new MemoryPool(3, 5);
+  const first = pool.take();
+  expect(first.results.fake.map(({ buffer }) => buffer instanceof SharedArrayBuffer)).toEqual(
+    Array(RESULT_SLOTS).fill(true),
+  );
+  expect(first.indices.map(({ length }) => length)).toEqual(Array(RESULT_SLOTS).fill(5));
+  const second = pool.take();
+  expect(second.results.real[0]?.buffer).not.toBe(first.results.real[0]?.buffer);
+  pool.give(first);
+  expect(pool.take()).toBe(first);
+});

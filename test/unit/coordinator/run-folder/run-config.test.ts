@@ -1,0 +1,134 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import type { Checkpoint } from '../../../../coordinator/checkpoints/checkpoint.ts';
+import { toDataset } from '../../../../coordinator/data/dataset.ts';
+import {
+  checkResumable,
+  type RunConfig,
+  readStoredConfig,
+  type StoredRunConfig,
+  storedConfig,
+  toRunConfig,
+} from '../../../../coordinator/run-folder/run-config.ts';
+import { mergeSettings } from '../../../../coordinator/settings/settings.ts';
+import { emptyState } from '../../../../coordinator/training/state.ts';
+import { errorOf, scratchFolder } from '../../scratch.ts';
+
+const DATASET = toDataset('two digits', new Uint8Array(2 * 784), Uint8Array.of(3, 4));
+const CONFIG = toRunConfig(mergeSettings({ steps: 60, seed: 7 }), DATASET);
+const STORED: StoredRunConfig = { ...CONFIG, ranOn: 'wasm' };
+
+function checkpointWith(config: string): Checkpoint {
+  return { path: 'a.safetensors', state: emptyState(1), stateSha256: '', config };
+}
+
+describe('toRunConfig', () => {
+  it('adds the identity of the data to the settings', () => {
+    const { apiToken: _, ...settings } = mergeSettings({ steps: 60, seed: 7 });
+    expect(CONFIG).toEqual({ ...settings, dataName: 'two digits', dataSha256: DATASET.sha256 });
+  });
+});
+
+describe('the API token', () => {
+  it('is in no config, also where someone has written it into one', () => {
+    expect(toRunConfig(mergeSettings({ steps: 60, seed: 7, apiToken: 's3cret' }), DATASET)).toEqual(CONFIG);
+    expect(storedConfig(checkpointWith(JSON.stringify({ ...STORED, apiToken: 's3cret' })))).toEqual(STORED);
+  });
+});
+
+describe('storedConfig', () => {
+  it('reads what a run stores', () => {
+    expect(storedConfig(checkpointWith(JSON.stringify(STORED)))).toEqual(STORED);
+  });
+
+  it('gives a run of an earlier version the defaults of settings that came later', () => {
+    const { isolation: _, audit: __, samplesEvery: ___, backend: ____, ranOn: _____, ...earlier } = STORED;
+    expect(storedConfig(checkpointWith(JSON.stringify(earlier)))).toEqual({
+      ...CONFIG,
+      backend: 'auto',
+      ranOn: 'native', // there was no other
+      isolation: 'auto',
+      audit: 0,
+      samplesEvery: null,
+    });
+  });
+
+  const without = (name: keyof RunConfig) => JSON.stringify({ ...CONFIG, [name]: undefined });
+  it.each([
+    ['no JSON', '{'],
+    ['no object', '5'],
+    ['null', 'null'],
+    ['no name of the data', without('dataName')],
+    ['no hash of the data', without('dataSha256')],
+    ['no seed', without('seed')],
+    ['an unknown setting', JSON.stringify({ ...CONFIG, other: 1 })],
+    ['a wrong value', JSON.stringify({ ...CONFIG, batch: 'many' })],
+    ['an unknown backend', JSON.stringify({ ...STORED, ranOn: 'gpu' })],
+  ])('refuses %s', async (_, config) => {
+    expect(await errorOf(() => storedConfig(checkpointWith(config)))).toBe(
+      'checkpoint: a.safetensors: its config cannot be read',
+    );
+  });
+});
+
+describe('readStoredConfig', () => {
+  it('reads config.json as a run wrote it, and says why it cannot', async () => {
+    const path = join(scratchFolder(), 'config.json');
+    expect(await errorOf(() => readStoredConfig(path))).toBe(
+      `checkpoint: cannot read ${path}: no such file or directory`,
+    );
+    writeFileSync(path, JSON.stringify(STORED));
+    expect(readStoredConfig(path)).toEqual(STORED);
+    writeFileSync(path, '{}');
+    expect(await errorOf(() => readStoredConfig(path))).toBe(`checkpoint: ${path}: its config cannot be read`);
+  });
+});
+
+describe('checkResumable', () => {
+  it('accepts another cluster, length, place and rhythm', () => {
+    expect(() => checkResumable(CONFIG, CONFIG)).not.toThrow();
+    const now: RunConfig = {
+      ...CONFIG,
+      workers: 2,
+      steps: null,
+      epochs: 9,
+      data: 'elsewhere',
+      run: 'moved',
+      checkpointEvery: 1,
+      samplesEvery: 2,
+      metricsPort: 'off',
+      backend: 'wasm',
+      audit: 1,
+      maxRestarts: 3,
+      fault: 'faults.json',
+      dataName: 'the same, called otherwise',
+    };
+    expect(() => checkResumable(CONFIG, now)).not.toThrow();
+  });
+
+  it.each([
+    ['batch', 64, '--batch 64 (the run has 128)'],
+    ['shards', 2, '--shards 2 (the run has 4)'],
+    ['latent', 64, '--latent 64 (the run has 100)'],
+    ['seed', 8, '--seed 8 (the run has 7)'],
+    ['lr', 0.1, '--lr 0.1 (the run has 0.0002)'],
+    ['beta1', 0.9, '--beta1 0.9 (the run has 0.5)'],
+    ['beta2', 0.99, '--beta2 0.99 (the run has 0.999)'],
+    ['epsilon', 0.001, '--epsilon 0.001 (the run has 1e-8)'],
+  ] as const)('refuses another %s', async (name, value, message) => {
+    expect(await errorOf(() => checkResumable(CONFIG, { ...CONFIG, [name]: value }))).toBe(
+      `config: cannot resume with another ${message}`,
+    );
+  });
+
+  it('names every difference at once, the data by its name and the beginning of its hash', async () => {
+    const other = toDataset('other digits', new Uint8Array(2 * 784).fill(1), Uint8Array.of(3, 4));
+    const now = { ...toRunConfig(mergeSettings({ steps: 60, seed: 8, batch: 64 }), other) };
+    const hash = (sha256: string) => sha256.slice(0, 12);
+    expect(await errorOf(() => checkResumable(CONFIG, now))).toBe(
+      'config: cannot resume with another --batch 64 (the run has 128); another --seed 8 (the run has 7); another ' +
+        `--data: other digits, SHA-256 ${hash(other.sha256)} (the run has two digits, ${hash(DATASET.sha256)})`,
+    );
+  });
+});

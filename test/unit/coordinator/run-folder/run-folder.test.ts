@@ -1,0 +1,258 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import {
+  countStepFaults,
+  createRunFolder,
+  JsonLines,
+  newRunPath,
+  removeTemporaries,
+  runFolderAt,
+  stepOf,
+  writeJson,
+} from '../../../../coordinator/run-folder/run-folder.ts';
+import { canMount, errorOf, scratchFolder, smallFileSystem } from '../../scratch.ts';
+
+describe('createRunFolder', () => {
+  it('makes the folders of a new run, also under folders that are missing', () => {
+    const path = join(scratchFolder(), 'runs', 'a');
+    expect(createRunFolder(path)).toEqual({
+      path,
+      config: join(path, 'config.json'),
+      metrics: join(path, 'metrics.jsonl'),
+      events: join(path, 'events.jsonl'),
+      checkpoints: join(path, 'checkpoints'),
+      samples: join(path, 'samples'),
+      summary: join(path, 'summary.json'),
+      report: join(path, 'report.html'),
+    });
+    expect(readdirSync(path).toSorted()).toEqual(['checkpoints', 'samples']);
+  });
+
+  it('takes an empty folder', () => {
+    const path = scratchFolder();
+    createRunFolder(path);
+    expect(existsSync(join(path, 'checkpoints'))).toBe(true);
+  });
+
+  it('refuses a folder that holds something, and leaves it alone', async () => {
+    const path = scratchFolder();
+    writeFileSync(join(path, 'thesis.txt'), 'x');
+    expect(await errorOf(() => createRunFolder(path))).toBe(
+      `usage: --run ${path}: expected a new or empty folder, got 1 entries; go on with --resume ${path}`,
+    );
+    expect(readdirSync(path)).toEqual(['thesis.txt']);
+  });
+
+  /** Makes a folder of these names; those that end in / are folders. */
+  function folderWith(...names: string[]): string {
+    const path = scratchFolder();
+    for (const name of names) {
+      if (name.endsWith('/')) mkdirSync(join(path, name));
+      else writeFileSync(join(path, name), '');
+    }
+    return path;
+  }
+
+  it.each([
+    [['checkpoints/']],
+    [['checkpoints/', 'samples/', 'samples/real.png', '.config.json.1a2b.tmp']],
+    [
+      [
+        'checkpoints/',
+        'samples/',
+        'config.json',
+        'metrics.jsonl',
+        'events.jsonl',
+        'checkpoints/.step-00000000.safetensors.1a2b.tmp',
+      ],
+    ],
+  ])('takes what a run leaves that ends before its first checkpoint: %j', (names) => {
+    expect(() => createRunFolder(folderWith(...names))).not.toThrow();
+  });
+
+  it.each([
+    [['checkpoints/', 'checkpoints/step-00000000.safetensors']],
+    [['checkpoints/', 'config.json', 'summary.json']],
+    [['checkpoints/', 'notes.txt']],
+    [['samples/', 'config.json']],
+  ])('refuses another run, and what is no run: %j', async (names) => {
+    const path = folderWith(...names);
+    expect(await errorOf(() => createRunFolder(path))).toMatch(/^usage: --run .*: expected a new or empty folder, got/);
+  });
+
+  it('says that a file is in the way', async () => {
+    const path = join(scratchFolder(), 'file');
+    writeFileSync(path, '');
+    expect(await errorOf(() => createRunFolder(path))).toBe(
+      `environment: cannot use ${path} as run folder: not a directory`,
+    );
+  });
+});
+
+describe('newRunPath', () => {
+  it('names a run after its time and seed', () => {
+    expect(newRunPath(new Date('2026-11-23T04:28:25.678Z'), 7)).toBe(join('runs', '2026-11-23T04-28-25-seed7'));
+  });
+});
+
+describe('removeTemporaries', () => {
+  it('removes what writeFileAtomicSync leaves when killed, and nothing else', () => {
+    const run = createRunFolder(join(scratchFolder(), 'a'));
+    const kept = [
+      join(run.path, 'config.json'),
+      join(run.path, 'notes.tmp'),
+      join(run.checkpoints, 'step-00000001.safetensors'),
+    ];
+    const left = [
+      join(run.path, '.config.json.1a2b.tmp'),
+      join(run.checkpoints, '.step-00000002.safetensors.00ff.tmp'),
+      join(run.samples, '.a.png.1.tmp'),
+    ];
+    for (const path of [...kept, ...left]) writeFileSync(path, '');
+    removeTemporaries(run);
+    expect(kept.map((path) => existsSync(path))).toEqual([true, true, true]);
+    expect(left.map((path) => existsSync(path))).toEqual([false, false, false]);
+  });
+});
+
+describe('writeJson', () => {
+  it('writes readable JSON that ends with a line', () => {
+    const path = join(scratchFolder(), 'a.json');
+    writeJson(path, { a: [1] });
+    expect(readFileSync(path, 'utf8')).toBe('{\n  "a": [\n    1\n  ]\n}\n');
+  });
+});
+
+describe('JsonLines', () => {
+  const upTo = (step: number) => (record: unknown) => stepOf(record) <= step;
+
+  /** What is left of `content` after opening it. */
+  function kept(content: string, keep?: (record: unknown) => boolean): string {
+    const path = join(scratchFolder(), 'a.jsonl');
+    writeFileSync(path, content);
+    new JsonLines(path, keep).close();
+    return readFileSync(path, 'utf8');
+  }
+
+  it('appends one line a record, to a new file', () => {
+    const path = join(scratchFolder(), 'a.jsonl');
+    const log = new JsonLines(path);
+    log.append({ step: 1 });
+    log.append({ step: 2, text: 'a\nb é' });
+    expect(readFileSync(path, 'utf8')).toBe('{"step":1}\n{"step":2,"text":"a\\nb é"}\n'); // there before the end
+    log.close();
+  });
+
+  it('keeps the leading records asked for, whole, and appends after them', () => {
+    const path = join(scratchFolder(), 'a.jsonl');
+    writeFileSync(path, '{"step":1,"a":"é"}\n{"step":2}\n{"step":3}\n{"step":1}\n');
+    const log = new JsonLines(path, upTo(2));
+    log.append({ step: 3, again: true });
+    log.close();
+    expect(readFileSync(path, 'utf8')).toBe('{"step":1,"a":"é"}\n{"step":2}\n{"step":3,"again":true}\n');
+  });
+
+  it.each([
+    ['a last line without its end', '{"step":1}\n{"step":2}', '{"step":1}\n'],
+    ['a line cut in the middle', '{"step":1}\n{"ste', '{"step":1}\n'],
+    ['zeros, as a crash of the machine leaves them', '{"step":1}\n\0\0\0\0\n{"step":2}\n', '{"step":1}\n'],
+    ['an empty line', '{"step":1}\n\n{"step":2}\n', '{"step":1}\n'],
+    ['a record of something else', '{"step":1}\n5\n{"step":2}\n', '{"step":1}\n'],
+    ['nothing', '', ''],
+    ['only half a line', '{"st', ''],
+    ['whole lines', '{"step":1}\n{"step":2}\n', '{"step":1}\n{"step":2}\n'],
+  ])('drops %s and what follows', (_, content, expected) => {
+    expect(kept(content, upTo(9))).toBe(expected);
+  });
+
+  it('drops everything unless told what to keep', () => {
+    expect(kept('{"step":1}\n')).toBe('');
+  });
+
+  it('says why it cannot be opened', async () => {
+    const path = join(scratchFolder(), 'none', 'a.jsonl');
+    expect(await errorOf(() => new JsonLines(path))).toBe(
+      `environment: cannot write ${path}: no such file or directory`,
+    );
+  });
+
+  it('brings its records to the disk while more are appended', async () => {
+    const path = join(scratchFolder(), 'a.jsonl');
+    const log = new JsonLines(path);
+    log.append({ step: 1 });
+    const synced = log.sync();
+    log.append({ step: 2 });
+    await synced;
+    expect(readFileSync(path, 'utf8')).toBe('{"step":1}\n{"step":2}\n');
+    log.close();
+    expect(await errorOf(() => log.sync())).toBe(`environment: cannot write ${path}: bad file descriptor`);
+  });
+
+  // tmpfs gives out pages of 4 KiB: records of 3,000 bytes end inside a page, so that the last write is a short one.
+  it.skipIf(!canMount).each([3000, 4096, 100])(
+    'leaves whole lines on a full disk (records of %i bytes)',
+    async (bytes) => {
+      const folder = smallFileSystem(16);
+      const path = join(folder, 'a.jsonl');
+      writeFileSync(join(folder, 'filler'), Buffer.alloc(4096));
+      const log = new JsonLines(path);
+      const record = (step: number) => ({
+        step,
+        text: `é${'x'.repeat(bytes - Buffer.byteLength(`{"step":${step},"text":"é"}\n`))}`, // fewer characters than bytes
+      });
+      const lines = () => readFileSync(path, 'utf8').split('\n');
+      let steps = 0;
+      const error = await errorOf(() => {
+        for (; ; steps++) log.append(record(steps));
+      });
+      expect(error).toBe(`environment: cannot write ${path}: no space left on device`);
+      expect(steps).toBe(Math.floor((3 * 4096) / bytes));
+      expect(lines().length).toBe(steps + 1);
+      expect(lines().at(-1)).toBe('');
+      expect(
+        lines()
+          .slice(0, -1)
+          .map((line) => stepOf(JSON.parse(line))),
+      ).toEqual(Array.from({ length: steps }, (_, i) => i));
+
+      rmSync(join(folder, 'filler'));
+      log.append({ step: 'after' });
+      log.close();
+      expect(lines().slice(-2)).toEqual(['{"step":"after"}', '']);
+    },
+  );
+});
+
+describe('stepOf', () => {
+  it('is the number of a record, and NaN of anything else', () => {
+    expect(stepOf({ step: 5 })).toBe(5);
+    for (const record of [{ step: '5' }, {}, null, 5, 'step', undefined]) expect(stepOf(record)).toBeNaN();
+  });
+});
+
+describe('countStepFaults', () => {
+  function faults(steps: readonly number[], step: number) {
+    const path = join(scratchFolder(), 'a.jsonl');
+    writeFileSync(path, steps.map((at) => `{"step":${at}}\n`).join(''));
+    return countStepFaults(path, step);
+  }
+
+  it('finds none in a whole log', () => {
+    expect(faults([1, 2, 3], 3)).toEqual({ lostSteps: 0, repeatedSteps: 0 });
+    expect(faults([], 0)).toEqual({ lostSteps: 0, repeatedSteps: 0 });
+  });
+
+  it('counts steps that are missing and records that are too many', () => {
+    expect(faults([1, 2, 2, 4], 5)).toEqual({ lostSteps: 2, repeatedSteps: 1 }); // 3 and 5; the second 2
+    expect(faults([2, 1, 1, 1], 2)).toEqual({ lostSteps: 0, repeatedSteps: 2 });
+    expect(faults([], 3)).toEqual({ lostSteps: 3, repeatedSteps: 0 });
+  });
+});
+
+it('makes the paths of a run without touching the disk', () => {
+  const path = join(scratchFolder(), 'none');
+  expect(runFolderAt(path).samples).toBe(join(path, 'samples'));
+  expect(existsSync(path)).toBe(false);
+  mkdirSync(path);
+});

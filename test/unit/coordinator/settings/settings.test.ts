@@ -1,0 +1,239 @@
+import { describe, expect, it } from 'vitest';
+import {
+  defaultSettings,
+  fromConfigObject,
+  fromEnvironment,
+  fromFlags,
+  mergeSettings,
+} from '../../../../coordinator/settings/settings.ts';
+import {
+  FIXED_SETTINGS,
+  SETTING_NAMES,
+  SETTINGS,
+  type SettingName,
+  STORED_SETTINGS,
+  toMilliseconds,
+} from '../../../../coordinator/settings/settings-table.ts';
+import { errorOf } from '../../scratch.ts';
+
+const flag = (name: SettingName, text: string) => fromFlags({ [name]: text })[name];
+
+describe('SETTINGS', () => {
+  it('has a flag of its own for every setting, spelt as the setting', () => {
+    for (const name of SETTING_NAMES) {
+      expect(SETTINGS[name].flag).toBe(`--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`);
+    }
+  });
+
+  it('fixes the model, the optimiser and the seed for the life of a run, and nothing of the cluster', () => {
+    expect(FIXED_SETTINGS).toEqual(['batch', 'shards', 'latent', 'seed', 'lr', 'beta1', 'beta2', 'epsilon']);
+  });
+
+  it("has DCGAN's defaults", () => {
+    expect(defaultSettings()).toEqual({
+      workers: 'auto',
+      isolation: 'auto',
+      backend: 'auto',
+      steps: null,
+      epochs: 30,
+      batch: 128,
+      shards: 4,
+      latent: 100,
+      seed: 1,
+      lr: 2e-4,
+      beta1: 0.5,
+      beta2: 0.999,
+      epsilon: 1e-8,
+      data: null,
+      run: null,
+      checkpointEvery: 500,
+      samplesEvery: null,
+      maxRestarts: 20,
+      maxSkipped: 10,
+      audit: 0,
+      tensorboard: 'on',
+      metricsPort: 9464,
+      apiToken: null,
+      fault: null,
+    });
+    expect(mergeSettings()).toEqual(defaultSettings());
+  });
+});
+
+describe('fromFlags', () => {
+  it('shows a number that is too large for a float as such', async () => {
+    expect(await errorOf(() => flag('lr', '1e400'))).toBe(
+      'usage: --lr: expected a number above 0, at most 1, got Infinity',
+    );
+  });
+
+  it.each([
+    ['workers', ['1', '64', 'auto'], ['0', '-1', '1.5', 'Auto', 'four', '']],
+    ['isolation', ['thread', 'process', 'auto'], ['Thread', 'cluster', '1', '']],
+    ['steps', ['1', '4294967295', '1e3'], ['0', '4294967296', '2.5', 'null']],
+    ['epochs', ['1', '1000000'], ['0', '1000001']],
+    ['batch', ['2', '8192'], ['1', '8193', '64.5']],
+    ['shards', ['1', '256'], ['0', '257']],
+    ['latent', ['1', '4096'], ['0', '4097']],
+    ['seed', ['0', '9007199254740991'], ['-1', '9007199254740992', '9007199254740993', '0x10', '1_000']],
+    ['lr', ['1', '2e-4', '.0002', '1e-300'], ['0', '-0.1', '1.01', 'Infinity', 'NaN', '1e400']],
+    ['beta1', ['0', '0.5', '0.999999'], ['1', '-0.1', 'x']],
+    ['beta2', ['0', '0.999'], ['1', '2']],
+    ['epsilon', ['1e-8', '1'], ['0', '1.1']],
+    ['data', ['mnist', '/x y', '12'], ['']],
+    ['run', ['runs/a', '7'], ['']],
+    [
+      'checkpointEvery',
+      ['1', '500', '1s', '30s', '5m'],
+      ['0', 'off', '0s', '1.5s', '-1s', '30 s', '1h', 's', '030s', '30S'],
+    ],
+    ['samplesEvery', ['1'], ['0', 'epoch']],
+    ['audit', ['0', '0.05', '1'], ['-0.1', '1.1', 'all']],
+    ['maxRestarts', ['0', '20'], ['-1', '1.5', 'none']],
+    ['tensorboard', ['on', 'off'], ['', 'true', '1']],
+    ['metricsPort', ['0', '65535', 'off'], ['65536', '-1', 'on', '80.5']],
+  ] as const)('--%s takes %j and refuses %j', async (name, accepted, refused) => {
+    for (const text of accepted) {
+      const value = name === 'data' || name === 'run' || Number.isNaN(Number(text)) ? text : Number(text);
+      expect(flag(name, text), text).toBe(value);
+    }
+    for (const text of refused) {
+      const got = Number.isNaN(Number(text)) || text === '' || /[x_]|Infinity/.test(text) ? text : Number(text);
+      const shown = Number.isFinite(got) || typeof got === 'string' ? JSON.stringify(got) : String(got);
+      const { flag: spelling, expected } = SETTINGS[name];
+      expect(await errorOf(() => flag(name, text)), text).toBe(
+        `usage: ${spelling}: expected ${expected}, got ${shown}`,
+      );
+    }
+  });
+
+  it('shows what time between checkpoints was expected', async () => {
+    expect(await errorOf(() => flag('checkpointEvery', '1.5s'))).toBe(
+      'usage: --checkpoint-every: expected a whole number of steps of at least 1, or whole seconds or minutes such as ' +
+        '30s or 5m, got "1.5s"',
+    );
+  });
+
+  it('takes only flags that were given', () => {
+    expect(fromFlags({})).toEqual({});
+    expect(fromFlags({ batch: '64', run: 'a' })).toEqual({ batch: 64, run: 'a' });
+  });
+});
+
+describe('toMilliseconds', () => {
+  it('knows seconds and minutes', () => {
+    expect([toMilliseconds('1s'), toMilliseconds('30s'), toMilliseconds('5m')]).toEqual([1000, 30_000, 300_000]);
+  });
+});
+
+describe('fromConfigObject', () => {
+  it('takes the settings of a config file, also null where it means the default', () => {
+    const value = { batch: 64, steps: null, data: null, workers: 'auto', metricsPort: 'off', checkpointEvery: '30s' };
+    expect(fromConfigObject(value, 'c.json')).toEqual(value);
+  });
+
+  it.each([
+    [{ batch: '64' }, 'c.json: batch: expected a whole number from 2 to 8192, got "64"'],
+    [{ batch: null }, 'c.json: batch: expected a whole number from 2 to 8192, got null'],
+    [
+      { checkpointEvery: '500' },
+      'c.json: checkpointEvery: expected a whole number of steps of at least 1, or whole seconds or minutes such as 30s or 5m, got "500"',
+    ],
+    [{ data: 5 }, 'c.json: data: expected a folder, got 5'],
+    [{ lr: [] }, 'c.json: lr: expected a number above 0, at most 1, got []'],
+    [{ bach: 64 }, /^config: c\.json: unknown setting bach; known: workers, isolation, .*, fault$/],
+    [JSON.parse('{"__proto__": 1}'), /^config: c\.json: unknown setting __proto__;/],
+    [[], 'c.json: expected an object of settings, got []'],
+    [null, 'c.json: expected an object of settings, got null'],
+    ['x', 'c.json: expected an object of settings, got "x"'],
+  ])('refuses %j', async (value, message) => {
+    const error = await errorOf(() => fromConfigObject(value, 'c.json'));
+    if (typeof message === 'string') expect(error).toBe(`config: ${message}`);
+    else expect(error).toMatch(message);
+  });
+});
+
+describe('the API token', () => {
+  const refused = 'expected ASCII letters, digits and signs without blanks, got something else, which is not shown';
+
+  it('comes from a flag, a config file or the environment, as it is written', () => {
+    expect(flag('apiToken', '0123')).toBe('0123');
+    expect(fromConfigObject({ apiToken: 'x~!' }, 'c.json')).toEqual({ apiToken: 'x~!' });
+    expect(fromEnvironment({ GANGLION_API_TOKEN: '1e3', PATH: '/bin' })).toEqual({ apiToken: '1e3' });
+    expect(fromEnvironment({})).toEqual({});
+    expect(fromEnvironment({ GANGLION_API_TOKEN: '' })).toEqual({});
+  });
+
+  it.each(['two words', '', 'tab\t', 'é', 'line\n'])('refuses %j without showing it', async (token) => {
+    expect(await errorOf(() => flag('apiToken', token))).toBe(`usage: --api-token: ${refused}`);
+    const inFile = () => fromConfigObject({ apiToken: token }, 'c.json');
+    expect(await errorOf(inFile)).toBe(`config: c.json: apiToken: ${refused}`);
+    if (token === '') return;
+    expect(await errorOf(() => fromEnvironment({ GANGLION_API_TOKEN: token }))).toBe(
+      `usage: GANGLION_API_TOKEN: ${refused}`,
+    );
+  });
+
+  it('is not among the settings that are stored', () => {
+    expect(STORED_SETTINGS).toEqual(SETTING_NAMES.filter((name) => name !== 'apiToken'));
+  });
+});
+
+describe('the backend', () => {
+  const expected = 'expected auto, native, wasm, webgpu or cpu';
+
+  it('comes from a flag, a config file or the environment', () => {
+    expect(defaultSettings().backend).toBe('auto');
+    for (const backend of ['auto', 'native', 'wasm', 'webgpu', 'cpu']) {
+      expect(flag('backend', backend)).toBe(backend);
+      expect(fromConfigObject({ backend }, 'c.json')).toEqual({ backend });
+      expect(fromEnvironment({ GANGLION_BACKEND: backend })).toEqual({ backend });
+    }
+    expect(fromEnvironment({ GANGLION_BACKEND: '', GANGLION_API_TOKEN: 'x' })).toEqual({ apiToken: 'x' });
+  });
+
+  it.each(['', 'WASM', 'gpu', '1'])('refuses %j, and says what there is', async (backend) => {
+    const got = /^\d+$/.test(backend) ? backend : JSON.stringify(backend);
+    expect(await errorOf(() => flag('backend', backend))).toBe(`usage: --backend: ${expected}, got ${got}`);
+    const inFile = () => fromConfigObject({ backend }, 'c.json');
+    expect(await errorOf(inFile)).toBe(`config: c.json: backend: ${expected}, got ${JSON.stringify(backend)}`);
+    if (backend === '') return;
+    expect(await errorOf(() => fromEnvironment({ GANGLION_BACKEND: backend }))).toBe(
+      `usage: GANGLION_BACKEND: ${expected}, got ${JSON.stringify(backend)}`,
+    );
+  });
+});
+
+describe('mergeSettings', () => {
+  it('lets later layers win', () => {
+    const settings = mergeSettings({ batch: 64, seed: 5 }, { batch: 32 }, { lr: 0.1 });
+    expect(settings).toEqual({ ...defaultSettings(), batch: 32, seed: 5, lr: 0.1 });
+  });
+
+  it('steps drop the epochs of earlier layers, and the reverse', () => {
+    expect(mergeSettings({ steps: 60 })).toMatchObject({ steps: 60, epochs: null });
+    expect(mergeSettings({ steps: 60 }, { epochs: 2 })).toMatchObject({ steps: null, epochs: 2 });
+    expect(mergeSettings({ epochs: 2 }, { steps: 60 })).toMatchObject({ steps: 60, epochs: null });
+    // As config.json holds them, and as the later layer says nothing.
+    expect(mergeSettings({ steps: 60, epochs: null }, { batch: 64 })).toMatchObject({ steps: 60, epochs: null });
+    expect(mergeSettings({ steps: null, epochs: 3 })).toMatchObject({ steps: null, epochs: 3 });
+  });
+
+  it.each([
+    [[{ steps: 1, epochs: 1 }], 'give --steps or --epochs, not both'],
+    [[{ steps: null, epochs: null }], 'expected steps or epochs, got neither'],
+    [[{ batch: 100, shards: 3 }], '--batch 100 cannot be cut into 3 equal shards (--shards)'],
+    [[{ batch: 4 }], '--batch 4 with --shards 4: expected at least 2 images a shard (BatchNorm)'],
+    [
+      [{ shards: 2 }, { workers: 3 }],
+      '--workers 3: expected at most 2, the number of shards; more could have no work (see --shards)',
+    ],
+  ])('refuses %j', async (layers, message) => {
+    expect(await errorOf(() => mergeSettings(...layers))).toBe(`usage: ${message}`);
+  });
+
+  it('accepts the extremes: two images a shard, a worker a shard', () => {
+    expect(mergeSettings({ batch: 8, shards: 4, workers: 4 })).toMatchObject({ batch: 8, shards: 4, workers: 4 });
+    expect(mergeSettings({ shards: 1, workers: 'auto' })).toMatchObject({ shards: 1, workers: 'auto' });
+  });
+});

@@ -1,0 +1,269 @@
+import { describe, expect, it } from 'vitest';
+import { Graph, type Tensor } from '../../../../../shared/model/graph.ts';
+import * as op from '../../../../../shared/model/ops.ts';
+import { PASS_PROGRAMS, samplingProgram } from '../../../../../shared/model/phases.ts';
+import type { Program } from '../../../../../shared/model/program.ts';
+import { nativeEngine } from '../../../../../workers/engines/kernels/native-engine.ts';
+import { type Plan, planOf } from '../../../../../workers/engines/kernels/plan.ts';
+import { hasKernels, loadedBinding } from './loaded.ts';
+
+/** A graph under construction. */
+class Building {
+  readonly graph = new Graph();
+  readonly inputs: Record<string, Tensor> = {};
+
+  input(name: string, ...shape: number[]): Tensor {
+    const tensor = this.graph.placeholder(name, shape);
+    this.inputs[name] = tensor;
+    return tensor;
+  }
+
+  program(outputs: Record<string, Tensor>, late?: string[]): Program {
+    return { name: 'test', graph: this.graph, inputs: this.inputs, outputs, ...(late ? { late } : {}) };
+  }
+
+  plan(outputs: Record<string, Tensor>, late?: string[]): Plan {
+    const plan = planOf(this.program(outputs, late));
+    if (!plan) throw new Error('no plan');
+    return plan;
+  }
+}
+
+const kernelsOf = ({ steps }: Plan): string[] => steps.map(({ kernel }) => kernel);
+/** Steps with their values, where they have one. */
+const valuesOf = ({ steps }: Plan): [string, number][] => steps.map(({ kernel, value }) => [kernel, value]);
+
+describe('what becomes one step', () => {
+  it.each([
+    ['Relu', (graph: Graph, x: Tensor) => op.relu(graph, x), 0],
+    ['LeakyRelu', (graph: Graph, x: Tensor) => op.leakyRelu(graph, x, 0.25), 0.25],
+  ] as const)('BatchNorm and %s, on either statistics', (_, activate, slope) => {
+    const b = new Building();
+    const [x, w] = [b.input('x', 2, 4, 4, 16), b.input('w', 16)];
+    const norm = op.batchNorm(b.graph, x, w, w);
+    const fixed = op.fixedBatchNorm(b.graph, x, [w, w, w, w]);
+    const outputs = { y: activate(b.graph, norm.y), fixed: activate(b.graph, fixed) };
+    expect(valuesOf(b.plan(outputs))).toEqual([
+      ['normalise', slope],
+      ['normaliseFixed', slope],
+    ]);
+    // What others read, or the caller wants, has to be there without the activation.
+    expect(valuesOf(b.plan({ ...outputs, norm: norm.y }))).toEqual([
+      ['normaliseFixed', slope],
+      ['normalise', 1],
+      ['activate', slope],
+    ]);
+    const twice = op.add(b.graph, norm.y, norm.y);
+    expect(kernelsOf(b.plan({ ...outputs, twice })).sort()).toEqual(['activate', 'add', 'normalise', 'normaliseFixed']);
+  });
+
+  it('the gradients of an activation and of BatchNorm', () => {
+    const b = new Building();
+    const [x, w, dy] = [b.input('x', 2, 4, 4, 16), b.input('w', 16), b.input('dy', 2, 4, 4, 16)];
+    const norm = op.batchNorm(b.graph, x, w, w);
+    const y = op.leakyRelu(b.graph, norm.y, 0.25);
+    const dNorm = op.leakyReluGradient(b.graph, dy, y, 0.25);
+    const { dx, dScale } = op.batchNormGradient(b.graph, norm, dNorm);
+    expect(valuesOf(b.plan({ dx, dScale }))).toEqual([
+      ['normalise', 0.25],
+      ['normaliseGradient', 0.25],
+    ]);
+    expect(valuesOf(b.plan({ dx, dNorm }))).toEqual([
+      ['normalise', 0.25],
+      ['activateGradient', 0.25],
+      ['normaliseGradient', 1],
+    ]);
+    // An activation itself is no gradient of one.
+    const other = op.batchNormGradient(b.graph, norm, op.relu(b.graph, dy));
+    expect(valuesOf(b.plan({ dx: other.dx }))).toEqual([
+      ['normalise', 1],
+      ['activate', 0],
+      ['normaliseGradient', 1],
+    ]);
+  });
+
+  it('a bias and its activation; the gradients of both', () => {
+    const b = new Building();
+    const [x, bias, dy] = [b.input('x', 2, 4, 4, 16), b.input('bias', 16), b.input('dy', 2, 4, 4, 16)];
+    const y = op.leakyRelu(b.graph, op.addBias(b.graph, x, bias), 0.25);
+    const dx = op.leakyReluGradient(b.graph, dy, y, 0.25);
+    const dBias = op.biasGradient(b.graph, dx);
+    expect(valuesOf(b.plan({ dx, dBias }))).toEqual([
+      ['addBias', 0.25],
+      ['addBiasGradient', 0.25],
+    ]);
+    expect(valuesOf(b.plan({ dBias }))).toEqual(valuesOf(b.plan({ dx, dBias })));
+    expect(valuesOf(b.plan({ dx }))).toEqual([
+      ['addBias', 0.25],
+      ['activateGradient', 0.25],
+    ]);
+  });
+
+  it('nothing that only changes a shape, or is padding of a filter gradient', () => {
+    const b = new Building();
+    const [x, dy] = [b.input('x', 2, 784), b.input('dy', 2, 16, 16, 16)];
+    const images = op.reshape(b.graph, x, [2, 28, 28, 1]);
+    const dw = op.filterGradient(b.graph, images, dy, 3, [4, 4, 1, 16]);
+    const plan = b.plan({ dw });
+    expect(plan.steps).toEqual([
+      { kernel: 'convolveFilter', reads: [0, 1], writes: [2], sizes: [28, 1, 16, 2], value: 0 },
+    ]);
+    expect(plan.offsets).toEqual([-1, -2, -3]);
+  });
+
+  it('so much that the passes have few steps', () => {
+    const steps = (program: Program) => planOf(program)?.steps.length;
+    expect(steps(PASS_PROGRAMS.real(32, 100))).toBe(24);
+    expect(steps(samplingProgram(32, 100, 'running'))).toBe(8);
+  });
+});
+
+describe('the order', () => {
+  it('puts what nobody waits for right behind what it reads', () => {
+    const b = new Building();
+    const x = b.input('x', 8);
+    const a = op.tanh(b.graph, x);
+    const c = op.sigmoid(b.graph, a);
+    const d = op.tanh(b.graph, c);
+    const ofA = op.add(b.graph, a, x); // the last node but the first that could go
+    const ofX = op.multiply(b.graph, x, b.graph.scalar(2));
+    const ofC = op.add(b.graph, c, a);
+    const plan = b.plan({ d, ofA, ofX, ofC });
+    expect(kernelsOf(plan)).toEqual(['multiplyScalar', 'tanh', 'add', 'sigmoid', 'tanh', 'add']);
+  });
+
+  it('computes every buffer before it is read, and the steps before `early` without late inputs, in every pass', () => {
+    for (const [pass, program] of Object.entries(PASS_PROGRAMS)) {
+      const { late = [] } = program(4, 7);
+      const plan = planOf(program(4, 7)) as Plan;
+      const arrayOf = (buffer: number) => plan.arrays[-1 - (plan.offsets[buffer] ?? 0)];
+      const written = new Set<number>();
+      const lateReads = plan.steps.map(({ reads, writes }) => {
+        for (const buffer of reads) expect(written.has(buffer) || arrayOf(buffer)?.kind === 'input', pass).toBe(true);
+        for (const buffer of writes) written.add(buffer);
+        return reads.some((buffer) => late.includes(arrayOf(buffer)?.name ?? ''));
+      });
+      const outputs = plan.offsets.flatMap((_, buffer) => (arrayOf(buffer)?.kind === 'output' ? [buffer] : []));
+      expect(outputs.filter((buffer) => !written.has(buffer))).toEqual([]);
+      expect(outputs.length).toBe(plan.arrays.filter(({ kind }) => kind === 'output').length);
+      if (pass === 'generator') {
+        // the images: a product, three convolutions, three norms, tanh
+        expect(kernelsOf(plan).slice(0, plan.early)).toEqual([
+          ...['multiply', 'normalise', 'convolveTransposed', 'normalise'],
+          ...['convolveTransposed', 'normalise', 'convolveTransposed', 'tanh'],
+        ]);
+        expect(lateReads.indexOf(true)).toBe(plan.early);
+        // outputs are known when the run ends: none is written early
+        const early = plan.steps.slice(0, plan.early).flatMap(({ writes }) => writes);
+        expect(early.filter((buffer) => outputs.includes(buffer))).toEqual([]);
+      } else expect(plan.early).toBe(0);
+    }
+  });
+
+  it('has no early steps where everything is late', () => {
+    const b = new Building();
+    const plan = b.plan({ y: op.tanh(b.graph, b.input('x', 8)) }, ['x']);
+    expect([plan.early, kernelsOf(plan)]).toEqual([0, ['tanh']]);
+  });
+});
+
+describe('outputs', () => {
+  it('may be one tensor twice, an input, the same in another shape, or called as a tensor is', () => {
+    const b = new Building();
+    const x = b.input('x', 2, 3);
+    const y = op.tanh(b.graph, x);
+    const flat = op.reshape(b.graph, y, [6]);
+    const plan = b.plan({ y, again: y, flat, x, 'x:0': y, [`${y.node}:0`]: y });
+    expect(kernelsOf(plan)).toEqual(['tanh', 'copy', 'copy', 'copy', 'copy', 'copy']);
+    expect(plan.arrays.map(({ name, kind, shape }) => [name, kind, shape])).toEqual([
+      ['x', 'input', [2, 3]],
+      ['y', 'output', [2, 3]],
+      ['again', 'output', [2, 3]],
+      ['flat', 'output', [6]],
+      ['x', 'output', [2, 3]],
+      ['x:0', 'output', [2, 3]],
+      [`${y.node}:0`, 'output', [2, 3]],
+    ]);
+    const [tanh, ...copies] = plan.steps;
+    const offset = (buffer = -1) => plan.offsets[buffer];
+    expect(offset(tanh?.writes[0])).toBe(-2);
+    expect(copies.map(({ reads, writes }) => [offset(reads[0]), offset(writes[0])])).toEqual([
+      [-2, -3],
+      [-2, -4],
+      [-1, -5],
+      [-2, -6],
+      [-2, -7],
+    ]);
+  });
+});
+
+describe('a program without kernels', () => {
+  it.each<[string, (b: Building) => Tensor | undefined]>([
+    ['an operation that is unknown', (b) => b.graph.add('Exp', [b.input('x', 4)], {}, [b.input('y', 4)])[0]],
+    ['a product of two tensors', (b) => op.multiply(b.graph, b.input('x', 4), b.input('y', 4))],
+    ['a scalar that is no constant', (b) => op.multiply(b.graph, b.input('x', 4), b.input('y'))],
+    ['a constant tensor', (b) => op.add(b.graph, b.input('x', 2), b.graph.constant(Float32Array.of(1, 2), [2]))],
+    ['a constant output', (b) => b.graph.constant(Float32Array.of(1, 2), [2])],
+    [
+      'both matrices transposed',
+      (b) => {
+        return op.matMul(b.graph, b.input('x', 3, 2), b.input('y', 4, 3), { transposeA: true, transposeB: true });
+      },
+    ],
+    [
+      'an image of another margin',
+      (b) => {
+        return op.convolution(b.graph, b.input('x', 1, 28, 28, 1), b.input('w', 4, 4, 1, 16), 0);
+      },
+    ],
+    [
+      'features of another margin',
+      (b) => {
+        return op.convolution(b.graph, b.input('x', 1, 16, 16, 16), b.input('w', 4, 4, 16, 32), 3);
+      },
+    ],
+    [
+      'images that are not square',
+      (b) => {
+        return op.convolution(b.graph, b.input('x', 1, 16, 8, 16), b.input('w', 4, 4, 16, 32), 1);
+      },
+    ],
+    ['the gradient of a bias of several channels alone', (b) => op.biasGradient(b.graph, b.input('x', 2, 16))],
+    [
+      'what a BatchNorm reserves beside its statistics',
+      (b) => {
+        return op.batchNorm(b.graph, b.input('x', 1, 2, 2, 16), b.input('w', 16), b.input('v', 16)).reserved[2];
+      },
+    ],
+  ])('%s: no plan', (_, build) => {
+    const b = new Building();
+    const y = build(b);
+    expect(y).toBeDefined();
+    expect(planOf(b.program({ y: y as Tensor }))).toBeUndefined();
+  });
+
+  it.skipIf(!hasKernels)('is run by libtensorflow, also where only the size of a step has none', async () => {
+    const b = new Building();
+    const [x, y] = [b.input('x', 1, 2), b.input('y', 2, 3)];
+    const product = op.matMul(b.graph, x, y);
+    const program = b.program({ product, twice: op.multiply(b.graph, product, b.graph.scalar(2)) });
+    const plan = planOf(program) as Plan;
+    const source = {
+      steps: plan.steps.map(({ kernel, reads, writes, sizes, value }) => ({
+        ...{ kernel, value, sizes: Int32Array.from(sizes) },
+        buffers: Int32Array.of(...reads, ...writes),
+      })),
+      ...{ offsets: Int32Array.from(plan.offsets), floats: plan.floats, lengths: Int32Array.of(2, 6, 3, 3) },
+    };
+    expect(loadedBinding().createPlan(source)).toBeUndefined();
+    const engine = nativeEngine();
+    expect([engine.backend, engine.tensorCount()]).toEqual([`kernels-${loadedBinding().isa}`, 0]);
+    const executor = engine.load(program);
+    expect(await executor.run({ x: Float32Array.of(1, 2), y: Float32Array.of(1, 2, 3, 4, 5, 6) })).toEqual({
+      product: Float32Array.of(9, 12, 15),
+      twice: Float32Array.of(18, 24, 30),
+    });
+    executor.dispose();
+    expect(engine.tensorCount()).toBe(0);
+  });
+});

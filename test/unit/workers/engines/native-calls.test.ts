@@ -1,0 +1,391 @@
+// What a step asks of native code, of libtensorflow first and of Ganglion's kernels then: calls, bytes copied, tensors alive. Exact numbers, so that a change which adds a call or a
+// copy has to change them here. No times: those are measured by `npm run bench`.
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Pass } from '../../../../shared/model/layout.ts';
+import { phaseOf } from '../../../../shared/model/layout.ts';
+import { phaseVectorOf } from '../../../../shared/model/phase-vector.ts';
+import type { Executor } from '../../../../shared/model/program.ts';
+import type { KernelBinding, PlanSource } from '../../../../workers/engines/kernels/binding.ts';
+import { kernelExecutor } from '../../../../workers/engines/kernels/executor.ts';
+import { loadBinding, type NativeBinding, type TensorData } from '../../../../workers/engines/tensorflow/binding.ts';
+import { NativeExecutor } from '../../../../workers/engines/tensorflow/native-executor.ts';
+import { type Engine, Replica } from '../../../../workers/replica/replica.ts';
+import { initialParameters } from '../../../golden/golden.ts';
+import { hasKernels, loadedBinding } from './kernels/loaded.ts';
+
+type Begin = NonNullable<Executor['begin']>;
+
+/** The defaults of `train`: a batch of 128 in 4 shards. */
+const SHARDS = 4;
+const SHARD_SIZE = 32;
+const LATENT = 100;
+/** D's and G's parameters: conv 256 + 16, 8192 + 32, norm 2 * 32, 32768 + 64, norm 2 * 64, 1024 + 1; the generator likewise. */
+const D = 256 + 16 + 8192 + 32 + 2 * 32 + 32768 + 64 + 2 * 64 + 1024 + 1;
+const G = 204800 + 2 * 128 + 131072 + 2 * 64 + 32768 + 2 * 32 + 512;
+/** D's gradient, without that of the two biases that a BatchNorm cancels. */
+const D_GRADIENT = D - 32 - 64;
+/** Mean and variance of D's two BatchNorm layers, and of G's three. */
+const D_STATISTICS = 2 * (32 + 64);
+const G_STATISTICS = 2 * (128 + 64 + 32);
+const FLOAT = Float32Array.BYTES_PER_ELEMENT;
+
+interface Counts {
+  runs: number;
+  created: number;
+  read: number;
+  deleted: number;
+  /** Given to tensors. Those that do not begin on a 64-byte boundary of their buffer are copied by TensorFlow. */
+  bytesIn: number;
+  bytesOffBoundary: number;
+  /** Copied out of tensors, and written into the vectors that the coordinator reads. */
+  bytesOut: number;
+  bytesWritten: number;
+  mostAlive: number;
+}
+
+const NONE: Counts = {
+  ...{ runs: 0, created: 0, read: 0, deleted: 0, bytesIn: 0, bytesOffBoundary: 0 },
+  ...{ bytesOut: 0, bytesWritten: 0, mostAlive: 0 },
+};
+const counts: Counts = { ...NONE };
+
+/** The native binding, counting. */
+function counting(binding: NativeBinding): NativeBinding {
+  const alive = () => {
+    counts.mostAlive = Math.max(counts.mostAlive, binding.getNumOfTensors());
+  };
+  const counted = {
+    createTensor(shape: readonly number[], dtype: number, data: TensorData): number {
+      counts.created += 1;
+      counts.bytesIn += data.byteLength;
+      if (data.byteOffset % 64 !== 0) counts.bytesOffBoundary += data.byteLength;
+      const id = binding.createTensor(shape, dtype, data);
+      alive();
+      return id;
+    },
+    deleteTensor(id: number): void {
+      counts.deleted += 1;
+      binding.deleteTensor(id);
+    },
+    tensorDataSync(id: number): TensorData {
+      const values = binding.tensorDataSync(id);
+      counts.read += 1;
+      counts.bytesOut += values.byteLength;
+      return values;
+    },
+    runSavedModel(...given: Parameters<NativeBinding['runSavedModel']>) {
+      counts.runs += 1;
+      const results = binding.runSavedModel(...given);
+      alive();
+      return results;
+    },
+    executeOp(): never {
+      throw new Error('a step runs whole programs, no single operation');
+    },
+  };
+  // Everything else is the binding's own; its properties cannot be assigned.
+  return Object.setPrototypeOf(counted, binding) as NativeBinding;
+}
+
+/** A vector of results that counts what is copied into it. */
+function vector(pass: Pass): Float32Array {
+  const values = new Float32Array(phaseVectorOf(phaseOf(pass), LATENT).length);
+  const { set } = values;
+  values.set = (source, offset) => {
+    counts.bytesWritten += source.length * FLOAT;
+    set.call(values, source, offset);
+  };
+  return values;
+}
+
+describe('a pass of a shard by libtensorflow', () => {
+  const slots = (pass: Pass): [Float32Array, Float32Array] => [vector(pass), vector(pass)];
+  const pixels = [new Uint8Array(SHARD_SIZE * 784).fill(99)];
+  let binding: NativeBinding;
+  let replica: Replica;
+
+  beforeAll(async () => {
+    binding = loadBinding();
+    const wrapped = counting(binding);
+    const engine = {
+      ...{ backend: 'counting', libraryVersion: binding.TF_Version },
+      load: (program: ConstructorParameters<typeof NativeExecutor>[1]) => new NativeExecutor(wrapped, program),
+      tensorCount: () => binding.getNumOfTensors(),
+    };
+    replica = await Replica.start(engine, {
+      ...{ replica: 0, backend: 'native', shardSize: SHARD_SIZE, latent: LATENT, seed: 1, shards: SHARDS },
+      parameters: { generator: initialParameters('generator'), discriminator: initialParameters('discriminator') },
+      results: { real: slots('real'), fake: slots('fake'), generator: slots('generator') },
+    });
+  });
+  afterAll(() => replica.dispose());
+
+  const compute = async (pass: Pass, step: number, shard: number): Promise<void> => {
+    await replica.compute({ step, pass, shard, slot: shard % 2 === 0 ? 0 : 1, ...(pass === 'real' ? { pixels } : {}) });
+  };
+  const countsOf = async (work: () => Promise<void>): Promise<Counts> => {
+    Object.assign(counts, NONE);
+    await work();
+    return { ...counts };
+  };
+
+  it('real: 12 parameters of D and the images in; logits, 10 gradients and 4 statistics out; one run', async () => {
+    expect(await countsOf(() => compute('real', 0, 0))).toEqual({
+      runs: 1,
+      created: 12 + 1,
+      read: 1 + 10 + 4,
+      deleted: 13 + 15,
+      bytesIn: FLOAT * (D + SHARD_SIZE * 784),
+      bytesOffBoundary: 0,
+      bytesOut: FLOAT * (SHARD_SIZE + D_GRADIENT + D_STATISTICS),
+      bytesWritten: FLOAT * (D_GRADIENT + D_STATISTICS), // the logits become two scalars
+      mostAlive: 13 + 15,
+    });
+  });
+
+  it('fake: 22 parameters and the noise in; logits, 10 gradients and 10 statistics out; one run', async () => {
+    expect(await countsOf(() => compute('fake', 0, 0))).toEqual({
+      runs: 1,
+      created: 12 + 10 + 1,
+      read: 1 + 10 + 4 + 6,
+      deleted: 23 + 21,
+      bytesIn: FLOAT * (D + G + SHARD_SIZE * LATENT),
+      bytesOffBoundary: 0,
+      bytesOut: FLOAT * (SHARD_SIZE + D_GRADIENT + D_STATISTICS + G_STATISTICS),
+      bytesWritten: FLOAT * (D_GRADIENT + D_STATISTICS + G_STATISTICS),
+      mostAlive: 23 + 21,
+    });
+  });
+
+  /** Making the images needs G alone, so it is a run of its own, which hands over 16 tensors: activations, and what BatchNorm keeps. */
+  const HANDED = 16;
+  const EARLY = { runs: 1, created: 10 + 1, bytesIn: FLOAT * (G + SHARD_SIZE * LATENT) };
+  /** The rest needs D, the noise, and of G what its gradients go through: three filters and three scales. */
+  const REST = {
+    ...{ runs: 1, created: 12 + 6 + 1 },
+    bytesIn: FLOAT * (D + 131072 + 32768 + 512 + 128 + 64 + 32 + SHARD_SIZE * LATENT),
+  };
+  const GENERATOR_OUT = {
+    read: 1 + 10 + 6 + 4,
+    bytesOffBoundary: 0,
+    bytesOut: FLOAT * (SHARD_SIZE + G + D_STATISTICS + G_STATISTICS),
+    bytesWritten: FLOAT * (G + D_STATISTICS + G_STATISTICS),
+    mostAlive: 6 + HANDED + 19 + 15,
+  };
+
+  it('generator: noise, D and G in, some of G twice; logits, 10 gradients of G and 10 statistics out; two runs', async () => {
+    expect(await countsOf(() => compute('generator', 0, 0))).toEqual({
+      ...GENERATOR_OUT,
+      runs: EARLY.runs + REST.runs,
+      created: EARLY.created + REST.created,
+      deleted: EARLY.created + 6 + HANDED + REST.created + 15,
+      bytesIn: EARLY.bytesIn + REST.bytesIn,
+    });
+  });
+
+  it('generator, begun ahead: the same, in two parts; what is begun and not asked for goes with its step', async () => {
+    expect(await countsOf(async () => void (await replica.begin(0, 1)))).toEqual({
+      ...NONE,
+      ...EARLY,
+      deleted: EARLY.created,
+      mostAlive: EARLY.created + 6 + HANDED,
+    });
+    expect(binding.getNumOfTensors()).toBe(6 + HANDED);
+    expect(await countsOf(async () => void (await replica.begin(0, 1)))).toEqual(NONE); // begun already
+    expect(await countsOf(() => compute('generator', 0, 1))).toEqual({
+      ...GENERATOR_OUT,
+      ...REST,
+      deleted: 6 + HANDED + REST.created + 15,
+    });
+    await replica.begin(0, 2);
+    await compute('real', 1, 0);
+    expect(binding.getNumOfTensors()).toBe(0);
+  });
+
+  it('a step is 16 runs, and every step the same; no tensor outlives a pass', async () => {
+    const step = (number: number) =>
+      countsOf(async () => {
+        for (const pass of ['real', 'fake', 'generator'] as const) {
+          for (let shard = 0; shard < SHARDS; shard++) {
+            await compute(pass, number, shard);
+            expect(binding.getNumOfTensors()).toBe(0);
+          }
+        }
+      });
+    const first = await step(0);
+    expect(first).toMatchObject({
+      runs: 4 * SHARDS,
+      created: SHARDS * (13 + 23 + 30),
+      read: SHARDS * (15 + 21 + 21),
+      deleted: SHARDS * (28 + 44 + 67),
+      bytesOffBoundary: 0,
+    });
+    expect(first.deleted).toBe(first.created + first.read + SHARDS * HANDED);
+    for (let number = 1; number < 4; number++) expect(await step(number)).toEqual(first);
+  });
+});
+
+describe.skipIf(!hasKernels)('a pass of a shard by the kernels', () => {
+  /** What the add-on was asked for. Outputs are written where they belong, so nothing is copied out but what steps copy. */
+  interface KernelCounts {
+    plans: number;
+    frames: number;
+    runs: number;
+    searches: number;
+    /** Arrays that a run has made for its outputs, and their bytes. */
+    arrays: number;
+    bytesMade: number;
+    /** Copied into the vectors that the coordinator reads, by the replica and by steps. */
+    bytesWritten: number;
+    bytesCopied: number;
+  }
+  const ZERO: KernelCounts = {
+    ...{ plans: 0, frames: 0, runs: 0, searches: 0 },
+    ...{ arrays: 0, bytesMade: 0, bytesWritten: 0, bytesCopied: 0 },
+  };
+  const tally: KernelCounts = { ...ZERO };
+  /** Memory that lives as long as the replica. */
+  const lasting = new Set<ArrayBufferLike>();
+  /** Arrays that runs have made, and frames: counted when the garbage collector has taken them. */
+  let alive = 0;
+  const registry = new FinalizationRegistry(() => alive--);
+  const watch = (value: object): void => {
+    alive += 1;
+    registry.register(value, undefined);
+  };
+
+  const countingKernels = (binding: KernelBinding): KernelBinding => {
+    const steps = new WeakMap<object, PlanSource['steps']>();
+    const counted: Partial<KernelBinding> = {
+      createPlan(source) {
+        tally.plans += 1;
+        const plan = binding.createPlan(source);
+        if (plan) steps.set(plan, source.steps);
+        return plan;
+      },
+      createFrame(plan) {
+        tally.frames += 1;
+        const frame = binding.createFrame(plan);
+        steps.set(frame, steps.get(plan) ?? []);
+        watch(frame);
+        return frame;
+      },
+      run(frame, first, last, arrays) {
+        tally.runs += 1;
+        for (const { kernel, sizes } of (steps.get(frame) ?? []).slice(first, last)) {
+          if (kernel === 'copy') tally.bytesCopied += FLOAT * (sizes[0] ?? 0);
+        }
+        for (const array of arrays) {
+          if (!array || lasting.has(array.buffer) || inputs.has(array)) continue;
+          tally.arrays += 1;
+          tally.bytesMade += array.byteLength;
+          watch(array);
+        }
+        binding.run(frame, first, last, arrays);
+      },
+      findOutside(values, limit) {
+        tally.searches += 1;
+        return binding.findOutside(values, limit);
+      },
+    };
+    return Object.setPrototypeOf(counted, binding);
+  };
+
+  /** Images and noise of the runs under way. */
+  const inputs = new WeakSet<object>();
+  const pixels = [new Uint8Array(SHARD_SIZE * 784).fill(99)];
+  let replica: Replica;
+
+  beforeAll(async () => {
+    const wrapped = countingKernels(loadedBinding());
+    const lastingVector = (pass: Pass): Float32Array => {
+      const values = new Float32Array(phaseVectorOf(phaseOf(pass), LATENT).length);
+      lasting.add(values.buffer);
+      const { set } = values;
+      // what the replica copies into a slot by itself
+      values.set = (source, offset) => {
+        tally.bytesWritten += source.length * FLOAT;
+        set.call(values, source, offset);
+      };
+      return values;
+    };
+    const slots = (pass: Pass): [Float32Array, Float32Array] => [lastingVector(pass), lastingVector(pass)];
+    const parameters = { generator: initialParameters('generator'), discriminator: initialParameters('discriminator') };
+    for (const { buffer } of Object.values(parameters)) lasting.add(buffer);
+    const engine: Engine = {
+      ...{ backend: 'counting', libraryVersion: 'kernels', tensorCount: () => 0 },
+      load: (program) => {
+        const executor = kernelExecutor(wrapped, program);
+        if (!executor) throw new Error(`no kernels for ${program.name}`);
+        const known = (values: Readonly<Record<string, Float32Array>>) => {
+          for (const name of ['images', 'z']) if (values[name]) inputs.add(values[name]);
+          return values;
+        };
+        return {
+          run: (values, ...rest) => executor.run(known(values), ...rest),
+          begin: executor.begin && (async (values) => await (executor.begin as Begin)(known(values))),
+          dispose: () => executor.dispose(),
+        };
+      },
+      findOutside: (values, limit) => wrapped.findOutside(values, limit),
+    };
+    replica = await Replica.start(engine, {
+      ...{ replica: 0, backend: 'native', shardSize: SHARD_SIZE, latent: LATENT, seed: 1, shards: SHARDS, parameters },
+      results: { real: slots('real'), fake: slots('fake'), generator: slots('generator') },
+    });
+  });
+  afterAll(() => replica.dispose());
+
+  const compute = async (pass: Pass, step: number, shard: number): Promise<void> => {
+    await replica.compute({ step, pass, shard, slot: shard % 2 === 0 ? 0 : 1, ...(pass === 'real' ? { pixels } : {}) });
+  };
+  const tallyOf = async (work: () => Promise<unknown>): Promise<KernelCounts> => {
+    Object.assign(tally, ZERO);
+    await work();
+    return { ...tally };
+  };
+  /** The logits alone have no place in the vector: they become two scalars. */
+  const LOGITS = { arrays: 1, bytesMade: FLOAT * SHARD_SIZE };
+
+  it('three plans, and memory for one run of each', async () => {
+    expect(tally).toMatchObject({ plans: 3, frames: 3 }); // by the warm-up
+  });
+
+  it('real and fake: one run; every output is written into its place, but the logits, and searched once', async () => {
+    expect(await tallyOf(() => compute('real', 0, 0))).toEqual({ ...ZERO, runs: 1, ...LOGITS, searches: 10 + 4 });
+    expect(await tallyOf(() => compute('fake', 0, 0))).toEqual({ ...ZERO, runs: 1, ...LOGITS, searches: 10 + 10 });
+  });
+
+  it('generator: two runs; the statistics of G, known before their place is, are copied', async () => {
+    const rest = { ...ZERO, runs: 1, ...LOGITS, searches: 10 + 10, bytesCopied: FLOAT * G_STATISTICS };
+    expect(await tallyOf(() => compute('generator', 0, 0))).toEqual({ ...rest, runs: 2 });
+    // begun ahead: the memory that the run before has left
+    expect(await tallyOf(() => replica.begin(0, 1))).toEqual({ ...ZERO, runs: 1 });
+    expect(await tallyOf(() => replica.begin(0, 1))).toEqual(ZERO);
+    expect(await tallyOf(() => compute('generator', 0, 1))).toEqual(rest);
+  });
+
+  it('a step is 16 runs and makes 12 arrays of 128 bytes; after five the frames are those of the first', async () => {
+    const step = (number: number) =>
+      tallyOf(async () => {
+        for (const pass of ['real', 'fake', 'generator'] as const) {
+          for (let shard = 0; shard < SHARDS; shard++) {
+            if (pass === 'fake') await replica.begin(number, shard);
+            await compute(pass, number, shard);
+          }
+        }
+      });
+    const first = await step(1);
+    expect(first).toEqual({
+      ...{ plans: 0, frames: SHARDS - 1, runs: 4 * SHARDS, searches: SHARDS * (14 + 20 + 20) },
+      ...{ arrays: 3 * SHARDS, bytesMade: 3 * SHARDS * FLOAT * SHARD_SIZE },
+      ...{ bytesWritten: 0, bytesCopied: SHARDS * FLOAT * G_STATISTICS },
+    });
+    for (let number = 2; number < 6; number++) expect(await step(number)).toEqual({ ...first, frames: 0 });
+    setFlagsFromString('--expose-gc');
+    const collect: () => void = runInNewContext('gc');
+    await expect.poll(() => [collect(), alive][1]).toBe(3 + SHARDS - 1);
+  });
+});

@@ -1,0 +1,100 @@
+// Loads the add-on of the kernels and gives it types. GANGLION_KERNELS chooses among them, to compare: `off` is libtensorflow alone.
+
+import { createRequire } from 'node:module';
+import { GanglionError, messageOf } from '../../../shared/error.ts';
+import type { Update } from '../../../shared/update.ts';
+import { areKernelsReady, locateKernels } from './library.ts';
+
+/** Instructions that the kernels compute with; `none` on a processor without AVX2 and FMA, where they cannot be used. */
+export type Isa = 'avx512' | 'avx2' | 'none';
+
+/** A plan whose steps have found their kernels. */
+export interface NativePlan {
+  readonly plan: unique symbol;
+}
+
+/** Memory for the values of one run of a plan. */
+export interface NativeFrame {
+  readonly frame: unique symbol;
+}
+
+/** A plan as the add-on takes it: workers/engines/kernels/plan.ts. */
+export interface PlanSource {
+  readonly steps: readonly { kernel: string; buffers: Int32Array; sizes: Int32Array; value: number }[];
+  readonly offsets: Int32Array;
+  /** Of every array of a call. */
+  readonly lengths: Int32Array;
+  /** Size of a frame. */
+  readonly floats: number;
+}
+
+/** The add-on. Every call is synchronous; those of the update need no `this`. */
+export interface KernelBinding extends Update {
+  /** The widest of this processor, or what it has been limited to. */
+  readonly isa: Isa;
+  /** Has the whole process use the kernels of AVX2, also where there is AVX-512. */
+  limitIsa(isa: 'avx2'): void;
+  /** Whether the kernels give the known results of small problems. */
+  selfTest(): boolean;
+  /** @returns undefined when there is no kernel for a step */
+  createPlan(plan: PlanSource): NativePlan | undefined;
+  createFrame(plan: NativePlan): NativeFrame;
+  /** Gives the memory of a frame back, which cannot be run any more. */
+  releaseFrame(frame: NativeFrame): void;
+  /** Runs steps `first` to `last`, exclusive; arrays that they do not use may be undefined. */
+  run(frame: NativeFrame, first: number, last: number, arrays: readonly (Float32Array | undefined)[]): void;
+  /** As `findOutside` of shared/exact-sum.ts. */
+  findOutside(values: Float32Array, limit: number): number;
+  /** As `fillNormal` of shared/random.ts, if {@link toNormal} has the bits of the JavaScript: noise.ts. Every number is 32 bits. */
+  fillNormal(key0: number, key1: number, stream: number, time: number, part: number, out: Float32Array): void;
+  /** As `toNormal` of shared/random.ts, of an even number of words; fillNormal is made of it. */
+  toNormal(words: Uint32Array, out: Float64Array): void;
+}
+
+/** The add-on, and which it is. */
+export interface Kernels {
+  readonly binding: KernelBinding;
+  /** Key of the sources that it was compiled from. */
+  readonly version: string;
+}
+
+const SETTINGS = ['on', 'off', 'avx2'] as const;
+
+/**
+ * What `GANGLION_KERNELS` asks for: the kernels where they are there (`on`, the default), none, or those of AVX2.
+ *
+ * @throws GanglionError `usage` for any other value
+ */
+export function readKernelsSetting(env: NodeJS.ProcessEnv = process.env): (typeof SETTINGS)[number] {
+  const given = env.GANGLION_KERNELS || 'on'; // an empty variable counts as none
+  const setting = SETTINGS.find((name) => name === given);
+  if (setting !== undefined) return setting;
+  throw new GanglionError('usage', `GANGLION_KERNELS: expected ${SETTINGS.join(', ')}, got ${JSON.stringify(given)}`);
+}
+
+/**
+ * The add-on, loaded once a thread; undefined where it is not built, not wanted, or the processor cannot run it.
+ *
+ * @throws GanglionError `usage` for a wrong `GANGLION_KERNELS`, `environment` when the add-on is there and does not load
+ */
+export function loadKernels(env: NodeJS.ProcessEnv = process.env): Kernels | undefined {
+  const setting = readKernelsSetting(env);
+  if (setting === 'off') return undefined;
+  const location = locateKernels(env);
+  if (!areKernelsReady(location)) return undefined;
+  const binding = load(location.addonPath, location.kernelsFolder);
+  if (setting === 'avx2') binding.limitIsa('avx2');
+  return binding.isa === 'none' ? undefined : { binding, version: location.key };
+}
+
+function load(addonPath: string, kernelsFolder: string): KernelBinding {
+  try {
+    return createRequire(import.meta.url)(addonPath);
+  } catch (error) {
+    throw new GanglionError(
+      'environment',
+      `Ganglion's kernels do not load: ${messageOf(error)}; delete ${kernelsFolder}, then run: npm run setup`,
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,124 @@
+// Runs a program by Ganglion's own kernels: one native call a run, or two where a program has late inputs.
+import { GanglionError } from '../../../shared/error.ts';
+import { type Shape, sizeOf } from '../../../shared/model/graph.ts';
+import type { Begun, Executor, Program } from '../../../shared/model/program.ts';
+import type { KernelBinding, NativeFrame, NativePlan } from './binding.ts';
+import { type Plan, planOf } from './plan.ts';
+
+type Values = Readonly<Record<string, Float32Array>>;
+
+/** A frame whose early steps have run. */
+class BegunFrame implements Begun {
+  readonly executor: KernelExecutor;
+  readonly #release: (frame: NativeFrame) => void;
+  #frame: NativeFrame | undefined;
+
+  constructor(executor: KernelExecutor, frame: NativeFrame, release: (frame: NativeFrame) => void) {
+    this.executor = executor;
+    this.#frame = frame;
+    this.#release = release;
+  }
+
+  /** The frame, to run the rest in. */
+  get frame(): NativeFrame {
+    if (!this.#frame) throw new Error('a begun run was used twice');
+    return this.#frame;
+  }
+
+  dispose(): void {
+    if (this.#frame) this.#release(this.#frame);
+    this.#frame = undefined;
+  }
+}
+
+class KernelExecutor implements Executor {
+  readonly begin: Executor['begin'];
+  readonly #binding: KernelBinding;
+  readonly #name: string;
+  readonly #plan: Plan;
+  readonly #native: NativePlan;
+  /** Inputs that the steps before the late ones read. */
+  readonly #earlyInputs: ReadonlySet<string>;
+  /** Memory of runs that have ended. */
+  readonly #free: NativeFrame[] = [];
+  #isDisposed = false;
+
+  constructor(binding: KernelBinding, name: string, plan: Plan, native: NativePlan) {
+    this.#binding = binding;
+    this.#name = name;
+    this.#plan = plan;
+    this.#native = native;
+    const early = plan.steps.slice(0, plan.early).flatMap(({ reads }) => reads);
+    const names = early.map((buffer) => plan.arrays[-1 - (plan.offsets[buffer] ?? 0)]?.name ?? '');
+    this.#earlyInputs = new Set(names);
+    if (plan.early > 0) this.begin = async (inputs) => this.#begin(inputs);
+  }
+
+  async run(
+    inputs: Values,
+    begun: Begun = this.#begin(inputs),
+    into: Values = {},
+  ): Promise<Record<string, Float32Array>> {
+    if (!(begun instanceof BegunFrame) || begun.executor !== this)
+      throw new Error(`${this.#name}: begun by another executor`);
+    try {
+      const outputs: Record<string, Float32Array> = {};
+      const arrays = this.#plan.arrays.map(({ name, kind, shape }) => {
+        if (kind === 'input') return this.#input(inputs, name, shape);
+        const array = into[name] ?? new Float32Array(sizeOf(shape));
+        outputs[name] = array;
+        return array;
+      });
+      this.#binding.run(begun.frame, this.#plan.early, this.#plan.steps.length, arrays);
+      return outputs;
+    } finally {
+      begun.dispose();
+    }
+  }
+
+  /** What is begun can still be run. */
+  dispose(): void {
+    this.#isDisposed = true;
+    for (const frame of this.#free.splice(0)) this.#binding.releaseFrame(frame);
+  }
+
+  #keep(frame: NativeFrame): void {
+    if (this.#isDisposed) this.#binding.releaseFrame(frame);
+    else this.#free.push(frame);
+  }
+
+  #begin(inputs: Values): BegunFrame {
+    const { arrays, early } = this.#plan;
+    const given = arrays.map(({ name, kind, shape }) =>
+      kind === 'input' && this.#earlyInputs.has(name) ? this.#input(inputs, name, shape) : undefined,
+    );
+    const frame = this.#free.pop() ?? this.#binding.createFrame(this.#native);
+    if (early > 0) this.#binding.run(frame, 0, early, given);
+    return new BegunFrame(this, frame, (ended) => this.#keep(ended));
+  }
+
+  #input(inputs: Values, name: string, shape: Shape): Float32Array {
+    const values = inputs[name];
+    if (values?.length === sizeOf(shape)) return values;
+    const got = values ? `${values.length} values` : 'nothing';
+    throw new GanglionError('shape', `${this.#name}: input ${name} expected [${shape}], got ${got}`);
+  }
+}
+
+/** @returns an executor of the program; undefined when there are no kernels for it */
+export function kernelExecutor(binding: KernelBinding, program: Program): Executor | undefined {
+  const plan = planOf(program);
+  if (!plan) return undefined;
+  const native = binding.createPlan({
+    steps: plan.steps.map(({ kernel, reads, writes, sizes, value }) => ({
+      kernel,
+      buffers: Int32Array.of(...reads, ...writes),
+      sizes: Int32Array.from(sizes),
+      value,
+    })),
+    offsets: Int32Array.from(plan.offsets),
+    lengths: Int32Array.from(plan.arrays, ({ shape }) => sizeOf(shape)),
+    floats: plan.floats,
+  });
+  return native && new KernelExecutor(binding, program.name, plan, native);
+}

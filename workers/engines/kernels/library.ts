@@ -1,0 +1,82 @@
+// Where the compiled kernels live, and whether they are there. The folder is keyed by the C++ sources and the way they are compiled, so
+// that newer sources never meet an older add-on, and several checkouts share one. Nothing here starts a process.
+
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { toCacheFolder } from '../tensorflow/library.ts';
+
+/** What g++ gets beside paths. The kernels choose their instructions themselves, so nothing here depends on the processor. */
+export const COMPILER_FLAGS: readonly string[] = [
+  ...['-std=c++17', '-O3', '-fPIC', '-shared', '-DNAPI_VERSION=8', '-fno-math-errno', '-ffp-contract=off'],
+  ...['-Wall', '-Wextra', '-Wno-psabi', '-Wno-maybe-uninitialized', '-static-libstdc++', '-static-libgcc'],
+];
+
+/** Raised when the files of the folder change in name or in the way they are built. */
+const LAYOUT_VERSION = 1;
+
+/** The sources lie beside this file, also for the compiled one: the build does not copy them. */
+const SOURCE_FOLDER = fileURLToPath(
+  new URL(import.meta.url.endsWith('.ts') ? './' : '../../../../workers/engines/kernels/', import.meta.url),
+);
+
+/** One C++ file of the kernels. */
+export interface KernelSource {
+  /** Without a folder: `addon.cc`. */
+  readonly name: string;
+  readonly content: Buffer;
+}
+
+/** Absolute paths of the compiled kernels. */
+export interface KernelsLocation {
+  /** That of the native library: its lock holds for the kernels too. */
+  readonly cacheFolder: string;
+  /** See {@link toKernelsKey}. */
+  readonly key: string;
+  /** Comes into being as a whole. */
+  readonly kernelsFolder: string;
+  /** The Node-API add-on, the folder's only file. */
+  readonly addonPath: string;
+  /** The C++ files to compile; headers lie beside them. */
+  readonly units: readonly string[];
+}
+
+/** The `*.cc` and `*.h` of a folder, by name. */
+export function readSources(folder: string = SOURCE_FOLDER): KernelSource[] {
+  const names = readdirSync(folder).filter((name) => /\.(cc|h)$/.test(name));
+  return names.sort().map((name) => ({ name, content: readFileSync(join(folder, name)) }));
+}
+
+/** The first 12 digits of the SHA-256 over everything that the add-on is made from, but the compiler. */
+export function toKernelsKey(sources: readonly KernelSource[], flags: readonly string[] = COMPILER_FLAGS): string {
+  const parts = sources.map(({ name, content }) => [name, content.length]);
+  const hash = createHash('sha256').update(JSON.stringify([LAYOUT_VERSION, flags, parts]));
+  for (const { content } of sources) hash.update(content);
+  return hash.digest('hex').slice(0, 12);
+}
+
+/** Paths of the kernels of this checkout's sources, which it reads: about a millisecond. The folder need not exist. */
+export function locateKernels(env: NodeJS.ProcessEnv = process.env): KernelsLocation {
+  const cacheFolder = toCacheFolder(env);
+  const sources = readSources();
+  const key = toKernelsKey(sources);
+  const kernelsFolder = join(cacheFolder, `kernels-${key}-${process.platform}-${process.arch}`);
+  return {
+    cacheFolder,
+    key,
+    kernelsFolder,
+    addonPath: join(kernelsFolder, 'ganglion_kernels.node'),
+    units: sources.filter((source) => source.name.endsWith('.cc')).map((source) => join(SOURCE_FOLDER, source.name)),
+  };
+}
+
+/** Whether the kernels are built: a folder that is there is complete. */
+export function areKernelsReady({ addonPath }: KernelsLocation): boolean {
+  return existsSync(addonPath);
+}
+
+/** What people are told where there is a native library without kernels. */
+export function toWithoutKernelsLine(reason: string): string {
+  return `ganglion: computing by libtensorflow alone, about 2.2 times slower than with Ganglion's kernels: ${reason}\n`;
+}

