@@ -5,6 +5,7 @@ import { BACKENDS } from './backend.ts';
 import { ERROR_CODES, FAULT_REASONS, type PlainError } from './error.ts';
 import { FAULT_KINDS, type InjectedFault } from './fault.ts';
 import { malformed } from './frame.ts';
+import type { Layer, ModelSpec } from './model/spec.ts';
 import type { ReplicaReady, ReplicaSetup } from './protocol.ts';
 
 /** File descriptors of the child: frames both ways; one byte every {@link HEARTBEAT_MS} towards the coordinator. */
@@ -23,13 +24,35 @@ const seconds = z.strictObject({
   ahead: z.strictObject({ start: z.number(), seconds: z.number() }).exactOptional(),
 });
 
+const layer: z.ZodType<Layer> = z.strictObject({
+  kind: z.enum(['convolution', 'transposedConvolution']),
+  inputs: whole.min(1),
+  outputs: whole.min(1),
+  kernel: whole.min(1),
+  stride: whole.min(1),
+  padding: whole,
+  bias: z.boolean(),
+  norm: z.boolean(),
+  activation: z.union([
+    z.strictObject({ kind: z.enum(['none', 'relu', 'tanh']) }),
+    z.strictObject({ kind: z.literal('leakyRelu'), slope: z.number() }),
+  ]),
+});
+
+const spec: z.ZodType<ModelSpec> = z.strictObject({
+  latentSize: whole.min(1),
+  epsilon: z.number().min(0),
+  generator: z.array(layer).min(1),
+  discriminator: z.array(layer).min(1),
+});
+
 export type ProcessSetup = Omit<ReplicaSetup, 'parameters' | 'results'>;
 
 const setup: z.ZodType<ProcessSetup> = z.strictObject({
   replica: whole,
   backend: z.enum(BACKENDS),
   shardSize: whole.min(1),
-  latent: whole.min(1),
+  spec,
   seed: whole,
   shards: whole.min(1),
 });

@@ -5,6 +5,7 @@ import type { Backend } from './backend.ts';
 import type { PlainError } from './error.ts';
 import type { InjectedFault } from './fault.ts';
 import { type Pass, type Phase, phaseOf } from './model/layout.ts';
+import type { ModelSpec } from './model/spec.ts';
 
 /** What a replica is told once, when it starts. */
 export interface ReplicaSetup {
@@ -12,8 +13,7 @@ export interface ReplicaSetup {
   readonly backend: Backend;
   /** Images a shard. */
   readonly shardSize: number;
-  /** Length of z. */
-  readonly latent: number;
+  readonly spec: ModelSpec;
   readonly seed: number;
   /** Number of shards that are added up in a phase: bounds the magnitude of a value. */
   readonly shards: number;
@@ -32,8 +32,10 @@ export const SHARDS_IN_HAND = 5;
  */
 export interface ShardChannel {
   readonly port: MessagePort;
-  /** All images, uint8 [count, 784], in shared memory. */
+  /** All images, uint8 [count, imageSize], in shared memory. */
   readonly images: Uint8Array;
+  /** Values of an image. */
+  readonly imageSize: number;
   /** Shared memory for the indices of a job's images, by its slot. */
   readonly indices: readonly Uint32Array[];
   /** Shared memory: how many jobs the replica has begun. It tells, when the replica is lost, on which. */
@@ -61,7 +63,7 @@ export interface ShardJob {
   readonly step: number;
   readonly pass: Pass;
   readonly shard: number;
-  /** uint8 pixels, [shardSize, 784], of a pass over real images, in parts that follow each other. */
+  /** uint8 pixels, [shardSize, values of an image], of a pass over real images, in parts that follow each other. */
   readonly pixels?: readonly Uint8Array[];
   /** Which of the pass's result slots to write. */
   readonly slot: number;
@@ -107,7 +109,7 @@ export interface SampleJob {
   readonly statistics: Float32Array | 'batch';
 }
 
-/** Images [count, 784] in [-1, 1]. */
+/** Images [count, values of an image] in [-1, 1]. */
 export type SampleOutcome =
   | { readonly ok: true; readonly images: Float32Array }
   | { readonly ok: false; readonly error: PlainError };

@@ -1,5 +1,6 @@
 // Checkpoints beside the step loop: the loop waits while the state is copied; a thread then encodes, hashes and writes the copy.
 import { join } from 'node:path';
+import type { ModelSpec } from '../../shared/model/spec.ts';
 import { copyState, sharedState, type TrainingState } from '../training/state.ts';
 import { checkpointName } from './checkpoint.ts';
 import type { CheckpointThread, WrittenFile } from './checkpoint-thread.ts';
@@ -18,8 +19,8 @@ export interface CheckpointWriterOptions {
   readonly folder: string;
   /** The run's config as JSON. */
   readonly config: string;
-  /** Latent length of the states to come. */
-  readonly latent: number;
+  /** Model of the states to come. */
+  readonly spec: ModelSpec;
   /** Gets its jobs one after another. */
   readonly thread: CheckpointThread;
   /** Brings the log to the disk, before each checkpoint: after a power cut, too, none knows a step that the log does not. */
@@ -45,7 +46,7 @@ export class CheckpointWriter {
   constructor(options: CheckpointWriterOptions) {
     this.#options = options;
     this.#now = options.now ?? (() => performance.now());
-    this.#copy = sharedState(options.latent);
+    this.#copy = sharedState(options.spec);
   }
 
   /**

@@ -3,14 +3,14 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { GanglionError, messageOf, systemErrorCode } from '../../shared/error.ts';
+import { layoutOf } from '../../shared/model/layout.ts';
+import { dcgan28, type ModelSpec } from '../../shared/model/spec.ts';
 import { fromTorchLayout, toTorchLayout } from '../../shared/model/torch-layout.ts';
 import { fromSystemError, writeFileAtomicSync } from '../files/atomic-file.ts';
 import { emptyState, NETS, type NetState, type TrainingState } from '../training/state.ts';
 import { decodeSafetensors, encodeSafetensors, type StoredTensor, toBytes, toFloat32 } from './safetensors.ts';
 
 const FORMAT = 'ganglion-1';
-/** Of the generator's first weight, [latent, 128, 4, 4]. */
-const BYTES_A_LATENT = 128 * 4 * 4 * Float32Array.BYTES_PER_ELEMENT;
 const FILE_NAME = /^step-(\d{8,})\.safetensors$/;
 
 /** A checkpoint as read, verified. */
@@ -149,12 +149,22 @@ function fillState(state: TrainingState, tensors: ReadonlyMap<string, StoredTens
   state.step = readValue(get('counters.step'));
 }
 
+/** The model of a checkpoint: `model` with the latent size that its tensors have. */
+function specOf(tensors: ReadonlyMap<string, StoredTensor>, model: (latentSize: number) => ModelSpec): ModelSpec {
+  const [first] = layoutOf('generator', model(1)).parameters;
+  if (!first) throw new Error('a generator without parameters');
+  // From the bytes, not from the shape: a shape can ask for any memory.
+  const bytes = tensors.get(`generator.${first.name}`)?.bytes.length ?? 0;
+  return model(Math.floor(bytes / (first.size * Float32Array.BYTES_PER_ELEMENT)));
+}
+
 /**
  * Reads and verifies a checkpoint.
  *
+ * @param model whose state it is, by the latent size
  * @throws GanglionError `checkpoint` when it is truncated, altered or not a checkpoint
  */
-export function readCheckpoint(path: string): Checkpoint {
+export function readCheckpoint(path: string, model: (latentSize: number) => ModelSpec = dcgan28): Checkpoint {
   let bytes: Uint8Array;
   try {
     bytes = readFileSync(path);
@@ -173,9 +183,7 @@ export function readCheckpoint(path: string): Checkpoint {
   if (sha256 !== expected) {
     throw new GanglionError('checkpoint', `${path}: altered: expected SHA-256 ${expected}, got ${sha256}`);
   }
-  // From the bytes, not from the shape: a shape can ask for any memory.
-  const latent = Math.floor((tensors.get('generator.main.0.weight')?.bytes.length ?? 0) / BYTES_A_LATENT);
-  const state = emptyState(latent);
+  const state = emptyState(specOf(tensors, model));
   fillState(state, tensors, path);
   return { path, state, stateSha256: sha256, config };
 }

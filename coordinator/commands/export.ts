@@ -45,7 +45,8 @@ export async function exportCommand(request: ExportRequest): Promise<void> {
   const images = await draw({ ...CHECK, batchStatistics: false, threadEntry }, checkpoint, backend);
 
   const { state, stateSha256 } = checkpoint;
-  const { generator, latent, step } = state;
+  const { generator, spec, step } = state;
+  const latent = spec.latentSize;
   const name = basename(resolve(run));
   const { json, weights } = toGraphModel(generator, latent, { ganglion: version, run: name, step, stateSha256 });
   const { values, shares } = latentDirections(generator, latent, DIRECTIONS);

@@ -2,7 +2,7 @@
 
 import type { Backend } from '../../shared/backend.ts';
 import { GanglionError } from '../../shared/error.ts';
-import { IMAGE_PIXELS } from '../../shared/pixels.ts';
+import { imageShapeOf, imageSizeOf } from '../../shared/model/spec.ts';
 import { type Checkpoint, checkpointName, newestCheckpoint } from '../checkpoints/checkpoint.ts';
 import { toGrid } from '../images/grid.ts';
 import { writeNpySync } from '../images/npy.ts';
@@ -45,12 +45,13 @@ export async function sampleCommand(request: SampleRequest): Promise<void> {
   });
   const backend = await chooseBackend(request.backend ?? storedConfig(checkpoint).backend);
   const images = await draw(request, checkpoint, backend);
-  if (isPng) writePngSync(output, toGrid(images, count, Math.ceil(Math.sqrt(count))));
-  else writeNpySync(output, images, count);
+  const shape = imageShapeOf(checkpoint.state.spec);
+  if (isPng) writePngSync(output, toGrid(images, count, Math.ceil(Math.sqrt(count)), shape));
+  else writeNpySync(output, images, count, shape);
   process.stdout.write(`${count} samples of ${checkpointName(checkpoint.state.step)} in ${output}\n`);
 }
 
-/** Images [count, 784] in [-1, 1]. */
+/** Images [count, values of an image] in [-1, 1]. */
 export async function draw(
   {
     count,
@@ -62,7 +63,7 @@ export async function draw(
   backend: Backend,
 ): Promise<Float32Array> {
   const parameters = { generator: state.generator.parameters, discriminator: state.discriminator.parameters };
-  const setup = { backend, shardSize: 2, latent: state.latent, seed, shards: 1, parameters };
+  const setup = { backend, shardSize: 2, spec: state.spec, seed, shards: 1, parameters };
   const replica = await startThreadReplica(0, {
     entry: threadEntry,
     setup,
@@ -72,7 +73,7 @@ export async function draw(
   try {
     const statistics = batchStatistics ? 'batch' : state.generator.statistics;
     const images = await replica.sample({ seed, count, statistics });
-    if (images.length !== count * IMAGE_PIXELS)
+    if (images.length !== count * imageSizeOf(state.spec))
       throw new Error(`expected ${count} images, got ${images.length} values`);
     return images;
   } finally {

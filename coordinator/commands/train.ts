@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { GanglionError, messageOf } from '../../shared/error.ts';
+import { dcgan28, imageShapeOf } from '../../shared/model/spec.ts';
 import { listCheckpoints, newestCheckpoint } from '../checkpoints/checkpoint.ts';
 import { loadIdxFolder } from '../data/idx-folder.ts';
 import { loadMnistPackage } from '../data/mnist-package.ts';
@@ -100,7 +101,9 @@ function planRun(request: TrainRequest, file: Partial<Settings>, path: string): 
   if (previous) checkResumable(previous.config, config);
   const perEpoch = stepsPerEpoch({ count: dataset.count, batch: config.batch });
   const lastStep = config.steps ?? (config.epochs ?? 0) * perEpoch;
-  const state = previous?.state ?? initialState(config.latent, config.seed);
+  const state = previous?.state ?? initialState(dcgan28(config.latent), config.seed);
+  const [expected, got] = [imageShapeOf(state.spec), dataset.imageShape].map((shape) => shape.join(' x '));
+  if (got !== expected) throw new GanglionError('data', `${dataset.name}: expected images of ${expected}, got ${got}`);
   const faults = config.fault === null ? null : readFaultPlan(config.fault, config.shards);
   const resumed = previous !== undefined;
   const ranOnBefore = previous && state.step > 0 ? previous.config.ranOn : null;
@@ -155,7 +158,7 @@ function openPrevious(path: string): { readonly config: StoredRunConfig; readonl
   if (listCheckpoints(folder.checkpoints).length === 0 && existsSync(folder.config)) {
     // It ended before its first checkpoint: nothing is lost by beginning again.
     const config = readStoredConfig(folder.config);
-    return { config, state: initialState(config.latent, config.seed) };
+    return { config, state: initialState(dcgan28(config.latent), config.seed) };
   }
   const checkpoint = newestCheckpoint(folder.checkpoints, (message) => {
     process.stderr.write(`ganglion: ${message}; using the one before\n`);

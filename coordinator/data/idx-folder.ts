@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { GanglionError, systemErrorCode } from '../../shared/error.ts';
 import { fromSystemError } from '../files/atomic-file.ts';
 import { type Dataset, toDataset } from './dataset.ts';
-import { chooseName, MNIST_FILES, type MnistFile, readMnistFile } from './mnist-files.ts';
+import { chooseName, MNIST_FILES, MNIST_SHAPE, type MnistFile, readMnistFile } from './mnist-files.ts';
 
 /**
  * The 60,000 training images of the MNIST files in `folder`, each compressed (`.gz`, preferred) or plain, in file order.
@@ -29,7 +29,7 @@ export function loadIdxFolder(folder: string): Dataset {
   const labels = read(MNIST_FILES.trainLabels);
   read(MNIST_FILES.testImages);
   const images = read(MNIST_FILES.trainImages);
-  return toDataset('MNIST (60,000 training images)', images, labels);
+  return toDataset('MNIST (60,000 training images)', images, labels, MNIST_SHAPE);
 }
 
 function listFolder(folder: string): readonly string[] {

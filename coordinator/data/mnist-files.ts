@@ -4,9 +4,13 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { GanglionError, messageOf, systemErrorCode } from '../../shared/error.ts';
-import { IMAGE_SIDE } from '../../shared/pixels.ts';
+import type { ImageShape } from '../../shared/model/spec.ts';
 import { fromSystemError } from '../files/atomic-file.ts';
 import { idxLength, parseIdx } from './idx.ts';
+
+/** Height, width and channels of a digit. */
+export const MNIST_SHAPE: ImageShape = [28, 28, 1];
+const [HEIGHT, WIDTH] = MNIST_SHAPE;
 
 /** One of the four files. */
 export interface MnistFile {
@@ -22,7 +26,7 @@ export interface MnistFile {
 export const MNIST_FILES = {
   trainImages: {
     name: 'train-images-idx3-ubyte',
-    shape: [60_000, IMAGE_SIDE, IMAGE_SIDE],
+    shape: [60_000, HEIGHT, WIDTH],
     sha256: 'ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db',
   },
   trainLabels: {
@@ -32,7 +36,7 @@ export const MNIST_FILES = {
   },
   testImages: {
     name: 't10k-images-idx3-ubyte',
-    shape: [10_000, IMAGE_SIDE, IMAGE_SIDE],
+    shape: [10_000, HEIGHT, WIDTH],
     sha256: '0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7',
   },
   testLabels: {

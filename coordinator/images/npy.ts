@@ -1,21 +1,22 @@
-// Generated images as a NumPy array file, for tools that measure or plot them: float32, shape [N, 28, 28], format version 1.0.
+// Generated images as a NumPy array file, for tools that measure or plot them: float32, shape [N, height, width], format version 1.0.
 // https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 import { GanglionError } from '../../shared/error.ts';
-import { IMAGE_PIXELS, IMAGE_SIDE } from '../../shared/pixels.ts';
+import type { ImageShape } from '../../shared/model/spec.ts';
 import { writeFileAtomicSync } from '../files/atomic-file.ts';
 
 /** The header is padded so that the values start at a multiple of this. */
 const ALIGNMENT = 64;
 
 /**
- * `images`, shape [count, 28, 28], as the bytes of a .npy file: little-endian float32, values unchanged.
+ * `images`, [count, ...shape], as the bytes of a .npy file: little-endian float32, values unchanged.
  * @throws GanglionError `shape` where `images` does not hold `count` images.
  */
-export function encodeNpy(images: Float32Array, count: number): Uint8Array {
-  if (!Number.isInteger(count) || images.length !== count * IMAGE_PIXELS) {
-    throw new GanglionError('shape', `npy: expected ${count} x ${IMAGE_PIXELS} values, got ${images.length}`);
+export function encodeNpy(images: Float32Array, count: number, [height, width]: ImageShape): Uint8Array {
+  const size = height * width;
+  if (!Number.isInteger(count) || images.length !== count * size) {
+    throw new GanglionError('shape', `npy: expected ${count} x ${size} values, got ${images.length}`);
   }
-  const description = `{'descr': '<f4', 'fortran_order': False, 'shape': (${count}, ${IMAGE_SIDE}, ${IMAGE_SIDE}), }`;
+  const description = `{'descr': '<f4', 'fortran_order': False, 'shape': (${count}, ${height}, ${width}), }`;
   // Magic, version and length take 10 bytes, the line feed 1.
   const start = Math.ceil((10 + description.length + 1) / ALIGNMENT) * ALIGNMENT;
   const bytes = new Uint8Array(start + 4 * images.length);
@@ -33,6 +34,6 @@ export function encodeNpy(images: Float32Array, count: number): Uint8Array {
  * Writes {@link encodeNpy} of `images` to `path`, atomically.
  * @throws GanglionError `environment` where it cannot be written, `shape` as encodeNpy.
  */
-export function writeNpySync(path: string, images: Float32Array, count: number): void {
-  writeFileAtomicSync(path, encodeNpy(images, count));
+export function writeNpySync(path: string, images: Float32Array, count: number, shape: ImageShape): void {
+  writeFileAtomicSync(path, encodeNpy(images, count, shape));
 }

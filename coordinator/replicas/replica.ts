@@ -28,7 +28,7 @@ export interface Replica {
   compute(shard: Shard): Promise<ShardResult>;
   /** How many shards it has computed and not answered yet: it is at the one after them. None unless it says so. */
   readonly computed?: number;
-  /** Images [count, 784] in [-1, 1]; they may overtake shards. */
+  /** Images [count, values of an image] in [-1, 1]; they may overtake shards. */
   sample(job: SampleJob): Promise<Float32Array>;
   /** Ends the replica; never rejects. */
   stop(): Promise<void>;

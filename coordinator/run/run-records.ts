@@ -1,6 +1,7 @@
 // What a run leaves behind while it goes on: after every step a line of metrics.jsonl, now and then samples and a checkpoint.
 import { join } from 'node:path';
 import type { Phase } from '../../shared/model/layout.ts';
+import { imageShapeOf } from '../../shared/model/spec.ts';
 import type { SampleJob } from '../../shared/protocol.ts';
 import type { CheckpointWriter } from '../checkpoints/checkpoint-writer.ts';
 import { describeBadShard } from '../replicas/task-queue.ts';
@@ -119,7 +120,7 @@ export class RunRecords {
   async #sample(step: number): Promise<void> {
     const { config, folder, state, sample, onSample } = this.#options;
     const path = join(folder.samples, sampleName(step));
-    const png = await writeSampleGrid(path, config.seed, state.generator.statistics, sample);
+    const png = await writeSampleGrid(path, config.seed, state.generator.statistics, imageShapeOf(state.spec), sample);
     onSample?.(step, png);
   }
 }

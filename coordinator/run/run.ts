@@ -189,12 +189,12 @@ function createReplicas(run: Run, observer: GroupObserver): ReplicaGroup {
   const setup = {
     backend: config.ranOn,
     shardSize: config.batch / config.shards,
-    latent: config.latent,
+    spec: state.spec,
     seed: config.seed,
     shards: config.shards,
     parameters: { generator: state.generator.parameters, discriminator: state.discriminator.parameters },
   };
-  const pool = new MemoryPool(config.latent, setup.shardSize);
+  const pool = new MemoryPool(state.spec, setup.shardSize);
   return new ReplicaGroup({
     count: workers,
     start: (id) =>
@@ -239,7 +239,7 @@ async function trainAndSummarise(
   const writer = new CheckpointWriter({
     folder: folder.checkpoints,
     config: JSON.stringify(config),
-    latent: state.latent,
+    spec: state.spec,
     thread: startCheckpointThread(),
     syncLog: () => {
       observers.flush();

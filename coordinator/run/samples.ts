@@ -1,5 +1,5 @@
 // Pictures of a run: a grid of samples on fixed noise, and once a grid of real digits to compare them with.
-import { IMAGE_PIXELS } from '../../shared/pixels.ts';
+import type { ImageShape } from '../../shared/model/spec.ts';
 import type { SampleJob } from '../../shared/protocol.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { toGrid } from '../images/grid.ts';
@@ -15,18 +15,20 @@ export async function writeSampleGrid(
   path: string,
   seed: number,
   statistics: Float32Array,
+  shape: ImageShape,
   sample: (job: SampleJob) => Promise<Float32Array>,
 ): Promise<Uint8Array> {
   const images = await sample({ seed, count: COUNT, statistics });
-  return writePngSync(path, toGrid(images, COUNT, COLUMNS));
+  return writePngSync(path, toGrid(images, COUNT, COLUMNS, shape));
 }
 
 /** Real digits, chosen by the seed. */
 export function writeRealGrid(path: string, seed: number, dataset: Dataset): void {
   const count = Math.min(COUNT, dataset.count);
-  const images = new Uint8Array(count * IMAGE_PIXELS);
+  const size = dataset.images.length / dataset.count;
+  const images = new Uint8Array(count * size);
   for (const [i, image] of shuffle(seed, 0, dataset.count).subarray(0, count).entries()) {
-    images.set(dataset.images.subarray(image * IMAGE_PIXELS, (image + 1) * IMAGE_PIXELS), i * IMAGE_PIXELS);
+    images.set(dataset.images.subarray(image * size, (image + 1) * size), i * size);
   }
-  writePngSync(path, toGrid(images, count, COLUMNS));
+  writePngSync(path, toGrid(images, count, COLUMNS, dataset.imageShape));
 }

@@ -2,6 +2,7 @@
 
 import { initialise } from '../../shared/model/initialise.ts';
 import { layoutOf, type Net, type NetLayout } from '../../shared/model/layout.ts';
+import type { ModelSpec } from '../../shared/model/spec.ts';
 import { type AdamState, adamState } from './adam.ts';
 
 export const NETS: readonly Net[] = ['generator', 'discriminator'];
@@ -21,7 +22,7 @@ export interface NetState {
 }
 
 export interface TrainingState {
-  readonly latent: number;
+  readonly spec: ModelSpec;
   readonly generator: NetState;
   readonly discriminator: NetState;
   /** Steps done. */
@@ -31,8 +32,8 @@ export interface TrainingState {
 const shared = (length: number): Float32Array =>
   new Float32Array(new SharedArrayBuffer(length * Float32Array.BYTES_PER_ELEMENT));
 
-function netState(net: Net, latent: number): NetState {
-  const layout = layoutOf(net, latent);
+function netState(net: Net, spec: ModelSpec): NetState {
+  const layout = layoutOf(net, spec);
   const statistics = new Float32Array(layout.statisticsCount);
   for (const { offset, channels } of layout.norms) statistics.fill(1, offset + channels, offset + 2 * channels);
   return {
@@ -45,19 +46,19 @@ function netState(net: Net, latent: number): NetState {
 }
 
 /** A state of zeros, to be filled from a checkpoint. */
-export function emptyState(latent: number): TrainingState {
+export function emptyState(spec: ModelSpec): TrainingState {
   return {
-    latent,
-    generator: netState('generator', latent),
-    discriminator: netState('discriminator', latent),
+    spec,
+    generator: netState('generator', spec),
+    discriminator: netState('discriminator', spec),
     step: 0,
   };
 }
 
 /** A state of zeros, all of it in shared memory: another thread gets it without a copy. To be filled by `copyState`. */
-export function sharedState(latent: number): TrainingState {
+export function sharedState(spec: ModelSpec): TrainingState {
   const net = (name: Net): NetState => {
-    const layout = layoutOf(name, latent);
+    const layout = layoutOf(name, spec);
     return {
       layout,
       parameters: shared(layout.parameterCount),
@@ -66,12 +67,15 @@ export function sharedState(latent: number): TrainingState {
       batchesTracked: 0,
     };
   };
-  return { latent, generator: net('generator'), discriminator: net('discriminator'), step: 0 };
+  return { spec, generator: net('generator'), discriminator: net('discriminator'), step: 0 };
 }
 
-/** Makes `to` equal to `from`, of the same latent length; allocates nothing. */
+/** Makes `to` equal to `from`, of the same model; allocates nothing. */
 export function copyState(from: TrainingState, to: TrainingState): void {
-  if (from.latent !== to.latent) throw new Error(`expected a state of latent length ${to.latent}, got ${from.latent}`);
+  for (const net of NETS) {
+    const [got, expected] = [from[net].layout.parameterCount, to[net].layout.parameterCount];
+    if (got !== expected) throw new Error(`expected a ${net} of ${expected} parameters, got ${got}`);
+  }
   for (const net of NETS) {
     const [source, target] = [from[net], to[net]];
     target.parameters.set(source.parameters);
@@ -86,9 +90,9 @@ export function copyState(from: TrainingState, to: TrainingState): void {
 }
 
 /** The state before the first step. */
-export function initialState(latent: number, seed: number): TrainingState {
-  const state = emptyState(latent);
-  for (const net of NETS) initialise(net, latent, seed, state[net].parameters);
+export function initialState(spec: ModelSpec, seed: number): TrainingState {
+  const state = emptyState(spec);
+  for (const net of NETS) initialise(net, spec, seed, state[net].parameters);
   return state;
 }
 

@@ -192,7 +192,7 @@ function reset(phase: Gathered): void {
 function createPhases(options: TrainerOptions) {
   const { state, replicas, communicator, adam, update = javascriptUpdate, shards, span } = options;
   const gather = (phase: Phase): Gathered => {
-    const vector = phaseVectorOf(phase, state.latent);
+    const vector = phaseVectorOf(phase, state.spec);
     const sum = new Float64Array(vector.length + 1);
     const nothing = { isEmpty: true, held: [], startedMs: 0, sumMs: 0, seconds: [], bad: [] };
     return { vector, sum, ...nothing, tensors: 0, skipped: 0 };

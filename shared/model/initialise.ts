@@ -2,6 +2,7 @@
 
 import { fillNormal, fillUniform } from '../random.ts';
 import { layoutOf, type Net } from './layout.ts';
+import type { ModelSpec } from './spec.ts';
 import { fromTorchLayout } from './torch-layout.ts';
 
 /** Streams of the two nets' tensors lie apart by this; no net has more parameters. */
@@ -14,9 +15,9 @@ const TENSORS_A_NET = 64;
  *
  * @param out float32, `parameterCount` values
  */
-export function initialise(net: Net, latent: number, seed: number, out: Float32Array): void {
+export function initialise(net: Net, spec: ModelSpec, seed: number, out: Float32Array): void {
   const first = net === 'generator' ? 0 : TENSORS_A_NET;
-  for (const [index, parameter] of layoutOf(net, latent).parameters.entries()) {
+  for (const [index, parameter] of layoutOf(net, spec).parameters.entries()) {
     const { initial, offset, size } = parameter;
     const address = { seed, stream: 'initialisation', time: 0, part: first + index } as const;
     const values = new Float32Array(size);

@@ -1,5 +1,7 @@
-// The parameters of both nets: names and shapes in PyTorch's layout (checkpoints) and in TensorFlow's (replicas), and where
+// The parameters of both nets, derived from the spec: names and shapes in PyTorch's layout (checkpoints) and in TensorFlow's (replicas), and where
 // each lies in the flat vector of its net. Everything that is measured in parameters derives from these tables.
+
+import { discriminatorLayers, generatorLayers, type ModelSpec, type PlacedLayer } from './spec.ts';
 
 export type Net = 'generator' | 'discriminator';
 export type Phase = Net;
@@ -67,122 +69,58 @@ const product = (shape: readonly number[]): number => shape.reduce((a, b) => a *
 const WEIGHT: Initial = { kind: 'normal', mean: 0, deviation: 0.02 };
 const GAMMA: Initial = { kind: 'normal', mean: 1, deviation: 0.02 };
 
-/** Transposed convolution: PyTorch [in, out, h, w], TensorFlow [h, w, out, in]. */
-const transposed = (index: number, input: number, output: number): Draft => ({
-  name: `main.${index}.weight`,
-  torchShape: [input, output, 4, 4],
-  shape: [4, 4, output, input],
-  fromTorch: [2, 3, 1, 0],
-  initial: WEIGHT,
-  trained: true,
+const vector = (name: string, size: number, initial: Initial, trained = true): Draft => ({
+  name,
+  torchShape: [size],
+  shape: [size],
+  fromTorch: [0],
+  initial,
+  trained,
 });
 
-/** Convolution with bias: PyTorch [out, in, h, w], TensorFlow [h, w, in, out]. */
-const convolution = (index: number, input: number, output: number, biasTrained: boolean): Draft[] => [
-  {
-    name: `main.${index}.weight`,
-    torchShape: [output, input, 4, 4],
-    shape: [4, 4, input, output],
-    fromTorch: [2, 3, 1, 0],
-    initial: WEIGHT,
-    trained: true,
-  },
-  {
-    name: `main.${index}.bias`,
-    torchShape: [output],
-    shape: [output],
-    fromTorch: [0],
-    initial: { kind: 'uniform', bound: 1 / Math.sqrt(input * 16) },
-    trained: biasTrained,
-  },
-];
+/** Filter of a convolution: PyTorch [out, in, h, w], TensorFlow [h, w, in, out]; as a product [h * w * in, out], the same bytes. */
+function convolutionFilter({ name, inputs, outputs, kernel, isProduct }: PlacedLayer): Draft {
+  const shape = isProduct ? [kernel * kernel * inputs, outputs] : [kernel, kernel, inputs, outputs];
+  const torchShape = [outputs, inputs, kernel, kernel];
+  return { name: `${name}.weight`, torchShape, shape, fromTorch: [2, 3, 1, 0], initial: WEIGHT, trained: true };
+}
 
-const norm = (index: number, channels: number): Draft[] => [
-  {
-    name: `main.${index}.weight`,
-    torchShape: [channels],
-    shape: [channels],
-    fromTorch: [0],
-    initial: GAMMA,
-    trained: true,
-  },
-  {
-    name: `main.${index}.bias`,
-    torchShape: [channels],
-    shape: [channels],
-    fromTorch: [0],
-    initial: { kind: 'zero' },
-    trained: true,
-  },
-];
+/** Filter of a transposed convolution: PyTorch [in, out, h, w], TensorFlow [h, w, out, in]; as a product [in, h * w * out]. */
+function transposedFilter({ name, inputs, outputs, kernel, isProduct }: PlacedLayer): Draft {
+  const shape = isProduct ? [inputs, kernel * kernel * outputs] : [kernel, kernel, outputs, inputs];
+  const fromTorch = isProduct ? [0, 2, 3, 1] : [2, 3, 1, 0];
+  const torchShape = [inputs, outputs, kernel, kernel];
+  return { name: `${name}.weight`, torchShape, shape, fromTorch, initial: WEIGHT, trained: true };
+}
 
-function toLayout(net: Net, drafts: readonly Draft[], norms: readonly [name: string, channels: number][]): NetLayout {
+/** Filter, bias, and scale and offset of the BatchNorm. */
+function parametersOf(layer: PlacedLayer): Draft[] {
+  const { kind, name, normName, inputs, outputs, kernel, bias } = layer;
+  const drafts = [kind === 'convolution' ? convolutionFilter(layer) : transposedFilter(layer)];
+  const bound = 1 / Math.sqrt(inputs * kernel * kernel);
+  if (bias) drafts.push(vector(`${name}.bias`, outputs, { kind: 'uniform', bound }, normName === undefined));
+  if (normName !== undefined) {
+    drafts.push(vector(`${normName}.weight`, outputs, GAMMA), vector(`${normName}.bias`, outputs, { kind: 'zero' }));
+  }
+  return drafts;
+}
+
+/** Layout of a net. */
+export function layoutOf(net: Net, spec: ModelSpec): NetLayout {
+  const layers = net === 'generator' ? generatorLayers(spec) : discriminatorLayers(spec);
   let offset = 0;
-  const parameters = drafts.map((draft) => {
+  const parameters = layers.flatMap(parametersOf).map((draft) => {
     const size = product(draft.shape);
     const parameter = { ...draft, net, offset, size };
     offset += size;
     return parameter;
   });
   let statistics = 0;
-  const layers = norms.map(([name, channels]) => {
-    const layer = { name, net, channels, offset: statistics };
-    statistics += 2 * channels;
-    return layer;
-  });
-  return { net, parameters, parameterCount: offset, norms: layers, statisticsCount: statistics };
-}
-
-/**
- * Layout of both nets.
- *
- * @param latent length of the noise vector z, at least 1
- */
-export function layoutOf(net: Net, latent: number): NetLayout {
-  if (net === 'generator') {
-    const first: Draft = {
-      // A transposed convolution on one pixel is a product of matrices: [latent, h * w * out].
-      name: 'main.0.weight',
-      torchShape: [latent, 128, 4, 4],
-      shape: [latent, 4 * 4 * 128],
-      fromTorch: [0, 2, 3, 1],
-      initial: WEIGHT,
-      trained: true,
-    };
-    return toLayout(
-      net,
-      [
-        first,
-        ...norm(1, 128),
-        transposed(3, 128, 64),
-        ...norm(4, 64),
-        transposed(6, 64, 32),
-        ...norm(7, 32),
-        transposed(9, 32, 1),
-      ],
-      [
-        ['main.1', 128],
-        ['main.4', 64],
-        ['main.7', 32],
-      ],
-    );
+  const norms: NormLayer[] = [];
+  for (const { normName, outputs } of layers) {
+    if (normName === undefined) continue;
+    norms.push({ name: normName, net, channels: outputs, offset: statistics });
+    statistics += 2 * outputs;
   }
-  return toLayout(
-    net,
-    [
-      ...convolution(0, 1, 16, true),
-      ...convolution(2, 16, 32, false),
-      ...norm(3, 32),
-      ...convolution(5, 32, 64, false),
-      ...norm(6, 64),
-      ...convolution(8, 64, 1, true).map((parameter) =>
-        // One output pixel: [h * w * in, 1], the same bytes as [h, w, in, 1].
-        parameter.shape.length === 4 ? { ...parameter, shape: [1024, 1] } : parameter,
-      ),
-    ],
-    [
-      ['main.3', 32],
-      ['main.6', 64],
-    ],
-  );
+  return { net, parameters, parameterCount: offset, norms, statisticsCount: statistics };
 }

@@ -1,6 +1,7 @@
 // What a shard contributes to a phase, as one flat vector: the gradient of the net being trained, then losses and mean outputs,
 // then BatchNorm statistics. All of it rides in one exact sum, so all of it is independent of the cluster.
 import { layoutOf, type Net, type Phase } from './layout.ts';
+import type { ModelSpec } from './spec.ts';
 
 /** A forward pass whose BatchNorm statistics are kept. */
 export type Forward = 'generator' | 'real' | 'fake';
@@ -41,8 +42,8 @@ const FORWARDS: Readonly<Record<Phase, readonly Forward[]>> = {
 };
 
 /** The vector of a phase. */
-export function phaseVectorOf(phase: Phase, latent: number): PhaseVector {
-  const layout = layoutOf(phase, latent);
+export function phaseVectorOf(phase: Phase, spec: ModelSpec): PhaseVector {
+  const layout = layoutOf(phase, spec);
   const slices: Slice[] = layout.parameters
     .filter((parameter) => parameter.trained)
     .map(({ name, offset, size }) => ({ output: `gradient/${name}`, offset, size }));
@@ -51,7 +52,7 @@ export function phaseVectorOf(phase: Phase, latent: number): PhaseVector {
   for (const name of SCALARS) scalars[name] = length++;
   const statistics = FORWARDS[phase].map((forward) => {
     const net = forward === 'generator' ? 'generator' : 'discriminator';
-    const { norms, statisticsCount } = layoutOf(net, latent);
+    const { norms, statisticsCount } = layoutOf(net, spec);
     for (const { name, channels, offset } of norms) {
       slices.push({ output: `${forward}/${name}.mean`, offset: length + offset, size: channels });
       slices.push({ output: `${forward}/${name}.variance`, offset: length + offset + channels, size: channels });

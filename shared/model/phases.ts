@@ -7,6 +7,7 @@ import { Graph, type Tensor } from './graph.ts';
 import { layoutOf, type Pass } from './layout.ts';
 import * as op from './ops.ts';
 import type { Program } from './program.ts';
+import { imageShapeOf, type ModelSpec } from './spec.ts';
 import { type NormStatistics, weightsOf } from './weights.ts';
 
 /** Gradient of the mean binary cross-entropy over the batch by the logits: (sigmoid(logit) - label) / B. */
@@ -29,11 +30,11 @@ function addGradients(outputs: Record<string, Tensor>, gradients: Readonly<Recor
 }
 
 /** Discriminator phase of one shard, on real images. */
-function realPass(batch: number, latent: number): Program {
+function realPass(batch: number, spec: ModelSpec): Program {
   const graph = new Graph();
   const inputs: Record<string, Tensor> = {};
-  const discriminator = weightsOf(graph, layoutOf('discriminator', latent), inputs);
-  const images_BHWC = graph.placeholder('images', [batch, 28, 28, 1]);
+  const discriminator = weightsOf(graph, layoutOf('discriminator', spec), inputs);
+  const images_BHWC = graph.placeholder('images', [batch, ...imageShapeOf(spec)]);
   const real = discriminate(graph, discriminator, images_BHWC);
   const outputs: Record<string, Tensor> = { logits: real.logits };
   addGradients(
@@ -45,12 +46,12 @@ function realPass(batch: number, latent: number): Program {
 }
 
 /** Discriminator phase of one shard, on images that the generator makes of noise: BatchNorm statistics of their own. */
-function fakePass(batch: number, latent: number): Program {
+function fakePass(batch: number, spec: ModelSpec): Program {
   const graph = new Graph();
   const inputs: Record<string, Tensor> = {};
-  const generator = weightsOf(graph, layoutOf('generator', latent), inputs);
-  const discriminator = weightsOf(graph, layoutOf('discriminator', latent), inputs);
-  const z_BZ = graph.placeholder('z', [batch, latent]);
+  const generator = weightsOf(graph, layoutOf('generator', spec), inputs);
+  const discriminator = weightsOf(graph, layoutOf('discriminator', spec), inputs);
+  const z_BZ = graph.placeholder('z', [batch, spec.latentSize]);
   const fakes = generate(graph, generator, z_BZ);
   const fake = discriminate(graph, discriminator, fakes.images_BHWC);
   const outputs: Record<string, Tensor> = { logits: fake.logits };
@@ -64,12 +65,12 @@ function fakePass(batch: number, latent: number): Program {
 }
 
 /** Generator phase of one shard: fresh noise, non-saturating loss -log D(G(z)). */
-function generatorPass(batch: number, latent: number): Program {
+function generatorPass(batch: number, spec: ModelSpec): Program {
   const graph = new Graph();
   const inputs: Record<string, Tensor> = {};
-  const generator = weightsOf(graph, layoutOf('generator', latent), inputs);
-  const discriminator = weightsOf(graph, layoutOf('discriminator', latent), inputs);
-  const z_BZ = graph.placeholder('z', [batch, latent]);
+  const generator = weightsOf(graph, layoutOf('generator', spec), inputs);
+  const discriminator = weightsOf(graph, layoutOf('discriminator', spec), inputs);
+  const z_BZ = graph.placeholder('z', [batch, spec.latentSize]);
 
   const fakes = generate(graph, generator, z_BZ);
   const fake = discriminate(graph, discriminator, fakes.images_BHWC);
@@ -85,8 +86,8 @@ function generatorPass(batch: number, latent: number): Program {
   return { name: 'generator', graph, inputs: { ...inputs, z: z_BZ }, outputs, late };
 }
 
-/** The program of every pass, from images a shard (B) and the length of z (Z). */
-export const PASS_PROGRAMS: Readonly<Record<Pass, (batch: number, latent: number) => Program>> = {
+/** The program of every pass, from images a shard and the model. */
+export const PASS_PROGRAMS: Readonly<Record<Pass, (batch: number, spec: ModelSpec) => Program>> = {
   real: realPass,
   fake: fakePass,
   generator: generatorPass,
@@ -97,12 +98,12 @@ export const PASS_PROGRAMS: Readonly<Record<Pass, (batch: number, latent: number
  *
  * @param norm `running` feeds the running statistics (`running/<layer>.mean`, `.variance`), `batch` uses those of the batch
  */
-export function samplingProgram(batch: number, latent: number, norm: 'running' | 'batch'): Program {
+export function samplingProgram(batch: number, spec: ModelSpec, norm: 'running' | 'batch'): Program {
   const graph = new Graph();
   const inputs: Record<string, Tensor> = {};
-  const layout = layoutOf('generator', latent);
+  const layout = layoutOf('generator', spec);
   const weights = weightsOf(graph, layout, inputs);
-  const z_BZ = graph.placeholder('z', [batch, latent]);
+  const z_BZ = graph.placeholder('z', [batch, spec.latentSize]);
   inputs.z = z_BZ;
   if (norm === 'batch') {
     return { name: 'samples', graph, inputs, outputs: { images: generate(graph, weights, z_BZ).images_BHWC } };

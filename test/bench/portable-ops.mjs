@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util';
 import { initialise } from '../../dist/shared/model/initialise.js';
 import { layoutOf } from '../../dist/shared/model/layout.js';
 import { PASS_PROGRAMS } from '../../dist/shared/model/phases.js';
+import { dcgan28 } from '../../dist/shared/model/spec.js';
 import { fillNormal } from '../../dist/shared/random.js';
 import { createEngine } from '../../dist/workers/engines/engines.js';
 import { PORTABLE_OPERATIONS } from '../../dist/workers/engines/tfjs/portable-operations.js';
@@ -46,9 +47,9 @@ function inputs() {
   const normal = (length, time) => fillNormal({ seed: 2, stream: 'samples', time, part: 0 }, new Float32Array(length));
   const values = { images: normal(batch * 784, 1).map(Math.tanh), z: normal(batch * LATENT, 2) };
   for (const net of ['generator', 'discriminator']) {
-    const { parameters, parameterCount } = layoutOf(net, LATENT);
+    const { parameters, parameterCount } = layoutOf(net, dcgan28(LATENT));
     const all = new Float32Array(parameterCount);
-    initialise(net, LATENT, 4, all);
+    initialise(net, dcgan28(LATENT), 4, all);
     for (const { name, offset, size } of parameters) values[`${net}/${name}`] = all.slice(offset, offset + size);
   }
   return values;

@@ -10,6 +10,7 @@ import { startThreadReplica } from '../../dist/coordinator/replicas/transports/t
 import { SINGLE_NODE } from '../../dist/coordinator/training/communicator.js';
 import { initialState } from '../../dist/coordinator/training/state.js';
 import { train } from '../../dist/coordinator/training/trainer.js';
+import { dcgan28 } from '../../dist/shared/model/spec.js';
 
 const { values } = parseArgs({
   options: {
@@ -27,9 +28,9 @@ const [latent, seed] = [100, 7];
 /** Steps between the moment when all replicas are there and the next kill. */
 const QUIET_STEPS = 10;
 
-const state = initialState(latent, seed);
+const state = initialState(dcgan28(latent), seed);
 const parameters = { generator: state.generator.parameters, discriminator: state.discriminator.parameters };
-const setup = { backend: 'native', shardSize: batch / shards, latent, seed, shards, parameters };
+const setup = { backend: 'native', shardSize: batch / shards, spec: dcgan28(latent), seed, shards, parameters };
 
 /** Milliseconds that shards took, from the moment when their replica was free for them. */
 const shardMs = [];

@@ -21,6 +21,7 @@ import { train } from '../../dist/coordinator/training/trainer.js';
 import { loadUpdate } from '../../dist/coordinator/training/update.js';
 import { phaseOf } from '../../dist/shared/model/layout.js';
 import { phaseVectorOf } from '../../dist/shared/model/phase-vector.js';
+import { dcgan28 } from '../../dist/shared/model/spec.js';
 import { ROOT } from './execute.mjs';
 import { toSvg } from './plot.mjs';
 
@@ -31,7 +32,7 @@ const PARTS = ['coordinator', 'memory', 'shards'];
 function stubReplica(id) {
   const results = {};
   for (const pass of ['real', 'fake', 'generator']) {
-    const { length } = phaseVectorOf(phaseOf(pass), LATENT);
+    const { length } = phaseVectorOf(phaseOf(pass), dcgan28(LATENT));
     results[pass] = Float32Array.from({ length }, (_, i) => Math.sin(i) / 100);
   }
   const ready = { backend: 'stub', libraryVersion: '0', threadId: 0, pid: process.pid };
@@ -64,7 +65,7 @@ async function coordinatorMs(shards, steps, dataset) {
   let startedMs = 0;
   let cpu = process.cpuUsage();
   await train({
-    state: initialState(LATENT, 1),
+    state: initialState(dcgan28(LATENT), 1),
     ...{ dataset, replicas: group, communicator: SINGLE_NODE, seed: 1, batch, shards, lastStep: warmup + steps },
     adam: { learningRate: 2e-4, beta1: 0.5, beta2: 0.999, epsilon: 1e-8 },
     update,

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { decodeSafetensors, toFloat32 } from '../../coordinator/checkpoints/safetensors.ts';
 import { initialise } from '../../shared/model/initialise.ts';
 import { layoutOf } from '../../shared/model/layout.ts';
+import { dcgan28 } from '../../shared/model/spec.ts';
 import { randomWords } from '../../shared/random.ts';
 
 const PATH = new URL('./gradients.safetensors', import.meta.url);
@@ -31,8 +32,8 @@ export function readGolden(): (name: string) => Float32Array {
 
 /** The initial parameters of a net. */
 export function initialParameters(net: 'generator' | 'discriminator'): Float32Array {
-  const out = new Float32Array(new SharedArrayBuffer(layoutOf(net, GOLDEN.latent).parameterCount * 4));
-  initialise(net, GOLDEN.latent, GOLDEN.seed, out);
+  const out = new Float32Array(new SharedArrayBuffer(layoutOf(net, dcgan28(GOLDEN.latent)).parameterCount * 4));
+  initialise(net, dcgan28(GOLDEN.latent), GOLDEN.seed, out);
   return out;
 }
 

@@ -8,13 +8,14 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { writeCheckpoint } from '../../coordinator/checkpoints/checkpoint.ts';
 import { startCheckpointThread } from '../../coordinator/checkpoints/checkpoint-thread.ts';
 import { copyState, sharedState } from '../../coordinator/training/state.ts';
+import { dcgan28 } from '../../shared/model/spec.ts';
 import { LATENT, madeUpState } from '../unit/coordinator/made-up-state.ts';
 import { errorOf } from '../unit/scratch.ts';
 import { REPOSITORY, scratchFolder } from './ganglion.ts';
 
 const scratch = scratchFolder('checkpoint-thread');
 const thread = startCheckpointThread(pathToFileURL(join(REPOSITORY, 'dist', 'coordinator', 'checkpoint-job.js')));
-const state = sharedState(LATENT);
+const state = sharedState(dcgan28(LATENT));
 copyState(madeUpState(12), state);
 
 afterAll(() => thread.close());

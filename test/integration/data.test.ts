@@ -65,7 +65,7 @@ describe.skipIf(!hasMnist)('the data', () => {
     const { images, count } = loadIdxFolder(folder);
     expect(count).toBe(60_000);
     const path = join(folder, 'grid.png');
-    writePngSync(path, toGrid(images.subarray(0, 64 * 784), 64, 8));
+    writePngSync(path, toGrid(images.subarray(0, 64 * 784), 64, 8, [28, 28, 1]));
     const png = PNG.sync.read(readFileSync(path));
     expect([png.width, png.height]).toEqual([238, 238]);
     // Image 9 is the second of the second row: its corner is at (30, 30).

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { PASSES } from '../../shared/model/layout.ts';
 import { phaseVectorOf } from '../../shared/model/phase-vector.ts';
+import { dcgan28 } from '../../shared/model/spec.ts';
 import { type Running, reached, scratchFolder, startGanglion } from './ganglion.ts';
 import { PROMTOOL, withoutPrometheus } from './prometheus.ts';
 
@@ -73,7 +74,7 @@ it('/metrics has every metric, with values that make sense', async () => {
     for (const part of ['prepare', 'compute', 'copy']) {
       expect(counts[`{phase="${phase}",part="${part}"}`], part).toBe(steps * passes * 4);
     }
-    const bytes = steps * passes * 4 * phaseVectorOf(phase, 100).length * Float32Array.BYTES_PER_ELEMENT;
+    const bytes = steps * passes * 4 * phaseVectorOf(phase, dcgan28(100)).length * Float32Array.BYTES_PER_ELEMENT;
     expect(of('gradient_bytes_total')[`{phase="${phase}"}`]).toBe(bytes);
   }
 

@@ -8,7 +8,7 @@ import { mergeSettings } from '../../coordinator/settings/settings.ts';
 /** @param peak a step that stands out: the loss of D on real images is 50 */
 export function writeLongRun(path: string, steps: number, peak: number): RunFolder {
   const folder = createRunFolder(path);
-  const dataset = toDataset('two digits', new Uint8Array(2 * 784), Uint8Array.of(3, 4));
+  const dataset = toDataset('two digits', new Uint8Array(2 * 784), Uint8Array.of(3, 4), [28, 28, 1]);
   writeJson(folder.config, toRunConfig(mergeSettings({ steps }), dataset));
   let state = 1;
   const noise = () => {

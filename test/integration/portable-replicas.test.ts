@@ -9,6 +9,7 @@ import { startThreadReplica } from '../../coordinator/replicas/transports/thread
 import type { Backend } from '../../shared/backend.ts';
 import { initialise } from '../../shared/model/initialise.ts';
 import { layoutOf, type Net } from '../../shared/model/layout.ts';
+import { dcgan28 } from '../../shared/model/spec.ts';
 import { withVulkan } from '../unit/workers/engines/tfjs/vulkan.ts';
 import { NATIVE } from './ganglion.ts';
 
@@ -19,8 +20,8 @@ const entry = (name: string): URL => new URL(`../../dist/workers/entry/${name}-e
 const IMAGES = new Uint8Array(new SharedArrayBuffer(3 * 784)).map((_, i) => (i * 7919) % 256);
 
 function parameters(net: Net): Float32Array {
-  const values = new Float32Array(new SharedArrayBuffer(4 * layoutOf(net, LATENT).parameterCount));
-  initialise(net, LATENT, 3, values);
+  const values = new Float32Array(new SharedArrayBuffer(4 * layoutOf(net, dcgan28(LATENT)).parameterCount));
+  initialise(net, dcgan28(LATENT), 3, values);
   return values;
 }
 
@@ -29,7 +30,7 @@ const START = { thread: startThreadReplica, process: startProcessReplica };
 
 function startAll(backend: Backend, kinds: readonly Kind[]): Promise<Replica[]> {
   const nets = { generator: parameters('generator'), discriminator: parameters('discriminator') };
-  const setup = { backend, shardSize: SHARD_SIZE, latent: LATENT, seed: 5, shards: 4, parameters: nets };
+  const setup = { backend, shardSize: SHARD_SIZE, spec: dcgan28(LATENT), seed: 5, shards: 4, parameters: nets };
   return Promise.all(
     kinds.map((kind, id) => START[kind](id, { entry: entry(kind), setup, images: IMAGES, deadlineMs })),
   );

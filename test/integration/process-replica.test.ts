@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { Replica } from '../../coordinator/replicas/replica.ts';
 import { startProcessReplica } from '../../coordinator/replicas/transports/process-replica.ts';
 import { layoutOf } from '../../shared/model/layout.ts';
+import { dcgan28 } from '../../shared/model/spec.ts';
 import { isRunning } from './ganglion.ts';
 
 const ENTRY = new URL('../fixtures/faulty-process.mjs', import.meta.url);
@@ -14,7 +15,7 @@ const replicas: Replica[] = [];
 
 async function start(fault = '', deadlineMs = 20_000, parameters = makeParameters()): Promise<Replica> {
   process.env.GANGLION_TEST_FAULT = fault;
-  const setup = { backend: 'native' as const, shardSize: 2, latent: LATENT, seed: 1, shards: 4, parameters };
+  const setup = { backend: 'native' as const, shardSize: 2, spec: dcgan28(LATENT), seed: 1, shards: 4, parameters };
   const replica = await startProcessReplica(5, { entry: ENTRY, setup, images: IMAGES, deadlineMs });
   replicas.push(replica);
   return replica;
@@ -22,7 +23,7 @@ async function start(fault = '', deadlineMs = 20_000, parameters = makeParameter
 
 function makeParameters() {
   const shared = (net: 'generator' | 'discriminator') =>
-    new Float32Array(new SharedArrayBuffer(4 * layoutOf(net, LATENT).parameterCount));
+    new Float32Array(new SharedArrayBuffer(4 * layoutOf(net, dcgan28(LATENT)).parameterCount));
   return { generator: shared('generator'), discriminator: shared('discriminator') };
 }
 
@@ -60,7 +61,7 @@ describe('a process', () => {
     const parameters = makeParameters();
     const replica = await start('', 20_000, parameters);
     parameters.generator.fill(1);
-    const statistics = new Float32Array(layoutOf('generator', LATENT).statisticsCount).fill(2);
+    const statistics = new Float32Array(layoutOf('generator', dcgan28(LATENT)).statisticsCount).fill(2);
     expect(await replica.sample({ seed: 1, count: 3, statistics })).toEqual(new Float32Array(3 * 784).fill(3));
     parameters.generator.fill(7);
     expect(await replica.sample({ seed: 1, count: 1, statistics: 'batch' })).toEqual(new Float32Array(784).fill(7.5));
@@ -137,7 +138,7 @@ describe('a process that', () => {
     const setup = {
       backend: 'native' as const,
       shardSize: 2,
-      latent: LATENT,
+      spec: dcgan28(LATENT),
       seed: 1,
       shards: 4,
       parameters: makeParameters(),

@@ -9,6 +9,7 @@ import type { InjectedFault } from '../../shared/fault.ts';
 import { encodeFrame, FrameDecoder, malformed } from '../../shared/frame.ts';
 import { layoutOf, type Net, type Pass, phaseOf } from '../../shared/model/layout.ts';
 import { phaseVectorOf } from '../../shared/model/phase-vector.ts';
+import { imageSizeOf } from '../../shared/model/spec.ts';
 import {
   type Answer,
   bytesOf,
@@ -36,19 +37,19 @@ interface Memory {
 }
 
 function memoryFor(setup: ProcessSetup): Memory {
-  const { latent, shardSize } = setup;
+  const { spec, shardSize } = setup;
   const floats = (length: number): Float32Array => new Float32Array(new SharedArrayBuffer(4 * length));
-  const parameters = (net: Net): Float32Array => floats(layoutOf(net, latent).parameterCount);
+  const parameters = (net: Net): Float32Array => floats(layoutOf(net, spec).parameterCount);
   const inHand = <T>(create: () => T): T[] => Array.from({ length: SHARDS_IN_HAND }, create);
-  const slots = (pass: Pass): Float32Array[] => inHand(() => floats(phaseVectorOf(phaseOf(pass), latent).length));
+  const slots = (pass: Pass): Float32Array[] => inHand(() => floats(phaseVectorOf(phaseOf(pass), spec).length));
   return {
     setup: {
       ...setup,
       parameters: { generator: parameters('generator'), discriminator: parameters('discriminator') },
       results: { real: slots('real'), fake: slots('fake'), generator: slots('generator') },
     },
-    pixels: inHand(() => new Uint8Array(new SharedArrayBuffer(shardSize * 784))),
-    statistics: new Float32Array(layoutOf('generator', latent).statisticsCount),
+    pixels: inHand(() => new Uint8Array(new SharedArrayBuffer(shardSize * imageSizeOf(spec)))),
+    statistics: new Float32Array(layoutOf('generator', spec).statisticsCount),
   };
 }
 

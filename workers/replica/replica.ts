@@ -7,6 +7,7 @@ import { meanCrossEntropy, meanProbability } from '../../shared/model/losses.ts'
 import { phaseVectorOf, type ScalarName, type Slice } from '../../shared/model/phase-vector.ts';
 import { PASS_PROGRAMS, samplingProgram } from '../../shared/model/phases.ts';
 import type { Begun, Executor, Program } from '../../shared/model/program.ts';
+import { imageSizeOf } from '../../shared/model/spec.ts';
 import { toFloatPixels } from '../../shared/pixels.ts';
 import {
   describeShard,
@@ -87,10 +88,10 @@ export class Replica {
   }
 
   private constructor(engine: Engine, setup: ReplicaSetup) {
-    const { latent } = setup;
+    const { spec } = setup;
     this.#engine = engine;
     this.#setup = setup;
-    this.#layouts = { generator: layoutOf('generator', latent), discriminator: layoutOf('discriminator', latent) };
+    this.#layouts = { generator: layoutOf('generator', spec), discriminator: layoutOf('discriminator', spec) };
     this.#parameters = {
       ...parameterInputs(this.#layouts.generator, setup.parameters.generator),
       ...parameterInputs(this.#layouts.discriminator, setup.parameters.discriminator),
@@ -100,16 +101,16 @@ export class Replica {
   }
 
   async #warmUp(): Promise<void> {
-    const { latent, shardSize } = this.#setup;
-    const images = new Float32Array(shardSize * 784);
-    const z = new Float32Array(shardSize * latent).map((_, i) => Math.sin(i));
+    const { spec, shardSize } = this.#setup;
+    const images = new Float32Array(shardSize * imageSizeOf(spec));
+    const z = new Float32Array(shardSize * spec.latentSize).map((_, i) => Math.sin(i));
     for (const { executor } of Object.values(this.#passes)) await executor.run({ ...this.#parameters, images, z });
   }
 
   #compile(pass: Pass): CompiledPass {
-    const { latent, shardSize } = this.#setup;
-    const program = PASS_PROGRAMS[pass](shardSize, latent);
-    const { slices: all, scalars } = phaseVectorOf(phaseOf(pass), latent);
+    const { spec, shardSize } = this.#setup;
+    const program = PASS_PROGRAMS[pass](shardSize, spec);
+    const { slices: all, scalars } = phaseVectorOf(phaseOf(pass), spec);
     const slices = all.filter(({ output }) => output in program.outputs);
     const places = this.#setup.results[pass].map((slot) =>
       Object.fromEntries(slices.map(({ output, offset, size }) => [output, slot.subarray(offset, offset + size)])),
@@ -180,10 +181,12 @@ export class Replica {
     this.#begunStep = step;
   }
 
-  /** Draws images [count, 784] in [-1, 1]; image i depends on (seed, i) only, unless the statistics are the batch's own. */
+  /** Draws images [count, values of an image] in [-1, 1]; image i depends on (seed, i) only, unless the statistics are the batch's own. */
   async sample({ seed, count, statistics }: SampleJob): Promise<Float32Array> {
     const batch = statistics === 'batch' ? count : SAMPLE_BATCH;
-    const { latent } = this.#setup;
+    const { spec } = this.#setup;
+    const { latentSize } = spec;
+    const size = imageSizeOf(spec);
     const layout = this.#layouts.generator;
     const running: Record<string, Float32Array> = {};
     if (statistics !== 'batch') {
@@ -194,18 +197,18 @@ export class Replica {
     }
     const weights = parameterInputs(layout, this.#setup.parameters.generator);
     const executor =
-      statistics === 'batch' ? this.#engine.load(samplingProgram(count, latent, 'batch')) : this.#samplingExecutor();
+      statistics === 'batch' ? this.#engine.load(samplingProgram(count, spec, 'batch')) : this.#samplingExecutor();
     try {
-      const images = new Float32Array(count * 784);
+      const images = new Float32Array(count * size);
       for (let first = 0; first < count; first += batch) {
-        const z = new Float32Array(batch * latent);
+        const z = new Float32Array(batch * latentSize);
         for (let i = 0; i < batch; i++) {
           const address = { seed, stream: 'samples', time: 0, part: first + i } as const;
-          fillNormal(address, z.subarray(i * latent, (i + 1) * latent));
+          fillNormal(address, z.subarray(i * latentSize, (i + 1) * latentSize));
         }
         const { images: drawn } = await executor.run({ ...weights, ...running, z });
         if (!drawn) throw new Error('the sampling program gave no images');
-        images.set(drawn.subarray(0, Math.min(batch, count - first) * 784), first * 784);
+        images.set(drawn.subarray(0, Math.min(batch, count - first) * size), first * size);
       }
       return images;
     } finally {
@@ -215,7 +218,7 @@ export class Replica {
 
   /** Compiled at the first picture and kept: a run draws one every epoch. */
   #samplingExecutor(): Executor {
-    this.#sampling ??= this.#engine.load(samplingProgram(SAMPLE_BATCH, this.#setup.latent, 'running'));
+    this.#sampling ??= this.#engine.load(samplingProgram(SAMPLE_BATCH, this.#setup.spec, 'running'));
     return this.#sampling;
   }
 
@@ -226,10 +229,10 @@ export class Replica {
   }
 
   #noise(pass: 'fake' | 'generator', { step, shard }: Pick<ShardJob, 'step' | 'shard'>): Float32Array {
-    const { seed, shardSize, latent } = this.#setup;
+    const { seed, shardSize, spec } = this.#setup;
     const stream = pass === 'fake' ? 'discriminatorNoise' : 'generatorNoise';
     const fill = this.#engine.fillNormal ?? fillNormal;
-    return fill({ seed, stream, time: step, part: shard }, new Float32Array(shardSize * latent));
+    return fill({ seed, stream, time: step, part: shard }, new Float32Array(shardSize * spec.latentSize));
   }
 
   #writeVector(job: ShardJob, outputs: Record<string, Float32Array>): void {

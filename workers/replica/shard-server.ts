@@ -18,7 +18,7 @@ const SLOW_MS = 10;
  * @param now a clock in milliseconds
  */
 export function serveShards(
-  { port, images, indices, begun }: ShardChannel,
+  { port, images, imageSize, indices, begun }: ShardChannel,
   compute: (job: ShardJob) => Promise<ShardOutcome>,
   turns: Turns,
   now: () => number = () => performance.now(),
@@ -41,7 +41,9 @@ export function serveShards(
       Atomics.add(begun, 0, 1);
       const own = indices[job.slot];
       const startedMs = now();
-      outcomes.push(await compute(job.pass === 'real' && own ? { ...job, pixels: viewsOf(images, own) } : job));
+      outcomes.push(
+        await compute(job.pass === 'real' && own ? { ...job, pixels: viewsOf(images, own, imageSize) } : job),
+      );
       const isSlow = now() - startedMs > SLOW_MS;
       together += 1;
       const next = jobs[i + 1];

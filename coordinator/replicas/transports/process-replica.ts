@@ -2,6 +2,7 @@
 import { type FaultReason, GanglionError } from '../../../shared/error.ts';
 import { malformed } from '../../../shared/frame.ts';
 import type { Net } from '../../../shared/model/layout.ts';
+import { imageSizeOf } from '../../../shared/model/spec.ts';
 import { viewsOf } from '../../../shared/pixels.ts';
 import { type Answer, bytesOf, type Request, toAnswer } from '../../../shared/process-protocol.ts';
 import { describeShard, type ReplicaSetup, type SampleJob } from '../../../shared/protocol.ts';
@@ -14,7 +15,7 @@ export interface ProcessOptions {
   /** Compiled entry file of the process. */
   readonly entry: URL;
   readonly setup: Omit<ReplicaSetup, 'replica' | 'results'>;
-  /** All images that shards may name, uint8 [count, 784]. */
+  /** All images that shards may name, uint8 [count, values of an image]. */
   readonly images: Uint8Array;
   /** After this time a start or a picture is given up and the process ended; shards have a deadline from the group. */
   readonly deadlineMs: number;
@@ -75,14 +76,17 @@ class ProcessCalls {
   #answer: Answer | undefined;
   /** The version of each net that the process has. */
   readonly #sent: Record<Net, number> = { generator: -1, discriminator: -1 };
+  /** Values of an image. */
+  readonly #imageSize: number;
   /** What results arrive in. */
   readonly #slots: ResultSlots;
 
   constructor(id: number, options: ProcessOptions) {
     this.#id = id;
     this.#options = options;
+    this.#imageSize = imageSizeOf(options.setup.spec);
     this.#pending = new PendingCalls(id);
-    this.#slots = new ResultSlots(resultArrays(options.setup.latent, (bytes) => new ArrayBuffer(bytes)));
+    this.#slots = new ResultSlots(resultArrays(options.setup.spec, (bytes) => new ArrayBuffer(bytes)));
     this.#process = new ReplicaProcess(options.entry, `replica-${id}`, {
       frames: {
         open: (header, bodyBytes) => this.#open(toAnswer(header), bodyBytes),
@@ -98,8 +102,8 @@ class ProcessCalls {
 
   async start(): Promise<AnswerTo<'start'>['ready']> {
     const { deadlineMs: limitMs } = this.#options;
-    const { backend, shardSize, latent, seed, shards } = this.#options.setup;
-    const setup = { replica: this.#id, backend, shardSize, latent, seed, shards };
+    const { backend, shardSize, spec, seed, shards } = this.#options.setup;
+    const setup = { replica: this.#id, backend, shardSize, spec, seed, shards };
     const { ready } = await this.#call('start', (call) => ({ kind: 'start', call, setup }), { limitMs });
     this.#process.expectHeartbeat();
     return ready;
@@ -115,7 +119,10 @@ class ProcessCalls {
     const answer = await this.#call(
       what,
       (call) => ({ kind: 'compute', call, step, pass, shard, ...(fault ? { fault } : {}) }),
-      { body: images && Buffer.concat(viewsOf(this.#options.images, images)), answerBody: bytesOf(values) },
+      {
+        body: images && Buffer.concat(viewsOf(this.#options.images, images, this.#imageSize)),
+        answerBody: bytesOf(values),
+      },
     ).catch((error: unknown) => {
       release();
       throw error;
@@ -129,7 +136,7 @@ class ProcessCalls {
   async sample({ seed, count, statistics }: SampleJob): Promise<Float32Array> {
     // Rare, and at no version that could be named: sent with the call, and again before the next shard that needs them.
     this.#sendParameters('generator', -1);
-    const images = new Float32Array(count * 784);
+    const images = new Float32Array(count * this.#imageSize);
     const body = statistics === 'batch' ? undefined : bytesOf(statistics);
     await this.#call(`${count} samples`, (call) => ({ kind: 'sample', call, seed, count }), {
       limitMs: this.#options.deadlineMs,

@@ -1,6 +1,7 @@
 // Which of a replica's result slots are free. A slot is taken when its shard is asked for, and free again when its result has been used.
 import { type Pass, phaseOf } from '../../../shared/model/layout.ts';
 import { phaseVectorOf } from '../../../shared/model/phase-vector.ts';
+import type { ModelSpec } from '../../../shared/model/spec.ts';
 import { SHARDS_IN_HAND } from '../../../shared/protocol.ts';
 import { RESULTS_HELD } from '../replica.ts';
 
@@ -59,10 +60,13 @@ export class ResultSlots {
 }
 
 /** Arrays for the results of each pass, on the given kind of memory. */
-export function resultArrays(latent: number, memory: (bytes: number) => ArrayBufferLike): Record<Pass, Float32Array[]> {
+export function resultArrays(
+  spec: ModelSpec,
+  memory: (bytes: number) => ArrayBufferLike,
+): Record<Pass, Float32Array[]> {
   const arrays = (pass: Pass): Float32Array[] =>
     Array.from({ length: RESULT_SLOTS }, () => {
-      const { length } = phaseVectorOf(phaseOf(pass), latent);
+      const { length } = phaseVectorOf(phaseOf(pass), spec);
       return new Float32Array(memory(length * Float32Array.BYTES_PER_ELEMENT));
     });
   return { real: arrays('real'), fake: arrays('fake'), generator: arrays('generator') };

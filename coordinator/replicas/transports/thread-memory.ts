@@ -1,6 +1,7 @@
 // The memory that the coordinator shares with replicas in threads. What one has left is for the one that takes its place: shared memory
 // that nobody knows any more goes back late, with a garbage collection.
 import type { Pass } from '../../../shared/model/layout.ts';
+import type { ModelSpec } from '../../../shared/model/spec.ts';
 import { RESULT_SLOTS, resultArrays } from './result-slots.ts';
 
 /** What a replica in a thread shares with it, by slot. */
@@ -15,10 +16,10 @@ export class MemoryPool {
   readonly #free: ThreadMemory[] = [];
 
   /** @param shardSize images a shard */
-  constructor(latent: number, shardSize: number) {
+  constructor(spec: ModelSpec, shardSize: number) {
     const shared = (bytes: number): SharedArrayBuffer => new SharedArrayBuffer(bytes);
     this.#create = () => ({
-      results: resultArrays(latent, shared),
+      results: resultArrays(spec, shared),
       indices: Array.from(
         { length: RESULT_SLOTS },
         () => new Uint32Array(shared(shardSize * Uint32Array.BYTES_PER_ELEMENT)),

@@ -4,6 +4,7 @@ import { MessageChannel, type MessagePort, SHARE_ENV, Worker } from 'node:worker
 import { wrap } from 'comlink';
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
 import { type FaultReason, GanglionError, messageOf } from '../../../shared/error.ts';
+import { imageSizeOf } from '../../../shared/model/spec.ts';
 import type {
   ReplicaService,
   ReplicaSetup,
@@ -22,7 +23,7 @@ export interface ThreadOptions {
   /** Compiled entry file of the worker. */
   readonly entry: URL;
   readonly setup: Omit<ReplicaSetup, 'replica' | 'results'>;
-  /** All images that shards may name, uint8 [count, 784]. */
+  /** All images that shards may name, uint8 [count, values of an image]. */
   readonly images: Uint8Array;
   /** After this time a start or a picture is given up and the replica counts as lost. */
   readonly deadlineMs: number;
@@ -38,11 +39,17 @@ const STOP_MS = 5_000;
  * @throws GanglionError when it does not start; the thread has ended then
  */
 export async function startThreadReplica(id: number, options: ThreadOptions): Promise<Replica> {
-  const { entry, setup, images, deadlineMs, pool = new MemoryPool(setup.latent, setup.shardSize) } = options;
+  const { entry, setup, images, deadlineMs, pool = new MemoryPool(setup.spec, setup.shardSize) } = options;
   const { port1, port2 } = new MessageChannel();
   const memory = pool.take();
   const begun = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
-  const channel = (port: MessagePort): ShardChannel => ({ port, images, indices: memory.indices, begun });
+  const channel = (port: MessagePort): ShardChannel => ({
+    port,
+    images,
+    imageSize: imageSizeOf(setup.spec),
+    indices: memory.indices,
+    begun,
+  });
   const worker = new Worker(entry, {
     env: SHARE_ENV, // the native library reads the environment of the process, which the worker sets before it loads it
     name: `replica-${id}`,

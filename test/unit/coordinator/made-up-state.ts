@@ -1,5 +1,6 @@
 // A state whose every value differs, for tests of checkpoints and of the trainer.
 import { initialState, NETS, type TrainingState } from '../../../coordinator/training/state.ts';
+import { dcgan28 } from '../../../shared/model/spec.ts';
 import { fillNormal } from '../../../shared/random.ts';
 
 /** The smallest latent length keeps files small. */
@@ -7,7 +8,7 @@ export const LATENT = 1;
 
 /** A state after `step` made-up steps; untrained biases have no moments, as after training. */
 export function madeUpState(step = 12, seed = 3): TrainingState {
-  const state = initialState(LATENT, seed);
+  const state = initialState(dcgan28(LATENT), seed);
   for (const [part, net] of NETS.entries()) {
     const { adam, statistics, layout } = state[net];
     const address = { seed, stream: 'samples', part } as const;

@@ -19,7 +19,7 @@ it('is symmetric and rises by 2/255 a byte', () => {
 
 it('gives single images as views, in the order that is asked for', () => {
   const images = Uint8Array.from({ length: 4 * 784 }, (_, i) => Math.floor(i / 784));
-  const views = viewsOf(images, Uint32Array.of(3, 0, 3));
+  const views = viewsOf(images, Uint32Array.of(3, 0, 3), 784);
   expect(views.map(({ length }) => length)).toEqual([784, 784, 784]);
   expect(views.map((view) => [...new Set(view)])).toEqual([[3], [0], [3]]);
   for (const { buffer } of views) expect(buffer).toBe(images.buffer);

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { ERROR_CODES, FAULT_REASONS, GanglionError } from '../../../shared/error.ts';
+import { dcgan28 } from '../../../shared/model/spec.ts';
 import { bytesOf, toAnswer, toRequest } from '../../../shared/process-protocol.ts';
 
-const setup = { replica: 0, backend: 'wasm', shardSize: 32, latent: 100, seed: 7, shards: 4 };
+const setup = { replica: 0, backend: 'wasm', shardSize: 32, spec: dcgan28(100), seed: 7, shards: 4 };
 const compute = { kind: 'compute', call: 3, step: 20, pass: 'real', shard: 2 };
 const seconds = { start: 1, prepare: 0.1, compute: 3, copy: 0 };
 

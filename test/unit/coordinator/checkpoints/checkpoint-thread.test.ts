@@ -2,6 +2,7 @@ import { pathToFileURL } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { startCheckpointThread } from '../../../../coordinator/checkpoints/checkpoint-thread.ts';
 import { copyState, sharedState } from '../../../../coordinator/training/state.ts';
+import { dcgan28 } from '../../../../shared/model/spec.ts';
 import { errorOf } from '../../scratch.ts';
 import { LATENT, madeUpState } from '../made-up-state.ts';
 
@@ -12,7 +13,7 @@ const EXITS = new URL('../../../fixtures/checkpoint-silent-exit.mjs', import.met
 function threadOf(entry: URL) {
   const thread = startCheckpointThread(entry);
   onTestFinished(() => thread.close());
-  const state = sharedState(LATENT);
+  const state = sharedState(dcgan28(LATENT));
   copyState(madeUpState(9), state);
   const write = (path: string) => thread.write({ path, state, config: 'c' });
   return { thread, state, write };

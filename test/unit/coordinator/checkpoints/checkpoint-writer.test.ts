@@ -3,6 +3,7 @@ import type { CheckpointJob } from '../../../../coordinator/checkpoints/checkpoi
 import type { WrittenFile } from '../../../../coordinator/checkpoints/checkpoint-thread.ts';
 import { CheckpointWriter, type WrittenCheckpoint } from '../../../../coordinator/checkpoints/checkpoint-writer.ts';
 import { GanglionError } from '../../../../shared/error.ts';
+import { dcgan28 } from '../../../../shared/model/spec.ts';
 import { errorOf } from '../../scratch.ts';
 import { LATENT, madeUpState } from '../made-up-state.ts';
 
@@ -21,7 +22,7 @@ function writerWithStubs() {
   const writer = new CheckpointWriter({
     folder: 'checkpoints',
     config: '{"seed":1}',
-    latent: LATENT,
+    spec: dcgan28(LATENT),
     syncLog: () => {
       events.push('sync');
       return new Promise((resolve, reject) => {

@@ -12,6 +12,7 @@ import {
   writeCheckpoint,
 } from '../../../../coordinator/checkpoints/checkpoint.ts';
 import { NETS, type TrainingState } from '../../../../coordinator/training/state.ts';
+import { dcgan28 } from '../../../../shared/model/spec.ts';
 import { errorOf, scratchFolder } from '../../scratch.ts';
 import { madeUpState } from '../made-up-state.ts';
 
@@ -34,7 +35,7 @@ describe('a checkpoint', () => {
     const read = readCheckpoint(path);
     expect(read).toMatchObject({ path, config: CONFIG, stateSha256: stateSha256(state) });
     expect(stateSha256(read.state)).toBe(stateSha256(state));
-    expect(read.state).toMatchObject({ latent: 1, step: 2 ** 40 });
+    expect(read.state).toMatchObject({ spec: dcgan28(1), step: 2 ** 40 });
     for (const net of NETS) {
       const [got, expected] = [read.state[net], state[net]];
       expect(got.batchesTracked).toBe(expected.batchesTracked);

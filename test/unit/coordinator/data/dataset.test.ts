@@ -8,7 +8,7 @@ const labels = Uint8Array.of(3, 9);
 
 describe('toDataset', () => {
   it('shares the images and hashes images, then labels', () => {
-    const dataset = toDataset('two', images, labels);
+    const dataset = toDataset('two', images, labels, [28, 28, 1]);
     expect(dataset.images.buffer).toBeInstanceOf(SharedArrayBuffer);
     expect([...dataset.images]).toEqual([...images]);
     expect([...dataset.labels]).toEqual([3, 9]);
@@ -19,14 +19,14 @@ describe('toDataset', () => {
 
   it('does not copy images that are shared already', () => {
     const shared = new Uint8Array(new SharedArrayBuffer(784));
-    expect(toDataset('one', shared, Uint8Array.of(1)).images).toBe(shared);
+    expect(toDataset('one', shared, Uint8Array.of(1), [28, 28, 1]).images).toBe(shared);
   });
 
   it('refuses labels that do not fit the images', async () => {
-    expect(await errorOf(() => toDataset('two', images, Uint8Array.of(3)))).toBe(
+    expect(await errorOf(() => toDataset('two', images, Uint8Array.of(3), [28, 28, 1]))).toBe(
       'shape: dataset two: expected 1 x 784 pixels for 1 labels, got 1568',
     );
-    expect(await errorOf(() => toDataset('none', new Uint8Array(0), new Uint8Array(0)))).toBe(
+    expect(await errorOf(() => toDataset('none', new Uint8Array(0), new Uint8Array(0), [28, 28, 1]))).toBe(
       'shape: dataset none: expected 0 x 784 pixels for 0 labels, got 0',
     );
   });

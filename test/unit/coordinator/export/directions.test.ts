@@ -3,6 +3,7 @@ import { Matrix } from 'ml-matrix';
 import { describe, expect, it } from 'vitest';
 import { latentDirections, strongest } from '../../../../coordinator/export/directions.ts';
 import { initialState } from '../../../../coordinator/training/state.ts';
+import { dcgan28 } from '../../../../shared/model/spec.ts';
 
 /** Rows of a flat array, rounded for comparison. */
 function rows(values: Float32Array, length: number): number[][] {
@@ -48,7 +49,7 @@ describe('latentDirections', () => {
   const LATENT = 6;
 
   it('gives orthonormal directions, no more than z is long', () => {
-    const { generator } = initialState(LATENT, 3);
+    const { generator } = initialState(dcgan28(LATENT), 3);
     const { values, shares } = latentDirections(generator, LATENT, 10);
     expect(values.length).toBe(LATENT * LATENT);
     const v = rows(values, LATENT);
@@ -64,7 +65,7 @@ describe('latentDirections', () => {
 
   it('counts a channel by what BatchNorm makes of it', () => {
     // z0 goes to channel 0 and z1, twice as strongly, to channel 1, whose running variance is a hundred times as large.
-    const { generator } = initialState(2, 3);
+    const { generator } = initialState(dcgan28(2), 3);
     const { parameters, statistics, layout } = generator;
     const of = (name: string) => layout.parameters.find((parameter) => parameter.name === name);
     const [weight, gamma] = [of('main.0.weight'), of('main.1.weight')];

@@ -10,11 +10,11 @@ const imagesOf = (count: number): Uint8Array => Uint8Array.from({ length: count 
 describe('toGrid', () => {
   it('gives one image as it is', () => {
     const images = imagesOf(1);
-    expect(toGrid(images, 1, 1)).toEqual({ width: 28, height: 28, pixels: images });
+    expect(toGrid(images, 1, 1, [28, 28, 1])).toEqual({ width: 28, height: 28, pixels: images });
   });
 
   it('lays 5 images in rows of 3, with black gaps of 2 pixels and a black last cell', () => {
-    const grid = toGrid(new Uint8Array(5 * 784).fill(255), 5, 3);
+    const grid = toGrid(new Uint8Array(5 * 784).fill(255), 5, 3, [28, 28, 1]);
     expect([grid.width, grid.height, grid.pixels.length]).toEqual([88, 58, 88 * 58]);
     const rowOf = (y: number): string =>
       [...grid.pixels.subarray(y * 88, y * 88 + 88)]
@@ -31,7 +31,7 @@ describe('toGrid', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 12 }), fc.integer({ min: 1, max: 15 }), (count, columns) => {
         const images = imagesOf(count);
-        const { width, height, pixels } = toGrid(images, count, columns);
+        const { width, height, pixels } = toGrid(images, count, columns, [28, 28, 1]);
         const used = Math.min(count, columns);
         const wrong: string[] = [];
         for (let y = 0; y < height; y++) {
@@ -52,17 +52,21 @@ describe('toGrid', () => {
   it('makes bytes of floats', () => {
     const floats = new Float32Array(784).fill(-1);
     floats.set([1, 0, -0.5, 0.5, 2, -3, Number.NaN]);
-    expect([...toGrid(floats, 1, 1).pixels.subarray(0, 8)]).toEqual([255, 128, 64, 191, 255, 0, 0, 0]);
+    expect([...toGrid(floats, 1, 1, [28, 28, 1]).pixels.subarray(0, 8)]).toEqual([255, 128, 64, 191, 255, 0, 0, 0]);
   });
 
   it('refuses a wrong count, too few pixels and columns that are no number', async () => {
-    expect(await errorOf(() => toGrid(imagesOf(2), 3, 1))).toBe(
+    expect(await errorOf(() => toGrid(imagesOf(2), 3, 1, [28, 28, 1]))).toBe(
       'shape: grid: expected 3 (at least 1) x 784 pixels, got 1568',
     );
-    expect(await errorOf(() => toGrid(new Uint8Array(0), 0, 1))).toContain('expected 0 (at least 1)');
-    expect(await errorOf(() => toGrid(new Uint8Array(392), 0.5, 1))).toContain('expected 0.5 (at least 1)');
-    expect(await errorOf(() => toGrid(imagesOf(1), 1, 0))).toBe('shape: grid: expected at least 1 column, got 0');
-    expect(await errorOf(() => toGrid(imagesOf(1), 1, 1.5))).toContain('got 1.5');
+    expect(await errorOf(() => toGrid(new Uint8Array(0), 0, 1, [28, 28, 1]))).toContain('expected 0 (at least 1)');
+    expect(await errorOf(() => toGrid(new Uint8Array(392), 0.5, 1, [28, 28, 1]))).toContain(
+      'expected 0.5 (at least 1)',
+    );
+    expect(await errorOf(() => toGrid(imagesOf(1), 1, 0, [28, 28, 1]))).toBe(
+      'shape: grid: expected at least 1 column, got 0',
+    );
+    expect(await errorOf(() => toGrid(imagesOf(1), 1, 1.5, [28, 28, 1]))).toContain('got 1.5');
   });
 });
 

@@ -23,7 +23,7 @@ describe('encodeNpy', () => {
   it('is to the byte what numpy.save writes', () => {
     const images = new Float32Array(784);
     images.set([1, -0.5, 0]);
-    const file = Buffer.from(encodeNpy(images, 1));
+    const file = Buffer.from(encodeNpy(images, 1, [28, 28, 1]));
     const description = "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 28, 28), }";
     expect(file.length).toBe(128 + 4 * 784);
     // Version 1.0, 118 = 0x76 bytes of header.
@@ -37,7 +37,7 @@ describe('encodeNpy', () => {
     fc.assert(
       fc.property(count, fc.float32Array({ minLength: 8, maxLength: 8 }), (n, some) => {
         const images = Float32Array.from({ length: n * 784 }, (_, i) => some[i % 8] ?? 0);
-        const { shape, values } = parseNpy(encodeNpy(images, n));
+        const { shape, values } = parseNpy(encodeNpy(images, n, [28, 28, 1]));
         expect(shape).toEqual([n, 28, 28]);
         expect(values).toEqual([...images]);
       }),
@@ -47,14 +47,16 @@ describe('encodeNpy', () => {
 
   it('encodes a view into a larger buffer', () => {
     const large = Float32Array.from({ length: 3 * 784 }, (_, i) => i);
-    expect(parseNpy(encodeNpy(large.subarray(784, 1568), 1)).values[0]).toBe(784);
+    expect(parseNpy(encodeNpy(large.subarray(784, 1568), 1, [28, 28, 1])).values[0]).toBe(784);
   });
 
   it('refuses a wrong count', async () => {
-    expect(await errorOf(() => encodeNpy(new Float32Array(784), 2))).toBe(
+    expect(await errorOf(() => encodeNpy(new Float32Array(784), 2, [28, 28, 1]))).toBe(
       'shape: npy: expected 2 x 784 values, got 784',
     );
-    expect(await errorOf(() => encodeNpy(new Float32Array(392), 0.5))).toContain('expected 0.5 x 784 values');
+    expect(await errorOf(() => encodeNpy(new Float32Array(392), 0.5, [28, 28, 1]))).toContain(
+      'expected 0.5 x 784 values',
+    );
   });
 });
 
@@ -62,7 +64,7 @@ describe('writeNpySync', () => {
   it('writes the encoded file and nothing else', () => {
     const folder = scratchFolder();
     const images = Float32Array.from({ length: 1568 }, (_, i) => i / 1568);
-    writeNpySync(join(folder, 'a.npy'), images, 2);
+    writeNpySync(join(folder, 'a.npy'), images, 2, [28, 28, 1]);
     expect(readdirSync(folder)).toEqual(['a.npy']);
     expect(parseNpy(readFileSync(join(folder, 'a.npy')))).toEqual({ shape: [2, 28, 28], values: [...images] });
   });

@@ -12,7 +12,7 @@ import { scratchFolder } from '../../scratch.ts';
 import { madeUpRecord } from '../made-up-record.ts';
 
 function trained(path = join(scratchFolder(), 'run')) {
-  const dataset = toDataset('two digits', new Uint8Array(2 * 784), Uint8Array.of(3, 4));
+  const dataset = toDataset('two digits', new Uint8Array(2 * 784), Uint8Array.of(3, 4), [28, 28, 1]);
   const config = toRunConfig(mergeSettings({ batch: 16, steps: 9, apiToken: 's3cret' }), dataset);
   const clock = { ms: 1000 };
   const failures: string[] = [];

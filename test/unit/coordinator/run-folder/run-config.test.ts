@@ -13,14 +13,15 @@ import {
 } from '../../../../coordinator/run-folder/run-config.ts';
 import { mergeSettings } from '../../../../coordinator/settings/settings.ts';
 import { emptyState } from '../../../../coordinator/training/state.ts';
+import { dcgan28 } from '../../../../shared/model/spec.ts';
 import { errorOf, scratchFolder } from '../../scratch.ts';
 
-const DATASET = toDataset('two digits', new Uint8Array(2 * 784), Uint8Array.of(3, 4));
+const DATASET = toDataset('two digits', new Uint8Array(2 * 784), Uint8Array.of(3, 4), [28, 28, 1]);
 const CONFIG = toRunConfig(mergeSettings({ steps: 60, seed: 7 }), DATASET);
 const STORED: StoredRunConfig = { ...CONFIG, ranOn: 'wasm' };
 
 function checkpointWith(config: string): Checkpoint {
-  return { path: 'a.safetensors', state: emptyState(1), stateSha256: '', config };
+  return { path: 'a.safetensors', state: emptyState(dcgan28(1)), stateSha256: '', config };
 }
 
 describe('toRunConfig', () => {
@@ -123,7 +124,7 @@ describe('checkResumable', () => {
   });
 
   it('names every difference at once, the data by its name and the beginning of its hash', async () => {
-    const other = toDataset('other digits', new Uint8Array(2 * 784).fill(1), Uint8Array.of(3, 4));
+    const other = toDataset('other digits', new Uint8Array(2 * 784).fill(1), Uint8Array.of(3, 4), [28, 28, 1]);
     const now = { ...toRunConfig(mergeSettings({ steps: 60, seed: 8, batch: 64 }), other) };
     const hash = (sha256: string) => sha256.slice(0, 12);
     expect(await errorOf(() => checkResumable(CONFIG, now))).toBe(

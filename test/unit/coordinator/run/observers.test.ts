@@ -12,7 +12,7 @@ import type { Settings } from '../../../../coordinator/settings/settings-table.t
 import { scratchFolder } from '../../scratch.ts';
 import { madeUpRecord } from '../made-up-record.ts';
 
-const dataset = toDataset('two digits', new Uint8Array(2 * 784), Uint8Array.of(3, 4));
+const dataset = toDataset('two digits', new Uint8Array(2 * 784), Uint8Array.of(3, 4), [28, 28, 1]);
 const PNG = Buffer.from(encodePng({ width: 3, height: 2, pixels: new Uint8Array(6) }));
 
 function observed(settings: Partial<Settings> = {}) {

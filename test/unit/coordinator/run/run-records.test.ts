@@ -18,7 +18,7 @@ function recordsWith(settings: Partial<Settings>) {
   const folder = createRunFolder(join(scratchFolder(), 'run'));
   const log = new JsonLines(folder.metrics);
   onTestFinished(() => log.close());
-  const dataset = toDataset('two digits', new Uint8Array(2 * 784), Uint8Array.of(3, 4));
+  const dataset = toDataset('two digits', new Uint8Array(2 * 784), Uint8Array.of(3, 4), [28, 28, 1]);
   const config = toRunConfig(mergeSettings({ steps: 9, samplesEvery: 100 }, settings), dataset);
   const state = madeUpState(0);
   const clock = { ms: 5000 };

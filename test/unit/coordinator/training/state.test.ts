@@ -10,11 +10,12 @@ import {
   trackStatistics,
 } from '../../../../coordinator/training/state.ts';
 import { initialise } from '../../../../shared/model/initialise.ts';
+import { dcgan28 } from '../../../../shared/model/spec.ts';
 import { LATENT, madeUpState } from '../made-up-state.ts';
 
 describe('trackStatistics', () => {
   it('moves a tenth of the way to the mean over shards, by hand', () => {
-    const { discriminator } = emptyState(1);
+    const { discriminator } = emptyState(dcgan28(1));
     const sum = new Float64Array(192);
     sum[0] = 8; // the first mean: 8 / 4 = 2
     sum[32] = 20; // the first variance: 20 / 4 = 5
@@ -33,7 +34,7 @@ describe('trackStatistics', () => {
   });
 
   it('reaches the last variance', () => {
-    const { generator } = emptyState(1);
+    const { generator } = emptyState(dcgan28(1));
     trackStatistics(generator, new Float64Array(448).fill(1).fill(11, 447), 1);
     expect(generator.statistics[446]).toBe(1);
     expect(generator.statistics[447]).toBe(2); // 0.9 * 1 + 0.1 * 11
@@ -42,8 +43,8 @@ describe('trackStatistics', () => {
 
 describe('emptyState', () => {
   it("has zero parameters and moments, powers of beta 1, and PyTorch's first running statistics", () => {
-    const state = emptyState(3);
-    expect(state).toMatchObject({ latent: 3, step: 0 });
+    const state = emptyState(dcgan28(3));
+    expect(state).toMatchObject({ spec: dcgan28(3), step: 0 });
     for (const net of NETS) {
       const { layout, parameters, adam, statistics, batchesTracked } = state[net];
       expect(layout).toMatchObject({ net, parameterCount: parameters.length });
@@ -61,16 +62,16 @@ describe('emptyState', () => {
   });
 
   it('holds parameters in memory that threads share', () => {
-    for (const net of NETS) expect(emptyState(1)[net].parameters.buffer).toBeInstanceOf(SharedArrayBuffer);
+    for (const net of NETS) expect(emptyState(dcgan28(1))[net].parameters.buffer).toBeInstanceOf(SharedArrayBuffer);
   });
 });
 
 describe('initialState', () => {
   it('fills the parameters of both nets from the seed', () => {
-    const state = initialState(2, 9);
+    const state = initialState(dcgan28(2), 9);
     for (const net of NETS) {
       const expected = new Float32Array(state[net].parameters.length);
-      initialise(net, 2, 9, expected);
+      initialise(net, dcgan28(2), 9, expected);
       expect(Buffer.from(state[net].parameters.slice().buffer).equals(Buffer.from(expected.buffer))).toBe(true);
     }
   });
@@ -81,7 +82,7 @@ describe('copyState', () => {
     NETS.flatMap((net) => [state[net].parameters, state[net].adam.m, state[net].adam.v, state[net].statistics]);
 
   it('copies every tensor and counter', () => {
-    const to = sharedState(LATENT);
+    const to = sharedState(dcgan28(LATENT));
     copyState(madeUpState(12, 3), to);
     expect(stateSha256(to)).toBe(stateSha256(madeUpState(12, 3))); // the hash sees each of them: checkpoint.test.ts
     copyState(madeUpState(13, 4), to); // also over another one
@@ -90,7 +91,7 @@ describe('copyState', () => {
 
   it('shares nothing with what it copies, and keeps its own memory', () => {
     const from = madeUpState();
-    const to = sharedState(LATENT);
+    const to = sharedState(dcgan28(LATENT));
     const before = arraysOf(to);
     copyState(from, to);
     for (const [i, array] of arraysOf(to).entries()) {
@@ -104,8 +105,9 @@ describe('copyState', () => {
   });
 
   it('refuses a state of another size', () => {
-    expect(() => copyState(madeUpState(), sharedState(LATENT + 1))).toThrow(
-      'expected a state of latent length 2, got 1',
+    expect(() => copyState(madeUpState(), sharedState(dcgan28(LATENT + 1)))).toThrow(
+      // 2048 parameters a number of z, and 164,800 behind the first layer
+      'expected a generator of 168896 parameters, got 166848',
     );
   });
 });

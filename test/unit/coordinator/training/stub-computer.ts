@@ -10,6 +10,7 @@ import { initialState } from '../../../../coordinator/training/state.ts';
 import type { ShardComputer, TrainerOptions } from '../../../../coordinator/training/trainer.ts';
 import { type Pass, phaseOf } from '../../../../shared/model/layout.ts';
 import { phaseVectorOf } from '../../../../shared/model/phase-vector.ts';
+import { dcgan28 } from '../../../../shared/model/spec.ts';
 import { settled } from '../replicas/stub-replicas.ts';
 
 export const LATENT = 1;
@@ -20,6 +21,7 @@ export const DATASET = toDataset(
   'ten',
   Uint8Array.from({ length: 10 * 784 }, (_, i) => Math.floor(i / 784)),
   Uint8Array.from({ length: 10 }, (_, i) => i),
+  [28, 28, 1],
 );
 
 /** Whether a pass writes an output or a scalar of its phase. */
@@ -30,7 +32,7 @@ function writes(pass: Pass, name: string): boolean {
 
 /** A result whose values are `valueAt(position)`, zero where the pass writes nothing. */
 export function resultOf(pass: Pass, valueAt: (at: number) => number): ShardResult {
-  const { slices, scalars, length } = phaseVectorOf(phaseOf(pass), LATENT);
+  const { slices, scalars, length } = phaseVectorOf(phaseOf(pass), dcgan28(LATENT));
   const values = new Float32Array(length);
   for (const { output, offset, size } of slices) {
     if (writes(pass, output)) for (let i = offset; i < offset + size; i++) values[i] = valueAt(i);
@@ -77,7 +79,7 @@ export class StubComputer implements ShardComputer {
 
 /** Options of a run of two steps and four shards that no one stops. */
 export function trainerOptions(given: Partial<TrainerOptions> = {}): TrainerOptions {
-  const state = given.state ?? initialState(LATENT, 1);
+  const state = given.state ?? initialState(dcgan28(LATENT), 1);
   return {
     state,
     dataset: DATASET,

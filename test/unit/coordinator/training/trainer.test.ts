@@ -5,12 +5,13 @@ import { createSampler } from '../../../../coordinator/training/sampler.ts';
 import { initialState, type TrainingState } from '../../../../coordinator/training/state.ts';
 import { type ShardComputer, type StepRecord, train } from '../../../../coordinator/training/trainer.ts';
 import { phaseVectorOf } from '../../../../shared/model/phase-vector.ts';
+import { dcgan28 } from '../../../../shared/model/spec.ts';
 import { settled } from '../replicas/stub-replicas.ts';
 import { communicators, LATENT, type Order, resultOf, StubComputer, trainerOptions } from './stub-computer.ts';
 
 /** Trains two steps of four shards from the same start. */
 async function trained(order?: Order, steps = 2): Promise<TrainingState> {
-  const state = initialState(LATENT, 1);
+  const state = initialState(dcgan28(LATENT), 1);
   await train(trainerOptions({ state, replicas: new StubComputer(state, order), lastStep: steps }));
   return state;
 }
@@ -20,11 +21,11 @@ describe('the state after training', () => {
     const expected = stateSha256(await trained());
     expect(stateSha256(await trained((shards) => shards.toReversed()))).toBe(expected);
     expect(stateSha256(await trained((shards) => [...shards.slice(2), ...shards.slice(0, 2)]))).toBe(expected);
-    expect(expected).not.toBe(stateSha256(initialState(LATENT, 1)));
+    expect(expected).not.toBe(stateSha256(initialState(dcgan28(LATENT), 1)));
   });
 
   it('does not depend on the number of nodes', async () => {
-    const states = [initialState(LATENT, 1), initialState(LATENT, 1)];
+    const states = [initialState(dcgan28(LATENT), 1), initialState(dcgan28(LATENT), 1)];
     const computers = states.map((state) => new StubComputer(state));
     await Promise.all(
       communicators(2).map((communicator, i) => {
@@ -44,9 +45,9 @@ describe('the state after training', () => {
   });
 
   it('does not depend on nodes that have no shard of their own', async () => {
-    const whole = initialState(LATENT, 1);
+    const whole = initialState(dcgan28(LATENT), 1);
     await train(trainerOptions({ state: whole, shards: 2, lastStep: 3 }));
-    const states = communicators(3).map((communicator) => ({ communicator, state: initialState(LATENT, 1) }));
+    const states = communicators(3).map((communicator) => ({ communicator, state: initialState(dcgan28(LATENT), 1) }));
     await Promise.all(
       states.map(({ communicator, state }) => train(trainerOptions({ communicator, state, shards: 2, lastStep: 3 }))),
     );
@@ -73,7 +74,7 @@ describe('the state after training', () => {
 
 describe('a step', () => {
   it('is the discriminator phase on the images of the sampler, then the generator phase on the new D', async () => {
-    const state = initialState(LATENT, 1);
+    const state = initialState(dcgan28(LATENT), 1);
     const before = state.discriminator.parameters[0];
     const jobs: string[] = [];
     const imagesOf = createSampler({ seed: 1, count: 10, batch: 4, shards: 2 });
@@ -110,7 +111,7 @@ describe('a step', () => {
   });
 
   it('applies Adam to the mean over shards, and tracks the mean statistics', async () => {
-    const state = initialState(LATENT, 1);
+    const state = initialState(dcgan28(LATENT), 1);
     const { layout } = state.discriminator;
     const before = state.discriminator.parameters.slice();
     // Shards 0 to 3 give 1, 2, 3, 4: the mean is 2.5. On fake images the gradient is 0.
@@ -142,7 +143,7 @@ describe('a step', () => {
 describe('the record of a step', () => {
   it('says what happened, by hand', async () => {
     const records: StepRecord[] = [];
-    const { scalars, gradientCount, length } = phaseVectorOf('discriminator', LATENT);
+    const { scalars, gradientCount, length } = phaseVectorOf('discriminator', dcgan28(LATENT));
     await train(
       trainerOptions({
         // 10 images, 4 a step: the third step is the first of epoch 1.
@@ -196,7 +197,7 @@ describe('the record of a step', () => {
 
 describe('the loop', () => {
   it('commits every step in order, beside the shards of the next, and changes the state only after it', async () => {
-    const state = initialState(LATENT, 1);
+    const state = initialState(dcgan28(LATENT), 1);
     const replicas = new StubComputer(state);
     const events: string[] = [];
     const commit = async ({ step }: StepRecord): Promise<void> => {
@@ -243,9 +244,9 @@ describe('the loop', () => {
   });
 
   it('leaves the state as it was after the last whole step when a shard of the generator phase fails', async () => {
-    const whole = initialState(LATENT, 1);
+    const whole = initialState(dcgan28(LATENT), 1);
     await train(trainerOptions({ state: whole, lastStep: 1 }));
-    const state = initialState(LATENT, 1);
+    const state = initialState(dcgan28(LATENT), 1);
     const stub = new StubComputer(state);
     const replicas: ShardComputer = {
       compute(shards, accept) {
@@ -291,7 +292,7 @@ describe('a bad shard', () => {
     ['generator', 'discriminator', ofG],
     ['discriminator', 'generator', ofD],
   ] as const)('skips the update of the %s alone, and is named', async (phase, other, isBad) => {
-    const state = initialState(LATENT, 1);
+    const state = initialState(dcgan28(LATENT), 1);
     const states: string[] = [];
     const records: StepRecord[] = [];
     const commit = async (record: StepRecord): Promise<void> => {
@@ -314,11 +315,11 @@ describe('a bad shard', () => {
   });
 
   it('skips the update on every node', async () => {
-    const states = [initialState(LATENT, 1), initialState(LATENT, 1)];
+    const states = [initialState(dcgan28(LATENT), 1), initialState(dcgan28(LATENT), 1)];
     const skipped: boolean[] = [];
     await Promise.all(
       communicators(2).map((communicator, i) => {
-        const state = states[i] ?? initialState(LATENT, 1);
+        const state = states[i] ?? initialState(dcgan28(LATENT), 1);
         const commit = async ({ generator }: StepRecord) => void skipped.push(generator.skipped);
         return train(trainerOptions({ state, communicator, commit, replicas: finding(state, ofG) }));
       }),
@@ -329,7 +330,7 @@ describe('a bad shard', () => {
   });
 
   it('ends training when it comes back too often, after the step is committed', async () => {
-    const state = initialState(LATENT, 1);
+    const state = initialState(dcgan28(LATENT), 1);
     const committed: number[] = [];
     const commit = async ({ step }: StepRecord) => void committed.push(step);
     const isBad = ({ step, pass, shard }: Shard) => step > 0 && pass === 'fake' && shard === 1;

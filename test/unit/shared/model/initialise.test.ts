@@ -2,14 +2,15 @@ import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { initialise } from '../../../../shared/model/initialise.ts';
 import { layoutOf, type Net } from '../../../../shared/model/layout.ts';
+import { dcgan28 } from '../../../../shared/model/spec.ts';
 import { toTorchLayout } from '../../../../shared/model/torch-layout.ts';
 import { fillNormal, fillUniform } from '../../../../shared/random.ts';
 import { GOLDEN } from '../../../golden/golden.ts';
 
 function initial(net: Net, latent: number, seed: number): Map<string, Float32Array> {
-  const { parameters, parameterCount } = layoutOf(net, latent);
+  const { parameters, parameterCount } = layoutOf(net, dcgan28(latent));
   const values = new Float32Array(parameterCount).fill(Number.NaN);
-  initialise(net, latent, seed, values);
+  initialise(net, dcgan28(latent), seed, values);
   return new Map(parameters.map(({ name, offset, size }) => [name, values.subarray(offset, offset + size)]));
 }
 
@@ -23,7 +24,7 @@ describe('initialise', () => {
   it.each(['generator', 'discriminator'] as const)("%s: has the bits that numpy draws in PyTorch's order", (net) => {
     const hash = createHash('sha256');
     const tensors = initial(net, GOLDEN.latent, GOLDEN.seed);
-    for (const parameter of layoutOf(net, GOLDEN.latent).parameters) {
+    for (const parameter of layoutOf(net, dcgan28(GOLDEN.latent)).parameters) {
       hash.update(toTorchLayout(parameter, tensors.get(parameter.name) ?? new Float32Array()));
     }
     expect(hash.digest('hex')).toBe(GOLDEN.sha256[`initial.${net}`]);
@@ -53,7 +54,7 @@ describe('initialise', () => {
     ['generator', 7 + 2 ** 32, 0],
   ] as const)('draws tensor i of the %s (seed %i) from stream %i + i', (net, seed, first) => {
     const tensors = initial(net, 4, seed);
-    for (const [index, { name, initial: kind }] of layoutOf(net, 4).parameters.entries()) {
+    for (const [index, { name, initial: kind }] of layoutOf(net, dcgan28(4)).parameters.entries()) {
       const address = { seed, stream: 'initialisation', time: 0, part: first + index } as const;
       const [normal = Number.NaN] = fillNormal(address, new Float32Array(1));
       const uniform = ({ bound }: { bound: number }) => fillUniform(address, -bound, bound, new Float32Array(1))[0];

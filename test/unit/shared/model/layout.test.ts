@@ -1,12 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { layoutOf, type Net } from '../../../../shared/model/layout.ts';
+import { dcgan28 } from '../../../../shared/model/spec.ts';
 
 const NETS: readonly Net[] = ['generator', 'discriminator'];
-const namesOf = (net: Net) => layoutOf(net, 100).parameters.map(({ name }) => name);
+const namesOf = (net: Net) => layoutOf(net, dcgan28(100)).parameters.map(({ name }) => name);
 
 describe('layoutOf', () => {
   it("has PyTorch's names and shapes (pytorch/examples/dcgan, as in test/golden/model.py)", () => {
-    const shapes = (net: Net) => layoutOf(net, 100).parameters.map(({ name, torchShape }) => `${name} ${torchShape}`);
+    const shapes = (net: Net) =>
+      layoutOf(net, dcgan28(100)).parameters.map(({ name, torchShape }) => `${name} ${torchShape}`);
     expect(shapes('generator')).toEqual([
       'main.0.weight 100,128,4,4',
       'main.1.weight 128',
@@ -37,16 +39,16 @@ describe('layoutOf', () => {
 
   it('counts the parameters', () => {
     // G: 100*128*16 + 2*128 + 128*64*16 + 2*64 + 64*32*16 + 2*32 + 32*16 = 369,600
-    expect(layoutOf('generator', 100).parameterCount).toBe(369_600);
+    expect(layoutOf('generator', dcgan28(100)).parameterCount).toBe(369_600);
     // D: 16*16 + 16 + 32*16*16 + 3*32 + 64*32*16 + 3*64 + 64*16 + 1 = 42,545
-    expect(layoutOf('discriminator', 100).parameterCount).toBe(42_545);
+    expect(layoutOf('discriminator', dcgan28(100)).parameterCount).toBe(42_545);
     // Every element of z has 128*16 = 2048 weights of its own, and D has none.
-    expect(layoutOf('generator', 1).parameterCount).toBe(369_600 - 99 * 2048);
-    expect(layoutOf('discriminator', 1).parameterCount).toBe(42_545);
+    expect(layoutOf('generator', dcgan28(1)).parameterCount).toBe(369_600 - 99 * 2048);
+    expect(layoutOf('discriminator', dcgan28(1)).parameterCount).toBe(42_545);
   });
 
   it.each(NETS)('%s: tensors lie one after another, without gaps', (net) => {
-    const { parameters, parameterCount } = layoutOf(net, 100);
+    const { parameters, parameterCount } = layoutOf(net, dcgan28(100));
     let offset = 0;
     for (const parameter of parameters) {
       expect(parameter).toMatchObject({ net, offset });
@@ -61,14 +63,15 @@ describe('layoutOf', () => {
     'every tensor begins on a 64-byte boundary, so that TensorFlow borrows it (latent %i)',
     (latent) => {
       for (const net of NETS) {
-        for (const { name, offset } of layoutOf(net, latent).parameters) expect(offset % 16, `${net} ${name}`).toBe(0);
+        for (const { name, offset } of layoutOf(net, dcgan28(latent)).parameters)
+          expect(offset % 16, `${net} ${name}`).toBe(0);
       }
     },
   );
 
   it('does not train exactly the two biases that a BatchNorm cancels', () => {
     const untrained = NETS.flatMap((net) =>
-      layoutOf(net, 100)
+      layoutOf(net, dcgan28(100))
         .parameters.filter(({ trained }) => !trained)
         .map(({ name }) => `${net} ${name}`),
     );
@@ -77,7 +80,7 @@ describe('layoutOf', () => {
 
   it('draws weights N(0, .02), gammas N(1, .02), betas 0, biases of D U(-1/sqrt(fan in), 1/sqrt(fan in))', () => {
     const initial = (net: Net, name: string) =>
-      layoutOf(net, 100).parameters.find((parameter) => parameter.name === name)?.initial;
+      layoutOf(net, dcgan28(100)).parameters.find((parameter) => parameter.name === name)?.initial;
     const weight = { kind: 'normal', mean: 0, deviation: 0.02 };
     const gamma = { kind: 'normal', mean: 1, deviation: 0.02 };
     const gammas = [
@@ -102,14 +105,14 @@ describe('layoutOf', () => {
   });
 
   it('lays out the running statistics: mean, then variance, layer by layer', () => {
-    const generator = layoutOf('generator', 100);
+    const generator = layoutOf('generator', dcgan28(100));
     expect(generator.norms.map(({ name, channels, offset }) => [name, channels, offset])).toEqual([
       ['main.1', 128, 0],
       ['main.4', 64, 256],
       ['main.7', 32, 384],
     ]);
     expect(generator.statisticsCount).toBe(448);
-    const discriminator = layoutOf('discriminator', 100);
+    const discriminator = layoutOf('discriminator', dcgan28(100));
     expect(discriminator.norms.map(({ name, channels, offset }) => [name, channels, offset])).toEqual([
       ['main.3', 32, 0],
       ['main.6', 64, 64],

@@ -2,25 +2,26 @@ import { describe, expect, it } from 'vitest';
 import { layoutOf, PASSES } from '../../../../shared/model/layout.ts';
 import { phaseVectorOf } from '../../../../shared/model/phase-vector.ts';
 import { PASS_PROGRAMS } from '../../../../shared/model/phases.ts';
+import { dcgan28 } from '../../../../shared/model/spec.ts';
 
 describe.each(['discriminator', 'generator'] as const)('vector of the %s phase', (phase) => {
   it.each([1, 100])('covers every position once, but for untrained parameters (latent %i)', (latent) => {
-    const vector = phaseVectorOf(phase, latent);
+    const vector = phaseVectorOf(phase, dcgan28(latent));
     const covered = new Uint8Array(vector.length);
     for (const { offset, size } of vector.slices)
       for (let i = 0; i < size; i++) covered[offset + i] = (covered[offset + i] ?? 9) + 1;
     for (const offset of Object.values(vector.scalars)) covered[offset] = (covered[offset] ?? 9) + 1;
 
     const expected = new Uint8Array(vector.length).fill(1);
-    for (const { trained, offset, size } of layoutOf(phase, latent).parameters) {
+    for (const { trained, offset, size } of layoutOf(phase, dcgan28(latent)).parameters) {
       if (!trained) expected.fill(0, offset, offset + size);
     }
     expect(covered.findIndex((count, i) => count !== expected[i])).toBe(-1);
   });
 
   it('begins with the gradient in the order of the parameters', () => {
-    const { parameters, parameterCount } = layoutOf(phase, 100);
-    const vector = phaseVectorOf(phase, 100);
+    const { parameters, parameterCount } = layoutOf(phase, dcgan28(100));
+    const vector = phaseVectorOf(phase, dcgan28(100));
     expect(vector.gradientCount).toBe(parameterCount);
     expect(vector.slices.filter(({ output }) => output.startsWith('gradient/'))).toEqual(
       parameters
@@ -30,9 +31,9 @@ describe.each(['discriminator', 'generator'] as const)('vector of the %s phase',
   });
 
   it("names every output of the phase's passes but the logits, with its size; the passes share gradients alone", () => {
-    const { slices } = phaseVectorOf(phase, 3);
+    const { slices } = phaseVectorOf(phase, dcgan28(3));
     const sizes = PASSES[phase].map((pass) => {
-      const { logits, ...outputs } = PASS_PROGRAMS[pass](2, 3).outputs;
+      const { logits, ...outputs } = PASS_PROGRAMS[pass](2, dcgan28(3)).outputs;
       expect(logits?.shape).toEqual([2, 1]);
       return Object.fromEntries(Object.entries(outputs).map(([n, { shape }]) => [n, shape.reduce((a, b) => a * b, 1)]));
     });
@@ -45,7 +46,7 @@ describe.each(['discriminator', 'generator'] as const)('vector of the %s phase',
 describe('statistics', () => {
   it('lie in the order in which PyTorch would run the forward passes', () => {
     // Vector of D: 42,545 gradients and 4 scalars, then G's 448 statistics, then D's 192 on real and on fake images.
-    expect(phaseVectorOf('discriminator', 100)).toMatchObject({
+    expect(phaseVectorOf('discriminator', dcgan28(100))).toMatchObject({
       scalars: { lossReal: 42_545, lossFake: 42_546, outputReal: 42_547, outputFake: 42_548 },
       statistics: [
         { net: 'generator', offset: 42_549, size: 448 },
@@ -54,7 +55,7 @@ describe('statistics', () => {
       ],
       length: 43_381,
     });
-    expect(phaseVectorOf('generator', 100)).toMatchObject({
+    expect(phaseVectorOf('generator', dcgan28(100))).toMatchObject({
       statistics: [
         { net: 'generator', offset: 369_604, size: 448 },
         { net: 'discriminator', offset: 370_052, size: 192 },
@@ -64,7 +65,7 @@ describe('statistics', () => {
   });
 
   it("lie within their forward's slice as in the net's layout", () => {
-    const { slices } = phaseVectorOf('discriminator', 100);
+    const { slices } = phaseVectorOf('discriminator', dcgan28(100));
     const at = (output: string) => slices.find((slice) => slice.output === output);
     // The second BatchNorm of D: mean at 64, variance 64 channels later.
     expect(at('real/main.6.mean')).toMatchObject({ offset: 42_997 + 64, size: 64 });

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { layoutOf, type Net, type Parameter } from '../../../../shared/model/layout.ts';
+import { dcgan28 } from '../../../../shared/model/spec.ts';
 import { fromTorchLayout, toTorchLayout } from '../../../../shared/model/torch-layout.ts';
 
 function parameterOf(net: Net, name: string): Parameter {
-  const found = layoutOf(net, 100).parameters.find((parameter) => parameter.name === name);
+  const found = layoutOf(net, dcgan28(100)).parameters.find((parameter) => parameter.name === name);
   if (!found) throw new Error(`no ${name}`);
   return found;
 }
@@ -64,7 +65,7 @@ describe('torch layout', () => {
   });
 
   it.each(['generator', 'discriminator'] as const)('%s: there and back is the identity for every tensor', (net) => {
-    for (const parameter of layoutOf(net, 3).parameters) {
+    for (const parameter of layoutOf(net, dcgan28(3)).parameters) {
       const values = Float32Array.from({ length: parameter.size }, (_, i) => i + 1);
       const out = new Float32Array(parameter.size);
       fromTorchLayout(parameter, values, out);

@@ -4,6 +4,7 @@ import { initialise } from '../../../../shared/model/initialise.ts';
 import { layoutOf, type Pass, phaseOf } from '../../../../shared/model/layout.ts';
 import { meanCrossEntropy } from '../../../../shared/model/losses.ts';
 import { PASS_PROGRAMS } from '../../../../shared/model/phases.ts';
+import { dcgan28 } from '../../../../shared/model/spec.ts';
 import { fillNormal } from '../../../../shared/random.ts';
 import { loadEngine } from './native-engines.ts';
 
@@ -18,9 +19,9 @@ const normal = (length: number, time: number) =>
 function inputsOf(): Record<string, Float32Array> {
   const inputs: Record<string, Float32Array> = {};
   for (const net of ['generator', 'discriminator'] as const) {
-    const { parameters, parameterCount } = layoutOf(net, LATENT);
+    const { parameters, parameterCount } = layoutOf(net, dcgan28(LATENT));
     const values = new Float32Array(parameterCount);
-    initialise(net, LATENT, 4, values);
+    initialise(net, dcgan28(LATENT), 4, values);
     for (const { name, offset, size } of parameters) {
       // Weights ten times the initial ones: a loss that bends, with gradients far above its rounding.
       const scale = name.endsWith('.weight') && size > 128 ? 5 : 1;
@@ -47,11 +48,11 @@ const CASES = ENGINES.flatMap((name) => (['real', 'fake', 'generator'] as const)
 describe.each(CASES)('pass $pass on $name', async ({ name: engineName, pass }) => {
   const engine = await loadEngine(engineName);
   const phase = phaseOf(pass);
-  const program = PASS_PROGRAMS[pass](BATCH, LATENT);
+  const program = PASS_PROGRAMS[pass](BATCH, dcgan28(LATENT));
   const executor = engine.load(program);
   const inputs = inputsOf();
   const gradients = await executor.run(inputs);
-  const trained = layoutOf(phase, LATENT).parameters.filter((parameter) => parameter.trained);
+  const trained = layoutOf(phase, dcgan28(LATENT)).parameters.filter((parameter) => parameter.trained);
 
   it.each(trained.map(({ name }) => name))('the largest gradient of %s is the slope of the loss', async (name) => {
     const gradient = gradients[`gradient/${name}`] ?? new Float32Array();
@@ -76,7 +77,7 @@ describe.each(CASES)('pass $pass on $name', async ({ name: engineName, pass }) =
 
 describe.each(ENGINES)('untrained biases on %s', (engineName) => {
   it('do not move the loss: their BatchNorm takes them away', async () => {
-    const executor = (await loadEngine(engineName)).load(PASS_PROGRAMS.real(BATCH, LATENT));
+    const executor = (await loadEngine(engineName)).load(PASS_PROGRAMS.real(BATCH, dcgan28(LATENT)));
     const inputs = inputsOf();
     const loss = lossOf('real', await executor.run(inputs));
     for (const name of ['discriminator/main.2.bias', 'discriminator/main.5.bias']) {

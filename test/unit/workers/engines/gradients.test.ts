@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { addRounded } from '../../../../shared/exact-sum.ts';
 import { layoutOf, PASSES, type Pass, phaseOf } from '../../../../shared/model/layout.ts';
 import { phaseVectorOf } from '../../../../shared/model/phase-vector.ts';
+import { dcgan28 } from '../../../../shared/model/spec.ts';
 import { toTorchLayout } from '../../../../shared/model/torch-layout.ts';
 import type { ReplicaSetup } from '../../../../shared/protocol.ts';
 import { Replica } from '../../../../workers/replica/replica.ts';
@@ -13,14 +14,14 @@ const BATCH = GOLDEN.batch;
 const STEP = GOLDEN.step;
 const golden = readGolden();
 const slots = (pass: Pass): [Float32Array, Float32Array] => [
-  new Float32Array(phaseVectorOf(phaseOf(pass), GOLDEN.latent).length),
+  new Float32Array(phaseVectorOf(phaseOf(pass), dcgan28(GOLDEN.latent)).length),
   new Float32Array(0),
 ];
 const results = { real: slots('real'), fake: slots('fake'), generator: slots('generator') };
 const setup: Omit<ReplicaSetup, 'backend'> = {
   replica: 0,
   shardSize: BATCH,
-  latent: GOLDEN.latent,
+  spec: dcgan28(GOLDEN.latent),
   seed: GOLDEN.seed,
   shards: 1,
   parameters: { generator: initialParameters('generator'), discriminator: initialParameters('discriminator') },
@@ -46,7 +47,7 @@ const PHASES = (['native', 'libtensorflow', 'wasm'] as const).flatMap((backend) 
 
 describe.each(PHASES)('$phase phase on $backend against PyTorch', async ({ backend, phase }) => {
   const replica = await Replica.start(await loadEngine(backend), { ...setup, backend: toBackend(backend) });
-  const vector = phaseVectorOf(phase, GOLDEN.latent);
+  const vector = phaseVectorOf(phase, dcgan28(GOLDEN.latent));
   const sum = new Float64Array(vector.length);
   for (const pass of PASSES[phase]) {
     await replica.compute({ step: STEP, pass, shard: 0, slot: 0, pixels: [goldenPixels(STEP, BATCH)] });
@@ -55,7 +56,7 @@ describe.each(PHASES)('$phase phase on $backend against PyTorch', async ({ backe
   const values = Float32Array.from(sum);
   replica.dispose();
 
-  it.each(layoutOf(phase, GOLDEN.latent).parameters)('gradient of $name', (parameter) => {
+  it.each(layoutOf(phase, dcgan28(GOLDEN.latent)).parameters)('gradient of $name', (parameter) => {
     const gradient = values.subarray(parameter.offset, parameter.offset + parameter.size);
     if (!parameter.trained) {
       expect(gradient.every((value) => value === 0)).toBe(true);

@@ -7,6 +7,7 @@ import type { Pass } from '../../../../shared/model/layout.ts';
 import { phaseOf } from '../../../../shared/model/layout.ts';
 import { phaseVectorOf } from '../../../../shared/model/phase-vector.ts';
 import type { Executor } from '../../../../shared/model/program.ts';
+import { dcgan28 } from '../../../../shared/model/spec.ts';
 import type { KernelBinding, PlanSource } from '../../../../workers/engines/kernels/binding.ts';
 import { kernelExecutor } from '../../../../workers/engines/kernels/executor.ts';
 import { loadBinding, type NativeBinding, type TensorData } from '../../../../workers/engines/tensorflow/binding.ts';
@@ -91,7 +92,7 @@ function counting(binding: NativeBinding): NativeBinding {
 
 /** A vector of results that counts what is copied into it. */
 function vector(pass: Pass): Float32Array {
-  const values = new Float32Array(phaseVectorOf(phaseOf(pass), LATENT).length);
+  const values = new Float32Array(phaseVectorOf(phaseOf(pass), dcgan28(LATENT)).length);
   const { set } = values;
   values.set = (source, offset) => {
     counts.bytesWritten += source.length * FLOAT;
@@ -115,7 +116,7 @@ describe('a pass of a shard by libtensorflow', () => {
       tensorCount: () => binding.getNumOfTensors(),
     };
     replica = await Replica.start(engine, {
-      ...{ replica: 0, backend: 'native', shardSize: SHARD_SIZE, latent: LATENT, seed: 1, shards: SHARDS },
+      ...{ replica: 0, backend: 'native', shardSize: SHARD_SIZE, spec: dcgan28(LATENT), seed: 1, shards: SHARDS },
       parameters: { generator: initialParameters('generator'), discriminator: initialParameters('discriminator') },
       results: { real: slots('real'), fake: slots('fake'), generator: slots('generator') },
     });
@@ -301,7 +302,7 @@ describe.skipIf(!hasKernels)('a pass of a shard by the kernels', () => {
   beforeAll(async () => {
     const wrapped = countingKernels(loadedBinding());
     const lastingVector = (pass: Pass): Float32Array => {
-      const values = new Float32Array(phaseVectorOf(phaseOf(pass), LATENT).length);
+      const values = new Float32Array(phaseVectorOf(phaseOf(pass), dcgan28(LATENT)).length);
       lasting.add(values.buffer);
       const { set } = values;
       // what the replica copies into a slot by itself
@@ -332,7 +333,15 @@ describe.skipIf(!hasKernels)('a pass of a shard by the kernels', () => {
       findOutside: (values, limit) => wrapped.findOutside(values, limit),
     };
     replica = await Replica.start(engine, {
-      ...{ replica: 0, backend: 'native', shardSize: SHARD_SIZE, latent: LATENT, seed: 1, shards: SHARDS, parameters },
+      ...{
+        replica: 0,
+        backend: 'native',
+        shardSize: SHARD_SIZE,
+        spec: dcgan28(LATENT),
+        seed: 1,
+        shards: SHARDS,
+        parameters,
+      },
       results: { real: slots('real'), fake: slots('fake'), generator: slots('generator') },
     });
   });

@@ -6,6 +6,7 @@ import { initialise } from '../../../../shared/model/initialise.ts';
 import { layoutOf, type Pass } from '../../../../shared/model/layout.ts';
 import { PASS_PROGRAMS } from '../../../../shared/model/phases.ts';
 import type { Program } from '../../../../shared/model/program.ts';
+import { dcgan28 } from '../../../../shared/model/spec.ts';
 import { fillNormal } from '../../../../shared/random.ts';
 import type { Engine } from '../../../../workers/replica/replica.ts';
 
@@ -19,9 +20,9 @@ type Values = Record<string, Float32Array>;
 export function passInputs(batch = BATCH, latent = LATENT, seed = SEED): Values {
   const inputs: Values = {};
   for (const net of ['generator', 'discriminator'] as const) {
-    const { parameters, parameterCount } = layoutOf(net, latent);
+    const { parameters, parameterCount } = layoutOf(net, dcgan28(latent));
     const values = new Float32Array(parameterCount);
-    initialise(net, latent, seed, values);
+    initialise(net, dcgan28(latent), seed, values);
     for (const { name, offset, size } of parameters) inputs[`${net}/${name}`] = values.slice(offset, offset + size);
   }
   const normal = (length: number, time: number) =>
@@ -33,7 +34,7 @@ export function passInputs(batch = BATCH, latent = LATENT, seed = SEED): Values 
 
 /** Values of every tensor of a pass that another node may read, by name, `node:output`. */
 export async function tensorsOf(engine: Engine, pass: Pass): Promise<Map<string, Float32Array>> {
-  const program: Program = PASS_PROGRAMS[pass](BATCH, LATENT);
+  const program: Program = PASS_PROGRAMS[pass](BATCH, dcgan28(LATENT));
   const graph = program.graph as Graph; // as shared/model built it
   const outputs: Record<string, Tensor> = {};
   for (const { name: node, op, outputs: given } of [...graph.nodes]) {

@@ -2,6 +2,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { Graph, type GraphNode, type Tensor } from '../../../../shared/model/graph.ts';
 import { PASS_PROGRAMS } from '../../../../shared/model/phases.ts';
+import { dcgan28 } from '../../../../shared/model/spec.ts';
 import { createEngine } from '../../../../workers/engines/engines.ts';
 import { tensorflowEngine } from '../../../../workers/engines/kernels/native-engine.ts';
 import { PORTABLE_OPERATIONS } from '../../../../workers/engines/tfjs/portable-operations.ts';
@@ -21,7 +22,7 @@ const inputs = passInputs();
 const expected = new Map(
   await Promise.all(PASSES.map(async (pass) => [pass, await tensorsOf(tensorflow, pass)] as const)),
 );
-const nodesOf = (pass: (typeof PASSES)[number]) => PASS_PROGRAMS[pass](BATCH, LATENT).graph.nodes;
+const nodesOf = (pass: (typeof PASSES)[number]) => PASS_PROGRAMS[pass](BATCH, dcgan28(LATENT)).graph.nodes;
 const valuesOf = (pass: (typeof PASSES)[number]): Values => expected.get(pass) ?? new Map();
 
 /** A program of one node, and of the BatchNorm whose reserved outputs it reads; all else is fed. */
@@ -110,7 +111,7 @@ describe.each(['wasm', 'cpu', ...withVulkan('webgpu')] as const)('%s', (backend)
 
   describe.each(PASSES)('pass %s', (pass) => {
     it('gives all outputs of the whole as TensorFlow does', async () => {
-      const [theirs, own] = [tensorflow, engine].map((each) => each.load(PASS_PROGRAMS[pass](BATCH, LATENT)));
+      const [theirs, own] = [tensorflow, engine].map((each) => each.load(PASS_PROGRAMS[pass](BATCH, dcgan28(LATENT))));
       const [values = {}, got = {}] = [await theirs?.run(inputs), await own?.run(inputs)];
       expect(Object.keys(got)).toEqual(Object.keys(values));
       for (const [name, value] of Object.entries(values)) {

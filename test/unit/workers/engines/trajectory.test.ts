@@ -8,6 +8,7 @@ import { initialState } from '../../../../coordinator/training/state.ts';
 import { type StepRecord, train } from '../../../../coordinator/training/trainer.ts';
 import { type Pass, phaseOf } from '../../../../shared/model/layout.ts';
 import { phaseVectorOf } from '../../../../shared/model/phase-vector.ts';
+import { dcgan28 } from '../../../../shared/model/spec.ts';
 import { Replica } from '../../../../workers/replica/replica.ts';
 import { goldenDigits } from '../../../golden/golden.ts';
 import { type EngineName, loadEngine, toBackend } from './native-engines.ts';
@@ -27,10 +28,10 @@ const golden: {
 
 async function trajectory(name: EngineName): Promise<StepRecord[]> {
   const { seed, latent, batch, steps } = golden.config;
-  const state = initialState(latent, seed);
+  const state = initialState(dcgan28(latent), seed);
   const dataset = loadMnistPackage();
   const slots = (pass: Pass): [Float32Array, Float32Array] => {
-    const slot = new Float32Array(phaseVectorOf(phaseOf(pass), latent).length);
+    const slot = new Float32Array(phaseVectorOf(phaseOf(pass), dcgan28(latent)).length);
     return [slot, slot];
   };
   const results = { real: slots('real'), fake: slots('fake'), generator: slots('generator') };
@@ -38,7 +39,7 @@ async function trajectory(name: EngineName): Promise<StepRecord[]> {
     replica: 0,
     backend: toBackend(name),
     shardSize: batch,
-    latent,
+    spec: dcgan28(latent),
     seed,
     shards: 1,
     parameters: { generator: state.generator.parameters, discriminator: state.discriminator.parameters },

@@ -4,6 +4,7 @@ import { sizeOf } from '../../../../shared/model/graph.ts';
 import { layoutOf, type Pass, type Phase, phaseOf } from '../../../../shared/model/layout.ts';
 import { phaseVectorOf } from '../../../../shared/model/phase-vector.ts';
 import type { Begun, Program } from '../../../../shared/model/program.ts';
+import { dcgan28 } from '../../../../shared/model/spec.ts';
 import type { ReplicaSetup } from '../../../../shared/protocol.ts';
 import { type Engine, Replica } from '../../../../workers/replica/replica.ts';
 
@@ -49,16 +50,16 @@ export class FakeEngine implements Engine {
 
 export function setupOf(shards = 4): ReplicaSetup {
   const slots = (pass: Pass): [Float32Array, Float32Array] => {
-    const { length } = phaseVectorOf(phaseOf(pass), LATENT);
+    const { length } = phaseVectorOf(phaseOf(pass), dcgan28(LATENT));
     return [new Float32Array(length), new Float32Array(length)];
   };
   const parameters = (phase: Phase) =>
-    Float32Array.from({ length: layoutOf(phase, LATENT).parameterCount }, (_, i) => i);
+    Float32Array.from({ length: layoutOf(phase, dcgan28(LATENT)).parameterCount }, (_, i) => i);
   return {
     replica: REPLICA,
     backend: 'native',
     shardSize: SHARD_SIZE,
-    latent: LATENT,
+    spec: dcgan28(LATENT),
     seed: 11,
     shards,
     parameters: { generator: parameters('generator'), discriminator: parameters('discriminator') },

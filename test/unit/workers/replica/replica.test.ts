@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { GanglionError } from '../../../../shared/error.ts';
 import { phaseVectorOf } from '../../../../shared/model/phase-vector.ts';
+import { dcgan28 } from '../../../../shared/model/spec.ts';
 import type { ShardJob } from '../../../../shared/protocol.ts';
 import { fillNormal } from '../../../../shared/random.ts';
 import { toReplicaError } from '../../../../workers/replica/replica.ts';
@@ -55,7 +56,7 @@ describe('Replica', () => {
 
   it('writes every output of a pass to its place in the slot of the job, and zero elsewhere', async () => {
     const { engine, setup, replica } = await started();
-    const { slices, scalars, length } = phaseVectorOf('discriminator', LATENT);
+    const { slices, scalars, length } = phaseVectorOf('discriminator', dcgan28(LATENT));
     for (const [i, { output }] of slices.entries())
       engine.outputs[output] = (size) => new Float32Array(size).fill(i + 0.1);
     engine.outputs.logits = (size) => new Float32Array(size); // loss ln 2, probability 1/2
@@ -85,7 +86,7 @@ describe('Replica', () => {
     engine.outputs.logits = (size) => new Float32Array(size).fill(-200);
     await replica.compute(G);
     const [slot] = setup.results.generator;
-    const { scalars } = phaseVectorOf('generator', LATENT);
+    const { scalars } = phaseVectorOf('generator', dcgan28(LATENT));
     const value = (name: keyof typeof scalars) => slot?.[scalars[name]];
     expect([value('lossFake'), value('outputFake'), value('lossReal'), value('outputReal')]).toEqual([200, 0, 0, 0]);
   });

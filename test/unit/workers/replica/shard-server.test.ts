@@ -28,7 +28,7 @@ function createServer({ waits = false, passMs = 0 } = {}) {
     const { step, pass, shard } = job;
     return { ok: true, step, pass, shard, seconds: { start: 0, prepare: 0, compute: 0, copy: 0 }, tensors: 0 };
   };
-  serveShards({ port: port2, images, indices, begun }, compute, turns, () => clock);
+  serveShards({ port: port2, images, imageSize: 784, indices, begun }, compute, turns, () => clock);
   const messages: string[][] = [];
   port1.on('message', (outcomes: { pass: Pass; shard: number }[]) =>
     messages.push(outcomes.map(({ pass, shard }) => `${pass} ${shard}`)),

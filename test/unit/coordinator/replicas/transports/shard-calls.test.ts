@@ -1,4 +1,5 @@
 // The shards in a replica's hands: what goes over the channel, what comes of the answers, and which call a lost replica was at.
+
 import { once } from 'node:events';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { afterEach, expect, it } from 'vitest';
@@ -10,6 +11,7 @@ import {
 } from '../../../../../coordinator/replicas/transports/result-slots.ts';
 import { ShardCalls } from '../../../../../coordinator/replicas/transports/shard-calls.ts';
 import { GanglionError } from '../../../../../shared/error.ts';
+import { dcgan28 } from '../../../../../shared/model/spec.ts';
 import { SHARDS_IN_HAND, type ShardJob, type ShardOutcome } from '../../../../../shared/protocol.ts';
 
 const ports: MessagePort[] = [];
@@ -22,9 +24,9 @@ function createCalls() {
   ports.push(port1, port2);
   const indices = Array.from({ length: RESULT_SLOTS }, () => new Uint32Array(2));
   const begun = new Int32Array(new SharedArrayBuffer(4));
-  const results = resultArrays(3, (bytes) => new ArrayBuffer(bytes));
+  const results = resultArrays(dcgan28(3), (bytes) => new ArrayBuffer(bytes));
   const slots = new ResultSlots(results);
-  const calls = new ShardCalls(4, { port: port1, images: new Uint8Array(), indices, begun }, slots);
+  const calls = new ShardCalls(4, { port: port1, images: new Uint8Array(), imageSize: 784, indices, begun }, slots);
   const received = async (): Promise<ShardJob[]> => (await once(port2, 'message'))[0];
   return { calls, slots, indices, begun, results, theirs: port2, received };
 }

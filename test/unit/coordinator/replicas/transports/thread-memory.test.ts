@@ -1,9 +1,10 @@
 import { expect, it } from 'vitest';
 import { RESULT_SLOTS } from '../../../../../coordinator/replicas/transports/result-slots.ts';
 import { MemoryPool } from '../../../../../coordinator/replicas/transports/thread-memory.ts';
+import { dcgan28 } from '../../../../../shared/model/spec.ts';
 
 it('has memory of one that has ended for the next, and other memory for two at once', () => {
-  const pool = new MemoryPool(3, 5);
+  const pool = new MemoryPool(dcgan28(3), 5);
   const first = pool.take();
   expect(first.results.fake.map(({ buffer }) => buffer instanceof SharedArrayBuffer)).toEqual(
     Array(RESULT_SLOTS).fill(true),

@@ -3,6 +3,7 @@ import { Graph } from '../../../../../shared/model/graph.ts';
 import { add, multiply } from '../../../../../shared/model/ops.ts';
 import { PASS_PROGRAMS, samplingProgram } from '../../../../../shared/model/phases.ts';
 import type { Executor, Program } from '../../../../../shared/model/program.ts';
+import { dcgan28 } from '../../../../../shared/model/spec.ts';
 import type { KernelBinding, NativePlan } from '../../../../../workers/engines/kernels/binding.ts';
 import { kernelExecutor } from '../../../../../workers/engines/kernels/executor.ts';
 import { BATCH, LATENT, passInputs } from '../pass-inputs.ts';
@@ -95,7 +96,7 @@ describe.skipIf(!hasKernels)('an executor of kernels', () => {
   });
 
   it('keeps apart what is begun at once, to the last bit, in any order', async () => {
-    const executor = load(PASS_PROGRAMS.generator(BATCH, LATENT));
+    const executor = load(PASS_PROGRAMS.generator(BATCH, dcgan28(LATENT)));
     const inputs = passInputs();
     const others = [1, 2].map((n) => ({ ...inputs, z: (inputs.z ?? A).map((value) => value / (n + 1)) }));
     const all = [inputs, ...others];
@@ -147,7 +148,7 @@ describe.skipIf(!hasKernels)('an executor of kernels', () => {
     const inputs = passInputs(256, LATENT);
     const megabytes: number[] = [];
     for (let i = 0; i < 20; i++) {
-      const executor = load(samplingProgram(256, LATENT, 'batch'));
+      const executor = load(samplingProgram(256, dcgan28(LATENT), 'batch'));
       await executor.run(inputs);
       executor.dispose();
       megabytes.push(process.memoryUsage.rss() / 1e6);

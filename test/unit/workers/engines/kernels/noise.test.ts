@@ -8,6 +8,7 @@ import { initialState } from '../../../../../coordinator/training/state.ts';
 import { train } from '../../../../../coordinator/training/trainer.ts';
 import { type Pass, phaseOf } from '../../../../../shared/model/layout.ts';
 import { phaseVectorOf } from '../../../../../shared/model/phase-vector.ts';
+import { dcgan28 } from '../../../../../shared/model/spec.ts';
 import { fillNormal, randomWords, STREAMS, type Stream, toNormal } from '../../../../../shared/random.ts';
 import { type KernelBinding, loadKernels } from '../../../../../workers/engines/kernels/binding.ts';
 import { nativeEngine } from '../../../../../workers/engines/kernels/native-engine.ts';
@@ -63,15 +64,15 @@ const SHARDS = 2;
 
 /** The hash of the state after five steps of one replica on an engine. */
 async function hashAfterTraining(engine: Engine): Promise<string> {
-  const state = initialState(LATENT, 1);
+  const state = initialState(dcgan28(LATENT), 1);
   const slots = (pass: Pass): [Float32Array, Float32Array] => {
-    const slot = new Float32Array(phaseVectorOf(phaseOf(pass), LATENT).length);
+    const slot = new Float32Array(phaseVectorOf(phaseOf(pass), dcgan28(LATENT)).length);
     return [slot, slot];
   };
   const results = { real: slots('real'), fake: slots('fake'), generator: slots('generator') };
   const shardSize = BATCH / SHARDS;
   const replica = await Replica.start(engine, {
-    ...{ replica: 0, backend: 'native', shardSize, latent: LATENT, seed: 2 ** 53 - 1, shards: SHARDS, results },
+    ...{ replica: 0, backend: 'native', shardSize, spec: dcgan28(LATENT), seed: 2 ** 53 - 1, shards: SHARDS, results },
     parameters: { generator: state.generator.parameters, discriminator: state.discriminator.parameters },
   });
   await train({

@@ -3,6 +3,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { PASS_PROGRAMS, samplingProgram } from '../../../../../shared/model/phases.ts';
 import type { Program } from '../../../../../shared/model/program.ts';
+import { dcgan28, type ModelSpec } from '../../../../../shared/model/spec.ts';
 import { tensorflowEngine } from '../../../../../workers/engines/kernels/native-engine.ts';
 import { passInputs } from '../pass-inputs.ts';
 import { relativeError } from '../run-graph.ts';
@@ -11,10 +12,10 @@ import { hasKernels, ISAS, kernelsEngine, SameBits, useIsa } from './loaded.ts';
 /** Of the largest value of an output. */
 const CLOSE = 1e-5;
 
-const PROGRAMS: Readonly<Record<string, (batch: number, latent: number) => Program>> = {
+const PROGRAMS: Readonly<Record<string, (batch: number, spec: ModelSpec) => Program>> = {
   ...PASS_PROGRAMS,
-  'samples on running statistics': (batch, latent) => samplingProgram(batch, latent, 'running'),
-  'samples on those of the batch': (batch, latent) => samplingProgram(batch, latent, 'batch'),
+  'samples on running statistics': (batch, spec) => samplingProgram(batch, spec, 'running'),
+  'samples on those of the batch': (batch, spec) => samplingProgram(batch, spec, 'batch'),
 };
 
 /**
@@ -49,7 +50,7 @@ describe.skipIf(!hasKernels)('the kernels', () => {
   beforeAll(async () => {
     const tensorflow = tensorflowEngine();
     for (const { name, ...size } of CASES) {
-      const program = PROGRAMS[name]?.(size.batch, size.latent);
+      const program = PROGRAMS[name]?.(size.batch, dcgan28(size.latent));
       if (!program) continue;
       const executor = tensorflow.load(program);
       expected.set(JSON.stringify([name, size]), await executor.run(inputsOf(program, size)));
@@ -61,7 +62,7 @@ describe.skipIf(!hasKernels)('the kernels', () => {
     beforeAll(() => useIsa(isa));
 
     it.each(CASES)('$name, $batch images of $latent numbers: what libtensorflow gives', async ({ name, ...size }) => {
-      const program = PROGRAMS[name]?.(size.batch, size.latent) as Program;
+      const program = PROGRAMS[name]?.(size.batch, dcgan28(size.latent)) as Program;
       const inputs = inputsOf(program, size);
       const executor = kernelsEngine().load(program);
       const got = await executor.run(inputs);

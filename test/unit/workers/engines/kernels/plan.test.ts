@@ -3,6 +3,7 @@ import { Graph, type Tensor } from '../../../../../shared/model/graph.ts';
 import * as op from '../../../../../shared/model/ops.ts';
 import { PASS_PROGRAMS, samplingProgram } from '../../../../../shared/model/phases.ts';
 import type { Program } from '../../../../../shared/model/program.ts';
+import { dcgan28 } from '../../../../../shared/model/spec.ts';
 import { nativeEngine } from '../../../../../workers/engines/kernels/native-engine.ts';
 import { type Plan, planOf } from '../../../../../workers/engines/kernels/plan.ts';
 import { hasKernels, loadedBinding } from './loaded.ts';
@@ -113,8 +114,8 @@ describe('what becomes one step', () => {
 
   it('so much that the passes have few steps', () => {
     const steps = (program: Program) => planOf(program)?.steps.length;
-    expect(steps(PASS_PROGRAMS.real(32, 100))).toBe(24);
-    expect(steps(samplingProgram(32, 100, 'running'))).toBe(8);
+    expect(steps(PASS_PROGRAMS.real(32, dcgan28(100)))).toBe(24);
+    expect(steps(samplingProgram(32, dcgan28(100), 'running'))).toBe(8);
   });
 });
 
@@ -134,8 +135,8 @@ describe('the order', () => {
 
   it('computes every buffer before it is read, and the steps before `early` without late inputs, in every pass', () => {
     for (const [pass, program] of Object.entries(PASS_PROGRAMS)) {
-      const { late = [] } = program(4, 7);
-      const plan = planOf(program(4, 7)) as Plan;
+      const { late = [] } = program(4, dcgan28(7));
+      const plan = planOf(program(4, dcgan28(7))) as Plan;
       const arrayOf = (buffer: number) => plan.arrays[-1 - (plan.offsets[buffer] ?? 0)];
       const written = new Set<number>();
       const lateReads = plan.steps.map(({ reads, writes }) => {

@@ -8,6 +8,7 @@ import { type AdamOptions, adamState, adamStep } from '../../../../../coordinato
 import { initialState } from '../../../../../coordinator/training/state.ts';
 import { train } from '../../../../../coordinator/training/trainer.ts';
 import { javascriptUpdate } from '../../../../../coordinator/training/update.ts';
+import { dcgan28 } from '../../../../../shared/model/spec.ts';
 import { fillNormal } from '../../../../../shared/random.ts';
 import type { Update } from '../../../../../shared/update.ts';
 import { type KernelBinding, loadKernels } from '../../../../../workers/engines/kernels/binding.ts';
@@ -144,7 +145,7 @@ describe.skipIf(loadKernels({ ...process.env, GANGLION_KERNELS: 'on' }) === unde
 
     it('six steps of training give the same state and the same norms', async () => {
       const run = async (by: Update) => {
-        const state = initialState(LATENT, 1);
+        const state = initialState(dcgan28(LATENT), 1);
         const norms: number[] = [];
         await train(
           trainerOptions({

@@ -1,13 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import type { GraphNode } from '../../../../../shared/model/graph.ts';
 import { PASS_PROGRAMS } from '../../../../../shared/model/phases.ts';
+import { dcgan28 } from '../../../../../shared/model/spec.ts';
 import { splitProgram } from '../../../../../workers/engines/tensorflow/split.ts';
 
 const isLeaf = ({ op }: GraphNode): boolean => op === 'Placeholder' || op === 'Const';
 const worked = (nodes: readonly GraphNode[]): string[] => nodes.filter((node) => !isLeaf(node)).map(({ name }) => name);
 
 describe("the generator's pass, whose discriminator comes later", () => {
-  const program = PASS_PROGRAMS.generator(3, 5);
+  const program = PASS_PROGRAMS.generator(3, dcgan28(5));
   const { early, rest, handed } = splitProgram(program, program.late ?? []);
 
   it('has every operation in one half, in its order', () => {
@@ -37,7 +38,7 @@ describe("the generator's pass, whose discriminator comes later", () => {
 });
 
 it('leaves everything in the first half when nothing is late, in the second when all is', () => {
-  const program = PASS_PROGRAMS.real(3, 5);
+  const program = PASS_PROGRAMS.real(3, dcgan28(5));
   const all = worked(program.graph.nodes);
   expect(worked(splitProgram(program, []).early.graph.nodes)).toEqual(all);
   const { early, rest, handed } = splitProgram(program, Object.keys(program.inputs));

@@ -7,6 +7,7 @@ import type { Pass } from '../../../../../shared/model/layout.ts';
 import * as op from '../../../../../shared/model/ops.ts';
 import { PASS_PROGRAMS } from '../../../../../shared/model/phases.ts';
 import type { Program } from '../../../../../shared/model/program.ts';
+import { dcgan28 } from '../../../../../shared/model/spec.ts';
 import { bytesOf } from '../../../../../shared/process-protocol.ts';
 import { createEngine } from '../../../../../workers/engines/engines.ts';
 import { matMul } from '../../../../../workers/engines/tfjs/tfjs-ops.ts';
@@ -99,7 +100,7 @@ describe('a pass in WebAssembly', () => {
     engine = await createEngine('wasm');
   });
   const inputs = passInputs();
-  const load = (pass: Pass) => engine.load(PASS_PROGRAMS[pass](BATCH, LATENT));
+  const load = (pass: Pass) => engine.load(PASS_PROGRAMS[pass](BATCH, dcgan28(LATENT)));
 
   it.each(['real', 'fake', 'generator'] as const)(
     '%s: 50 calls give the same bits and leave no tensor',
