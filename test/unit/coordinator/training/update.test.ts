@@ -36,8 +36,8 @@ describe('the entry file of the kernels', () => {
   /** What the compiled one gives in a process of its own, and what is loaded then. */
   const load = (env: NodeJS.ProcessEnv) => {
     const code = `
-      const { UPDATE_ENTRY } = await import('../dist/coordinator/commands/worker-programs.js');
-      const { javascriptUpdate, loadUpdate } = await import('../dist/coordinator/training/update.js');
+      const { UPDATE_ENTRY } = await import('./dist/coordinator/commands/worker-programs.js');
+      const { javascriptUpdate, loadUpdate } = await import('./dist/coordinator/training/update.js');
       const update = await loadUpdate(UPDATE_ENTRY, (error) => { throw error; });
       const { readFileSync } = await import('node:fs');
       const { Module } = await import('node:module');
