@@ -3,7 +3,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { isLoopback, namesThisMachine } from './workers-route.ts';
+import { isLoopback, namesThisMachine } from './access.ts';
 
 const BODY_LIMIT = 1024;
 const HEADER_LIMIT = 8 * 1024;

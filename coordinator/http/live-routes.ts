@@ -9,7 +9,7 @@ import { systemErrorCode } from '../../shared/error.ts';
 import { EventStream } from '../live/event-stream.ts';
 import type { LiveRun } from '../live/live-run.ts';
 import { ANIMATION, listSamples, REAL_SAMPLE, SAMPLE_NAME } from '../run-folder/pictures.ts';
-import { addChangingRoute, checkEmptyBody } from './workers-route.ts';
+import { addChangingRoute, checkEmptyBody } from './access.ts';
 
 export interface LiveRoutesOptions {
   readonly run: LiveRun;

@@ -1,11 +1,7 @@
-// POST /api/workers {"count": 3}: asks for another number of replicas. And for every route that changes something: who may.
-import { createHash, timingSafeEqual } from 'node:crypto';
-import type { IncomingHttpHeaders } from 'node:http';
-import { BlockList, isIP, isIPv6 } from 'node:net';
-import { hostname } from 'node:os';
+// POST /api/workers {"count": 3}: asks for another number of replicas.
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import { GanglionError, messageOf } from '../../shared/error.ts';
+import { addChangingRoute, Refusal, show } from './access.ts';
 
 export interface WorkersRouteOptions {
   /** Asks for this many replicas; does not wait for them. */
@@ -17,78 +13,6 @@ export interface WorkersRouteOptions {
 }
 
 const PATH = '/api/workers';
-const BODY_LIMIT = 1024;
-/** A value in a message is cut here. */
-const SHOWN = 80;
-
-/** A request refused: HTTP status, and one line that says expected and got. */
-class Refusal extends Error {
-  readonly statusCode: number;
-
-  constructor(statusCode: number, message: string) {
-    super(message);
-    this.statusCode = statusCode;
-  }
-}
-
-const LOOPBACK = new BlockList();
-LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
-LOOPBACK.addAddress('::1', 'ipv6');
-
-/** Whether an address is this machine's own; IPv4 may come as `::ffff:127.0.0.1`. */
-export function isLoopback(address: string): boolean {
-  const plain = address.replace(/^::ffff:(?=\d+\.)/i, '');
-  return isIP(plain) !== 0 && LOOPBACK.check(plain, isIPv6(plain) ? 'ipv6' : 'ipv4');
-}
-
-/** Whether the header `Host` has an address or this machine's name, so nothing that a foreign name server could point here. */
-export function namesThisMachine(host = ''): boolean {
-  const name = /^(?:\[([^\]]+)\]|([^:[\]]+))(?::\d+)?$/.exec(host);
-  const hostName = (name?.[1] ?? name?.[2] ?? '').toLowerCase();
-  return isIP(hostName) !== 0 || hostName === 'localhost' || hostName === hostname().toLowerCase();
-}
-
-function sha256(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
-}
-
-function show(value: unknown): string {
-  // JSON has no word for a number that overflowed, and none for nothing.
-  const text = typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? 'nothing');
-  return text.length <= SHOWN ? text : `${text.slice(0, SHOWN)}...`;
-}
-
-/**
- * Refuses who may not change the run. A browser is nobody's proof: the page of another site can make it send requests from
- * this machine, and can point a name of its own at this machine (DNS rebinding).
- */
-function checkAccess(address: string, headers: IncomingHttpHeaders, apiToken: string | null): void {
-  const { authorization, host = '', origin } = headers;
-  if (apiToken !== null) {
-    const given = /^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1];
-    if (given === undefined || !timingSafeEqual(sha256(given), sha256(apiToken))) {
-      throw new Refusal(401, `expected the header "Authorization: Bearer TOKEN" with the run's --api-token`);
-    }
-  } else {
-    if (!isLoopback(address)) {
-      throw new Refusal(403, `expected a request from this machine, got one from ${address}; see --api-token`);
-    }
-    if (!namesThisMachine(host)) {
-      throw new Refusal(403, `expected this machine's name or address as Host, got ${show(host)}`);
-    }
-  }
-  const own = [`http://${host}`, `https://${host}`].map((site) => site.toLowerCase());
-  if (origin !== undefined && !own.includes(origin.toLowerCase())) {
-    throw new Refusal(403, `expected no Origin but ${own[0]}, got ${show(origin)}`);
-  }
-}
-
-function checkContentType(given: string | undefined): void {
-  if (given?.split(';')[0]?.trim().toLowerCase() !== 'application/json') {
-    throw new Refusal(415, `expected content-type application/json, got ${show(given)}`);
-  }
-}
-
 /** @throws Refusal that names what is wrong */
 function parseCount(body: unknown, shards: number): number {
   const range = `a whole number from 1 to ${shards}`;
@@ -106,62 +30,6 @@ function parseCount(body: unknown, shards: number): number {
     throw new Refusal(400, `count: expected ${range}, got ${show(value.count)}`);
   }
   throw new Refusal(400, `body: expected ${example}, got ${show(value)}`);
-}
-
-/** Status and message for what went wrong: refused by us, by the server (too large a body), or by the run. */
-function toAnswer(error: unknown): { statusCode: number; message: string } {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
-    return { statusCode: 413, message: `body: expected at most ${BODY_LIMIT} bytes, got more` };
-  }
-  if (error instanceof GanglionError) return { statusCode: 409, message: messageOf(error) };
-  const statusCode = error instanceof Error && 'statusCode' in error ? Number(error.statusCode) : 500;
-  return { statusCode, message: messageOf(error) };
-}
-
-/** A route that changes the run: `POST` of JSON. */
-export interface ChangingRoute {
-  readonly url: string;
-  /** Whoever shows it may come from everywhere; without one, only from this machine. */
-  readonly apiToken: string | null;
-  /** Does what is asked for. @param body text of the request @returns the answer @throws Refusal, GanglionError */
-  readonly act: (body: unknown) => unknown;
-}
-
-/** Adds a route that only who may change the run can use. */
-export function addChangingRoute(server: FastifyInstance, { url, apiToken, act }: ChangingRoute): void {
-  server.register(async (scope) => {
-    // JSON as text: what is wrong with it is for this file to say.
-    scope.removeAllContentTypeParsers();
-    scope.addContentTypeParser('application/json', { parseAs: 'string' }, async (_: unknown, text: unknown) => text);
-    scope.setErrorHandler((error, _, reply) => {
-      const { statusCode, message } = toAnswer(error);
-      if (statusCode === 401) reply.header('www-authenticate', 'Bearer');
-      return reply.code(statusCode).send({ error: message });
-    });
-    scope.route({
-      method: 'POST',
-      url,
-      bodyLimit: BODY_LIMIT,
-      // Before the body is read.
-      onRequest: async ({ ip, headers }) => {
-        checkAccess(ip, headers, apiToken);
-        checkContentType(headers['content-type']);
-      },
-      handler: async ({ body }, reply) => reply.code(202).send(act(body)),
-    });
-  });
-}
-
-/** Refuses a body that is not `{}`. @throws Refusal */
-export function checkEmptyBody(body: unknown): void {
-  let value: unknown;
-  try {
-    value = JSON.parse(typeof body === 'string' ? body : '');
-  } catch {
-    throw new Refusal(400, `body: expected {}, got ${show(body)}`);
-  }
-  if (!z.strictObject({}).safeParse(value).success) throw new Refusal(400, `body: expected {}, got ${show(value)}`);
 }
 
 /** Adds the route. */

@@ -1,9 +1,12 @@
 // What has happened in a run, for its timeline: the newest events in memory, all of them in events.jsonl.
-import type { EventKind, LiveEvent } from '../../shared/live-protocol.ts';
+import { EVENT_KINDS, type EventKind, type LiveEvent } from '../../shared/live-protocol.ts';
+import { readJsonLines } from '../files/json-lines.ts';
 import type { Environment } from './environment.ts';
 
 /** Newest events kept. */
 const KEPT = 500;
+/** Milliseconds from 1970 to the last time that a Date can name. */
+const MOST_TIME = 8.64e15;
 
 /** An event as events.jsonl has it. */
 export interface StoredEvent extends Omit<LiveEvent, 'seq'> {
@@ -53,4 +56,34 @@ export class Timeline {
     if (seq > this.#seq || seq < kept - 1) return undefined;
     return this.#events.filter((event) => event.seq > seq);
   }
+}
+
+/** Reads events.jsonl. @throws GanglionError `checkpoint` */
+export function readEvents(path: string, each: (event: StoredEvent) => void): Promise<void> {
+  return readJsonLines(path, (record) => {
+    if (!isEvent(record)) return;
+    const { time, step, kind, text, environment } = record;
+    each({ time, step, kind, text, ...(isEnvironment(environment) ? { environment } : {}) });
+  });
+}
+
+function isEnvironment(value: unknown): value is Environment {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  return Object.values(value).every((one) => typeof one === 'string' || typeof one === 'number');
+}
+
+function isEvent(record: unknown): record is Omit<StoredEvent, 'environment'> & { readonly environment?: unknown } {
+  return (
+    typeof record === 'object' &&
+    record !== null &&
+    'time' in record &&
+    typeof record.time === 'number' &&
+    Math.abs(record.time) <= MOST_TIME &&
+    'step' in record &&
+    typeof record.step === 'number' &&
+    'kind' in record &&
+    EVENT_KINDS.some((kind) => kind === record.kind) &&
+    'text' in record &&
+    typeof record.text === 'string'
+  );
 }

@@ -1,29 +1,16 @@
 // A run is a folder, of which docs/run-folder.md has every file. Files are written whole or not at all.
-import {
-  accessSync,
-  closeSync,
-  constants,
-  existsSync,
-  fsync,
-  ftruncateSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-} from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { promisify } from 'node:util';
 import { GanglionError, systemErrorCode } from '../../shared/error.ts';
 import { listCheckpoints } from '../checkpoints/checkpoint.ts';
-import { appendWholeSync, fromSystemError, syncFolder, writeFileAtomicSync } from '../files/atomic-file.ts';
+import { fromSystemError, writeFileAtomicSync } from '../files/atomic-file.ts';
 
 /** Paths of a run. */
 export interface RunFolder {
   readonly path: string;
   readonly config: string;
   readonly metrics: string;
-  /** What happened, one JSON object a line: see live/timeline.ts. */
+  /** What happened, one JSON object a line: see events.ts. */
   readonly events: string;
   readonly checkpoints: string;
   readonly samples: string;
@@ -147,91 +134,4 @@ export function removeSummary(run: RunFolder): void {
 /** Writes an object as readable JSON. */
 export function writeJson(path: string, value: unknown): void {
   writeFileAtomicSync(path, Buffer.from(`${JSON.stringify(value, null, 2)}\n`));
-}
-
-const fsyncBesideTheLoop = promisify(fsync);
-
-/** Appends one JSON record a line; a record is there whole or not at all. */
-export class JsonLines {
-  readonly #path: string;
-  readonly #descriptor: number;
-  #length: number;
-
-  /**
-   * Opens the file and keeps the leading records that satisfy `keep`; the rest, and a line cut by a crash, is dropped.
-   *
-   * @throws GanglionError `environment`
-   */
-  constructor(path: string, keep: (record: unknown) => boolean = () => false) {
-    this.#path = path;
-    try {
-      this.#descriptor = openSync(path, 'a+');
-      this.#length = keptLength(readFileSync(path, 'latin1'), keep);
-      ftruncateSync(this.#descriptor, this.#length);
-      syncFolder(dirname(path));
-    } catch (error) {
-      throw fromSystemError(`cannot write ${path}`, error);
-    }
-  }
-
-  /** @throws GanglionError `environment` when the disk is full; the file then ends with the record before. */
-  append(record: unknown): void {
-    const line = `${JSON.stringify(record)}\n`;
-    this.#length += appendWholeSync(this.#path, this.#descriptor, this.#length, line);
-  }
-
-  /**
-   * Resolves once every record so far would outlast a power cut; more may be appended meanwhile, but it must not be closed.
-   *
-   * @throws GanglionError `environment`
-   */
-  async sync(): Promise<void> {
-    try {
-      await fsyncBesideTheLoop(this.#descriptor);
-    } catch (error) {
-      throw fromSystemError(`cannot write ${this.#path}`, error);
-    }
-  }
-
-  close(): void {
-    closeSync(this.#descriptor);
-  }
-}
-
-/** @param text one character a byte, so that lengths are those of the file */
-function keptLength(text: string, keep: (record: unknown) => boolean): number {
-  let length = 0;
-  for (const line of text.split('\n').slice(0, -1)) {
-    let record: unknown;
-    try {
-      record = JSON.parse(line);
-    } catch {
-      break;
-    }
-    if (!keep(record)) break;
-    length += line.length + 1;
-  }
-  return length;
-}
-
-/** The `step` of a record of metrics.jsonl, or NaN. */
-export function stepOf(record: unknown): number {
-  const step = typeof record === 'object' && record !== null && 'step' in record ? record.step : undefined;
-  return typeof step === 'number' ? step : Number.NaN;
-}
-
-/**
- * Checks from the log that every step up to `step` was committed once: counts those that are missing and those that stand
- * there twice.
- */
-export function countStepFaults(metricsPath: string, step: number): { lostSteps: number; repeatedSteps: number } {
-  const seen = new Uint8Array(step + 1);
-  let repeatedSteps = 0;
-  for (const line of readFileSync(metricsPath, 'utf8').split('\n')) {
-    if (line === '') continue;
-    const at = stepOf(JSON.parse(line));
-    if (seen[at] === 1) repeatedSteps++;
-    seen[at] = 1;
-  }
-  return { lostSteps: seen.subarray(1).filter((flag) => flag === 0).length, repeatedSteps };
 }

@@ -6,6 +6,7 @@ import { checkpointName, writeCheckpoint } from '../checkpoints/checkpoint.ts';
 import { startCheckpointThread } from '../checkpoints/checkpoint-thread.ts';
 import { CheckpointWriter } from '../checkpoints/checkpoint-writer.ts';
 import type { Dataset } from '../data/dataset.ts';
+import { JsonLines } from '../files/json-lines.ts';
 import type { LiveActions } from '../http/live-routes.ts';
 import { type HttpServer, startHttp } from '../http/server.ts';
 import type { Terminal } from '../monitoring/terminal.ts';
@@ -19,17 +20,15 @@ import { removeAnimation } from '../run-folder/animation.ts';
 import { describeEnvironment } from '../run-folder/environment.ts';
 import type { StoredRunConfig } from '../run-folder/run-config.ts';
 import {
-  countStepFaults,
   createRunFolder,
-  JsonLines,
   makeFolders,
   type RunFolder,
   removeSummary,
   removeTemporaries,
   runFolderAt,
-  stepOf,
   writeJson,
 } from '../run-folder/run-folder.ts';
+import { countStepFaults, stepOf } from '../run-folder/step-log.ts';
 import type { Summary } from '../run-folder/summary.ts';
 import { SINGLE_NODE } from '../training/communicator.ts';
 import type { TrainingState } from '../training/state.ts';

@@ -1,16 +1,15 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { JsonLines } from '../../../../coordinator/files/json-lines.ts';
 import {
-  countStepFaults,
   createRunFolder,
-  JsonLines,
   newRunPath,
   removeTemporaries,
   runFolderAt,
-  stepOf,
   writeJson,
 } from '../../../../coordinator/run-folder/run-folder.ts';
+import { countStepFaults, stepOf } from '../../../../coordinator/run-folder/step-log.ts';
 import { canMount, errorOf, scratchFolder, smallFileSystem } from '../../scratch.ts';
 
 describe('createRunFolder', () => {
