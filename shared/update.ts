@@ -16,7 +16,7 @@ export interface AdamFactors {
 }
 
 /** Every implementation gives the same bits. All throw when lengths do not fit, before they change anything. */
-export interface Update {
+export interface UpdateKernels {
   /** As `addRounded` of shared/exact-sum.ts; compiled, it passes over memory once. */
   addRounded(sum: Float64Array, values: readonly Float32Array[], isFirst: boolean): void;
   /**

@@ -23,7 +23,7 @@ import { checkNewRunFolder, newRunPath, runFolderAt } from '../run-folder/run-fo
 import { hasSummaryOf } from '../run-folder/summary.ts';
 import { fromConfigObject, mergeSettings } from '../settings/settings.ts';
 import type { Settings, StoredSettings } from '../settings/settings-table.ts';
-import { stepsPerEpoch } from '../training/sampler.ts';
+import { countStepsPerEpoch } from '../training/sampler.ts';
 import { initialState, type TrainingState } from '../training/state.ts';
 import { chooseBackend } from './worker-programs.ts';
 
@@ -52,8 +52,8 @@ export async function trainCommand(request: TrainRequest): Promise<void> {
   const file = request.configFile === undefined ? {} : readConfigFile(request.configFile, request.resume !== undefined);
   const path = resolve(request.resume ?? pathOfNewRun(mergeSettings(file, request.flags)));
   if (request.dryRun) {
-    const { config, lastStep } = planRun(request, file, path);
-    process.stdout.write(`${JSON.stringify({ ...config, lastStep }, null, 2)}\n`);
+    const { config, totalSteps } = planRun(request, file, path);
+    process.stdout.write(`${JSON.stringify({ ...config, totalSteps }, null, 2)}\n`);
     return;
   }
   // Before the run is read: another process may be about to change it.
@@ -99,8 +99,8 @@ function planRun(request: TrainRequest, file: Partial<Settings>, path: string): 
   const data = settings.data === null ? null : resolve(settings.data);
   const config = toRunConfig({ ...settings, workers, run: path, data }, dataset);
   if (previous) checkResumable(previous.config, config);
-  const perEpoch = stepsPerEpoch({ count: dataset.count, batch: config.batch });
-  const lastStep = config.steps ?? (config.epochs ?? 0) * perEpoch;
+  const stepsPerEpoch = countStepsPerEpoch({ count: dataset.count, batch: config.batch });
+  const totalSteps = config.steps ?? (config.epochs ?? 0) * stepsPerEpoch;
   const state = previous?.state ?? initialState(dcgan28(config.latent), config.seed);
   const [expected, got] = [imageShapeOf(state.spec), dataset.imageShape].map((shape) => shape.join(' x '));
   if (got !== expected) throw new GanglionError('data', `${dataset.name}: expected images of ${expected}, got ${got}`);
@@ -108,15 +108,15 @@ function planRun(request: TrainRequest, file: Partial<Settings>, path: string): 
   const resumed = previous !== undefined;
   const ranOnBefore = previous && state.step > 0 ? previous.config.ranOn : null;
   const { apiToken } = settings;
-  const taken = { workers, dataset, state, lastStep, perEpoch, resumed, ranOnBefore };
+  const taken = { workers, dataset, state, totalSteps, stepsPerEpoch, resumed, ranOnBefore };
   return { config, path, ...taken, threadEntry, processEntry, updateEntry, page, apiToken, faults, profile };
 }
 
 /** A run killed between its last checkpoint and its summary has that still to write. */
-function checkUnfinished({ path, state, lastStep }: PlannedRun): void {
+function checkUnfinished({ path, state, totalSteps }: PlannedRun): void {
   const { step } = state;
-  if (step > lastStep || (step === lastStep && hasSummaryOf(runFolderAt(path), step))) {
-    const message = `${path} is at step ${step} of ${lastStep}; go further with --steps or --epochs`;
+  if (step > totalSteps || (step === totalSteps && hasSummaryOf(runFolderAt(path), step))) {
+    const message = `${path} is at step ${step} of ${totalSteps}; go further with --steps or --epochs`;
     throw new GanglionError('usage', message);
   }
 }

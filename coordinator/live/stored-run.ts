@@ -28,7 +28,7 @@ export async function openStoredRun(path: string): Promise<LiveRun> {
   const summary = readSummary(folder);
   const { steps: pictures } = await listSamples(folder.samples);
   const timeline = new Timeline();
-  const log = { step: 0, epoch: 0, perEpoch: null as number | null };
+  const log = { step: 0, epoch: 0, stepsPerEpoch: null as number | null };
   let status: LiveStatus | undefined;
   const run = new LiveRun({
     path: folder.path,
@@ -48,7 +48,7 @@ export async function openStoredRun(path: string): Promise<LiveRun> {
   let skips: StoredEvent[] = [];
   await readLog(folder.metrics, ({ step, epoch, values, skipped }) => {
     run.history.add(step, values);
-    if (epoch > log.epoch) log.perEpoch ??= step - 1;
+    if (epoch > log.epoch) log.stepsPerEpoch ??= step - 1;
     log.step = step;
     log.epoch = epoch;
     if (noted || skipped === undefined) return;
@@ -83,10 +83,10 @@ function checkpointEvents(folder: RunFolder): StoredEvent[] {
 function statusOf(
   config: RunConfig,
   summary: Readonly<Record<string, unknown>> | null,
-  { step, epoch, perEpoch }: { step: number; epoch: number; perEpoch: number | null },
+  { step, epoch, stepsPerEpoch }: { step: number; epoch: number; stepsPerEpoch: number | null },
   sample: number | null,
 ): LiveStatus {
-  const steps = config.steps ?? (perEpoch === null ? null : perEpoch * (config.epochs ?? 0));
+  const steps = config.steps ?? (stepsPerEpoch === null ? null : stepsPerEpoch * (config.epochs ?? 0));
   const number = (name: string): number => (typeof summary?.[name] === 'number' ? summary[name] : 0);
   return {
     state: summary !== null && (steps === null || step >= steps) ? 'finished' : 'stopped',

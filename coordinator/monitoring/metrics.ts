@@ -4,7 +4,8 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import { FAULT_REASONS, type FaultReason } from '../../shared/error.ts';
 import type { Phase } from '../../shared/model/layout.ts';
 import type { ReplicaStatus } from '../replicas/member.ts';
-import type { PhaseRecord, StepRecord } from '../training/trainer.ts';
+import type { PhaseRecord } from '../training/phase.ts';
+import type { StepRecord } from '../training/trainer.ts';
 import { type ExpositionFormat, toOpenMetrics } from './exposition.ts';
 import { addReplicaMetrics } from './replica-metrics.ts';
 

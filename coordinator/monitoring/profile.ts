@@ -5,7 +5,7 @@ import { type EventLoopUtilization, performance } from 'node:perf_hooks';
 import type { PassSeconds } from '../../shared/protocol.ts';
 import { writeFileAtomicSync } from '../files/atomic-file.ts';
 import type { Shard } from '../replicas/replica.ts';
-import type { CoordinatorPart } from '../training/trainer.ts';
+import type { CoordinatorPart } from '../training/span.ts';
 
 export interface ProfileOptions {
   readonly path: string;

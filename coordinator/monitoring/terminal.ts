@@ -30,7 +30,7 @@ export function toTimeLeft({ step, steps, imagesPerSecond }: Status, batch: numb
 
 export interface TerminalOptions {
   readonly batch: number;
-  readonly lastStep: number;
+  readonly totalSteps: number;
   /** Monotonic clock in milliseconds. */
   readonly now?: () => number;
 }
@@ -41,7 +41,7 @@ export function createTerminal(stream: NodeJS.WriteStream, options: TerminalOpti
 }
 
 function lineTerminal(stream: NodeJS.WritableStream, options: TerminalOptions): Terminal {
-  const { batch, lastStep, now = () => performance.now() } = options;
+  const { batch, totalSteps, now = () => performance.now() } = options;
   let shownMs = Number.NEGATIVE_INFINITY;
   const line = (text: string): void => {
     stream.write(`${text}\n`);
@@ -50,7 +50,7 @@ function lineTerminal(stream: NodeJS.WritableStream, options: TerminalOptions): 
     line,
     finish() {},
     progress(step, newest) {
-      if (now() - shownMs < LINE_EVERY_MS && step !== lastStep) return;
+      if (now() - shownMs < LINE_EVERY_MS && step !== totalSteps) return;
       shownMs = now();
       const status = newest();
       line(`step ${status.step}/${status.steps}, ${figures(status)}, ${toTimeLeft(status, batch)} left`);
@@ -58,7 +58,7 @@ function lineTerminal(stream: NodeJS.WritableStream, options: TerminalOptions): 
   };
 }
 
-function barTerminal(stream: NodeJS.WriteStream, { batch, lastStep }: TerminalOptions): Terminal {
+function barTerminal(stream: NodeJS.WriteStream, { batch, totalSteps }: TerminalOptions): Terminal {
   const bar = new SingleBar({
     stream,
     fps: FPS,
@@ -87,7 +87,7 @@ function barTerminal(stream: NodeJS.WriteStream, { batch, lastStep }: TerminalOp
     progress(step, status) {
       newest = status;
       if (running) bar.update(step);
-      else bar.start(lastStep, step, payload);
+      else bar.start(totalSteps, step, payload);
       running = true;
     },
     line(text) {

@@ -18,7 +18,8 @@ import type { Environment } from '../run-folder/environment.ts';
 import { REAL_SAMPLE } from '../run-folder/pictures.ts';
 import type { StoredRunConfig } from '../run-folder/run-config.ts';
 import type { RunFolder } from '../run-folder/run-folder.ts';
-import type { CoordinatorPart, StepRecord } from '../training/trainer.ts';
+import type { CoordinatorPart } from '../training/span.ts';
+import type { StepRecord } from '../training/trainer.ts';
 
 /** What observers need to know of a run. */
 export interface ObservedRun {
@@ -27,8 +28,8 @@ export interface ObservedRun {
   readonly workers: number;
   /** Steps done when this process begins. */
   readonly firstStep: number;
-  readonly lastStep: number;
-  readonly perEpoch: number;
+  readonly totalSteps: number;
+  readonly stepsPerEpoch: number;
   readonly tokenNeeded: boolean;
   /** File of a trace of that many steps. */
   readonly profile: { readonly path: string; readonly steps: number } | null;
@@ -52,10 +53,10 @@ export class Observers {
   #tensorboard: TensorBoardLog | undefined;
 
   constructor(run: ObservedRun) {
-    const { config, path, workers, firstStep, lastStep, perEpoch, replicas } = run;
+    const { config, path, workers, firstStep, totalSteps, stepsPerEpoch, replicas } = run;
     this.#run = run;
-    this.terminal = createTerminal(process.stdout, { batch: config.batch, lastStep });
-    this.#profile = run.profile ? createProfile(run.profile, firstStep, lastStep) : undefined;
+    this.terminal = createTerminal(process.stdout, { batch: config.batch, totalSteps });
+    this.#profile = run.profile ? createProfile(run.profile, firstStep, totalSteps) : undefined;
     this.span = this.#profile?.span.bind(this.#profile);
     const info = {
       node: process.version,
@@ -67,8 +68,8 @@ export class Observers {
     this.status = new StatusKeeper({
       run: path,
       step: firstStep,
-      epoch: Math.floor(Math.max(0, firstStep - 1) / perEpoch),
-      steps: lastStep,
+      epoch: Math.floor(Math.max(0, firstStep - 1) / stepsPerEpoch),
+      steps: totalSteps,
       batch: config.batch,
       backend: config.ranOn,
       replicas,
@@ -182,11 +183,11 @@ export class Observers {
 function createProfile(
   { path, steps }: NonNullable<ObservedRun['profile']>,
   firstStep: number,
-  lastStep: number,
+  totalSteps: number,
 ): Profile {
   return new Profile({
     path,
     steps,
-    after: firstStep + Math.min(PROFILE_AFTER, Math.floor((lastStep - firstStep) / 2)),
+    after: firstStep + Math.min(PROFILE_AFTER, Math.floor((totalSteps - firstStep) / 2)),
   });
 }

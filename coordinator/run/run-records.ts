@@ -10,8 +10,9 @@ import { sampleName } from '../run-folder/pictures.ts';
 import type { RunConfig } from '../run-folder/run-config.ts';
 import type { RunFolder } from '../run-folder/run-folder.ts';
 import { toMilliseconds } from '../settings/settings-table.ts';
+import type { PhaseRecord } from '../training/phase.ts';
 import type { TrainingState } from '../training/state.ts';
-import type { PhaseRecord, StepRecord } from '../training/trainer.ts';
+import type { StepRecord } from '../training/trainer.ts';
 import { writeSampleGrid } from './samples.ts';
 
 export interface RunRecordsOptions {
@@ -20,8 +21,8 @@ export interface RunRecordsOptions {
   readonly log: JsonLines;
   readonly writer: Pick<CheckpointWriter, 'save' | 'check' | 'settle'>;
   readonly state: TrainingState;
-  readonly lastStep: number;
-  readonly perEpoch: number;
+  readonly totalSteps: number;
+  readonly stepsPerEpoch: number;
   readonly sample: (job: SampleJob) => Promise<Float32Array>;
   /** Told of a picture that is there, with the bytes of its file. */
   readonly onSample?: (step: number, png: Uint8Array) => void;
@@ -75,11 +76,11 @@ export class RunRecords {
    * @throws GanglionError also for a checkpoint of an earlier step that has failed meanwhile; this step is not logged then
    */
   async commit(record: StepRecord): Promise<void> {
-    const { config, log, writer, lastStep, perEpoch } = this.#options;
+    const { config, log, writer, totalSteps, stepsPerEpoch } = this.#options;
     writer.check();
     log.append(toLogRecord(record, config.batch));
-    const last = record.step === lastStep;
-    if (last || record.step % (config.samplesEvery ?? perEpoch) === 0) await this.#sample(record.step);
+    const last = record.step === totalSteps;
+    if (last || record.step % (config.samplesEvery ?? stepsPerEpoch) === 0) await this.#sample(record.step);
     if (last || this.#isCheckpointDue(record.step)) await this.#save();
   }
 

@@ -33,7 +33,7 @@ import type { Summary } from '../run-folder/summary.ts';
 import { SINGLE_NODE } from '../training/communicator.ts';
 import type { TrainingState } from '../training/state.ts';
 import { train } from '../training/trainer.ts';
-import { loadUpdate } from '../training/update.ts';
+import { loadKernels } from '../training/update.ts';
 import { Observers } from './observers.ts';
 import { RunRecords } from './run-records.ts';
 import { writeRealGrid } from './samples.ts';
@@ -49,8 +49,8 @@ export interface Run {
   readonly dataset: Dataset;
   readonly state: TrainingState;
   /** Steps done when the run ends. */
-  readonly lastStep: number;
-  readonly perEpoch: number;
+  readonly totalSteps: number;
+  readonly stepsPerEpoch: number;
   /** Whether the folder holds a run already. */
   readonly resumed: boolean;
   /** Compiled entry files of the replicas. */
@@ -80,14 +80,14 @@ const DEADLINE_MS = 120_000;
 
 /** @throws GanglionError when the run cannot start or go on; what was written is whole */
 export async function runTraining(run: Run): Promise<void> {
-  const { config, path, workers, lastStep, perEpoch, state } = run;
+  const { config, path, workers, totalSteps, stepsPerEpoch, state } = run;
   const observers = new Observers({
     config,
     path,
     workers,
     firstStep: state.step,
-    lastStep,
-    perEpoch,
+    totalSteps,
+    stepsPerEpoch,
     tokenNeeded: run.apiToken !== null,
     profile: run.profile,
     replicas: () => replicas.status,
@@ -229,7 +229,7 @@ async function trainAndSummarise(
   observers: Observers,
   requests: Requests,
 ): Promise<void> {
-  const { config, dataset, state, lastStep, perEpoch } = run;
+  const { config, dataset, state, totalSteps, stepsPerEpoch } = run;
   const { terminal, status, metrics, live } = observers;
   const { stop } = requests;
   const firstStep = state.step;
@@ -254,13 +254,13 @@ async function trainAndSummarise(
       log,
       writer,
       state,
-      lastStep,
-      perEpoch,
+      totalSteps,
+      stepsPerEpoch,
       sample: (job) => replicas.sample(job),
       onSample: (step, png) => observers.sampled(step, png),
     });
     requests.checkpoint = () => records.checkpointSoon();
-    const update = await loadUpdate(run.updateEntry, (error) =>
+    const kernels = await loadKernels(run.updateEntry, (error) =>
       terminal.line(`the coordinator computes in JavaScript, to the same bits: ${messageOf(error)}`),
     );
     const startedMs = performance.now();
@@ -271,11 +271,11 @@ async function trainAndSummarise(
       replicas,
       communicator: SINGLE_NODE,
       adam: { learningRate: config.lr, beta1: config.beta1, beta2: config.beta2, epsilon: config.epsilon },
-      update,
+      kernels,
       seed: config.seed,
       batch: config.batch,
       shards: config.shards,
-      lastStep,
+      totalSteps,
       maxSkipped: config.maxSkipped,
       shouldStop: () => stop.requested,
       span: observers.span,
@@ -289,7 +289,7 @@ async function trainAndSummarise(
       if (gaveUp(error)) {
         await records.checkpoint();
         terminal.finish();
-        terminal.line(`gave up at step ${state.step} of ${lastStep}; go on with --resume ${run.path}`);
+        terminal.line(`gave up at step ${state.step} of ${totalSteps}; go on with --resume ${run.path}`);
       }
       throw error;
     });
@@ -299,7 +299,7 @@ async function trainAndSummarise(
     const wallSeconds = (performance.now() - startedMs) / 1000;
     const summary: Summary = {
       step: state.step,
-      epoch: Math.floor(state.step / perEpoch),
+      epoch: Math.floor(state.step / stepsPerEpoch),
       stateSha256,
       imagesPerSecond: ((state.step - firstStep) * config.batch) / wallSeconds,
       wallSeconds,
@@ -312,10 +312,10 @@ async function trainAndSummarise(
     writeJson(folder.summary, summary);
     status.enter('finished');
     terminal.finish();
-    const ended = state.step === lastStep ? 'finished' : 'stopped';
+    const ended = state.step === totalSteps ? 'finished' : 'stopped';
     const speed = `${summary.imagesPerSecond.toFixed(0)} images/s`;
-    live.ended(`${ended} at step ${state.step} of ${lastStep}, ${speed}`);
-    terminal.line(`${ended} at step ${state.step} of ${lastStep}: ${speed}, state ${stateSha256}`);
+    live.ended(`${ended} at step ${state.step} of ${totalSteps}, ${speed}`);
+    terminal.line(`${ended} at step ${state.step} of ${totalSteps}: ${speed}, state ${stateSha256}`);
     terminal.line(`pictures: ${folder.samples}`);
     terminal.line(`checkpoints: ${folder.checkpoints}`);
   } finally {

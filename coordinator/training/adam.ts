@@ -2,7 +2,7 @@
 // algorithm 1, with the paper's symbols. Arithmetic in float64, state in float32 (as PyTorch's), so the bits are the same everywhere.
 
 import { addRounded } from '../../shared/exact-sum.ts';
-import type { Update } from '../../shared/update.ts';
+import type { UpdateKernels } from '../../shared/update.ts';
 
 /** Hyperparameters: step size, decay of both moments, and the denominator's guard. */
 export interface AdamOptions {
@@ -31,7 +31,7 @@ export function adamState(parameterCount: number): AdamState {
 /** What {@link adamStep} may be given besides. */
 export interface AdamStepOptions {
   /** Computes the step; gives the bits of {@link applyAdam}. */
-  readonly apply?: Update['applyAdam'];
+  readonly apply?: UpdateKernels['applyAdam'];
   /** Arrays that are added to the sum before: see {@link addRounded}. */
   readonly values?: readonly Float32Array[];
   /** Whether they are added onto zeros. */
@@ -73,7 +73,7 @@ const LANES = 8;
  *
  * @throws RangeError when lengths do not fit, before anything changes
  */
-export const applyAdam: Update['applyAdam'] = (factors, theta, m, v, sum, values, isFirst) => {
+export const applyAdam: UpdateKernels['applyAdam'] = (factors, theta, m, v, sum, values, isFirst) => {
   if (m.length !== theta.length || v.length !== theta.length || sum.length < theta.length) {
     const got = `${m.length} and ${v.length} moments, a sum of ${sum.length}`;
     throw new RangeError(`Adam: expected moments and a sum of ${theta.length} parameters, got ${got}`);

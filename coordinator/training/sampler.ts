@@ -18,7 +18,7 @@ export interface StepImages {
   readonly shards: readonly Uint32Array[];
 }
 
-export function stepsPerEpoch({ count, batch }: Pick<SamplerOptions, 'count' | 'batch'>): number {
+export function countStepsPerEpoch({ count, batch }: Pick<SamplerOptions, 'count' | 'batch'>): number {
   return Math.floor(count / batch);
 }
 
@@ -40,13 +40,13 @@ export function shuffle(seed: number, epoch: number, count: number): Uint32Array
  */
 export function createSampler(options: SamplerOptions): (step: number) => StepImages {
   const { seed, count, batch, shards } = options;
-  const perEpoch = stepsPerEpoch(options);
+  const stepsPerEpoch = countStepsPerEpoch(options);
   const shardSize = batch / shards;
   let known: { epoch: number; order: Uint32Array } = { epoch: -1, order: new Uint32Array(0) };
   return (step) => {
-    const epoch = Math.floor(step / perEpoch);
+    const epoch = Math.floor(step / stepsPerEpoch);
     if (known.epoch !== epoch) known = { epoch, order: shuffle(seed, epoch, count) };
-    const first = (step % perEpoch) * batch;
+    const first = (step % stepsPerEpoch) * batch;
     return {
       epoch,
       shards: Array.from({ length: shards }, (_, shard) =>

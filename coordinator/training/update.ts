@@ -1,23 +1,121 @@
-// The update in JavaScript, and in compiled kernels where there are some: `Update` has what both do.
+// From the results of a phase's shards to new parameters: the exact sum over shards and nodes, then Adam on the mean. Only this file
+// reads the values of a result, so that what they are (arrays today, handles on a device later) is its own affair.
 import { addRounded } from '../../shared/exact-sum.ts';
-import type { Update } from '../../shared/update.ts';
-import { applyAdam } from './adam.ts';
+import type { UpdateKernels } from '../../shared/update.ts';
+import { RESULTS_HELD, type ShardResult } from '../replicas/replica.ts';
+import { type AdamOptions, adamStep, applyAdam } from './adam.ts';
+import type { Communicator } from './communicator.ts';
+import type { OnSpan } from './span.ts';
+import type { NetState } from './state.ts';
 
-/** Runs everywhere, and is what the kernels are held to. */
-export const javascriptUpdate: Update = { addRounded, applyAdam };
+/** Runs everywhere, and is what the compiled kernels are held to. */
+export const javascriptKernels: UpdateKernels = { addRounded, applyAdam };
+
+/** The update of one phase, used again every step: `add` every result, `allReduce`, then `apply` or not, then `reset`. */
+export interface Update {
+  /** Takes a result over, and releases it. */
+  add(result: ShardResult): void;
+  /**
+   * Adds up over all nodes what has been added, and how many of their shards are bad.
+   *
+   * @param bad shards of this node that gave no result
+   * @returns bad shards of all nodes
+   */
+  allReduce(communicator: Communicator, bad: number): Promise<number>;
+  /**
+   * Adam on the net whose gradient the vectors begin with. The part of {@link sum} that has moved a parameter is not to be read after
+   * that.
+   *
+   * @param scale factor that makes the sum a mean
+   * @returns L2 norm of the mean gradient
+   */
+  apply(adam: AdamOptions, net: NetState, scale: number): number;
+  /** Sum of the vectors. Complete once {@link apply} is done. */
+  readonly sum: Float64Array;
+  /** Milliseconds of exact sums, without what was added inside of `apply`; counted from 0 again. */
+  takeSumMs(): number;
+  /** Forgets all results: the next is the first of another update. */
+  reset(): void;
+}
+
+export interface UpdateOptions {
+  /** Default: JavaScript. */
+  readonly kernels?: UpdateKernels | undefined;
+  readonly span?: OnSpan | undefined;
+}
+
+/** @param length of the vectors that are added */
+export function createUpdate(length: number, { kernels = javascriptKernels, span }: UpdateOptions = {}): Update {
+  /** The sum, and at its end the number of bad shards, so that one all-reduce adds up both. */
+  const message = new Float64Array(length + 1);
+  const sum = message.subarray(0, length);
+  /** Results that are not in the sum yet: several at once are added in one pass over memory, the last by Adam in its own. */
+  let held: ShardResult[] = [];
+  /** Whether `sum` is still that of the update before. */
+  let isEmpty = true;
+  let sumMs = 0;
+
+  const release = (): void => {
+    for (const result of held) result.release();
+    held = [];
+  };
+  const addHeld = (): void => {
+    const from = performance.now();
+    const values = held.map((result) => result.values);
+    if (values.length > 0) kernels.addRounded(sum, values, isEmpty);
+    else if (isEmpty) sum.fill(0);
+    isEmpty = false;
+    release();
+    const to = performance.now();
+    sumMs += to - from;
+    span?.('sum', from, to);
+  };
+
+  return {
+    sum,
+    add(result) {
+      if (held.length === RESULTS_HELD) addHeld();
+      held.push(result);
+    },
+    async allReduce(communicator, bad) {
+      const isAddedByAdam = communicator.size === 1 && bad === 0;
+      if (isAddedByAdam) return 0;
+      addHeld();
+      message[length] = bad;
+      await communicator.allReduceSum(message);
+      return message[length];
+    },
+    apply(adam, net, scale) {
+      const values = held.map((result) => result.values);
+      const options = { apply: kernels.applyAdam, values, isFirst: isEmpty };
+      const norm = adamStep(adam, net.adam, net.parameters, sum, scale, options);
+      release();
+      return norm;
+    },
+    takeSumMs() {
+      const taken = sumMs;
+      sumMs = 0;
+      return taken;
+    },
+    reset() {
+      release();
+      isEmpty = true;
+    },
+  };
+}
 
 /**
- * The fastest update that this machine has.
+ * The fastest kernels that this machine has.
  *
  * @param entry compiled entry file of the kernels' side; its `loadUpdate` gives undefined where there are none
- * @param onFailure told of kernels that are there and do not load; JavaScript takes their place, with the same bits
+ * @param onFailure receives the error of kernels that are there and do not load; JavaScript takes their place, with the same bits
  */
-export async function loadUpdate(entry: URL, onFailure: (error: unknown) => void): Promise<Update> {
+export async function loadKernels(entry: URL, onFailure: (error: unknown) => void): Promise<UpdateKernels> {
   try {
-    const { loadUpdate: load }: { loadUpdate: () => Update | undefined } = await import(entry.href);
-    return load() ?? javascriptUpdate;
+    const { loadUpdate }: { loadUpdate: () => UpdateKernels | undefined } = await import(entry.href);
+    return loadUpdate() ?? javascriptKernels;
   } catch (error) {
     onFailure(error);
-    return javascriptUpdate;
+    return javascriptKernels;
   }
 }

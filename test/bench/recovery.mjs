@@ -121,7 +121,7 @@ await train({
   seed,
   batch,
   shards,
-  lastStep: 1e6,
+  totalSteps: 1e6,
   maxSkipped: 1,
   shouldStop: () => recoveries.length >= kills,
   commit: async () => {

@@ -18,7 +18,7 @@ import { ReplicaGroup } from '../../dist/coordinator/replicas/replica-group.js';
 import { SINGLE_NODE } from '../../dist/coordinator/training/communicator.js';
 import { initialState } from '../../dist/coordinator/training/state.js';
 import { train } from '../../dist/coordinator/training/trainer.js';
-import { loadUpdate } from '../../dist/coordinator/training/update.js';
+import { loadKernels } from '../../dist/coordinator/training/update.js';
 import { phaseOf } from '../../dist/shared/model/layout.js';
 import { phaseVectorOf } from '../../dist/shared/model/phase-vector.js';
 import { dcgan28 } from '../../dist/shared/model/spec.js';
@@ -57,7 +57,7 @@ async function coordinatorMs(shards, steps, dataset) {
   });
   await group.start();
   const metrics = createMetrics({ batch, replicas: () => group.status, info: {} });
-  const update = await loadUpdate(UPDATE_ENTRY, (error) => {
+  const kernels = await loadKernels(UPDATE_ENTRY, (error) => {
     throw error;
   });
   const warmup = Math.max(2, Math.ceil(steps / 5));
@@ -66,9 +66,9 @@ async function coordinatorMs(shards, steps, dataset) {
   let cpu = process.cpuUsage();
   await train({
     state: initialState(dcgan28(LATENT), 1),
-    ...{ dataset, replicas: group, communicator: SINGLE_NODE, seed: 1, batch, shards, lastStep: warmup + steps },
+    ...{ dataset, replicas: group, communicator: SINGLE_NODE, seed: 1, batch, shards, totalSteps: warmup + steps },
     adam: { learningRate: 2e-4, beta1: 0.5, beta2: 0.999, epsilon: 1e-8 },
-    update,
+    kernels,
     maxSkipped: 0,
     shouldStop: () => false,
     commit: async (record) => {

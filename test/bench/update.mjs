@@ -9,7 +9,7 @@
 import { parseArgs } from 'node:util';
 import { UPDATE_ENTRY } from '../../dist/coordinator/commands/worker-programs.js';
 import { adamState, adamStep } from '../../dist/coordinator/training/adam.js';
-import { javascriptUpdate, loadUpdate } from '../../dist/coordinator/training/update.js';
+import { javascriptKernels, loadKernels } from '../../dist/coordinator/training/update.js';
 
 const OPTIONS = { learningRate: 2e-4, beta1: 0.5, beta2: 0.999, epsilon: 1e-8 };
 
@@ -24,10 +24,10 @@ const length = Number(flags.values);
 const count = Number(flags.arrays);
 const rounds = Number(flags.rounds);
 
-const kernels = await loadUpdate(UPDATE_ENTRY, (error) => {
+const kernels = await loadKernels(UPDATE_ENTRY, (error) => {
   throw error;
 });
-if (kernels === javascriptUpdate) throw new Error('there are no kernels here; run: npm run setup');
+if (kernels === javascriptKernels) throw new Error('there are no kernels here; run: npm run setup');
 
 const arrays = Array.from({ length: count }, (_, array) =>
   Float32Array.from({ length }, (_, i) => Math.sin(i * (array + 1.37)) / 50),
@@ -38,7 +38,7 @@ const evict = () => {
 };
 
 /** Calls by which a step may be made, each with the times that it took. */
-const ways = [javascriptUpdate, kernels].flatMap((update) =>
+const ways = [javascriptKernels, kernels].flatMap((update) =>
   [false, true].map((isFused) => ({
     update,
     isFused,

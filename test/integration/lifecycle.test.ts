@@ -235,7 +235,11 @@ describe('settings', () => {
     const { ranOn, ...stored } = JSON.parse(readFileSync(config, 'utf8'));
     expect(ranOn).toBe('native'); // what ran is no setting
     const planned = await succeed(['train', '--config', config, '--dry-run'], { cwd: scratch() });
-    expect(JSON.parse(planned)).toEqual({ ...stored, lastStep: LAST, run: expect.stringMatching(/\/runs\/.*-seed7$/) });
+    expect(JSON.parse(planned)).toEqual({
+      ...stored,
+      totalSteps: LAST,
+      run: expect.stringMatching(/\/runs\/.*-seed7$/),
+    });
   });
 
   it('a config file with another run is refused by --resume like --run', async () => {

@@ -26,8 +26,8 @@ beforeAll(async () => {
 const FLAGS: [flag: string, value: string, expected: Record<string, unknown>][] = [
   ['--workers', '3', { workers: 3 }],
   ['--backend', 'wasm', { backend: 'wasm' }],
-  ['--steps', '9', { steps: 9, epochs: null, lastStep: 9 }],
-  ['--epochs', '2', { epochs: 2, steps: null, lastStep: 156 }],
+  ['--steps', '9', { steps: 9, epochs: null, totalSteps: 9 }],
+  ['--epochs', '2', { epochs: 2, steps: null, totalSteps: 156 }],
   ['--batch', '32', { batch: 32 }],
   ['--shards', '8', { shards: 8 }],
   ['--latent', '64', { latent: 64 }],
@@ -56,7 +56,7 @@ describe('npm run train:distributed', () => {
   it.concurrent.each([0, 1, 2])('takes every --FLAG=VALUE (part %i)', async (part) => {
     const flags = FLAGS.filter(([flag]) => (rivals[flag] ?? 0) === part);
     const config = await resolved(...flags.map(([flag, value]) => `${flag}=${value}`));
-    for (const [, , { lastStep, ...expected }] of flags) expect(config).toMatchObject(expected);
+    for (const [, , { totalSteps, ...expected }] of flags) expect(config).toMatchObject(expected);
   });
 
   it.concurrent('takes -- --workers VALUE, and the flags of every form together', async () => {

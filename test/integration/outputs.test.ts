@@ -226,7 +226,7 @@ it('--dry-run prints the whole config and makes nothing', async () => {
       'epsilon',
       'fault',
       'isolation',
-      'lastStep',
+      'totalSteps',
     ].concat([
       'latent',
       'lr',
@@ -242,7 +242,15 @@ it('--dry-run prints the whole config and makes nothing', async () => {
       'workers',
     ]),
   );
-  expect(config).toMatchObject({ steps: 9, lastStep: 9, batch: 128, shards: 4, latent: 100, beta1: 0.5, beta2: 0.999 });
+  expect(config).toMatchObject({
+    steps: 9,
+    totalSteps: 9,
+    batch: 128,
+    shards: 4,
+    latent: 100,
+    beta1: 0.5,
+    beta2: 0.999,
+  });
   expect(filesBelow(cwd)).toEqual([]);
 });
 

@@ -1,5 +1,5 @@
 // Entry file of the coordinator's update in compiled kernels, which it imports into its own thread: nothing here may load TensorFlow.
-import type { Update } from '../../shared/update.ts';
+import type { UpdateKernels } from '../../shared/update.ts';
 import { loadKernels } from '../engines/kernels/binding.ts';
 
 /**
@@ -7,6 +7,6 @@ import { loadKernels } from '../engines/kernels/binding.ts';
  *
  * @throws GanglionError as `loadKernels` does
  */
-export function loadUpdate(): Update | undefined {
+export function loadUpdate(): UpdateKernels | undefined {
   return loadKernels()?.binding;
 }

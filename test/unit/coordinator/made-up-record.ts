@@ -1,5 +1,6 @@
 // A step's record with values that a test can tell apart.
-import type { PhaseRecord, StepRecord } from '../../../coordinator/training/trainer.ts';
+import type { PhaseRecord } from '../../../coordinator/training/phase.ts';
+import type { StepRecord } from '../../../coordinator/training/trainer.ts';
 
 const SHARD = { start: 1, prepare: 0.002, compute: 0.02, copy: 0.0004 };
 

@@ -57,8 +57,8 @@ describe(DOCUMENT, () => {
       log,
       writer: { check() {}, save: async () => {}, settle: async () => undefined },
       state: madeUpState(0),
-      lastStep: 9,
-      perEpoch: 100,
+      totalSteps: 9,
+      stepsPerEpoch: 100,
       sample: async () => new Float32Array(),
     });
     const record = madeUpRecord(1);

@@ -2,7 +2,7 @@
 
 import { createRequire } from 'node:module';
 import { GanglionError, messageOf } from '../../../shared/error.ts';
-import type { Update } from '../../../shared/update.ts';
+import type { UpdateKernels } from '../../../shared/update.ts';
 import { areKernelsReady, locateKernels } from './library.ts';
 
 /** Instructions that the kernels compute with; `none` on a processor without AVX2 and FMA, where they cannot be used. */
@@ -29,7 +29,7 @@ export interface PlanSource {
 }
 
 /** The add-on. Every call is synchronous; those of the update need no `this`. */
-export interface KernelBinding extends Update {
+export interface KernelBinding extends UpdateKernels {
   /** The widest of this processor, or what it has been limited to. */
   readonly isa: Isa;
   /** Has the whole process use the kernels of AVX2, also where there is AVX-512. */

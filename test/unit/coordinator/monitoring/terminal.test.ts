@@ -45,7 +45,7 @@ function terminalOn(isTTY: boolean) {
   const clock = { ms: 0 };
   const terminal = createTerminal(stream as unknown as NodeJS.WriteStream, {
     batch: 10,
-    lastStep: 100,
+    totalSteps: 100,
     now: () => clock.ms,
   });
   /** Steps of which the status was asked for. */

@@ -25,7 +25,15 @@ function observed(settings: Partial<Settings> = {}) {
     ranOn: 'native' as const,
   };
   writeRealGrid(join(folder.samples, 'real.png'), 1, dataset);
-  const run = { config, path: folder.path, workers: 1, firstStep: 0, lastStep: 9, perEpoch: 5, tokenNeeded: false };
+  const run = {
+    config,
+    path: folder.path,
+    workers: 1,
+    firstStep: 0,
+    totalSteps: 9,
+    stepsPerEpoch: 5,
+    tokenNeeded: false,
+  };
   const observers = new Observers({ ...run, profile: null, replicas: () => [] });
   onTestFinished(() => observers.close());
   const eventFiles = () => readdirSync(folder.path).filter((name) => name.startsWith('events.out.'));

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createSampler, shuffle, stepsPerEpoch } from '../../../../coordinator/training/sampler.ts';
+import { countStepsPerEpoch, createSampler, shuffle } from '../../../../coordinator/training/sampler.ts';
 
 /** Images of a step in order, whatever their shards. */
 function imagesOf(sampler: ReturnType<typeof createSampler>, step: number): number[] {
@@ -48,9 +48,9 @@ describe('shuffle', () => {
 
 describe('stepsPerEpoch', () => {
   it('counts whole batches', () => {
-    expect(stepsPerEpoch({ count: 60_000, batch: 128 })).toBe(468); // 60,000 = 468 * 128 + 96
-    expect(stepsPerEpoch({ count: 128, batch: 128 })).toBe(1);
-    expect(stepsPerEpoch({ count: 127, batch: 128 })).toBe(0);
+    expect(countStepsPerEpoch({ count: 60_000, batch: 128 })).toBe(468); // 60,000 = 468 * 128 + 96
+    expect(countStepsPerEpoch({ count: 128, batch: 128 })).toBe(1);
+    expect(countStepsPerEpoch({ count: 127, batch: 128 })).toBe(0);
   });
 });
 
@@ -58,11 +58,13 @@ describe('createSampler', () => {
   it('takes every image at most once an epoch, and leaves fewer than a batch', () => {
     fc.assert(
       fc.property(options, (given) => {
-        const perEpoch = stepsPerEpoch(given);
+        const stepsPerEpoch = countStepsPerEpoch(given);
         const sampler = createSampler(given);
         for (const epoch of [0, 1]) {
-          const seen = Array.from({ length: perEpoch }, (_, i) => imagesOf(sampler, epoch * perEpoch + i)).flat();
-          expect(seen.length).toBe(perEpoch * given.batch);
+          const seen = Array.from({ length: stepsPerEpoch }, (_, i) =>
+            imagesOf(sampler, epoch * stepsPerEpoch + i),
+          ).flat();
+          expect(seen.length).toBe(stepsPerEpoch * given.batch);
           expect(new Set(seen).size).toBe(seen.length);
           expect(Math.max(...seen)).toBeLessThan(given.count);
           expect(given.count - seen.length).toBeLessThan(given.batch);

@@ -5,9 +5,10 @@ import { toDataset } from '../../../../coordinator/data/dataset.ts';
 import type { Shard, ShardResult } from '../../../../coordinator/replicas/replica.ts';
 import type { BadShard } from '../../../../coordinator/replicas/task-queue.ts';
 import { type Communicator, SINGLE_NODE } from '../../../../coordinator/training/communicator.ts';
+import type { ShardComputer } from '../../../../coordinator/training/phase.ts';
 import type { TrainingState } from '../../../../coordinator/training/state.ts';
 import { initialState } from '../../../../coordinator/training/state.ts';
-import type { ShardComputer, TrainerOptions } from '../../../../coordinator/training/trainer.ts';
+import type { TrainerOptions } from '../../../../coordinator/training/trainer.ts';
 import { type Pass, phaseOf } from '../../../../shared/model/layout.ts';
 import { phaseVectorOf } from '../../../../shared/model/phase-vector.ts';
 import { dcgan28 } from '../../../../shared/model/spec.ts';
@@ -89,7 +90,7 @@ export function trainerOptions(given: Partial<TrainerOptions> = {}): TrainerOpti
     seed: 1,
     batch: 4,
     shards: 4,
-    lastStep: 2,
+    totalSteps: 2,
     maxSkipped: 2,
     shouldStop: () => false,
     commit: async () => {},

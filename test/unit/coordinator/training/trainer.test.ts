@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { stateSha256 } from '../../../../coordinator/checkpoints/checkpoint.ts';
 import type { Shard } from '../../../../coordinator/replicas/replica.ts';
+import type { ShardComputer } from '../../../../coordinator/training/phase.ts';
 import { createSampler } from '../../../../coordinator/training/sampler.ts';
 import { initialState, type TrainingState } from '../../../../coordinator/training/state.ts';
-import { type ShardComputer, type StepRecord, train } from '../../../../coordinator/training/trainer.ts';
+import { type StepRecord, train } from '../../../../coordinator/training/trainer.ts';
 import { phaseVectorOf } from '../../../../shared/model/phase-vector.ts';
 import { dcgan28 } from '../../../../shared/model/spec.ts';
 import { settled } from '../replicas/stub-replicas.ts';
@@ -12,7 +13,7 @@ import { communicators, LATENT, type Order, resultOf, StubComputer, trainerOptio
 /** Trains two steps of four shards from the same start. */
 async function trained(order?: Order, steps = 2): Promise<TrainingState> {
   const state = initialState(dcgan28(LATENT), 1);
-  await train(trainerOptions({ state, replicas: new StubComputer(state, order), lastStep: steps }));
+  await train(trainerOptions({ state, replicas: new StubComputer(state, order), totalSteps: steps }));
   return state;
 }
 
@@ -46,10 +47,10 @@ describe('the state after training', () => {
 
   it('does not depend on nodes that have no shard of their own', async () => {
     const whole = initialState(dcgan28(LATENT), 1);
-    await train(trainerOptions({ state: whole, shards: 2, lastStep: 3 }));
+    await train(trainerOptions({ state: whole, shards: 2, totalSteps: 3 }));
     const states = communicators(3).map((communicator) => ({ communicator, state: initialState(dcgan28(LATENT), 1) }));
     await Promise.all(
-      states.map(({ communicator, state }) => train(trainerOptions({ communicator, state, shards: 2, lastStep: 3 }))),
+      states.map(({ communicator, state }) => train(trainerOptions({ communicator, state, shards: 2, totalSteps: 3 }))),
     );
     expect(states.map(({ state }) => stateSha256(state))).toEqual(Array(3).fill(stateSha256(whole)));
   });
@@ -57,7 +58,7 @@ describe('the state after training', () => {
   it('does not depend on a stop between two steps', async () => {
     const expected = stateSha256(await trained(undefined, 3));
     const state = await trained(undefined, 1);
-    await train(trainerOptions({ state, lastStep: 3 }));
+    await train(trainerOptions({ state, totalSteps: 3 }));
     expect(stateSha256(state)).toBe(expected);
   });
 
@@ -82,7 +83,7 @@ describe('a step', () => {
       trainerOptions({
         state,
         shards: 2,
-        lastStep: 3,
+        totalSteps: 3,
         replicas: {
           async compute(shards, accept) {
             for (const shard of shards) {
@@ -126,7 +127,7 @@ describe('a step', () => {
         );
       return [];
     };
-    await train(trainerOptions({ state, lastStep: 1, replicas: { compute } }));
+    await train(trainerOptions({ state, totalSteps: 1, replicas: { compute } }));
     const { adam, parameters, statistics } = state.discriminator;
     expect(adam.m[0]).toBe(1.25); // (1 - 0.5) * 2.5
     expect(adam.v[0]).toBe(Math.fround(0.001 * 2.5 ** 2));
@@ -147,7 +148,7 @@ describe('the record of a step', () => {
     await train(
       trainerOptions({
         // 10 images, 4 a step: the third step is the first of epoch 1.
-        lastStep: 3,
+        totalSteps: 3,
         commit: async (record) => void records.push(record),
         replicas: {
           async compute(shards, accept) {
@@ -220,7 +221,7 @@ describe('the loop', () => {
     let stopping = false;
     const committed: number[] = [];
     const options = trainerOptions({
-      lastStep: 9,
+      totalSteps: 9,
       shouldStop: () => stopping,
       commit: async ({ step }) => {
         stopping = step === 2; // the third is under way
@@ -245,7 +246,7 @@ describe('the loop', () => {
 
   it('leaves the state as it was after the last whole step when a shard of the generator phase fails', async () => {
     const whole = initialState(dcgan28(LATENT), 1);
-    await train(trainerOptions({ state: whole, lastStep: 1 }));
+    await train(trainerOptions({ state: whole, totalSteps: 1 }));
     const state = initialState(dcgan28(LATENT), 1);
     const stub = new StubComputer(state);
     const replicas: ShardComputer = {
@@ -255,7 +256,7 @@ describe('the loop', () => {
         return stub.compute(shards, accept);
       },
     };
-    await expect(train(trainerOptions({ state, replicas, lastStep: 3 }))).rejects.toThrow('no replica is left');
+    await expect(train(trainerOptions({ state, replicas, totalSteps: 3 }))).rejects.toThrow('no replica is left');
     expect(stateSha256(state)).toBe(stateSha256(whole));
   });
 
@@ -265,7 +266,7 @@ describe('the loop', () => {
       committed.push(step);
       throw new Error('disk full');
     };
-    const options = trainerOptions({ commit, lastStep: 3 });
+    const options = trainerOptions({ commit, totalSteps: 3 });
     await expect(train(options)).rejects.toThrow('disk full');
     expect([committed, options.state.step]).toEqual([[1], 1]);
   });
@@ -300,7 +301,7 @@ describe('a bad shard', () => {
       const { adam, parameters } = state[phase];
       states.push(JSON.stringify([adam.beta1Power, [...parameters], [...adam.m]]));
     };
-    await train(trainerOptions({ state, lastStep: 3, commit, replicas: finding(state, isBad) }));
+    await train(trainerOptions({ state, totalSteps: 3, commit, replicas: finding(state, isBad) }));
     expect(states[1]).toBe(states[0]);
     expect(states[2]).not.toBe(states[0]);
     expect(records.map((record) => record[phase].skipped)).toEqual([false, true, false]);
@@ -334,7 +335,7 @@ describe('a bad shard', () => {
     const committed: number[] = [];
     const commit = async ({ step }: StepRecord) => void committed.push(step);
     const isBad = ({ step, pass, shard }: Shard) => step > 0 && pass === 'fake' && shard === 1;
-    const training = train(trainerOptions({ state, commit, lastStep: 9, replicas: finding(state, isBad) }));
+    const training = train(trainerOptions({ state, commit, totalSteps: 9, replicas: finding(state, isBad) }));
     await expect(training).rejects.toMatchObject({
       code: 'faults',
       message:

@@ -3,7 +3,11 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { javascriptUpdate, loadUpdate } from '../../../../coordinator/training/update.ts';
+import { RESULTS_HELD, type ShardResult } from '../../../../coordinator/replicas/replica.ts';
+import { SINGLE_NODE } from '../../../../coordinator/training/communicator.ts';
+import { initialState } from '../../../../coordinator/training/state.ts';
+import { createUpdate, javascriptKernels, loadKernels } from '../../../../coordinator/training/update.ts';
+import { dcgan28 } from '../../../../shared/model/spec.ts';
 import { scratchFolder } from '../../scratch.ts';
 
 /** An entry file with this code. */
@@ -13,12 +17,70 @@ function entryOf(code: string): URL {
   return pathToFileURL(path);
 }
 
-describe('loadUpdate', () => {
+describe('createUpdate', () => {
+  const LATENT = 1;
+  const ADAM = { learningRate: 2e-4, beta1: 0.5, beta2: 0.999, epsilon: 1e-8 };
+  const parameterCount = initialState(dcgan28(LATENT), 1).discriminator.parameters.length;
+  const LENGTH = parameterCount + 1;
+  const twoNodes = { rank: 0, size: 2, allReduceSum: async () => {} };
+  const communicators = {
+    'one node': { ...SINGLE_NODE, allReduceSum: () => expect.unreachable() },
+    'one of two nodes': twoNodes,
+  };
+  let released = 0;
+  /** All gradients are `value`, and so is the number behind them. */
+  const resultOf = (value: number): ShardResult => ({
+    values: new Float32Array(LENGTH).fill(value),
+    seconds: { start: 0, prepare: 0, compute: 0, copy: 0 },
+    tensors: 0,
+    release: () => {
+      released += 1;
+    },
+  });
+
+  it.each(Object.entries(communicators))(
+    'gives the same bits in %s, however many results are held',
+    async (_, communicator) => {
+      for (const count of [1, RESULTS_HELD, RESULTS_HELD + 3]) {
+        const { discriminator: net } = initialState(dcgan28(LATENT), 1);
+        const update = createUpdate(LENGTH);
+        released = 0;
+        for (let i = 0; i < count; i++) update.add(resultOf(0.5));
+        expect(await update.allReduce(communicator, 0)).toBe(0);
+        const norm = update.apply(ADAM, net, 1 / count);
+        expect(norm).toBeCloseTo(0.5 * Math.sqrt(parameterCount), 8);
+        expect(net.adam.m[0]).toBe(0.25); // (1 - beta1) * 0.5
+        expect(update.sum[parameterCount]).toBe(0.5 * count);
+        expect(released).toBe(count);
+      }
+    },
+  );
+
+  it('begins anew after a reset, also without a result', async () => {
+    const update = createUpdate(LENGTH);
+    update.add(resultOf(1));
+    await update.allReduce(twoNodes, 0);
+    update.reset();
+    await update.allReduce(twoNodes, 0);
+    expect(update.sum.every((value) => value === 0)).toBe(true);
+  });
+
+  it('adds the bad shards of all nodes up, and keeps no result', async () => {
+    const update = createUpdate(LENGTH);
+    released = 0;
+    update.add(resultOf(1));
+    const allReduceSum = async (values: Float64Array) => void values.set(values.map((value) => 2 * value));
+    expect(await update.allReduce({ rank: 1, size: 2, allReduceSum }, 3)).toBe(6);
+    expect(released).toBe(1);
+  });
+});
+
+describe('loadKernels', () => {
   it('takes what the entry file gives, else the JavaScript', async () => {
     const failed = () => expect.unreachable();
-    const kernels = await loadUpdate(entryOf("export const loadUpdate = () => ({ from: 'kernels' });"), failed);
+    const kernels = await loadKernels(entryOf("export const loadUpdate = () => ({ from: 'kernels' });"), failed);
     expect(kernels).toEqual({ from: 'kernels' });
-    expect(await loadUpdate(entryOf('export const loadUpdate = () => undefined;'), failed)).toBe(javascriptUpdate);
+    expect(await loadKernels(entryOf('export const loadUpdate = () => undefined;'), failed)).toBe(javascriptKernels);
   });
 
   it.each([
@@ -26,7 +88,7 @@ describe('loadUpdate', () => {
     ['that does not load', "throw new Error('cannot be imported');", 'cannot be imported'],
   ])('tells of an entry file %s, and takes the JavaScript', async (_, code, message) => {
     const errors: unknown[] = [];
-    expect(await loadUpdate(entryOf(code), (error) => errors.push(error))).toBe(javascriptUpdate);
+    expect(await loadKernels(entryOf(code), (error) => errors.push(error))).toBe(javascriptKernels);
     expect(errors).toEqual([expect.objectContaining({ message })]);
   });
 });
@@ -37,13 +99,13 @@ describe('the entry file of the kernels', () => {
   const load = (env: NodeJS.ProcessEnv) => {
     const code = `
       const { UPDATE_ENTRY } = await import('./dist/coordinator/commands/worker-programs.js');
-      const { javascriptUpdate, loadUpdate } = await import('./dist/coordinator/training/update.js');
-      const update = await loadUpdate(UPDATE_ENTRY, (error) => { throw error; });
+      const { javascriptKernels, loadKernels } = await import('./dist/coordinator/training/update.js');
+      const update = await loadKernels(UPDATE_ENTRY, (error) => { throw error; });
       const { readFileSync } = await import('node:fs');
       const { Module } = await import('node:module');
       const maps = readFileSync('/proc/self/maps', 'utf8');
       console.log(JSON.stringify({
-        kernels: update !== javascriptUpdate && maps.includes('ganglion_kernels.node'),
+        kernels: update !== javascriptKernels && maps.includes('ganglion_kernels.node'),
         tensorflow: /tensorflow|tfjs/.test(maps) || Object.keys(Module._cache).some((path) => path.includes('@tensorflow')),
       }));`;
     const options = { cwd: REPOSITORY, env: { ...process.env, ...env }, encoding: 'utf8' } as const;

@@ -65,7 +65,7 @@ async function trajectory(name: EngineName): Promise<StepRecord[]> {
     seed,
     batch,
     shards: 1,
-    lastStep: steps,
+    totalSteps: steps,
     maxSkipped: 0,
     shouldStop: () => false,
     commit: async (record) => {

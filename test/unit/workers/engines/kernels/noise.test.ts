@@ -76,7 +76,7 @@ async function hashAfterTraining(engine: Engine): Promise<string> {
     parameters: { generator: state.generator.parameters, discriminator: state.discriminator.parameters },
   });
   await train({
-    ...trainerOptions({ state, lastStep: 5 }),
+    ...trainerOptions({ state, totalSteps: 5 }),
     ...{ dataset: DATASET, batch: BATCH, shards: SHARDS, seed: 2 ** 53 - 1 },
     replicas: {
       async compute(shards, accept) {

@@ -7,10 +7,10 @@ import { stateSha256 } from '../../../../../coordinator/checkpoints/checkpoint.t
 import { type AdamOptions, adamState, adamStep } from '../../../../../coordinator/training/adam.ts';
 import { initialState } from '../../../../../coordinator/training/state.ts';
 import { train } from '../../../../../coordinator/training/trainer.ts';
-import { javascriptUpdate } from '../../../../../coordinator/training/update.ts';
+import { javascriptKernels } from '../../../../../coordinator/training/update.ts';
 import { dcgan28 } from '../../../../../shared/model/spec.ts';
 import { fillNormal } from '../../../../../shared/random.ts';
-import type { Update } from '../../../../../shared/update.ts';
+import type { UpdateKernels } from '../../../../../shared/update.ts';
 import { type KernelBinding, loadKernels } from '../../../../../workers/engines/kernels/binding.ts';
 import { LATENT, trainerOptions } from '../../../coordinator/training/stub-computer.ts';
 
@@ -83,7 +83,7 @@ describe.skipIf(loadKernels({ ...process.env, GANGLION_KERNELS: 'on' }) === unde
           const values = arrays.map((array) => narrow(array, length));
           const before = bitsOf(...values);
           const [expected, got] = [wide(sum, length), wide(sum, length)];
-          javascriptUpdate.addRounded(expected, values, isFirst);
+          javascriptKernels.addRounded(expected, values, isFirst);
           update.addRounded(got, values, isFirst);
           expect(bitsOf(got)).toEqual(bitsOf(expected));
           expect(bitsOf(...values)).toEqual(before);
@@ -112,14 +112,14 @@ describe.skipIf(loadKernels({ ...process.env, GANGLION_KERNELS: 'on' }) === unde
             ({ length, more }, by, s, added, isFirst) => {
               const values = added.map((array) => narrow(array, length + more));
               const before = bitsOf(...values);
-              const run = ({ applyAdam }: Update) => {
+              const run = ({ applyAdam }: UpdateKernels) => {
                 const arrays = [narrow(s.theta, length), narrow(s.m, length), narrow(s.v, length)] as const;
                 const sum = wide(s.sum, length + more);
                 const norm = applyAdam(by, ...arrays, sum, values, isFirst);
                 sum.fill(0, 0, length); // what Adam has used up
                 return [norm, ...bitsOf(...arrays, sum)];
               };
-              expect(run(update)).toEqual(run(javascriptUpdate));
+              expect(run(update)).toEqual(run(javascriptKernels));
               expect(bitsOf(...values)).toEqual(before);
             },
           ),
@@ -129,7 +129,7 @@ describe.skipIf(loadKernels({ ...process.env, GANGLION_KERNELS: 'on' }) === unde
 
     it('50 steps in a row give the same state and norms, in shared memory too', () => {
       const COUNT = 1003;
-      const run = ({ applyAdam }: Update) => {
+      const run = ({ applyAdam }: UpdateKernels) => {
         const state = adamState(COUNT);
         const theta = new Float32Array(new SharedArrayBuffer(4 * COUNT));
         fillNormal({ seed: 1, stream: 'samples', time: 0, part: 0 }, theta);
@@ -140,20 +140,20 @@ describe.skipIf(loadKernels({ ...process.env, GANGLION_KERNELS: 'on' }) === unde
         });
         return [norms, Buffer.from(theta.buffer).toString('hex'), ...bitsOf(state.m, state.v)];
       };
-      expect(run(update)).toEqual(run(javascriptUpdate));
+      expect(run(update)).toEqual(run(javascriptKernels));
     });
 
     it('six steps of training give the same state and the same norms', async () => {
-      const run = async (by: Update) => {
+      const run = async (by: UpdateKernels) => {
         const state = initialState(dcgan28(LATENT), 1);
         const norms: number[] = [];
         await train(
           trainerOptions({
             state,
-            lastStep: 6,
+            totalSteps: 6,
             batch: 5,
             shards: 5, // the discriminator's ten results are more than are held
-            update: by,
+            kernels: by,
             commit: async ({ discriminator, generator }) => {
               norms.push(discriminator.gradientNorm, generator.gradientNorm);
             },
@@ -162,14 +162,14 @@ describe.skipIf(loadKernels({ ...process.env, GANGLION_KERNELS: 'on' }) === unde
         return { hash: stateSha256(state), norms };
       };
       const calls: string[] = [];
-      const counted = new Proxy<Update>(update, {
-        get(target, name: keyof Update) {
+      const counted = new Proxy<UpdateKernels>(update, {
+        get(target, name: keyof UpdateKernels) {
           calls.push(name);
           return target[name];
         },
       });
       const got = await run(counted);
-      expect(got).toEqual(await run(javascriptUpdate));
+      expect(got).toEqual(await run(javascriptKernels));
       expect(got.norms).toHaveLength(12);
       expect(new Set(calls)).toEqual(new Set(['addRounded', 'applyAdam']));
     });
@@ -183,7 +183,7 @@ describe.skipIf(loadKernels({ ...process.env, GANGLION_KERNELS: 'on' }) === unde
       ];
       const by = { ...DCGAN, unbias1: 2, unbias2: 2, scale: 1 };
       const ones = (length: number) => new Float32Array(length).fill(1);
-      for (const { addRounded, applyAdam } of [update, javascriptUpdate]) {
+      for (const { addRounded, applyAdam } of [update, javascriptKernels]) {
         for (const length of [0, 2, 4]) {
           for (const values of [[ones(length)], [ones(3), ones(length)], [...Array(9).fill(ones(3)), ones(length)]]) {
             const message = `exact sum of 3 values, got ${length}`;

@@ -1,0 +1,149 @@
+// One phase of a step: its passes are handed out shard by shard, what they give is gathered, and an update ends it.
+import { PASSES, type Pass, type Phase } from '../../shared/model/layout.ts';
+import { phaseVectorOf, type ScalarName } from '../../shared/model/phase-vector.ts';
+import type { UpdateKernels } from '../../shared/update.ts';
+import type { Shard, ShardResult } from '../replicas/replica.ts';
+import type { BadShard } from '../replicas/task-queue.ts';
+import type { AdamOptions } from './adam.ts';
+import type { Communicator } from './communicator.ts';
+import type { OnSpan } from './span.ts';
+import { type TrainingState, trackStatistics } from './state.ts';
+import { createUpdate } from './update.ts';
+
+/** What training needs of the replicas. */
+export interface ShardComputer {
+  /**
+   * Computes every shard once, those of earlier calls first; any number of calls may be under way.
+   *
+   * @param accept called once a shard that is not bad, in any order; it releases the result
+   * @returns the bad shards
+   */
+  compute(shards: readonly Shard[], accept: (shard: Shard, result: ShardResult) => void): Promise<readonly BadShard[]>;
+}
+
+/** What happened in one phase. Figures of a phase whose update was skipped are NaN. */
+export interface PhaseRecord {
+  /** Mean loss on real and on fake images; the generator has none on real ones. */
+  readonly lossReal: number;
+  readonly lossFake: number;
+  /** Mean output of D, a probability, on real and on fake images. */
+  readonly outputReal: number;
+  readonly outputFake: number;
+  /** L2 norm of the mean gradient. */
+  readonly gradientNorm: number;
+  /** Bytes of results that the replicas handed over. */
+  readonly gradientBytes: number;
+  /**
+   * Seconds: from handing out the shards to the update; exact sum; Adam, with the results that it adds to the sum in its own pass over
+   * memory; and the parts of every pass of every shard.
+   */
+  readonly seconds: {
+    readonly phase: number;
+    readonly sum: number;
+    readonly adam: number;
+    readonly shards: readonly ShardResult['seconds'][];
+  };
+  /** Shards of this node that have a value which is not finite or too large. */
+  readonly bad: readonly BadShard[];
+  /** Whether the update was skipped, because any node has such a shard: parameters, moments and statistics are as before. */
+  readonly skipped: boolean;
+  /** Tensors alive in the replica that answered last. */
+  readonly tensors: number;
+}
+
+export interface PhaseOptions {
+  readonly state: TrainingState;
+  readonly replicas: ShardComputer;
+  readonly communicator: Communicator;
+  readonly adam: AdamOptions;
+  /** Shards a step, over all nodes. */
+  readonly shards: number;
+  /** Default: JavaScript. The bits do not depend on it. */
+  readonly kernels?: UpdateKernels | undefined;
+  readonly span?: OnSpan | undefined;
+}
+
+/** One phase, used again every step: `compute` its passes, then `update`. */
+export interface PhaseLoop {
+  /** Computes a pass of shards. The promise may be left alone: its error is thrown where it is awaited. */
+  compute(pass: Pass, shards: readonly Shard[]): Promise<void>;
+  /** Ends the phase, all of whose shards have been computed: Adam on the mean gradient, running statistics. */
+  update(): Promise<PhaseRecord>;
+  /** Updates skipped in a row. */
+  readonly skipped: number;
+}
+
+/** @param phase the net of the same name is what it updates */
+export function createPhase(phase: Phase, options: PhaseOptions): PhaseLoop {
+  const { state, replicas, communicator, adam, shards, kernels, span } = options;
+  const vector = phaseVectorOf(phase, state.spec);
+  const update = createUpdate(vector.length, { kernels, span });
+  const scale = 1 / shards;
+  let startedMs = 0;
+  let tensors = 0;
+  let seconds: ShardResult['seconds'][] = [];
+  let bad: BadShard[] = [];
+  let skippedInARow = 0;
+
+  async function gather(jobs: readonly Shard[]): Promise<void> {
+    const found = await replicas.compute(jobs, (_, result) => {
+      seconds.push(result.seconds);
+      tensors = result.tensors;
+      update.add(result);
+    });
+    bad.push(...found);
+  }
+
+  return {
+    compute(pass, jobs) {
+      // A phase begins with its last pass: those before it are computed beside other phases.
+      if (PASSES[phase].at(-1) === pass) startedMs = performance.now();
+      const gathered = jobs.length === 0 ? Promise.resolve() : gather(jobs);
+      gathered.catch(() => {});
+      return gathered;
+    },
+
+    async update() {
+      const isSkipped = (await update.allReduce(communicator, bad.length)) > 0;
+      const beforeAdam = performance.now();
+      const gradientNorm = isSkipped ? Number.NaN : update.apply(adam, state[phase], scale);
+      const { sum } = update;
+      if (isSkipped) sum.fill(Number.NaN);
+      else {
+        for (const { net, offset, size } of vector.statistics) {
+          trackStatistics(state[net], sum.subarray(offset, offset + size), scale);
+        }
+      }
+      const afterAdam = performance.now();
+      span?.('adam', beforeAdam, afterAdam);
+      const mean = (name: ScalarName): number => (sum[vector.scalars[name]] ?? 0) * scale;
+      // Field by field: V8 is slow with a long object that begins with `...`.
+      const record = {
+        lossReal: mean('lossReal'),
+        lossFake: mean('lossFake'),
+        outputReal: mean('outputReal'),
+        outputFake: mean('outputFake'),
+        gradientNorm,
+        gradientBytes: seconds.length * vector.length * Float32Array.BYTES_PER_ELEMENT,
+        seconds: {
+          phase: (afterAdam - startedMs) / 1000,
+          sum: update.takeSumMs() / 1000,
+          adam: (afterAdam - beforeAdam) / 1000,
+          shards: seconds,
+        },
+        bad,
+        skipped: isSkipped,
+        tensors,
+      };
+      skippedInARow = isSkipped ? skippedInARow + 1 : 0;
+      update.reset();
+      seconds = [];
+      bad = [];
+      return record;
+    },
+
+    get skipped() {
+      return skippedInARow;
+    },
+  };
+}
