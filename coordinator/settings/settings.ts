@@ -1,6 +1,6 @@
 // Settings from where a user gives them: flags, environment, config file; checked one by one and together.
 import { GanglionError } from '../../shared/error.ts';
-import { SETTING_NAMES, SETTINGS, type SettingName, type Settings } from './settings-table.ts';
+import { flagOf, SETTING_NAMES, SETTINGS, type SettingName, type Settings } from './settings-table.ts';
 
 const TEXTS: readonly SettingName[] = ['data', 'run', 'apiToken', 'fault'];
 
@@ -36,7 +36,7 @@ export function fromFlags(flags: Readonly<Partial<Record<SettingName, string>>>)
   const settings: Partial<Record<SettingName, unknown>> = {};
   for (const name of SETTING_NAMES) {
     const given = flags[name];
-    if (given !== undefined) settings[name] = checkValue(name, fromText(name, given), SETTINGS[name].flag, 'usage');
+    if (given !== undefined) settings[name] = checkValue(name, fromText(name, given), flagOf(name), 'usage');
   }
   return settings as Partial<Settings>;
 }
@@ -70,7 +70,7 @@ export function fromConfigObject(value: unknown, source: string): Partial<Settin
 
 /** The defaults. */
 export function defaultSettings(): Settings {
-  const entries = SETTING_NAMES.map((name) => [name, SETTINGS[name].initial]);
+  const entries = SETTING_NAMES.map((name) => [name, SETTINGS[name].default]);
   return fromConfigObject(Object.fromEntries(entries), 'defaults') as Settings;
 }
 
