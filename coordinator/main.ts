@@ -10,26 +10,18 @@ import { reportCommand } from './commands/report.ts';
 import { sampleCommand } from './commands/sample.ts';
 import { trainCommand } from './commands/train.ts';
 import { viewCommand } from './commands/view.ts';
-import {
-  AlreadyReported,
-  PROCESS_ENTRY,
-  runDoctor,
-  runSetup,
-  THREAD_ENTRY,
-  UPDATE_ENTRY,
-} from './commands/worker-programs.ts';
+import { AlreadyReported, runDoctor, runSetup } from './commands/worker-programs.ts';
 import { fromSystemError } from './files/atomic-file.ts';
 import { countPhysicalCores } from './machine/cores.ts';
 import { VERSION } from './machine/version.ts';
+import { PROGRAMS } from './run/programs.ts';
 import { fromEnvironment, fromFlags } from './settings/settings.ts';
 import { flagOf, SETTING_NAMES, SETTINGS, type SettingName, type Settings } from './settings/settings-table.ts';
 
-/** Files of the live page, which are served as they are. */
-const PAGE = new URL('../../dashboards/live/', import.meta.url);
 /** The page of `export` is put together from its files, and from its modules as the build has compiled them. */
 const EXPLORER = {
   page: new URL('../../dashboards/explorer/', import.meta.url),
-  live: PAGE,
+  live: PROGRAMS.page,
   compiled: new URL('../explorer/', import.meta.url),
 };
 
@@ -83,10 +75,7 @@ function trainProgram(): Command {
         resume,
         dryRun: dryRun ?? false,
         profile: profile === undefined ? null : { path: profile, steps: steps ?? PROFILE_STEPS },
-        threadEntry: THREAD_ENTRY,
-        processEntry: PROCESS_ENTRY,
-        updateEntry: UPDATE_ENTRY,
-        page: PAGE,
+        programs: PROGRAMS,
       });
     });
 }
@@ -111,7 +100,7 @@ function sampleProgram(): Command {
     .option('--batch-statistics', "BatchNorm on the batch's own statistics instead of the running ones")
     .addHelpText('after', examples('ganglion sample --run runs/a --count 100 --seed 3 --output digits.png'))
     .action(({ backend: name, batchStatistics = false, ...options }) =>
-      sampleCommand({ ...options, batchStatistics, backend: backendOf(name), threadEntry: THREAD_ENTRY }),
+      sampleCommand({ ...options, batchStatistics, backend: backendOf(name), programs: PROGRAMS }),
     );
 }
 
@@ -132,7 +121,7 @@ function exportProgram(): Command {
         ...options,
         backend: backendOf(name),
         version: VERSION,
-        threadEntry: THREAD_ENTRY,
+        programs: PROGRAMS,
         pages: EXPLORER,
       }),
     );
@@ -151,13 +140,13 @@ function program(): Command {
     .argument('<RUN>', 'folder of the run')
     .option('--port <N>', 'port of the page; 0 picks a free one', wholeNumber(0, 65535), 9465)
     .addHelpText('after', examples('ganglion view runs/a', 'npm run view -- runs/a'))
-    .action((path, { port }) => viewCommand({ path, port, page: PAGE }));
+    .action((path, { port }) => viewCommand({ path, port, page: PROGRAMS.page }));
   ganglion
     .command('report')
     .description('write report.html and the animation of a run again, from its files')
     .argument('<RUN>', 'folder of the run')
     .addHelpText('after', examples('ganglion report runs/a', 'npm run report -- runs/a'))
-    .action((path) => reportCommand({ path, page: PAGE }));
+    .action((path) => reportCommand({ path, page: PROGRAMS.page }));
   ganglion
     .command('inspect')
     .description('verify a checkpoint, or all of a run, and print it')

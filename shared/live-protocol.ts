@@ -1,17 +1,6 @@
 // What the live page and the coordinator say to each other: the answers of /api/run, /api/history and /api/samples, and the
-// server-sent events of /api/events. Types only, but for the list of curves.
-
-/** A number for each of these a step. */
-export const CURVES = [
-  'lossD',
-  'lossG',
-  'outputReal',
-  'outputFake',
-  'gradientNormD',
-  'gradientNormG',
-  'imagesPerSecond',
-] as const;
-export type Curve = (typeof CURVES)[number];
+// server-sent events of /api/events. Types only, but for the kinds of events.
+import type { Curve } from './step-scalars.ts';
 
 /** What a run has come to, for the head of the page. */
 export interface LiveStatus {
@@ -85,7 +74,7 @@ export interface LiveRunInfo {
   readonly events: readonly LiveEvent[];
 }
 
-/** First the step, then one value a curve in the order of {@link CURVES}; null is not a number. */
+/** First the step, then one value a curve in the order of `CURVES` (step-scalars.ts); null is not a number. */
 export type LiveRow = readonly (number | null)[];
 
 /** Data of the event `update`: what has changed since the id before. */

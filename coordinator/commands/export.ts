@@ -9,6 +9,7 @@ import { latentDirections } from '../export/directions.ts';
 import { readPageParts, readWasm, toPage } from '../export/explorer-page.ts';
 import { toGraphModel, WEIGHTS_FILE } from '../export/graph-model.ts';
 import { fromSystemError, writeFileAtomicSync } from '../files/atomic-file.ts';
+import type { Programs } from '../run/programs.ts';
 import { storedConfig } from '../run-folder/run-config.ts';
 import { runFolderAt } from '../run-folder/run-folder.ts';
 import type { Settings } from '../settings/settings-table.ts';
@@ -22,7 +23,7 @@ export interface ExportRequest {
   readonly version: string;
   /** What draws the images that the page checks itself by; undefined is the setting of the run. */
   readonly backend: Settings['backend'] | undefined;
-  readonly threadEntry: URL;
+  readonly programs: Programs;
   /** Folders of the pages' files, and of the explorer's compiled modules, with a slash at the end. */
   readonly pages: Readonly<Record<'page' | 'live' | 'compiled', URL>>;
 }
@@ -34,7 +35,7 @@ const CHECK = { seed: 1, count: 4 } as const;
 
 /** Runs the command. @throws GanglionError */
 export async function exportCommand(request: ExportRequest): Promise<void> {
-  const { run, output, version, threadEntry, pages } = request;
+  const { run, output, version, programs, pages } = request;
   checkOutput(output);
   const checkpoint = newestCheckpoint(runFolderAt(run).checkpoints, (message) => {
     process.stderr.write(`ganglion: ${message}; using the one before\n`);
@@ -42,7 +43,7 @@ export async function exportCommand(request: ExportRequest): Promise<void> {
   checkFinite(checkpoint);
   const parts = readPageParts(pages);
   const backend = await chooseBackend(request.backend ?? storedConfig(checkpoint).backend);
-  const images = await draw({ ...CHECK, batchStatistics: false, threadEntry }, checkpoint, backend);
+  const images = await draw({ ...CHECK, batchStatistics: false, programs }, checkpoint, backend);
 
   const { state, stateSha256 } = checkpoint;
   const { generator, spec, step } = state;

@@ -1,6 +1,6 @@
 // `ganglion report`: writes the report of a run again, from its files: of a run that crashed, or of before there were reports.
 import { resolve } from 'node:path';
-import { writeAfterRun } from '../report/artifacts.ts';
+import { writeArtifacts } from '../report/artifacts.ts';
 
 export interface ReportRequest {
   /** Folder of the run. */
@@ -14,6 +14,6 @@ export async function reportCommand({ path, page }: ReportRequest): Promise<void
   const onFailure = (message: string): void => {
     process.stderr.write(`left out: ${message}\n`);
   };
-  const written = await writeAfterRun({ path: resolve(path), page, onFailure });
+  const written = await writeArtifacts({ path: resolve(path), page, onFailure });
   process.stdout.write(`report: ${written}\n`);
 }

@@ -8,6 +8,7 @@ import { toGrid } from '../images/grid.ts';
 import { writeNpySync } from '../images/npy.ts';
 import { writePngSync } from '../images/png.ts';
 import { startThreadReplica } from '../replicas/transports/thread-replica.ts';
+import type { Programs } from '../run/programs.ts';
 import { storedConfig } from '../run-folder/run-config.ts';
 import { runFolderAt } from '../run-folder/run-folder.ts';
 import type { Settings } from '../settings/settings-table.ts';
@@ -23,7 +24,7 @@ export interface SampleRequest {
   readonly batchStatistics: boolean;
   /** What computes; undefined is the setting of the run. */
   readonly backend: Settings['backend'] | undefined;
-  readonly threadEntry: URL;
+  readonly programs: Programs;
 }
 
 /** Images of one batch, whose activations must fit into memory together. */
@@ -53,19 +54,14 @@ export async function sampleCommand(request: SampleRequest): Promise<void> {
 
 /** Images [count, values of an image] in [-1, 1]. */
 export async function draw(
-  {
-    count,
-    seed,
-    batchStatistics,
-    threadEntry,
-  }: Pick<SampleRequest, 'count' | 'seed' | 'batchStatistics' | 'threadEntry'>,
+  { count, seed, batchStatistics, programs }: Pick<SampleRequest, 'count' | 'seed' | 'batchStatistics' | 'programs'>,
   { state }: Checkpoint,
   backend: Backend,
 ): Promise<Float32Array> {
   const parameters = { generator: state.generator.parameters, discriminator: state.discriminator.parameters };
   const setup = { backend, shardSize: 2, spec: state.spec, seed, shards: 1, parameters };
   const replica = await startThreadReplica(0, {
-    entry: threadEntry,
+    entry: programs.threadEntry,
     setup,
     images: new Uint8Array(),
     deadlineMs: DEADLINE_MS,

@@ -9,8 +9,12 @@ import { loadMnistPackage } from '../data/mnist-package.ts';
 import { fromSystemError } from '../files/atomic-file.ts';
 import { lockRunFolder } from '../files/run-lock.ts';
 import { countPhysicalCores } from '../machine/cores.ts';
+import { createTerminal } from '../monitoring/terminal.ts';
 import { readFaultPlan } from '../replicas/fault-plan.ts';
-import { type Run, runTraining } from '../run/run.ts';
+import type { Programs } from '../run/programs.ts';
+import { RecordedRun } from '../run/recorded-run.ts';
+import type { RunPlan } from '../run/run-plan.ts';
+import { StopSwitch } from '../run/stop.ts';
 import {
   checkResumable,
   type RunConfig,
@@ -25,6 +29,7 @@ import { fromConfigObject, mergeSettings } from '../settings/settings.ts';
 import type { Settings, StoredSettings } from '../settings/settings-table.ts';
 import { countStepsPerEpoch } from '../training/sampler.ts';
 import { initialState, type TrainingState } from '../training/state.ts';
+import { listenToSignals } from './stop-signals.ts';
 import { chooseBackend } from './worker-programs.ts';
 
 export interface TrainRequest {
@@ -37,14 +42,8 @@ export interface TrainRequest {
   readonly resume: string | undefined;
   readonly dryRun: boolean;
   /** File of a profile of some steps of this process. */
-  readonly profile: Run['profile'];
-  /** Compiled entry files of the replicas. */
-  readonly threadEntry: URL;
-  readonly processEntry: URL;
-  /** Compiled entry file of the update's kernels. */
-  readonly updateEntry: URL;
-  /** Folder of the live page's files. */
-  readonly page: URL;
+  readonly profile: RunPlan['profile'];
+  readonly programs: Programs;
 }
 
 /** Runs the command. @throws GanglionError */
@@ -59,13 +58,26 @@ export async function trainCommand(request: TrainRequest): Promise<void> {
   // Before the run is read: another process may be about to change it.
   const release = await lockRunFolder(path);
   try {
-    const run = planRun(request, file, path);
-    if (run.resumed) checkUnfinished(run);
+    const plan = planRun(request, file, path);
+    if (plan.resumed) checkUnfinished(plan);
     else checkNewRunFolder(path);
-    const ranOn = await chooseBackend(run.config.backend);
-    await runTraining({ ...run, config: { ...run.config, ranOn } });
+    const ranOn = await chooseBackend(plan.config.backend);
+    await runOnTerminal({ ...plan, config: { ...plan.config, ranOn } }, request.programs);
   } finally {
     release();
+  }
+}
+
+/** Trains with this process's terminal and signals. */
+async function runOnTerminal(plan: RunPlan, programs: Programs): Promise<void> {
+  const terminal = createTerminal(process.stdout, { batch: plan.config.batch, totalSteps: plan.totalSteps });
+  const stop = new StopSwitch();
+  const ignoreSignals = listenToSignals(stop);
+  try {
+    await new RecordedRun(plan, { programs, stop, terminal }).run();
+  } finally {
+    terminal.finish();
+    ignoreSignals();
   }
 }
 
@@ -74,13 +86,13 @@ function pathOfNewRun({ run, seed }: Settings): string {
 }
 
 /** A run, before it is known what computes. */
-interface PlannedRun extends Omit<Run, 'config'> {
+interface PlannedRun extends Omit<RunPlan, 'config'> {
   readonly config: RunConfig;
 }
 
 /** Reads and checks everything that a run needs; changes nothing. */
 function planRun(request: TrainRequest, file: Partial<Settings>, path: string): PlannedRun {
-  const { resume, configFile, flags, environment, threadEntry, processEntry, updateEntry, page, profile } = request;
+  const { resume, configFile, flags, environment, profile } = request;
   if (resume !== undefined) {
     checkSameFolder(resume, flags.run, '--run');
     checkSameFolder(resume, file.run, `${configFile}: run`);
@@ -109,7 +121,7 @@ function planRun(request: TrainRequest, file: Partial<Settings>, path: string): 
   const ranOnBefore = previous && state.step > 0 ? previous.config.ranOn : null;
   const { apiToken } = settings;
   const taken = { workers, dataset, state, totalSteps, stepsPerEpoch, resumed, ranOnBefore };
-  return { config, path, ...taken, threadEntry, processEntry, updateEntry, page, apiToken, faults, profile };
+  return { config, path, ...taken, apiToken, faults, profile };
 }
 
 /** A run killed between its last checkpoint and its summary has that still to write. */

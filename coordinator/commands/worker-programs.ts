@@ -7,12 +7,6 @@ import { BACKENDS, type Backend } from '../../shared/backend.ts';
 
 const entry = (path: string): URL => new URL(`../../workers/entry/${path}`, import.meta.url);
 
-/** Entry file of a replica in a thread. */
-export const THREAD_ENTRY = entry('thread-entry.js');
-/** Entry file of a replica in a process. */
-export const PROCESS_ENTRY = entry('process-entry.js');
-/** Entry file of the update in compiled kernels: the coordinator imports it when a run begins. */
-export const UPDATE_ENTRY = entry('update-entry.js');
 const SETUP_ENTRY = entry('setup-entry.js');
 const DOCTOR_ENTRY = entry('doctor-entry.js');
 const BACKEND_ENTRY = entry('backend-entry.js');

@@ -2,17 +2,17 @@
 // that was away has missed. It only takes notes; nothing is prepared before someone asks.
 import { randomBytes } from 'node:crypto';
 import { basename } from 'node:path';
-import {
-  CURVES,
-  type LiveHistory,
-  type LivePoints,
-  type LiveRow,
-  type LiveRunInfo,
-  type LiveStatus,
-  type LiveUpdate,
+import type {
+  LiveHistory,
+  LivePoints,
+  LiveRow,
+  LiveRunInfo,
+  LiveStatus,
+  LiveUpdate,
 } from '../../shared/live-protocol.ts';
+import { CURVES } from '../../shared/step-scalars.ts';
 import type { Environment } from '../run-folder/environment.ts';
-import type { Timeline } from '../run-folder/events.ts';
+import type { Timeline } from '../run-folder/timeline.ts';
 import type { Buckets } from './buckets.ts';
 import { History, type HistoryRange } from './history.ts';
 

@@ -4,11 +4,12 @@ import { resolve } from 'node:path';
 import { GanglionError } from '../../shared/error.ts';
 import type { LiveStatus } from '../../shared/live-protocol.ts';
 import { listCheckpoints, stepOfCheckpoint } from '../checkpoints/checkpoint.ts';
-import { readEvents, type StoredEvent, Timeline } from '../run-folder/events.ts';
+import { readEvents } from '../run-folder/events.ts';
 import { listSamples } from '../run-folder/pictures.ts';
 import { type RunConfig, readStoredConfig } from '../run-folder/run-config.ts';
 import { type RunFolder, runFolderAt } from '../run-folder/run-folder.ts';
 import { readLog } from '../run-folder/step-log.ts';
+import { type StoredEvent, Timeline } from '../run-folder/timeline.ts';
 import { LiveRun } from './live-run.ts';
 
 /** Newest skipped updates that are told of, where only the log has them. */

@@ -1,9 +1,10 @@
 // The run's metrics for Prometheus; docs/metrics.md has the table. Only this module and replica-metrics.ts know prom-client.
 // Steps wait until somebody asks, or there are some: each alone, between two others' work, would cost a few times as much.
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import { FAULT_REASONS, type FaultReason } from '../../shared/error.ts';
+import { FAULT_REASONS } from '../../shared/error.ts';
 import type { Phase } from '../../shared/model/layout.ts';
 import type { ReplicaStatus } from '../replicas/member.ts';
+import type { RunSink } from '../run-folder/run-event.ts';
 import type { PhaseRecord } from '../training/phase.ts';
 import type { StepRecord } from '../training/trainer.ts';
 import { type ExpositionFormat, toOpenMetrics } from './exposition.ts';
@@ -19,17 +20,7 @@ export interface MetricsSources {
 }
 
 /** Observes the run; read by HTTP. */
-export interface Metrics {
-  step(record: StepRecord): void;
-  /** A checkpoint is on the disk. */
-  checkpoint(seconds: number, bytes: number): void;
-  /** How long a checkpoint held the step loop. */
-  checkpointHeld(seconds: number): void;
-  fault(reason: FaultReason): void;
-  /** A late shard was given to a second replica. */
-  straggler(): void;
-  /** A shard is computed twice. */
-  audit(): void;
+export interface Metrics extends RunSink {
   /** What Prometheus scrapes. */
   text(format?: ExpositionFormat): Promise<string>;
 }
@@ -213,19 +204,31 @@ export function createMetrics({ batch, replicas, info, now = Date.now }: Metrics
   };
 
   return {
-    step(record) {
-      waiting.push({ record, atMs: now() });
-      if (waiting.length === MOST_WAITING) observeWaiting();
+    observe(event) {
+      switch (event.kind) {
+        case 'step':
+          waiting.push({ record: event.record, atMs: now() });
+          if (waiting.length === MOST_WAITING) observeWaiting();
+          break;
+        case 'checkpoint':
+          checkpointSeconds.observe(event.written.seconds);
+          checkpointBytes.set(event.written.bytes);
+          checkpointTime.set(now() / 1000);
+          break;
+        case 'held':
+          checkpointHeldSeconds.observe(event.seconds);
+          break;
+        case 'lost':
+          faults.inc({ reason: event.error.reason ?? 'error' });
+          break;
+        case 'straggler':
+          stragglers.inc();
+          break;
+        case 'audit':
+          audits.inc();
+          break;
+      }
     },
-    checkpoint(seconds, bytes) {
-      checkpointSeconds.observe(seconds);
-      checkpointBytes.set(bytes);
-      checkpointTime.set(now() / 1000);
-    },
-    checkpointHeld: (seconds) => checkpointHeldSeconds.observe(seconds),
-    fault: (reason) => faults.inc({ reason }),
-    straggler: () => stragglers.inc(),
-    audit: () => audits.inc(),
     async text(format = 'text') {
       const startedMs = performance.now();
       observeWaiting();

@@ -5,6 +5,7 @@ import { type EventLoopUtilization, performance } from 'node:perf_hooks';
 import type { PassSeconds } from '../../shared/protocol.ts';
 import { writeFileAtomicSync } from '../files/atomic-file.ts';
 import type { Shard } from '../replicas/replica.ts';
+import type { RunEvent, RunSink } from '../run-folder/run-event.ts';
 import type { CoordinatorPart } from '../training/span.ts';
 
 export interface ProfileOptions {
@@ -36,7 +37,7 @@ const SHORTEST_GAP = 5;
 const nowMs = (): number => performance.timeOrigin + performance.now();
 
 /** Records steps `after + 1` to `after + steps`, then writes the file; outside of them it does nothing. */
-export class Profile {
+export class Profile implements RunSink {
   readonly #options: ProfileOptions;
   /** What has been recorded, as functions that make spans of it in the end: a profile should cost the steps that it shows little. */
   readonly #recorded: (() => Span[])[] = [];
@@ -56,20 +57,38 @@ export class Profile {
     if (this.#options.after === 0) this.#begin();
   }
 
+  observe(event: RunEvent): void {
+    switch (event.kind) {
+      case 'computed':
+        this.#computed(event.replica, event.shard, event.seconds);
+        break;
+      case 'span':
+        this.#span(event.part, event.fromMs, event.toMs);
+        break;
+      case 'step':
+        this.#span('commit', event.fromMs, performance.now());
+        this.#committed(event.record.step);
+        break;
+      case 'ended':
+        this.#close();
+        break;
+    }
+  }
+
   /** A replica has computed a pass of a shard. */
-  computed(replica: number, shard: Shard, seconds: PassSeconds): void {
+  #computed(replica: number, shard: Shard, seconds: PassSeconds): void {
     if (this.#state === 'recording') this.#recorded.push(() => this.#passSpans(replica, shard, seconds));
   }
 
   /** The coordinator has done a part of a step; times of its `performance.now()`. */
-  span(part: CoordinatorPart, fromMs: number, toMs: number): void {
+  #span(part: CoordinatorPart, fromMs: number, toMs: number): void {
     if (this.#state !== 'recording') return;
     const at = (ms: number): number => this.#at(performance.timeOrigin + ms);
     this.#recorded.push(() => [{ name: part, lane: COORDINATOR_LANE, from: at(fromMs), to: at(toMs) }]);
   }
 
   /** A step has been committed. @throws GanglionError `environment` when the file cannot be written */
-  committed(step: number): void {
+  #committed(step: number): void {
     const { after, steps } = this.#options;
     if (this.#state === 'before' && step >= after) {
       this.#begin();
@@ -85,11 +104,11 @@ export class Profile {
     const from = this.#stepFrom;
     this.#recorded.push(() => [{ name: `step ${step}`, lane: STEPS_LANE, from, to, args }]);
     this.#stepFrom = to;
-    if (step >= after + steps) this.close();
+    if (step >= after + steps) this.#close();
   }
 
   /** Writes what has been recorded, unless it has been. @throws GanglionError `environment` */
-  close(): void {
+  #close(): void {
     if (this.#state !== 'recording') return;
     this.#state = 'written';
     this.#write(toTraceEvents(this.#recorded.flatMap((spans) => spans())));

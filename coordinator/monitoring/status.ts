@@ -1,6 +1,7 @@
 // The newest known state of a run, for /api/status, /healthz and the terminal.
 import type { Backend } from '../../shared/backend.ts';
 import type { ReplicaStatus } from '../replicas/member.ts';
+import type { RunEvent, RunSink } from '../run-folder/run-event.ts';
 import type { StepRecord } from '../training/trainer.ts';
 
 export interface Status {
@@ -38,7 +39,7 @@ export interface StatusOptions {
 }
 
 /** Follows the run; `now` is a monotonic clock in milliseconds. */
-export class StatusKeeper {
+export class StatusKeeper implements RunSink {
   readonly #options: StatusOptions;
   readonly #now: () => number;
   #state: Status['state'] = 'starting';
@@ -53,21 +54,33 @@ export class StatusKeeper {
     this.#changedMs = now();
   }
 
-  enter(state: Status['state']): void {
+  observe(event: RunEvent): void {
+    switch (event.kind) {
+      case 'training':
+        this.#enter('training');
+        this.#times = [this.#changedMs];
+        break;
+      case 'step':
+        this.#record = event.record;
+        this.#changedMs = this.#now();
+        this.#times.push(this.#changedMs);
+        if (this.#times.length > WINDOW + 1) this.#times.shift();
+        break;
+      case 'checkpoint':
+        this.#checkpoint = event.written.path;
+        break;
+      case 'stopping':
+        this.#enter('stopping');
+        break;
+      case 'ended':
+        this.#enter('finished');
+        break;
+    }
+  }
+
+  #enter(state: Status['state']): void {
     this.#state = state;
     this.#changedMs = this.#now();
-    if (state === 'training') this.#times = [this.#changedMs];
-  }
-
-  step(record: StepRecord): void {
-    this.#record = record;
-    this.#changedMs = this.#now();
-    this.#times.push(this.#changedMs);
-    if (this.#times.length > WINDOW + 1) this.#times.shift();
-  }
-
-  checkpoint(path: string): void {
-    this.#checkpoint = path;
   }
 
   /** Real images a second over the newest steps. */

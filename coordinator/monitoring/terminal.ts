@@ -1,5 +1,6 @@
 // What a person sees while a run goes on: a progress bar on a terminal, a line every few seconds elsewhere.
 import { SingleBar } from 'cli-progress';
+import { type RunEvent, type RunSink, sentencesOf } from '../run-folder/run-event.ts';
 import type { Status } from './status.ts';
 
 /** Shows progress; the rest of the output goes through `line`, so that the bar stays whole. */
@@ -38,6 +39,44 @@ export interface TerminalOptions {
 /** @param stream usually standard output */
 export function createTerminal(stream: NodeJS.WriteStream, options: TerminalOptions): Terminal {
   return stream.isTTY ? barTerminal(stream, options) : lineTerminal(stream, options);
+}
+
+/**
+ * Shows a run on a terminal.
+ *
+ * @param status read when progress is shown
+ */
+export function terminalSink(terminal: Terminal, status: () => Status): RunSink {
+  const lines = (event: RunEvent, more = ''): void => {
+    for (const text of sentencesOf(event)) terminal.line(`${text}${more}`);
+  };
+  return {
+    observe(event) {
+      switch (event.kind) {
+        case 'step':
+          lines(event);
+          terminal.progress(event.record.step, status);
+          break;
+        case 'started':
+        case 'lost':
+        case 'straggler':
+        case 'resized':
+        case 'notice':
+          lines(event);
+          break;
+        case 'stopping':
+          lines(event, '; Ctrl-C again stops at once');
+          break;
+        case 'ended':
+          terminal.finish();
+          lines(event, `, state ${event.stateSha256}`);
+          break;
+        case 'failed':
+          terminal.finish(); // who ends the process says why
+          break;
+      }
+    },
+  };
 }
 
 function lineTerminal(stream: NodeJS.WritableStream, options: TerminalOptions): Terminal {

@@ -4,7 +4,7 @@ import { openStoredRun } from '../live/stored-run.ts';
 import { writeAnimation } from '../run-folder/animation.ts';
 import { writeReport } from './report.ts';
 
-export interface AfterRunOptions {
+export interface ArtifactsOptions {
   /** Folder of the run. */
   readonly path: string;
   /** Folder of the live page's files. */
@@ -20,7 +20,7 @@ export interface AfterRunOptions {
  * @throws GanglionError `usage` when there is no run, `checkpoint` when a file of it cannot be read, `environment` when the report
  *   cannot be written
  */
-export async function writeAfterRun({ path, page, onFailure }: AfterRunOptions): Promise<string> {
+export async function writeArtifacts({ path, page, onFailure }: ArtifactsOptions): Promise<string> {
   const run = await openStoredRun(path);
   await writeAnimation(run.samples, onFailure).catch((error: unknown) => onFailure(messageOf(error)));
   return await writeReport({ run, page });

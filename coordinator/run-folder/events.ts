@@ -1,60 +1,106 @@
-// What has happened in a run, for its timeline: the newest events in memory, all of them in events.jsonl.
-import { EVENT_KINDS, type EventKind, type LiveEvent } from '../../shared/live-protocol.ts';
-import { readJsonLines } from '../files/json-lines.ts';
+// events.jsonl: what has happened in a run, one event a line, for its timeline.
+import { messageOf } from '../../shared/error.ts';
+import { EVENT_KINDS, type EventKind } from '../../shared/live-protocol.ts';
+import { JsonLines, readJsonLines } from '../files/json-lines.ts';
 import type { Environment } from './environment.ts';
+import { type RunEvent, type RunSink, sentencesOf } from './run-event.ts';
+import { type StoredEvent, Timeline } from './timeline.ts';
 
-/** Newest events kept. */
-const KEPT = 500;
 /** Milliseconds from 1970 to the last time that a Date can name. */
 const MOST_TIME = 8.64e15;
+/** A replica that is late again within this time is no event: a slow one would be nothing else. */
+const STRAGGLER_MS = 10_000;
 
-/** An event as events.jsonl has it. */
-export interface StoredEvent extends Omit<LiveEvent, 'seq'> {
-  /** What the run is computed on from now on; of `start` and `resume`. */
-  readonly environment?: Environment;
+export interface EventLogOptions {
+  /** Steps done before this process. */
+  readonly step: number;
+  /** Told once, when events.jsonl cannot be read or written: the run goes on without. */
+  readonly onFailure: (message: string) => void;
+  /** Milliseconds since 1970. */
+  readonly now?: () => number;
 }
 
-export class Timeline {
-  #events: LiveEvent[] = [];
-  #seq = 0;
-  readonly #store: (event: StoredEvent) => void;
+/** Notes what happens, in memory and, once it is open, in events.jsonl. */
+export class EventLog implements RunSink {
+  readonly timeline: Timeline;
+  readonly #options: EventLogOptions;
   readonly #now: () => number;
+  /** When each replica was last noted as late. */
+  readonly #late = new Map<number, number>();
+  #step: number;
+  #file: JsonLines | undefined;
 
-  /**
-   * @param store brings an event to the disk
-   * @param now milliseconds since 1970
-   */
-  constructor(store: (event: StoredEvent) => void = () => {}, now: () => number = Date.now) {
-    this.#store = store;
-    this.#now = now;
+  constructor(options: EventLogOptions) {
+    this.#options = options;
+    this.#now = options.now ?? Date.now;
+    this.#step = options.step;
+    this.timeline = new Timeline((event) => this.#store(event), this.#now);
   }
 
-  /** Number of the newest event; 0 before the first. */
-  get seq(): number {
-    return this.#seq;
+  /** Opens the file: what happened before is known from now on. */
+  async open(path: string): Promise<void> {
+    try {
+      await readEvents(path, (event) => this.timeline.recall(event));
+      this.#file = new JsonLines(path, () => true);
+    } catch (error) {
+      this.#options.onFailure(messageOf(error));
+    }
   }
 
-  get events(): readonly LiveEvent[] {
-    return this.#events;
+  observe(event: RunEvent): void {
+    if (event.kind === 'step') this.#step = event.record.step;
+    const kind = this.#kindOf(event);
+    if (kind === undefined) return;
+    const step = event.kind === 'checkpoint' ? event.written.step : this.#step;
+    const environment = event.kind === 'started' ? event.environment : undefined;
+    for (const text of sentencesOf(event)) this.timeline.add(kind, step, text, environment);
   }
 
-  add(kind: EventKind, step: number, text: string, environment?: Environment): void {
-    const event = { time: this.#now(), step, kind, text, ...(environment ? { environment } : {}) };
-    this.#store(event);
-    this.recall(event);
+  close(): void {
+    this.#file?.close();
+    this.#file = undefined;
   }
 
-  /** An event of before, which is on the disk already. */
-  recall({ time, step, kind, text }: StoredEvent): void {
-    this.#events.push({ seq: ++this.#seq, time, step, kind, text });
-    if (this.#events.length >= 2 * KEPT) this.#events = this.#events.slice(-KEPT);
+  /** Undefined for what is no event of the timeline. */
+  #kindOf(event: RunEvent): EventKind | undefined {
+    switch (event.kind) {
+      case 'started':
+        return event.resumed ? 'resume' : 'start';
+      case 'step':
+        return 'skipped';
+      case 'checkpoint':
+      case 'lost':
+      case 'restarted':
+        return event.kind;
+      case 'straggler':
+        return this.#isNews(event.replica) ? 'straggler' : undefined;
+      case 'resized':
+        return 'resize';
+      case 'stopping':
+        return 'stop';
+      case 'ended':
+      case 'failed':
+        return 'end';
+      default:
+        return undefined;
+    }
   }
 
-  /** Events after one; undefined when they go back further than what is kept, or are to come. */
-  after(seq: number): readonly LiveEvent[] | undefined {
-    const kept = this.#events.at(0)?.seq ?? this.#seq + 1;
-    if (seq > this.#seq || seq < kept - 1) return undefined;
-    return this.#events.filter((event) => event.seq > seq);
+  #isNews(replica: number): boolean {
+    const now = this.#now();
+    const before = this.#late.get(replica);
+    if (before !== undefined && now - before < STRAGGLER_MS) return false;
+    this.#late.set(replica, now);
+    return true;
+  }
+
+  #store(event: StoredEvent): void {
+    try {
+      this.#file?.append(event);
+    } catch (error) {
+      this.close();
+      this.#options.onFailure(messageOf(error));
+    }
   }
 }
 

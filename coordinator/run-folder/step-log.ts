@@ -1,5 +1,6 @@
 // metrics.jsonl: one record a step, written by the run, read for the live page and the report, and checked at the end.
 import { readFileSync } from 'node:fs';
+import { STEP_SCALARS, type StepScalars, toCurves } from '../../shared/step-scalars.ts';
 import { readJsonLines } from '../files/json-lines.ts';
 
 /** A record of metrics.jsonl. */
@@ -20,16 +21,8 @@ function toLoggedStep(record: unknown): LoggedStep | undefined {
     const value = fields[name];
     return typeof value === 'number' ? value : Number.NaN;
   };
-  const values = [
-    number('lossDReal') + number('lossDFake'),
-    number('lossG'),
-    number('outputReal'),
-    number('outputFake'),
-    number('gradientNormD'),
-    number('gradientNormG'),
-    number('imagesPerSecond'),
-  ];
-  return { step, epoch: number('epoch'), values, skipped: describeSkipped(fields.skipped) };
+  const scalars = Object.fromEntries(STEP_SCALARS.map((name) => [name, number(name)])) as StepScalars;
+  return { step, epoch: number('epoch'), values: toCurves(scalars), skipped: describeSkipped(fields.skipped) };
 }
 
 function describeSkipped(skipped: unknown): string | undefined {

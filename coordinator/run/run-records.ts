@@ -12,6 +12,7 @@ import type { RunFolder } from '../run-folder/run-folder.ts';
 import { toMilliseconds } from '../settings/settings-table.ts';
 import type { PhaseRecord } from '../training/phase.ts';
 import type { TrainingState } from '../training/state.ts';
+import { toStepScalars } from '../training/step-scalars.ts';
 import type { StepRecord } from '../training/trainer.ts';
 import { writeSampleGrid } from './samples.ts';
 
@@ -31,21 +32,10 @@ export interface RunRecordsOptions {
 }
 
 /** A record of metrics.jsonl. */
-function toLogRecord({ step, epoch, seconds, discriminator, generator }: StepRecord, batch: number) {
-  return {
-    step,
-    epoch,
-    lossDReal: discriminator.lossReal,
-    lossDFake: discriminator.lossFake,
-    lossG: generator.lossFake,
-    outputReal: discriminator.outputReal,
-    outputFake: discriminator.outputFake,
-    gradientNormD: discriminator.gradientNorm,
-    gradientNormG: generator.gradientNorm,
-    seconds,
-    imagesPerSecond: batch / seconds,
-    skipped: skippedOf({ discriminator, generator }), // JSON leaves out what is undefined
-  };
+function toLogRecord(record: StepRecord, batch: number) {
+  const { step, epoch, seconds, discriminator, generator } = record;
+  const skipped = skippedOf({ discriminator, generator }); // JSON leaves out what is undefined
+  return { step, epoch, seconds, ...toStepScalars(record, batch), skipped };
 }
 
 /** Phases whose update was left out, each with its bad shards; undefined when there was none, as nearly always. */

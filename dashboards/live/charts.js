@@ -4,7 +4,7 @@ import { smooth } from './curves.js';
 import { byId, element, short, whole } from './format.js';
 import uPlot from './uplot.js';
 
-/** @import { Curve } from '../../shared/live-protocol.ts' */
+/** @import { Curve } from '../../shared/step-scalars.ts' */
 /** @import { Curves } from './curves.js' */
 
 /** @type {readonly { title: string, lines: readonly { curve: Curve, label: string }[], from0?: boolean }[]} */

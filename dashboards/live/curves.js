@@ -1,9 +1,10 @@
 // @ts-check
 // The points of the curves that are on the page: thinned ones from the coordinator, then every new step. No drawing.
 
-/** @import { Curve, LiveHistory, LiveRow } from '../../shared/live-protocol.ts' */
+/** @import { LiveHistory, LiveRow } from '../../shared/live-protocol.ts' */
+/** @import { Curve } from '../../shared/step-scalars.ts' */
 
-/** In the order in which a row has them; shared/live-protocol.ts says the same. @type {readonly Curve[]} */
+/** In the order in which a row has them; shared/step-scalars.ts says the same. @type {readonly Curve[]} */
 export const CURVES = [
   'lossD',
   'lossG',

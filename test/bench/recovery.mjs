@@ -2,11 +2,11 @@
 // another. `node test/bench/recovery.mjs [--isolation process] [--workers 2] [--kills 20] [--batch 128] [--shards 4] [--json]` after
 // `npm run build`. Processes are killed by SIGKILL at a random moment, threads by a plan at their next shard.
 import { parseArgs } from 'node:util';
-import { PROCESS_ENTRY, THREAD_ENTRY } from '../../dist/coordinator/commands/worker-programs.js';
 import { loadMnistPackage } from '../../dist/coordinator/data/mnist-package.js';
 import { ReplicaGroup } from '../../dist/coordinator/replicas/replica-group.js';
 import { startProcessReplica } from '../../dist/coordinator/replicas/transports/process-replica.js';
 import { startThreadReplica } from '../../dist/coordinator/replicas/transports/thread-replica.js';
+import { PROGRAMS } from '../../dist/coordinator/run/programs.js';
 import { SINGLE_NODE } from '../../dist/coordinator/training/communicator.js';
 import { initialState } from '../../dist/coordinator/training/state.js';
 import { train } from '../../dist/coordinator/training/trainer.js';
@@ -79,7 +79,7 @@ const group = new ReplicaGroup({
   count: workers,
   async start(id) {
     const start = isolation === 'process' ? startProcessReplica : startThreadReplica;
-    const entry = isolation === 'process' ? PROCESS_ENTRY : THREAD_ENTRY;
+    const entry = isolation === 'process' ? PROGRAMS.processEntry : PROGRAMS.threadEntry;
     return watched(await start(id, { entry, setup, images: dataset.images, deadlineMs: 60_000 }));
   },
   observer: {

@@ -11,10 +11,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { UPDATE_ENTRY } from '../../dist/coordinator/commands/worker-programs.js';
 import { loadMnistPackage } from '../../dist/coordinator/data/mnist-package.js';
 import { createMetrics } from '../../dist/coordinator/monitoring/metrics.js';
 import { ReplicaGroup } from '../../dist/coordinator/replicas/replica-group.js';
+import { PROGRAMS } from '../../dist/coordinator/run/programs.js';
 import { SINGLE_NODE } from '../../dist/coordinator/training/communicator.js';
 import { initialState } from '../../dist/coordinator/training/state.js';
 import { train } from '../../dist/coordinator/training/trainer.js';
@@ -57,7 +57,7 @@ async function coordinatorMs(shards, steps, dataset) {
   });
   await group.start();
   const metrics = createMetrics({ batch, replicas: () => group.status, info: {} });
-  const kernels = await loadKernels(UPDATE_ENTRY, (error) => {
+  const kernels = await loadKernels(PROGRAMS.updateEntry, (error) => {
     throw error;
   });
   const warmup = Math.max(2, Math.ceil(steps / 5));
@@ -73,7 +73,7 @@ async function coordinatorMs(shards, steps, dataset) {
     shouldStop: () => false,
     commit: async (record) => {
       const from = performance.now();
-      metrics.step(record);
+      metrics.observe({ kind: 'step', record, fromMs: from });
       parts.commit += performance.now() - from;
       if (record.step === warmup) {
         for (const part of Object.keys(parts)) parts[part] = 0;

@@ -40,7 +40,8 @@ async function measure() {
   const seconds = { phase: 0.04, sum: 0.003, adam: 0.006, shards: [shard, shard] };
   const record = { ...phase, seconds, bad: [], skipped: false, tensors: 5 };
   for (let step = 1; step <= 1000; step++) {
-    metrics.step({ step, epoch: 0, seconds: 0.08, discriminator: record, generator: record });
+    const stepRecord = { step, epoch: 0, seconds: 0.08, discriminator: record, generator: record };
+    metrics.observe({ kind: 'step', record: stepRecord, fromMs: 0 });
   }
   const status = () => ({ healthy: true, state: 'training' });
   const server = await startHttp({ port: 0, metrics, status, shards: 8, apiToken: null, resize: undefined });

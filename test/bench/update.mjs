@@ -7,7 +7,7 @@
 // end with the same bits. `cold`: 64 MB have been written before every call, so that what it reads comes from memory; Adam by itself
 // follows the last array at once.
 import { parseArgs } from 'node:util';
-import { UPDATE_ENTRY } from '../../dist/coordinator/commands/worker-programs.js';
+import { PROGRAMS } from '../../dist/coordinator/run/programs.js';
 import { adamState, adamStep } from '../../dist/coordinator/training/adam.js';
 import { javascriptKernels, loadKernels } from '../../dist/coordinator/training/update.js';
 
@@ -24,7 +24,7 @@ const length = Number(flags.values);
 const count = Number(flags.arrays);
 const rounds = Number(flags.rounds);
 
-const kernels = await loadKernels(UPDATE_ENTRY, (error) => {
+const kernels = await loadKernels(PROGRAMS.updateEntry, (error) => {
   throw error;
 });
 if (kernels === javascriptKernels) throw new Error('there are no kernels here; run: npm run setup');

@@ -4,8 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { messageOf } from '../../../shared/error.ts';
-import type { Curve } from '../../../shared/live-protocol.ts';
-import { CURVES } from '../../../shared/live-protocol.ts';
+import { CURVES, type Curve } from '../../../shared/step-scalars.ts';
 import { imageEvent, scalarsEvent, startEvent, versionEvent } from './event.ts';
 import { RecordFile } from './record-file.ts';
 

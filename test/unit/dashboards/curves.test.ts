@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { CURVES, Curves, smooth } from '../../../dashboards/live/curves.js';
-import { type LiveHistory, CURVES as SERVED } from '../../../shared/live-protocol.ts';
+import type { LiveHistory } from '../../../shared/live-protocol.ts';
+import { CURVES as SERVED } from '../../../shared/step-scalars.ts';
 
 function historyOf(steps: number[]): LiveHistory {
   const points = { mean: steps, min: steps, max: steps };

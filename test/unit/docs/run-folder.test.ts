@@ -4,15 +4,15 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { toDataset } from '../../../coordinator/data/dataset.ts';
 import { JsonLines } from '../../../coordinator/files/json-lines.ts';
-import { LiveTraining } from '../../../coordinator/live/live-training.ts';
-import { StatusKeeper } from '../../../coordinator/monitoring/status.ts';
 import { REAL_TAG, SAMPLES_TAG, TAGS } from '../../../coordinator/monitoring/tensorboard/tensorboard-log.ts';
 import { RunRecords } from '../../../coordinator/run/run-records.ts';
 import { describeEnvironment } from '../../../coordinator/run-folder/environment.ts';
+import { EventLog } from '../../../coordinator/run-folder/events.ts';
 import { toRunConfig } from '../../../coordinator/run-folder/run-config.ts';
 import { createRunFolder } from '../../../coordinator/run-folder/run-folder.ts';
 import { mergeSettings } from '../../../coordinator/settings/settings.ts';
 import { EVENT_KINDS } from '../../../shared/live-protocol.ts';
+import { endedEvent, startedEvent } from '../coordinator/made-up-events.ts';
 import { madeUpRecord } from '../coordinator/made-up-record.ts';
 import { madeUpState } from '../coordinator/made-up-state.ts';
 import { scratchFolder } from '../scratch.ts';
@@ -72,22 +72,11 @@ describe(DOCUMENT, () => {
 
   it('has every field and kind of events.jsonl and no other', async () => {
     const folder = createRunFolder(join(scratchFolder(), 'run'));
-    const { path } = folder;
-    const keeper = new StatusKeeper({
-      run: path,
-      step: 0,
-      epoch: 0,
-      steps: 9,
-      batch: 16,
-      backend: 'native',
-      replicas: () => [],
-    });
-    const onFailure = (message: string) => expect.fail(message);
-    const live = new LiveTraining({ path, config, actions: null, status: () => keeper.status, onFailure });
-    await live.open(folder, 0);
-    live.started(false, 'training', ENVIRONMENT);
-    live.ended('finished');
-    live.close();
+    const log = new EventLog({ step: 0, onFailure: (message) => expect.fail(message) });
+    await log.open(folder.events);
+    log.observe({ ...startedEvent(), environment: ENVIRONMENT });
+    log.observe(endedEvent(9));
+    log.close();
     const table = tableOf(DOCUMENT, 'field', 1);
     expect(rowsOf(table)).toEqual(fieldsOf(linesOf(folder.events), table));
     expect(tableOf(DOCUMENT, 'kind').map(({ kind }) => kind)).toEqual([...EVENT_KINDS]);

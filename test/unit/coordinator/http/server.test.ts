@@ -4,6 +4,7 @@ import { startHttp } from '../../../../coordinator/http/server.ts';
 import { createMetrics } from '../../../../coordinator/monitoring/metrics.ts';
 import { StatusKeeper } from '../../../../coordinator/monitoring/status.ts';
 import { errorOf } from '../../scratch.ts';
+import { stepEvent } from '../made-up-events.ts';
 import { madeUpRecord } from '../made-up-record.ts';
 
 async function served() {
@@ -24,7 +25,7 @@ async function served() {
 describe('startHttp', () => {
   it('gives /metrics as Prometheus asks for it', async () => {
     const { metrics, get } = await served();
-    metrics.step(madeUpRecord(7));
+    metrics.observe(stepEvent(madeUpRecord(7)));
     const response = await get('/metrics');
     expect(response.status).toBe(200);
     expect(response.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8');
@@ -33,7 +34,7 @@ describe('startHttp', () => {
 
   it('gives OpenMetrics to those who ask for it', async () => {
     const { metrics, server } = await served();
-    metrics.step(madeUpRecord(7));
+    metrics.observe(stepEvent(madeUpRecord(7)));
     const headers = { accept: 'application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1' };
     const response = await fetch(`http://127.0.0.1:${server.port}/metrics`, { headers });
     expect(response.headers.get('content-type')).toBe('application/openmetrics-text; version=1.0.0; charset=utf-8');
@@ -46,7 +47,7 @@ describe('startHttp', () => {
     const starting = await get('/healthz');
     expect(starting.status).toBe(200);
     expect(await starting.json()).toEqual({ status: 'ok', state: 'starting' });
-    status.enter('training');
+    status.observe({ kind: 'training' });
     expect((await get('/healthz')).status).toBe(200);
     clock.ms = 60_000;
     const stalled = await get('/healthz');
@@ -56,8 +57,8 @@ describe('startHttp', () => {
 
   it('gives /api/status as JSON', async () => {
     const { status, get } = await served();
-    status.enter('training');
-    status.step(madeUpRecord(7, 1));
+    status.observe({ kind: 'training' });
+    status.observe(stepEvent(madeUpRecord(7, 1)));
     const response = await get('/api/status');
     expect(response.headers.get('content-type')).toMatch(/^application\/json/);
     expect(await response.json()).toEqual(status.status);

@@ -1,6 +1,6 @@
 // A run for tests of the live page, whose steps and status the test sets.
 import { LiveRun } from '../../../../coordinator/live/live-run.ts';
-import { Timeline } from '../../../../coordinator/run-folder/events.ts';
+import { Timeline } from '../../../../coordinator/run-folder/timeline.ts';
 import type { LiveStatus } from '../../../../shared/live-protocol.ts';
 
 export const STATUS: LiveStatus = {

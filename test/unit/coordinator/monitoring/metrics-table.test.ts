@@ -5,6 +5,7 @@ import { runInNewContext } from 'node:vm';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { createMetrics } from '../../../../coordinator/monitoring/metrics.ts';
 import { metricsTable } from '../../dashboards/metrics-table.ts';
+import { checkpointEvent, stepEvent } from '../made-up-events.ts';
 import { madeUpRecord } from '../made-up-record.ts';
 
 const table = metricsTable();
@@ -17,9 +18,9 @@ beforeAll(async () => {
   const replica = { id: 0, state: 'idle', kind: 'thread', pid: 1, threadId: 1, ...counts } as const;
   const info = { node: 'v20', backend: 'native', workers: '1', shards: '4' }; // as run.ts gives them
   const metrics = createMetrics({ batch: 1, replicas: () => [replica], info });
-  metrics.step(madeUpRecord(1));
-  metrics.checkpoint(0.1, 1);
-  metrics.checkpointHeld(0.1);
+  metrics.observe(stepEvent(madeUpRecord(1)));
+  metrics.observe(checkpointEvent(0.1, 1));
+  metrics.observe({ kind: 'held', seconds: 0.1 });
   // The histogram of garbage collections has no labels before the first.
   setFlagsFromString('--expose-gc');
   runInNewContext('gc')();

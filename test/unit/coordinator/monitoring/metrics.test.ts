@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createMetrics } from '../../../../coordinator/monitoring/metrics.ts';
 import type { ReplicaStatus } from '../../../../coordinator/replicas/member.ts';
+import { checkpointEvent, lostEvent, stepEvent, stragglerEvent } from '../made-up-events.ts';
 import { madeUpRecord } from '../made-up-record.ts';
 
 const REPLICAS: ReplicaStatus[] = [
@@ -45,11 +46,11 @@ function seriesOf(text: string): Map<string, number> {
 describe('createMetrics', () => {
   it("names everything ganglion_, but for Node's own metrics", async () => {
     const metrics = metricsOf();
-    metrics.step(madeUpRecord(1));
-    metrics.checkpoint(0.1, 1);
-    metrics.fault('range');
-    metrics.straggler();
-    metrics.audit();
+    metrics.observe(stepEvent(madeUpRecord(1)));
+    metrics.observe(checkpointEvent(0.1, 1));
+    metrics.observe(lostEvent('range'));
+    metrics.observe(stragglerEvent());
+    metrics.observe({ kind: 'audit' });
     const names = [...(await metrics.text()).matchAll(/^# HELP (\S+) (.+)$/gm)].map(([, name, help]) => ({
       name,
       help,
@@ -66,8 +67,8 @@ describe('createMetrics', () => {
 
   it('counts steps and shows the newest one', async () => {
     const metrics = metricsOf();
-    metrics.step(madeUpRecord(41));
-    metrics.step(madeUpRecord(42, 3));
+    metrics.observe(stepEvent(madeUpRecord(41)));
+    metrics.observe(stepEvent(madeUpRecord(42, 3)));
     const series = seriesOf(await metrics.text());
     const expected = {
       'ganglion_info{node="v20",workers="2"}': 1,
@@ -115,8 +116,8 @@ describe('createMetrics', () => {
       text.split('\n').filter((line) => line.startsWith('ganglion_') && !/^ganglion_(scrape|native)/.test(line));
     for (let step = 1; step <= 40; step++) {
       const record = { ...madeUpRecord(step), seconds: step / 300 }; // sums that depend on their order
-      together.step(record);
-      oneByOne.step(record);
+      together.observe(stepEvent(record));
+      oneByOne.observe(stepEvent(record));
       const text = await oneByOne.text();
       expect(text).toContain(`\nganglion_steps_total ${step}\n`);
       expect(text).toContain(`\nganglion_step ${step}\n`);
@@ -126,11 +127,11 @@ describe('createMetrics', () => {
 
   it('counts late and audited shards, and skipped updates', async () => {
     const metrics = metricsOf();
-    metrics.straggler();
-    for (let i = 0; i < 2; i++) metrics.audit();
+    metrics.observe(stragglerEvent());
+    for (let i = 0; i < 2; i++) metrics.observe({ kind: 'audit' });
     const record = madeUpRecord(1);
-    metrics.step(record);
-    metrics.step({ ...record, generator: { ...record.generator, skipped: true } });
+    metrics.observe(stepEvent(record));
+    metrics.observe(stepEvent({ ...record, generator: { ...record.generator, skipped: true } }));
     const series = seriesOf(await metrics.text());
     expect(series.get('ganglion_stragglers_total')).toBe(1);
     expect(series.get('ganglion_audited_shards_total')).toBe(2);
@@ -140,11 +141,11 @@ describe('createMetrics', () => {
 
   it('counts faults by reason, and shows checkpoints', async () => {
     const metrics = metricsOf();
-    for (const reason of ['range', 'exit', 'exit'] as const) metrics.fault(reason);
-    metrics.checkpoint(0.3, 5000);
-    metrics.checkpoint(0.1, 6000);
-    metrics.checkpointHeld(0.002);
-    metrics.checkpointHeld(0.5);
+    for (const reason of ['range', 'exit', 'exit'] as const) metrics.observe(lostEvent(reason));
+    metrics.observe(checkpointEvent(0.3, 5000));
+    metrics.observe(checkpointEvent(0.1, 6000));
+    metrics.observe({ kind: 'held', seconds: 0.002 });
+    metrics.observe({ kind: 'held', seconds: 0.5 });
     const series = seriesOf(await metrics.text());
     expect(series.get('ganglion_replica_faults_total{reason="range"}')).toBe(1);
     expect(series.get('ganglion_replica_faults_total{reason="exit"}')).toBe(2);
@@ -204,10 +205,10 @@ describe('createMetrics', () => {
     };
     expect(await times()).toEqual([1000, 1000]);
     clock.ms += 1500;
-    metrics.step(madeUpRecord(1));
+    metrics.observe(stepEvent(madeUpRecord(1)));
     expect(await times()).toEqual([1001.5, 1000]);
     clock.ms += 1500;
-    metrics.checkpoint(0.1, 1);
+    metrics.observe(checkpointEvent(0.1, 1));
     expect(await times()).toEqual([1001.5, 1003]);
   });
 
@@ -221,7 +222,7 @@ describe('createMetrics', () => {
 
   it('gives both formats in turn, with the same series', async () => {
     const metrics = metricsOf();
-    metrics.step(madeUpRecord(1));
+    metrics.observe(stepEvent(madeUpRecord(1)));
     const [text, openMetrics, again] = await Promise.all([
       metrics.text(),
       metrics.text('openmetrics'),
@@ -239,7 +240,7 @@ describe('createMetrics', () => {
   it('shows memory outside the heap, and keeps two runs in one process apart', async () => {
     const first = metricsOf();
     const second = metricsOf();
-    first.step(madeUpRecord(1));
+    first.observe(stepEvent(madeUpRecord(1)));
     const series = seriesOf(await second.text());
     expect(series.get('ganglion_steps_total')).toBe(0);
     const { rss } = process.memoryUsage();

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Profile } from '../../../../coordinator/monitoring/profile.ts';
+import { endedEvent, stepEvent } from '../made-up-events.ts';
 import { readTrace } from './trace.ts';
 
 let folder: string;
@@ -25,7 +26,8 @@ afterEach(() => {
 /** A pass that began at that time, with parts of 1, 5 and 2 ms. */
 function pass(profile: Profile, replica: number, shard: number, atMs: number): void {
   const start = (performance.timeOrigin + atMs) / 1000;
-  profile.computed(replica, { step: 2, pass: 'fake', shard }, { start, prepare: 0.001, compute: 0.005, copy: 0.002 });
+  const seconds = { start, prepare: 0.001, compute: 0.005, copy: 0.002 };
+  profile.observe({ kind: 'computed', replica, shard: { step: 2, pass: 'fake', shard }, seconds });
 }
 
 /** Times to 2 microseconds: a time since 1970 in float64 seconds has a quarter of one. */
@@ -35,12 +37,12 @@ describe('Profile', () => {
   it('has a lane for every replica, one for the coordinator and one of steps, on one clock', () => {
     const profile = new Profile({ path, after: 2, steps: 1 });
     profile.open();
-    profile.committed(2); // recording begins at 1000 ms
+    profile.observe(stepEvent(2)); // recording begins at 1000 ms
     pass(profile, 0, 0, 1000);
     pass(profile, 1, 1, 1000.5);
-    profile.span('sum', 1008.5, 1009);
+    profile.observe({ kind: 'span', part: 'sum', fromMs: 1008.5, toMs: 1009 });
     nowMs = 1010;
-    profile.committed(3);
+    profile.observe(stepEvent(3, 1009));
     const lanes = readTrace(path);
     expect([...lanes.keys()].toSorted()).toEqual(['coordinator', 'replica 0', 'replica 1', 'steps']);
     const parts = (first: number) => [
@@ -54,6 +56,7 @@ describe('Profile', () => {
     expect(lanes.get('coordinator')).toMatchObject([
       { name: 'wait', ts: 0, dur: near(8500) },
       { name: 'sum', ts: near(8500), dur: near(500) },
+      { name: 'commit', ts: near(9000), dur: near(1000) },
     ]);
     const loop = { active: expect.any(Number), idle: expect.any(Number) };
     expect(lanes.get('steps')).toMatchObject([{ name: 'step 3', ts: near(0), dur: near(10_000), args: loop }]);
@@ -64,7 +67,7 @@ describe('Profile', () => {
     profile.open();
     pass(profile, 0, 0, 996);
     nowMs = 1010;
-    profile.committed(1);
+    profile.observe(stepEvent(1));
     const lanes = readTrace(path);
     expect(lanes.get('replica 0')?.[0]).toMatchObject({ ts: 0, dur: near(8000) });
     expect(lanes.get('steps')?.[0]).toMatchObject({ ts: near(4000), dur: near(10_000) });
@@ -75,25 +78,25 @@ describe('Profile', () => {
     profile.open();
     expect(JSON.parse(readFileSync(path, 'utf8'))).toEqual([]);
     for (let step = 1; step <= 6; step++) {
-      profile.span('adam', nowMs, nowMs + 1);
+      profile.observe({ kind: 'span', part: 'adam', fromMs: nowMs, toMs: nowMs + 1 });
       nowMs += 10;
-      profile.committed(step);
+      profile.observe(stepEvent(step));
     }
     const lanes = readTrace(path);
     expect(lanes.get('steps')?.map(({ name }) => name)).toEqual(['step 3', 'step 4']);
     expect(lanes.get('coordinator')?.filter(({ name }) => name === 'adam')).toHaveLength(2);
     const written = readFileSync(path, 'utf8');
-    profile.close();
+    profile.observe(endedEvent(2));
     expect(readFileSync(path, 'utf8')).toBe(written);
   });
 
   it('writes what there is when the run ends before', () => {
     const profile = new Profile({ path, after: 1, steps: 20 });
     profile.open();
-    profile.committed(1);
+    profile.observe(stepEvent(1));
     nowMs += 5;
-    profile.committed(2);
-    profile.close();
+    profile.observe(stepEvent(2));
+    profile.observe(endedEvent(2));
     expect(
       readTrace(path)
         .get('steps')
@@ -104,10 +107,9 @@ describe('Profile', () => {
   it('draws spans within others, as sums while a commit waits for a picture', () => {
     const profile = new Profile({ path, after: 0, steps: 1 });
     profile.open();
-    profile.span('sum', 1002, 1003);
-    profile.span('commit', 1001, 1005);
+    profile.observe({ kind: 'span', part: 'sum', fromMs: 1002, toMs: 1003 });
     nowMs = 1006;
-    profile.committed(1);
+    profile.observe(stepEvent(1, 1001));
     expect(
       readTrace(path)
         .get('coordinator')

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { StatusKeeper } from '../../../../coordinator/monitoring/status.ts';
 import type { ReplicaStatus } from '../../../../coordinator/replicas/member.ts';
+import { checkpointEvent, endedEvent, stepEvent } from '../made-up-events.ts';
 import { madeUpRecord } from '../made-up-record.ts';
 
 const REPLICAS: ReplicaStatus[] = [
@@ -66,10 +67,10 @@ describe('StatusKeeper', () => {
 
   it('follows steps and checkpoints', () => {
     const { keeper, clock } = keeperAt();
-    keeper.enter('training');
+    keeper.observe({ kind: 'training' });
     clock.ms = 500;
-    keeper.step(madeUpRecord(41, 3));
-    keeper.checkpoint('c.safetensors');
+    keeper.observe(stepEvent(madeUpRecord(41, 3)));
+    keeper.observe(checkpointEvent(0.1, 1));
     expect(keeper.status).toMatchObject({
       state: 'training',
       step: 41,
@@ -83,12 +84,12 @@ describe('StatusKeeper', () => {
 
   it('averages the speed over the newest 50 steps', () => {
     const { keeper, clock } = keeperAt(1000);
-    keeper.enter('training');
+    keeper.observe({ kind: 'training' });
     // 20 steps of one second, then 50 of a tenth of a second: the slow ones leave the window one by one.
     const speeds: number[] = [];
     for (let step = 1; step <= 70; step++) {
       clock.ms += step <= 20 ? 1000 : 100;
-      keeper.step(madeUpRecord(step));
+      keeper.observe(stepEvent(madeUpRecord(step)));
       speeds.push(keeper.imagesPerSecond);
     }
     expect(speeds[19]).toBeCloseTo(10, 9);
@@ -100,9 +101,9 @@ describe('StatusKeeper', () => {
   it('does not count the time before training', () => {
     const { keeper, clock } = keeperAt();
     clock.ms = 60_000;
-    keeper.enter('training');
+    keeper.observe({ kind: 'training' });
     clock.ms = 61_000;
-    keeper.step(madeUpRecord(41));
+    keeper.observe(stepEvent(madeUpRecord(41)));
     expect(keeper.imagesPerSecond).toBe(10);
   });
 
@@ -113,13 +114,13 @@ describe('StatusKeeper', () => {
       return keeper.status.healthy;
     };
     expect(healthyAt(1e9)).toBe(true); // starting: the library may have to be compiled
-    keeper.enter('training');
+    keeper.observe({ kind: 'training' });
     expect(healthyAt(1e9 + 59_999)).toBe(true);
     expect(healthyAt(1e9 + 60_000)).toBe(false);
-    keeper.step(madeUpRecord(41));
+    keeper.observe(stepEvent(madeUpRecord(41)));
     expect(keeper.status.healthy).toBe(true);
     expect(healthyAt(1e9 + 120_000)).toBe(false);
-    keeper.enter('finished');
+    keeper.observe(endedEvent(9));
     expect(healthyAt(1e9 + 999_999)).toBe(true);
   });
 });

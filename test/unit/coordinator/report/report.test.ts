@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { toDataset } from '../../../../coordinator/data/dataset.ts';
 import { openStoredRun } from '../../../../coordinator/live/stored-run.ts';
-import { writeAfterRun } from '../../../../coordinator/report/artifacts.ts';
+import { writeArtifacts } from '../../../../coordinator/report/artifacts.ts';
 import { writeReport } from '../../../../coordinator/report/report.ts';
 import { toRunConfig } from '../../../../coordinator/run-folder/run-config.ts';
 import { createRunFolder, writeJson } from '../../../../coordinator/run-folder/run-folder.ts';
@@ -72,13 +72,13 @@ describe('writeReport', () => {
   });
 });
 
-describe('writeAfterRun', () => {
+describe('writeArtifacts', () => {
   it('says what is no run, before it changes anything', async () => {
     const folder = scratchFolder();
     mkdirSync(join(folder, 'samples'));
     writeFileSync(join(folder, 'samples', 'epochs.gif'), 'mine');
     const onFailure = (message: string) => expect.fail(message);
-    const error = await errorOf(() => writeAfterRun({ path: folder, page: PAGE, onFailure }));
+    const error = await errorOf(() => writeArtifacts({ path: folder, page: PAGE, onFailure }));
     expect(error).toBe(`usage: ${folder}: expected the folder of a run, got none with a config.json`);
     expect(readFileSync(join(folder, 'samples', 'epochs.gif'), 'utf8')).toBe('mine');
   });
@@ -88,7 +88,7 @@ describe('writeAfterRun', () => {
     mkdirSync(join(folder.samples, 'epochs.gif'));
     const failures: string[] = [];
     const onFailure = (message: string) => failures.push(message);
-    expect(await writeAfterRun({ path: folder.path, page: PAGE, onFailure })).toBe(folder.report);
+    expect(await writeArtifacts({ path: folder.path, page: PAGE, onFailure })).toBe(folder.report);
     expect(failures).toHaveLength(1);
   });
 });

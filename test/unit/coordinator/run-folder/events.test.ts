@@ -1,28 +1,123 @@
-import { expect, it } from 'vitest';
-import { type StoredEvent, Timeline } from '../../../../coordinator/run-folder/events.ts';
+import { appendFileSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { EventLog } from '../../../../coordinator/run-folder/events.ts';
+import { createRunFolder, runFolderAt } from '../../../../coordinator/run-folder/run-folder.ts';
+import { GanglionError } from '../../../../shared/error.ts';
+import { scratchFolder } from '../../scratch.ts';
+import { checkpointEvent, endedEvent, lostEvent, startedEvent, stepEvent, stragglerEvent } from '../made-up-events.ts';
+import { madeUpRecord } from '../made-up-record.ts';
 
-it('numbers events, stores new ones and recalls those of before', () => {
-  const stored: StoredEvent[] = [];
-  const timeline = new Timeline(
-    (event) => stored.push(event),
-    () => 77,
-  );
-  timeline.recall({ time: 5, step: 1, kind: 'start', text: 'training' });
-  timeline.add('checkpoint', 9, 'checkpoint of step 9');
-  expect(stored).toEqual([{ time: 77, step: 9, kind: 'checkpoint', text: 'checkpoint of step 9' }]);
-  expect(timeline.events.map(({ seq, time }) => [seq, time])).toEqual([
-    [1, 5],
-    [2, 77],
-  ]);
-});
+function noted(path = join(scratchFolder(), 'run'), step = 0) {
+  const clock = { ms: 1000 };
+  const failures: string[] = [];
+  const log = new EventLog({ step, onFailure: (message) => failures.push(message), now: () => clock.ms });
+  onTestFinished(() => log.close());
+  return { log, clock, failures, path };
+}
 
-it('gives what came after an event, as far back as it is kept', () => {
-  const timeline = new Timeline();
-  expect(timeline.after(0)).toEqual([]);
-  for (let i = 1; i <= 100_000; i++) timeline.add('straggler', i, 'late');
-  expect(timeline.events.length).toBeLessThan(1000);
-  expect(timeline.after(99_998)?.map(({ step }) => step)).toEqual([99_999, 100_000]);
-  expect(timeline.after(100_000)).toEqual([]);
-  expect(timeline.after(100)).toBeUndefined();
-  expect(timeline.after(100_001)).toBeUndefined();
+const eventsOf = ({ log }: { log: EventLog }) => log.timeline.events.map(({ kind, step, text }) => [kind, step, text]);
+const linesOf = (path: string) =>
+  readFileSync(path, 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+
+describe('EventLog', () => {
+  it('notes what happens, in memory and in events.jsonl', async () => {
+    const made = noted();
+    const { log, path } = made;
+    const folder = createRunFolder(path);
+    await log.open(folder.events);
+    log.observe(startedEvent());
+    log.observe({ kind: 'training' });
+    log.observe(stepEvent(2));
+    const record = madeUpRecord(3);
+    const shard = { step: 4, pass: 'generator', shard: 2 } as const;
+    const bad = [{ shard, replicas: [0, 1], what: 'gradient/x[3] is NaN' }];
+    log.observe(stepEvent({ ...record, generator: { ...record.generator, skipped: true, bad } }));
+    log.observe(checkpointEvent(0.25, 3 * 2 ** 20));
+    log.observe(lostEvent('exit'));
+    log.observe({ kind: 'restarted', replica: 1 });
+    log.observe({ kind: 'audit' });
+    log.observe({ kind: 'resized', from: 2, to: 3 });
+    log.observe({ kind: 'stopping', who: 'SIGINT' });
+    log.observe(endedEvent(3));
+    const started = 'training: two digits; 2 workers, 4 shards; kernels 1';
+    expect(eventsOf(made)).toEqual([
+      ['start', 0, started],
+      ['skipped', 3, 'update skipped: step 4, generator phase, shard 2: gradient/x[3] is NaN (replicas 0 and 1 agree)'],
+      ['checkpoint', 3, 'checkpoint of step 3, 3.0 MiB in 0.25 s'],
+      ['lost', 3, 'replica 1 failed (exit); its shards go to other replicas'],
+      ['restarted', 3, 'replica 1 is back'],
+      ['resize', 3, '2 workers become 3'],
+      ['stop', 3, 'SIGINT: finishing the step and writing a checkpoint'],
+      ['end', 3, 'stopped at step 3 of 9, 1000 images/s'],
+    ]);
+    log.close();
+    const lines = linesOf(folder.events);
+    expect(lines).toHaveLength(8);
+    const first = { time: 1000, step: 0, kind: 'start', text: started };
+    expect(lines[0]).toEqual({ ...first, environment: { node: 'v1' } });
+    expect(log.timeline.events[0]).toEqual({ seq: 1, ...first });
+  });
+
+  it('names the phase of an update that another node has skipped', () => {
+    const made = noted();
+    const record = madeUpRecord(3);
+    made.log.observe(stepEvent({ ...record, discriminator: { ...record.discriminator, skipped: true } }));
+    expect(eventsOf(made)).toEqual([
+      ['skipped', 3, 'update skipped: bad gradients of the discriminator on another node'],
+    ]);
+  });
+
+  it('goes on with the events of before, without the line that a crash has cut', async () => {
+    const before = noted();
+    const folder = createRunFolder(before.path);
+    await before.log.open(folder.events);
+    before.log.observe(startedEvent());
+    before.log.close();
+    appendFileSync(folder.events, '{"time":'); // the crash
+    const after = noted(before.path, 2);
+    await after.log.open(folder.events);
+    after.log.observe(startedEvent(true, { node: 'v2' }));
+    expect(eventsOf(after).map(([kind, step]) => [kind, step])).toEqual([
+      ['start', 0],
+      ['resume', 2],
+    ]);
+    after.log.close();
+    expect(linesOf(folder.events).map(({ kind }) => kind)).toEqual(['start', 'resume']);
+  });
+
+  it('notes a replica that is late again and again once in ten seconds', () => {
+    const made = noted();
+    for (const ms of [0, 1000, 9999, 10_000, 10_001]) {
+      made.clock.ms = ms;
+      made.log.observe(stragglerEvent(1));
+    }
+    made.log.observe(stragglerEvent(2));
+    expect(made.log.timeline.events.map(({ time, text }) => [time, text.slice(0, 9)])).toEqual([
+      [0, 'replica 1'],
+      [10_000, 'replica 1'],
+      [10_001, 'replica 2'],
+    ]);
+  });
+
+  it('lets the run go on, and says so once, when events.jsonl cannot be written', async () => {
+    const { log, failures, path } = noted();
+    const folder = createRunFolder(path);
+    rmSync(folder.events, { force: true });
+    mkdirSync(folder.events);
+    await log.open(folder.events);
+    log.observe({ kind: 'restarted', replica: 1 });
+    expect(failures).toEqual([expect.stringContaining('events.jsonl')]);
+    expect(log.timeline.events).toHaveLength(1);
+  });
+
+  it('notes why a run ends by an error, also before there is a folder', () => {
+    const made = noted();
+    made.log.observe({ kind: 'failed', error: new GanglionError('faults', 'too many restarts') });
+    expect(eventsOf(made)).toEqual([['end', 0, 'ended: too many restarts']]);
+    expect(() => readFileSync(runFolderAt(made.path).events)).toThrow();
+  });
 });

@@ -98,9 +98,9 @@ describe('the entry file of the kernels', () => {
   /** What the compiled one gives in a process of its own, and what is loaded then. */
   const load = (env: NodeJS.ProcessEnv) => {
     const code = `
-      const { UPDATE_ENTRY } = await import('./dist/coordinator/commands/worker-programs.js');
+      const { PROGRAMS } = await import('./dist/coordinator/run/programs.js');
       const { javascriptKernels, loadKernels } = await import('./dist/coordinator/training/update.js');
-      const update = await loadKernels(UPDATE_ENTRY, (error) => { throw error; });
+      const update = await loadKernels(PROGRAMS.updateEntry, (error) => { throw error; });
       const { readFileSync } = await import('node:fs');
       const { Module } = await import('node:module');
       const maps = readFileSync('/proc/self/maps', 'utf8');

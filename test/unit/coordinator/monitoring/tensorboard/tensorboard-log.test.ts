@@ -19,7 +19,7 @@ import {
   TensorBoardLog,
   type TensorBoardOptions,
 } from '../../../../../coordinator/monitoring/tensorboard/tensorboard-log.ts';
-import { CURVES } from '../../../../../shared/live-protocol.ts';
+import { CURVES } from '../../../../../shared/step-scalars.ts';
 import { canMount, scratchFolder, smallFileSystem } from '../../../scratch.ts';
 
 const NOW = 1_795_427_557_211;

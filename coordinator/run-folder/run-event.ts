@@ -1,0 +1,118 @@
+// What happens in a run, as one union. Whoever shows or records a run is a sink: it observes every event and takes what it needs.
+// The sentences for people are written here, once.
+import { type GanglionError, messageOf } from '../../shared/error.ts';
+import { describeShard, type PassSeconds } from '../../shared/protocol.ts';
+import type { WrittenCheckpoint } from '../checkpoints/checkpoint-writer.ts';
+import type { Shard } from '../replicas/replica.ts';
+import { describeBadShard } from '../replicas/task-queue.ts';
+import type { CoordinatorPart } from '../training/span.ts';
+import type { StepRecord } from '../training/trainer.ts';
+import type { Environment } from './environment.ts';
+
+export type RunEvent =
+  | RunStarted
+  /** The first step begins. */
+  | { readonly kind: 'training' }
+  /** A step is in the log. `fromMs` is when its commit began, by `performance.now()`. */
+  | { readonly kind: 'step'; readonly record: StepRecord; readonly fromMs: number }
+  /** A grid of samples is on the disk. */
+  | { readonly kind: 'sampled'; readonly step: number; readonly png: Uint8Array }
+  /** A checkpoint is about to be written: no log of a step may be behind it. */
+  | { readonly kind: 'flush' }
+  | { readonly kind: 'checkpoint'; readonly written: WrittenCheckpoint }
+  /** A checkpoint held the step loop for so long. */
+  | { readonly kind: 'held'; readonly seconds: number }
+  /** A replica was lost; the error names it, its shard and the reason. */
+  | { readonly kind: 'lost'; readonly error: GanglionError }
+  | { readonly kind: 'restarted'; readonly replica: number }
+  /** A late shard was given to a second replica. */
+  | { readonly kind: 'straggler'; readonly shard: Shard; readonly replica: number }
+  /** A shard is computed twice, to compare the bits. */
+  | { readonly kind: 'audit' }
+  /** A replica has computed a pass of a shard; told only where a sink asks for a profile. */
+  | { readonly kind: 'computed'; readonly replica: number; readonly shard: Shard; readonly seconds: PassSeconds }
+  /** The coordinator has done a part of a step, times by `performance.now()`; told only for a profile. */
+  | { readonly kind: 'span'; readonly part: CoordinatorPart; readonly fromMs: number; readonly toMs: number }
+  | { readonly kind: 'resized'; readonly from: number; readonly to: number }
+  | { readonly kind: 'stopping'; readonly who: string }
+  | RunEnded
+  | { readonly kind: 'failed'; readonly error: unknown }
+  /** A line for people who watch. */
+  | { readonly kind: 'notice'; readonly text: string };
+
+/** The replicas are there. */
+export interface RunStarted {
+  readonly kind: 'started';
+  readonly resumed: boolean;
+  /** Steps done before. */
+  readonly step: number;
+  readonly workers: number;
+  readonly shards: number;
+  /** Name of the dataset. */
+  readonly data: string;
+  /** What computes, with its version. */
+  readonly computing: string;
+  readonly environment: Environment;
+}
+
+/** The run has ended in order, at its last step or by a stop. */
+export interface RunEnded {
+  readonly kind: 'ended';
+  readonly step: number;
+  readonly totalSteps: number;
+  readonly imagesPerSecond: number;
+  readonly stateSha256: string;
+}
+
+/** Observes a run. It never calls back into training; what it throws ends the run. */
+export interface RunSink {
+  observe(event: RunEvent): void;
+}
+
+/** What people are told of an event: nothing of most, a line of some, one for every skipped update of a step. */
+export function sentencesOf(event: RunEvent): string[] {
+  switch (event.kind) {
+    case 'started': {
+      const { resumed, step, data, workers, shards, computing } = event;
+      return [
+        `${resumed ? `going on at step ${step}` : 'training'}: ${data}; ${workers} workers, ${shards} shards; ${computing}`,
+      ];
+    }
+    case 'step':
+      return skippedUpdatesOf(event.record);
+    case 'checkpoint': {
+      const { step, bytes, seconds } = event.written;
+      return [`checkpoint of step ${step}, ${(bytes / 2 ** 20).toFixed(1)} MiB in ${seconds.toFixed(2)} s`];
+    }
+    case 'lost':
+      return [`${event.error.message} (${event.error.reason ?? 'error'}); its shards go to other replicas`];
+    case 'restarted':
+      return [`replica ${event.replica} is back`];
+    case 'straggler':
+      return [`replica ${event.replica} is late with ${describeShard(event.shard)}: given to another one too`];
+    case 'resized':
+      return [`${event.from} workers become ${event.to}`];
+    case 'stopping':
+      return [`${event.who}: finishing the step and writing a checkpoint`];
+    case 'ended': {
+      const { step, totalSteps, imagesPerSecond } = event;
+      const how = step === totalSteps ? 'finished' : 'stopped';
+      return [`${how} at step ${step} of ${totalSteps}, ${imagesPerSecond.toFixed(0)} images/s`];
+    }
+    case 'failed':
+      return [`ended: ${messageOf(event.error)}`];
+    case 'notice':
+      return [event.text];
+    default:
+      return [];
+  }
+}
+
+function skippedUpdatesOf(record: StepRecord): string[] {
+  return (['discriminator', 'generator'] as const).flatMap((phase) => {
+    const { skipped, bad } = record[phase];
+    if (!skipped) return [];
+    const why = bad.map(describeBadShard).join('; ') || `bad gradients of the ${phase} on another node`;
+    return [`update skipped: ${why}`];
+  });
+}

@@ -1,0 +1,56 @@
+// The timeline of a run in memory: its newest events.
+import type { EventKind, LiveEvent } from '../../shared/live-protocol.ts';
+import type { Environment } from './environment.ts';
+
+/** Newest events kept. */
+const KEPT = 500;
+
+/** An event as events.jsonl has it. */
+export interface StoredEvent extends Omit<LiveEvent, 'seq'> {
+  /** What the run is computed on from now on; of `start` and `resume`. */
+  readonly environment?: Environment;
+}
+
+export class Timeline {
+  #events: LiveEvent[] = [];
+  #seq = 0;
+  readonly #store: (event: StoredEvent) => void;
+  readonly #now: () => number;
+
+  /**
+   * @param store brings an event to the disk
+   * @param now milliseconds since 1970
+   */
+  constructor(store: (event: StoredEvent) => void = () => {}, now: () => number = Date.now) {
+    this.#store = store;
+    this.#now = now;
+  }
+
+  /** Number of the newest event; 0 before the first. */
+  get seq(): number {
+    return this.#seq;
+  }
+
+  get events(): readonly LiveEvent[] {
+    return this.#events;
+  }
+
+  add(kind: EventKind, step: number, text: string, environment?: Environment): void {
+    const event = { time: this.#now(), step, kind, text, ...(environment ? { environment } : {}) };
+    this.#store(event);
+    this.recall(event);
+  }
+
+  /** An event of before, which is on the disk already. */
+  recall({ time, step, kind, text }: StoredEvent): void {
+    this.#events.push({ seq: ++this.#seq, time, step, kind, text });
+    if (this.#events.length >= 2 * KEPT) this.#events = this.#events.slice(-KEPT);
+  }
+
+  /** Events after one; undefined when they go back further than what is kept, or are to come. */
+  after(seq: number): readonly LiveEvent[] | undefined {
+    const kept = this.#events.at(0)?.seq ?? this.#seq + 1;
+    if (seq > this.#seq || seq < kept - 1) return undefined;
+    return this.#events.filter((event) => event.seq > seq);
+  }
+}

@@ -1,0 +1,172 @@
+// One node of a training: a state, the replicas that compute its shards, the communicator that joins it to other nodes. It knows no
+// folder, no HTTP and no terminal; whoever wants to know what happens is given events.
+import type { Backend } from '../../shared/backend.ts';
+import { messageOf } from '../../shared/error.ts';
+import type { SampleJob } from '../../shared/protocol.ts';
+import type { Dataset } from '../data/dataset.ts';
+import type { FaultPlan } from '../replicas/fault-plan.ts';
+import type { ReplicaStatus } from '../replicas/member.ts';
+import { type GroupObserver, ReplicaGroup } from '../replicas/replica-group.ts';
+import { startProcessReplica } from '../replicas/transports/process-replica.ts';
+import { MemoryPool } from '../replicas/transports/thread-memory.ts';
+import { startThreadReplica } from '../replicas/transports/thread-replica.ts';
+import type { RunEvent } from '../run-folder/run-event.ts';
+import type { Settings } from '../settings/settings-table.ts';
+import { type Communicator, SINGLE_NODE } from '../training/communicator.ts';
+import type { TrainingState } from '../training/state.ts';
+import { type TrainerOptions, train } from '../training/trainer.ts';
+import { javascriptKernels, loadKernels } from '../training/update.ts';
+import type { Programs } from './programs.ts';
+
+/** The settings that a node needs to know. */
+export type NodeSettings = Pick<
+  Settings,
+  | 'isolation'
+  | 'batch'
+  | 'shards'
+  | 'seed'
+  | 'lr'
+  | 'beta1'
+  | 'beta2'
+  | 'epsilon'
+  | 'maxRestarts'
+  | 'maxSkipped'
+  | 'audit'
+>;
+
+export interface NodeOptions {
+  readonly config: NodeSettings;
+  /** What the replicas compute with. */
+  readonly backend: Backend;
+  readonly workers: number;
+  readonly dataset: Dataset;
+  /** Changed in place by training. */
+  readonly state: TrainingState;
+  /** Steps done when training ends. */
+  readonly totalSteps: number;
+  readonly programs: Pick<Programs, 'threadEntry' | 'processEntry' | 'updateEntry'>;
+  /** Default: this node is alone. */
+  readonly communicator?: Communicator;
+  /** Faults that a test of a cluster has planned. */
+  readonly faults?: FaultPlan | null;
+  /** Whether to give the events of a profile, of which there are many a step. */
+  readonly profiled?: boolean;
+  readonly emit: (event: RunEvent) => void;
+}
+
+/** A replica that takes longer than this for one answer counts as lost. */
+const DEADLINE_MS = 120_000;
+
+export class Node {
+  readonly #options: NodeOptions;
+  readonly #replicas: ReplicaGroup;
+  #kernels = javascriptKernels;
+
+  constructor(options: NodeOptions) {
+    this.#options = options;
+    this.#replicas = createReplicas(options);
+  }
+
+  /** Starts the replicas. @throws GanglionError when one does not start */
+  async start(): Promise<void> {
+    const { programs, emit } = this.#options;
+    await this.#replicas.start();
+    this.#kernels = await loadKernels(programs.updateEntry, (error) =>
+      emit({ kind: 'notice', text: `the coordinator computes in JavaScript, to the same bits: ${messageOf(error)}` }),
+    );
+  }
+
+  /** Trains until the last step or a stop. @throws GanglionError as `train` of training/trainer.ts */
+  async train({ shouldStop, commit }: Pick<TrainerOptions, 'shouldStop' | 'commit'>): Promise<void> {
+    const { config, state, dataset, totalSteps, communicator = SINGLE_NODE, profiled = false, emit } = this.#options;
+    await train({
+      state,
+      dataset,
+      replicas: this.#replicas,
+      communicator,
+      adam: { learningRate: config.lr, beta1: config.beta1, beta2: config.beta2, epsilon: config.epsilon },
+      kernels: this.#kernels,
+      seed: config.seed,
+      batch: config.batch,
+      shards: config.shards,
+      totalSteps,
+      maxSkipped: config.maxSkipped,
+      shouldStop,
+      commit,
+      span: profiled ? (part, fromMs, toMs) => emit({ kind: 'span', part, fromMs, toMs }) : undefined,
+    });
+  }
+
+  /** Draws images [count, pixels] in [-1, 1] with the present generator. */
+  sample(job: SampleJob): Promise<Float32Array> {
+    return this.#replicas.sample(job);
+  }
+
+  /** Changes the number of replicas. */
+  resize(count: number): void {
+    this.#options.emit({ kind: 'resized', from: this.#replicas.size, to: count });
+    this.#replicas.resize(count);
+  }
+
+  /** Ends the replicas. */
+  async stop(): Promise<void> {
+    await this.#replicas.stop();
+  }
+
+  /** Target number of replicas. */
+  get workers(): number {
+    return this.#replicas.size;
+  }
+
+  get replicas(): readonly ReplicaStatus[] {
+    return this.#replicas.status;
+  }
+
+  get restarts(): number {
+    return this.#replicas.restarts;
+  }
+
+  /** What the replicas compute with, once they have started. */
+  get computing(): ReplicaGroup['backend'] {
+    return this.#replicas.backend;
+  }
+}
+
+function createReplicas(options: NodeOptions): ReplicaGroup {
+  const { config, backend, state, workers, dataset, faults, programs, profiled = false, emit } = options;
+  const { images } = dataset;
+  const setup = {
+    backend,
+    shardSize: config.batch / config.shards,
+    spec: state.spec,
+    seed: config.seed,
+    shards: config.shards,
+    parameters: { generator: state.generator.parameters, discriminator: state.discriminator.parameters },
+  };
+  const pool = new MemoryPool(state.spec, setup.shardSize);
+  const given = { setup, images, deadlineMs: DEADLINE_MS };
+  return new ReplicaGroup({
+    count: workers,
+    start: (id) =>
+      config.isolation === 'process'
+        ? startProcessReplica(id, { ...given, entry: programs.processEntry })
+        : startThreadReplica(id, { ...given, entry: programs.threadEntry, pool }),
+    observer: toObserver(emit, profiled),
+    maxRestarts: config.maxRestarts,
+    audit: config.audit,
+    faults: faults ? (shard, replica) => faults.take(shard, replica) : undefined,
+  });
+}
+
+/** What the replicas tell, as events. */
+function toObserver(emit: NodeOptions['emit'], profiled: boolean): GroupObserver {
+  return {
+    fault: (error) => emit({ kind: 'lost', error }),
+    straggler: (shard, replica) => emit({ kind: 'straggler', shard, replica }),
+    audit: () => emit({ kind: 'audit' }),
+    restarted: (replica) => emit({ kind: 'restarted', replica }),
+    ...(profiled
+      ? { computed: (replica, shard, { seconds }) => emit({ kind: 'computed', replica, shard, seconds }) }
+      : {}),
+  };
+}

@@ -1,0 +1,23 @@
+// Files outside of the coordinator that a run needs: the compiled entry files of the workers' side, which the coordinator never imports,
+// and the live page.
+
+export interface Programs {
+  /** Entry file of a replica in a thread. */
+  readonly threadEntry: URL;
+  /** Entry file of a replica in a process. */
+  readonly processEntry: URL;
+  /** Entry file of the update's compiled kernels: the coordinator imports it when a run begins. */
+  readonly updateEntry: URL;
+  /** Folder of the live page's files, with a slash at the end. */
+  readonly page: URL;
+}
+
+const entry = (name: string): URL => new URL(`../../workers/entry/${name}.js`, import.meta.url);
+
+/** Those of the compiled package. */
+export const PROGRAMS: Programs = {
+  threadEntry: entry('thread-entry'),
+  processEntry: entry('process-entry'),
+  updateEntry: entry('update-entry'),
+  page: new URL('../../../dashboards/live/', import.meta.url),
+};

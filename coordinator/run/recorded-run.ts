@@ -1,0 +1,264 @@
+// A run that leaves a folder behind: opens what it needs, lets its node train, writes log, samples, checkpoints and summary, serves the
+// live page, and closes everything.
+import { join } from 'node:path';
+import { GanglionError, messageOf } from '../../shared/error.ts';
+import { checkpointName, writeCheckpoint } from '../checkpoints/checkpoint.ts';
+import { startCheckpointThread } from '../checkpoints/checkpoint-thread.ts';
+import { CheckpointWriter } from '../checkpoints/checkpoint-writer.ts';
+import { JsonLines } from '../files/json-lines.ts';
+import type { HttpServer } from '../http/server.ts';
+import { removeAnimation } from '../run-folder/animation.ts';
+import { describeEnvironment } from '../run-folder/environment.ts';
+import { REAL_SAMPLE } from '../run-folder/pictures.ts';
+import {
+  createRunFolder,
+  makeFolders,
+  type RunFolder,
+  removeSummary,
+  removeTemporaries,
+  runFolderAt,
+  writeJson,
+} from '../run-folder/run-folder.ts';
+import { countStepFaults, stepOf } from '../run-folder/step-log.ts';
+import type { Summary } from '../run-folder/summary.ts';
+import type { StepRecord } from '../training/trainer.ts';
+import { Node } from './node.ts';
+import { describeChange, type RunHost, type RunPlan } from './run-plan.ts';
+import { RunRecords } from './run-records.ts';
+import { RunSinks } from './run-sinks.ts';
+import { writeRealGrid } from './samples.ts';
+
+export class RecordedRun {
+  readonly node: Node;
+  readonly #plan: RunPlan;
+  readonly #host: RunHost;
+  readonly #sinks: RunSinks;
+  #records: RunRecords | undefined;
+
+  constructor(plan: RunPlan, host: RunHost) {
+    const { config, path, workers, totalSteps, stepsPerEpoch, state, profile } = plan;
+    this.#plan = plan;
+    this.#host = host;
+    this.#sinks = new RunSinks({
+      ...{ config, path, workers, totalSteps, stepsPerEpoch, profile },
+      firstStep: state.step,
+      tokenNeeded: plan.apiToken !== null,
+      replicas: () => this.node.replicas,
+      terminal: host.terminal,
+    });
+    this.node = new Node({
+      ...{ config, workers, state, totalSteps },
+      backend: config.ranOn,
+      dataset: plan.dataset,
+      programs: host.programs,
+      faults: plan.faults,
+      profiled: profile !== null,
+      emit: this.#sinks.emit,
+    });
+  }
+
+  /**
+   * Runs it from start to end.
+   *
+   * @returns what is in summary.json
+   * @throws GanglionError when the run cannot start or go on; what was written is whole
+   */
+  async run(): Promise<Summary> {
+    const { node } = this;
+    const { emit } = this.#sinks;
+    /** Whether the run has come to an end that a report can tell of. */
+    let over = false;
+    this.#host.stop.onRequest((who) => {
+      if (!over) emit({ kind: 'stopping', who });
+    });
+    let http: HttpServer | undefined;
+    try {
+      // The port first: when it is taken, nothing has been made yet.
+      http = await this.#serve();
+      const folder = openFolder(this.#plan);
+      await this.#sinks.open(folder);
+      await node.start();
+      this.#announce(http);
+      const summary = await this.#train(folder);
+      over = true;
+      return summary;
+    } catch (error) {
+      emit({ kind: 'failed', error });
+      over = gaveUp(error);
+      throw error;
+    } finally {
+      await node.stop();
+      if (over) await this.#report();
+      await http?.close();
+      this.#sinks.close();
+    }
+  }
+
+  /** Asks for a checkpoint after the step under way. @throws GanglionError `usage` while there are no steps */
+  checkpointSoon(): void {
+    if (!this.#records) {
+      throw new GanglionError('usage', 'there is no step after which a checkpoint can be written');
+    }
+    this.#records.checkpointSoon();
+  }
+
+  async #serve(): Promise<HttpServer | undefined> {
+    const { config, apiToken } = this.#plan;
+    const { metrics, status, live } = this.#sinks;
+    const { stop, programs } = this.#host;
+    if (config.metricsPort === 'off') return undefined;
+    const { startHttp } = await import('../http/server.ts'); // only who serves loads Fastify
+    return await startHttp({
+      port: config.metricsPort,
+      metrics,
+      status: () => status.status,
+      shards: config.shards,
+      apiToken,
+      resize: (count) => this.node.resize(count),
+      live: {
+        run: live.run,
+        page: programs.page,
+        actions: {
+          apiToken,
+          checkpoint: () => this.checkpointSoon(),
+          stop: () => stop.request('a request over HTTP'),
+        },
+      },
+    });
+  }
+
+  /** The replicas are there. */
+  #announce(http: HttpServer | undefined): void {
+    const { config, resumed, state, workers, dataset } = this.#plan;
+    const { computing } = this.node;
+    const { backend, libraryVersion, device } = computing;
+    this.#sinks.emit({
+      kind: 'started',
+      resumed,
+      step: state.step,
+      workers,
+      shards: config.shards,
+      data: dataset.name,
+      computing: [`${backend} ${libraryVersion}`, device ?? []].flat().join(', '),
+      environment: describeEnvironment(computing),
+    });
+    const change = describeChange(this.#plan);
+    if (change !== undefined) this.#notice(change);
+    if (!http) return;
+    this.#notice(`metrics: http://localhost:${http.port}/metrics`);
+    this.#notice(`live page: http://localhost:${http.port}/`);
+  }
+
+  async #train(folder: RunFolder): Promise<Summary> {
+    const { config, state, totalSteps, stepsPerEpoch, path } = this.#plan;
+    const { stop, onStep } = this.#host;
+    const { emit } = this.#sinks;
+    const firstStep = state.step;
+    // Steps after the checkpoint, done before a crash, are done again: their records give way.
+    const log = new JsonLines(folder.metrics, (record) => stepOf(record) <= firstStep);
+    const writer = new CheckpointWriter({
+      folder: folder.checkpoints,
+      config: JSON.stringify(config),
+      spec: state.spec,
+      thread: startCheckpointThread(),
+      syncLog: () => {
+        emit({ kind: 'flush' });
+        return log.sync();
+      },
+      onWritten: (written) => emit({ kind: 'checkpoint', written }),
+      onHeld: (seconds) => emit({ kind: 'held', seconds }),
+    });
+    try {
+      const records = new RunRecords({
+        ...{ config, folder, log, writer, state, totalSteps, stepsPerEpoch },
+        sample: (job) => this.node.sample(job),
+        onSample: (step, png) => emit({ kind: 'sampled', step, png }),
+      });
+      this.#records = records;
+      const startedMs = performance.now();
+      if (!stop.requested) emit({ kind: 'training' });
+      const commit = async (record: StepRecord): Promise<void> => {
+        const fromMs = performance.now();
+        await records.commit(record);
+        emit({ kind: 'step', record, fromMs });
+        await onStep?.(record);
+      };
+      await this.node.train({ shouldStop: () => stop.requested, commit }).catch(async (error: unknown) => {
+        // Too many faults: what has been learned is kept, and can be resumed.
+        if (gaveUp(error)) {
+          await records.checkpoint();
+          this.#notice(`gave up at step ${state.step} of ${totalSteps}; go on with --resume ${path}`);
+        }
+        throw error;
+      });
+      this.#records = undefined;
+      const stateSha256 = await records.checkpoint();
+      return this.#summarise(folder, { firstStep, stateSha256, wallSeconds: (performance.now() - startedMs) / 1000 });
+    } finally {
+      await writer.close(); // it may still bring the log to the disk
+      log.close();
+    }
+  }
+
+  #summarise(
+    folder: RunFolder,
+    { firstStep, stateSha256, wallSeconds }: { firstStep: number; stateSha256: string; wallSeconds: number },
+  ): Summary {
+    const { config, state, totalSteps, stepsPerEpoch } = this.#plan;
+    const { step } = state;
+    const imagesPerSecond = ((step - firstStep) * config.batch) / wallSeconds;
+    const summary: Summary = {
+      step,
+      epoch: Math.floor(step / stepsPerEpoch),
+      stateSha256,
+      imagesPerSecond,
+      wallSeconds,
+      workers: this.node.workers,
+      shards: config.shards,
+      ...this.node.computing,
+      restarts: this.node.restarts,
+      ...countStepFaults(folder.metrics, step),
+    };
+    writeJson(folder.summary, summary);
+    this.#sinks.emit({ kind: 'ended', step, totalSteps, imagesPerSecond, stateSha256 });
+    this.#notice(`pictures: ${folder.samples}`);
+    this.#notice(`checkpoints: ${folder.checkpoints}`);
+    return summary;
+  }
+
+  /** Animation and report. Checkpoint and summary are on the disk; what goes wrong here is said and changes nothing. */
+  async #report(): Promise<void> {
+    const { page } = this.#host.programs;
+    const onFailure = (message: string): void => this.#notice(`left out of the report: ${message}`);
+    try {
+      const { writeArtifacts } = await import('../report/artifacts.ts');
+      this.#notice(`report: ${await writeArtifacts({ path: this.#plan.path, page, onFailure })}`);
+    } catch (error) {
+      this.#notice(`the report is not written: ${messageOf(error)}`);
+    }
+  }
+
+  #notice(text: string): void {
+    this.#sinks.emit({ kind: 'notice', text });
+  }
+}
+
+/** Whether a run has ended by too many faults, in order. */
+function gaveUp(error: unknown): boolean {
+  return error instanceof GanglionError && error.code === 'faults';
+}
+
+function openFolder({ config, path, resumed, dataset, state }: RunPlan): RunFolder {
+  const folder = resumed ? runFolderAt(path) : createRunFolder(path);
+  makeFolders(folder);
+  removeTemporaries(folder);
+  writeJson(folder.config, config);
+  removeSummary(folder); // of the end before a resume
+  removeAnimation(folder.samples);
+  if (state.step === 0) {
+    // The first checkpoint before the first step: a run killed at any moment can be resumed.
+    writeCheckpoint(join(folder.checkpoints, checkpointName(state.step)), state, JSON.stringify(config));
+    writeRealGrid(join(folder.samples, REAL_SAMPLE), config.seed, dataset);
+  }
+  return folder;
+}

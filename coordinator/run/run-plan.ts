@@ -1,0 +1,50 @@
+// What a recorded run is made of, read and checked before anything is changed; and what whoever runs it brings along.
+import type { Backend } from '../../shared/backend.ts';
+import type { Dataset } from '../data/dataset.ts';
+import type { Terminal } from '../monitoring/terminal.ts';
+import type { FaultPlan } from '../replicas/fault-plan.ts';
+import type { StoredRunConfig } from '../run-folder/run-config.ts';
+import type { TrainingState } from '../training/state.ts';
+import type { StepRecord } from '../training/trainer.ts';
+import type { Programs } from './programs.ts';
+import type { StopSwitch } from './stop.ts';
+
+/** Everything that a run is made of. */
+export interface RunPlan {
+  readonly config: StoredRunConfig;
+  /** What computed the newest step that is there; null before the first. */
+  readonly ranOnBefore: Backend | null;
+  /** Folder of the run. */
+  readonly path: string;
+  readonly workers: number;
+  readonly dataset: Dataset;
+  readonly state: TrainingState;
+  /** Steps done when the run ends. */
+  readonly totalSteps: number;
+  readonly stepsPerEpoch: number;
+  /** Whether the folder holds a run already. */
+  readonly resumed: boolean;
+  /** What a request to change the run must show; never written anywhere. */
+  readonly apiToken: string | null;
+  /** Faults that a test of a cluster has planned. */
+  readonly faults: FaultPlan | null;
+  /** File of a trace of that many steps, for optimising. */
+  readonly profile: { readonly path: string; readonly steps: number } | null;
+}
+
+/** What whoever runs it brings along. */
+export interface RunHost {
+  readonly programs: Programs;
+  /** Asks for an end. */
+  readonly stop: StopSwitch;
+  /** Shows the run to people; without one, nothing is printed. */
+  readonly terminal?: Terminal;
+  /** Called after every commit; the state changes only after it. */
+  readonly onStep?: (record: StepRecord) => Promise<void>;
+}
+
+/** What a change of the backend means; undefined when there is none. */
+export function describeChange({ ranOnBefore, config: { ranOn }, state }: RunPlan): string | undefined {
+  if (ranOnBefore === null || ranOnBefore === ranOn) return undefined;
+  return `step ${state.step} was computed on ${ranOnBefore}, from here it is ${ranOn}: the bits will differ from those of a run on one of them`;
+}

@@ -1,0 +1,124 @@
+// All that watches a recorded run. An event is emitted once and goes to each of them in turn.
+
+import { LiveTraining } from '../live/live-training.ts';
+import { createMetrics, type Metrics } from '../monitoring/metrics.ts';
+import { Profile } from '../monitoring/profile.ts';
+import { StatusKeeper } from '../monitoring/status.ts';
+import { TensorBoardSink } from '../monitoring/tensorboard/tensorboard-sink.ts';
+import { type Terminal, terminalSink } from '../monitoring/terminal.ts';
+import type { ReplicaStatus } from '../replicas/member.ts';
+import { EventLog } from '../run-folder/events.ts';
+import type { StoredRunConfig } from '../run-folder/run-config.ts';
+import type { RunEvent, RunSink } from '../run-folder/run-event.ts';
+import { type RunFolder, runFolderAt } from '../run-folder/run-folder.ts';
+
+/** What the sinks need to know of a run. */
+export interface ObservedRun {
+  readonly config: StoredRunConfig;
+  readonly path: string;
+  readonly workers: number;
+  /** Steps done when this process begins. */
+  readonly firstStep: number;
+  readonly totalSteps: number;
+  readonly stepsPerEpoch: number;
+  readonly tokenNeeded: boolean;
+  /** File of a trace of that many steps. */
+  readonly profile: { readonly path: string; readonly steps: number } | null;
+  readonly replicas: () => readonly ReplicaStatus[];
+  /** Shows the run to people. */
+  readonly terminal?: Terminal | undefined;
+}
+
+/** Steps before a profile begins, or half of a short run: V8 compiles for some hundred, beside the replicas. */
+const PROFILE_AFTER = 500;
+
+export class RunSinks {
+  readonly status: StatusKeeper;
+  readonly metrics: Metrics;
+  readonly live: LiveTraining;
+  readonly #run: ObservedRun;
+  readonly #events: EventLog;
+  readonly #tensorboard: TensorBoardSink | undefined;
+  readonly #profile: Profile | undefined;
+  readonly #sinks: readonly RunSink[];
+
+  constructor(run: ObservedRun) {
+    const { config, path, firstStep, terminal } = run;
+    this.#run = run;
+    this.status = createStatus(run);
+    this.metrics = createRunMetrics(run);
+    this.#events = new EventLog({
+      step: firstStep,
+      onFailure: (message) => this.#notice(`${message}; the timeline is not written any more`),
+    });
+    this.live = new LiveTraining({
+      path,
+      config,
+      actions: { tokenNeeded: run.tokenNeeded, mostWorkers: config.shards },
+      status: () => this.status.status,
+      timeline: this.#events.timeline,
+    });
+    this.#tensorboard =
+      config.tensorboard === 'off'
+        ? undefined
+        : new TensorBoardSink({
+            folder: runFolderAt(path),
+            batch: config.batch,
+            onFailure: (message) => this.#notice(message),
+          });
+    this.#profile = createProfile(run);
+    const shown = terminal && terminalSink(terminal, () => this.status.status);
+    // The profile comes last: its span of a commit has all others in it.
+    const sinks = [this.metrics, this.status, this.live, this.#events, this.#tensorboard, shown, this.#profile];
+    this.#sinks = sinks.filter((sink) => sink !== undefined);
+  }
+
+  /** Gives an event to every sink. */
+  readonly emit = (event: RunEvent): void => {
+    for (const sink of this.#sinks) sink.observe(event);
+  };
+
+  /** The run's folder is there. @throws GanglionError when its log cannot be read, or the profile not be written */
+  async open(folder: RunFolder): Promise<void> {
+    this.#profile?.open();
+    await this.live.open(folder, this.#run.firstStep);
+    await this.#events.open(folder.events);
+  }
+
+  close(): void {
+    this.#events.close();
+    this.#tensorboard?.close();
+  }
+
+  #notice(text: string): void {
+    this.emit({ kind: 'notice', text });
+  }
+}
+
+function createStatus({ path, firstStep, stepsPerEpoch, totalSteps, config, replicas }: ObservedRun): StatusKeeper {
+  return new StatusKeeper({
+    run: path,
+    step: firstStep,
+    epoch: Math.floor(Math.max(0, firstStep - 1) / stepsPerEpoch),
+    steps: totalSteps,
+    batch: config.batch,
+    backend: config.ranOn,
+    replicas,
+  });
+}
+
+function createRunMetrics({ config, workers, replicas }: ObservedRun): Metrics {
+  const info = {
+    node: process.version,
+    backend: config.ranOn,
+    workers: String(workers),
+    shards: String(config.shards),
+  };
+  return createMetrics({ batch: config.batch, replicas, info });
+}
+
+function createProfile({ profile, firstStep, totalSteps }: ObservedRun): Profile | undefined {
+  if (!profile) return undefined;
+  const after = firstStep + Math.min(PROFILE_AFTER, Math.floor((totalSteps - firstStep) / 2));
+  return new Profile({ ...profile, after });
+}
