@@ -3,7 +3,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { FAULT_REASONS, type FaultReason } from '../../shared/error.ts';
 import type { Phase } from '../../shared/model/layout.ts';
-import type { ReplicaStatus } from '../replicas/member.ts';
+import type { ReplicaStatus } from '../replicas/replica-status.ts';
 import type { PhaseRecord } from '../training/phase.ts';
 import type { StepRecord } from '../training/trainer.ts';
 import { type ExpositionFormat, toOpenMetrics } from './exposition.ts';

@@ -3,26 +3,8 @@ import { GanglionError, messageOf } from '../../shared/error.ts';
 import { describeShard } from '../../shared/protocol.ts';
 import type { Drawn } from './affinity.ts';
 import type { Replica, Shard } from './replica.ts';
+import type { ReplicaState, ReplicaStatus } from './replica-status.ts';
 import type { Task } from './task-queue.ts';
-
-export type ReplicaState = 'starting' | 'idle' | 'busy' | 'restarting' | 'draining' | 'stopped';
-
-/** A replica's place in the group, for metrics and the status page. */
-export interface ReplicaStatus {
-  readonly id: number;
-  readonly state: ReplicaState;
-  readonly kind: string | null;
-  readonly pid: number | null;
-  readonly threadId: number | null;
-  readonly restarts: number;
-  /** Shards that it has answered, accepted or not, and the seconds that it was at them; both go on counting over restarts. */
-  readonly answered: number;
-  readonly busySeconds: number;
-  /** Shards that it gave the accepted answer to, its restarts included. */
-  readonly shards: number;
-  /** Median of the newest times that its shards took it; null before the first. */
-  readonly shardSeconds: number | null;
-}
 
 /** A task that a replica was asked for. */
 export interface Run {

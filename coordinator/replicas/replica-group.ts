@@ -5,22 +5,15 @@ import { type FaultReason, GanglionError } from '../../shared/error.ts';
 import type { InjectedFault } from '../../shared/fault.ts';
 import { describeShard, type ReplicaReady, type SampleJob, SHARDS_IN_HAND } from '../../shared/protocol.ts';
 import { noteDrawn, suitability } from './affinity.ts';
+import type { BadShard } from './bad-shard.ts';
 import { canBeDecided, fits, freeInMs, takenBy } from './eligibility.ts';
-import {
-  addShardTime,
-  newSeat,
-  type ReplicaStatus,
-  type Run,
-  runUnderWay,
-  type Seat,
-  toFault,
-  toStatus,
-} from './member.ts';
+import { addShardTime, newSeat, type Run, runUnderWay, type Seat, toFault, toStatus } from './member.ts';
 import { type Answer, keep, verdictOf } from './quorum.ts';
 import type { Replica, Shard, ShardResult, StartReplica } from './replica.ts';
+import type { ReplicaStatus } from './replica-status.ts';
 import { RestartPolicy } from './restart-policy.ts';
 import { ShardTimes } from './shard-times.ts';
-import { type BadShard, type Batch, type ShardTask, type Task, TaskQueue } from './task-queue.ts';
+import { type Batch, type ShardTask, type Task, TaskQueue } from './task-queue.ts';
 
 /** Told of what happens to shards and replicas. */
 export interface GroupObserver {

@@ -1,21 +1,8 @@
 // What replicas are to do, in order: shards of the step under way before those of the next.
-import { describeShard, type SampleJob } from '../../shared/protocol.ts';
+import type { SampleJob } from '../../shared/protocol.ts';
+import type { BadShard } from './bad-shard.ts';
 import type { Vote } from './quorum.ts';
 import type { Replica, Shard, ShardResult } from './replica.ts';
-
-/** A shard whose result no sum can take: two computations agree on that. */
-export interface BadShard {
-  readonly shard: Shard;
-  /** Numbers of the replicas that found it. */
-  readonly replicas: readonly number[];
-  /** Which value it is. */
-  readonly what: string;
-}
-
-/** In words: step, phase, shard, value and replicas. */
-export function describeBadShard({ shard, replicas, what }: BadShard): string {
-  return `${describeShard(shard)}: ${what} (replicas ${replicas.join(' and ')} agree)`;
-}
 
 /** The shards of one call. */
 export interface Batch {

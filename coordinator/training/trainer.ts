@@ -3,7 +3,7 @@
 
 import { GanglionError } from '../../shared/error.ts';
 import type { Dataset } from '../data/dataset.ts';
-import { describeBadShard } from '../replicas/task-queue.ts';
+import { describeBadShard } from '../replicas/bad-shard.ts';
 import { createPhase, type PhaseOptions, type PhaseRecord } from './phase.ts';
 import { createSampler } from './sampler.ts';
 import { discriminatorPhaseBackup } from './state.ts';
