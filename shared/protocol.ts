@@ -23,9 +23,6 @@ export interface ReplicaSetup {
   readonly results: Readonly<Record<Pass, readonly Float32Array[]>>;
 }
 
-/** Shards that a replica has in hand at once, at most; it answers them in order. */
-export const SHARDS_IN_HAND = 5;
-
 /**
  * How shards reach a replica in a thread: bare messages, as Comlink's cost a coordinator that shares its cores with replicas too much.
  * A message to the replica is an array of jobs without their pixels, which it reads itself, one back an array of outcomes, in order.

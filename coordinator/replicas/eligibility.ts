@@ -1,19 +1,9 @@
 // Which tasks a replica may be given, beside what it has in hand and what others have answered.
+import { SHARDS_BEFORE_REAL, SHARDS_OF_CALL } from '../../shared/flow.ts';
 import type { Seat } from './member.ts';
 import { insists } from './quorum.ts';
 import type { ShardTimes } from './shard-times.ts';
 import type { Batch, ShardTask, Task } from './task-queue.ts';
-
-/**
- * Shards of one call in a replica's hands: it answers the first two at once (workers/replica/shard-server.ts), and goes on with the third
- * meanwhile.
- */
-const DEPTH = 3;
-/**
- * Shards in a replica's hands, at most, when it is given one over real images. Nobody waits for these: which replica has time for
- * them shows when it answers what it has.
- */
-const DEPTH_REAL = 3;
 
 /**
  * In how many milliseconds a seat seems to have done what it has in hand. What is overdue counts as long again: nothing says when it
@@ -42,8 +32,8 @@ export function takenBy(seat: Seat, seats: readonly Seat[], isLate: (seat: Seat)
   return (task) => {
     if (task.kind === 'sample') return fits(task, seat, seats, isLate);
     isFull ||=
-      seat.runs.filter((run) => isOfCall(run.task, task.batch)).length === DEPTH ||
-      (task.shard.pass === 'real' && seat.runs.length >= DEPTH_REAL);
+      seat.runs.filter((run) => isOfCall(run.task, task.batch)).length === SHARDS_OF_CALL ||
+      (task.shard.pass === 'real' && seat.runs.length >= SHARDS_BEFORE_REAL);
     return !isFull && fits(task, seat, seats, isLate);
   };
 }
@@ -51,7 +41,7 @@ export function takenBy(seat: Seat, seats: readonly Seat[], isLate: (seat: Seat)
 /** A shard whose answers have to be compared goes to another replica, as long as there is one; one that insists waits for it. */
 export function fits(task: Task, seat: Seat, seats: readonly Seat[], isLate: (seat: Seat) => boolean): boolean {
   if (seat.runs.some((run) => run.task === task)) return false;
-  if (task.kind === 'sample') return seat.runs.length < DEPTH;
+  if (task.kind === 'sample') return seat.runs.length < SHARDS_OF_CALL;
   const answered = ({ replica }: Seat): boolean => task.votes.some(({ voter }) => voter === replica);
   if (!answered(seat)) return true;
   if (insists(task.votes, seat.replica) && canBeDecided(task, seats)) return false;

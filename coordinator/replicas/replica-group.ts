@@ -3,7 +3,8 @@
 // checked is computed until two answers agree.
 import { type FaultReason, GanglionError } from '../../shared/error.ts';
 import type { InjectedFault } from '../../shared/fault.ts';
-import { describeShard, type ReplicaReady, type SampleJob, SHARDS_IN_HAND } from '../../shared/protocol.ts';
+import { SHARDS_IN_HAND } from '../../shared/flow.ts';
+import { describeShard, type ReplicaReady, type SampleJob } from '../../shared/protocol.ts';
 import { noteDrawn, suitability } from './affinity.ts';
 import type { BadShard } from './bad-shard.ts';
 import { canBeDecided, fits, freeInMs, takenBy } from './eligibility.ts';

@@ -7,7 +7,8 @@ import {
   type ReplicaGroupOptions,
 } from '../../../../coordinator/replicas/replica-group.ts';
 import type { GanglionError } from '../../../../shared/error.ts';
-import { type ReplicaReady, type SampleJob, SHARDS_IN_HAND } from '../../../../shared/protocol.ts';
+import { SHARDS_IN_HAND } from '../../../../shared/flow.ts';
+import type { ReplicaReady, SampleJob } from '../../../../shared/protocol.ts';
 
 /** A call of a replica under way. */
 export interface Call {
