@@ -81,8 +81,8 @@ export interface PassSeconds {
   readonly prepare: number;
   readonly compute: number;
   readonly copy: number;
-  /** What was computed before the shard was asked for, while there was nothing else to do: when that began, and how long it took. */
-  readonly ahead?: { readonly start: number; readonly seconds: number };
+  /** What the replica precomputed for the shard while it was idle: when that began, and how long it took. Not part of `compute`. */
+  readonly precompute?: { readonly start: number; readonly seconds: number };
 }
 
 /** How a shard's computation ended; on success the slot holds its phase vector, every value below the exact sum's limit. */

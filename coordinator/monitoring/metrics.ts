@@ -186,7 +186,7 @@ export function createMetrics({ batch, replicas, info, now = Date.now }: Metrics
     phaseSeconds.observe({ phase, part: 'adam' }, seconds.adam);
     for (const shard of seconds.shards) {
       phaseSeconds.observe({ phase, part: 'prepare' }, shard.prepare);
-      phaseSeconds.observe({ phase, part: 'compute' }, shard.compute + (shard.ahead?.seconds ?? 0));
+      phaseSeconds.observe({ phase, part: 'compute' }, shard.compute + (shard.precompute?.seconds ?? 0));
       phaseSeconds.observe({ phase, part: 'copy' }, shard.copy);
     }
     loss.set({ net: phase }, record.lossReal + record.lossFake);

@@ -12,7 +12,7 @@ import { curvesOf } from '../monitoring/step-scalars.ts';
 import { TensorBoardLog } from '../monitoring/tensorboard/tensorboard-log.ts';
 import { createTerminal, type Terminal } from '../monitoring/terminal.ts';
 import { describeBadShard } from '../replicas/bad-shard.ts';
-import type { GroupObserver } from '../replicas/replica-group.ts';
+import type { GroupObserver } from '../replicas/group-options.ts';
 import type { ReplicaStatus } from '../replicas/replica-status.ts';
 import type { Environment } from '../run-folder/environment.ts';
 import { REAL_SAMPLE } from '../run-folder/pictures.ts';

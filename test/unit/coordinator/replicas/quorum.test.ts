@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Answer, insists, keep, verdictOf } from '../../../../coordinator/replicas/quorum.ts';
+import { type Answer, keep, majorityOf, repeats } from '../../../../coordinator/replicas/quorum.ts';
 import type { ShardResult } from '../../../../coordinator/replicas/replica.ts';
 
 const result = (...values: number[]): { readonly result: ShardResult } => ({
@@ -12,11 +12,11 @@ const result = (...values: number[]): { readonly result: ShardResult } => ({
 });
 const votesOf = (...answers: Answer[]) => answers.map((answer, voter) => ({ voter, answer }));
 const verdict = (...answers: Answer[]) => {
-  const given = verdictOf(votesOf(...answers));
-  return given && { at: answers.indexOf(given.answer), dissenters: given.dissenters.map(({ voter }) => voter) };
+  const given = majorityOf(votesOf(...answers));
+  return given && { at: answers.indexOf(given.answer), outliers: given.outliers.map(({ voter }) => voter) };
 };
 
-describe('verdictOf', () => {
+describe('majorityOf', () => {
   it('is undecided until two agree', () => {
     expect(verdict()).toBeUndefined();
     expect(verdict(result(1))).toBeUndefined();
@@ -25,16 +25,16 @@ describe('verdictOf', () => {
   });
 
   it('is the answer given twice; who gave another dissents', () => {
-    expect(verdict(result(1), result(1))).toEqual({ at: 0, dissenters: [] });
-    expect(verdict(result(1), result(2), result(2))).toEqual({ at: 1, dissenters: [0] });
-    expect(verdict(result(1), { bad: 'x' }, result(2), { bad: 'x' })).toEqual({ at: 1, dissenters: [0, 2] });
+    expect(verdict(result(1), result(1))).toEqual({ at: 0, outliers: [] });
+    expect(verdict(result(1), result(2), result(2))).toEqual({ at: 1, outliers: [0] });
+    expect(verdict(result(1), { bad: 'x' }, result(2), { bad: 'x' })).toEqual({ at: 1, outliers: [0, 2] });
   });
 
   it('does not believe one that agrees with itself against another, but where there is no other', () => {
     const votes = [result(1), result(2), result(1)].map((answer, i) => ({ voter: i % 2, answer }));
-    expect(verdictOf(votes)).toBeUndefined();
-    expect([0, 1].map((voter) => insists(votes, voter))).toEqual([true, false]);
-    expect(verdictOf(votes.filter(({ voter }) => voter === 0))?.answer).toBe(votes[0]?.answer);
+    expect(majorityOf(votes)).toBeUndefined();
+    expect([0, 1].map((voter) => repeats(votes, voter))).toEqual([true, false]);
+    expect(majorityOf(votes.filter(({ voter }) => voter === 0))?.answer).toBe(votes[0]?.answer);
   });
 
   it('compares every bit', () => {
