@@ -1,5 +1,4 @@
 // Which of a replica's result slots are free. A slot is taken when its shard is asked for, and free again when its result has been used.
-
 import { RESULT_SLOTS } from '../../../shared/flow.ts';
 import { type Pass, phaseOf } from '../../../shared/model/layout.ts';
 import { phaseVectorOf } from '../../../shared/model/phase-vector.ts';

@@ -1,6 +1,5 @@
 // The memory that the coordinator shares with replicas in threads. What one has left is for the one that takes its place: shared memory
 // that nobody knows any more goes back late, with a garbage collection.
-
 import { RESULT_SLOTS } from '../../../shared/flow.ts';
 import type { Pass } from '../../../shared/model/layout.ts';
 import type { ModelSpec } from '../../../shared/model/spec.ts';

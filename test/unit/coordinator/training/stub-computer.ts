@@ -1,6 +1,5 @@
 // Made-up shard results for tests of the trainer: small values that depend on pass, step, shard and, as gradients do, on the
 // parameters.
-
 import { toDataset } from '../../../../coordinator/data/dataset.ts';
 import type { BadShard } from '../../../../coordinator/replicas/bad-shard.ts';
 import type { Shard, ShardResult } from '../../../../coordinator/replicas/replica.ts';
