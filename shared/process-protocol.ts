@@ -21,7 +21,7 @@ const seconds = z.strictObject({
   prepare: z.number(),
   compute: z.number(),
   copy: z.number(),
-  ahead: z.strictObject({ start: z.number(), seconds: z.number() }).exactOptional(),
+  precompute: z.strictObject({ start: z.number(), seconds: z.number() }).exactOptional(),
 });
 
 const layer: z.ZodType<Layer> = z.strictObject({

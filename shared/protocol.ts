@@ -23,9 +23,6 @@ export interface ReplicaSetup {
   readonly results: Readonly<Record<Pass, readonly Float32Array[]>>;
 }
 
-/** Shards that a replica has in hand at once, at most; it answers them in order. */
-export const SHARDS_IN_HAND = 5;
-
 /**
  * How shards reach a replica in a thread: bare messages, as Comlink's cost a coordinator that shares its cores with replicas too much.
  * A message to the replica is an array of jobs without their pixels, which it reads itself, one back an array of outcomes, in order.
@@ -84,8 +81,8 @@ export interface PassSeconds {
   readonly prepare: number;
   readonly compute: number;
   readonly copy: number;
-  /** What was computed before the shard was asked for, while there was nothing else to do: when that began, and how long it took. */
-  readonly ahead?: { readonly start: number; readonly seconds: number };
+  /** What the replica precomputed for the shard while it was idle: when that began, and how long it took. Not part of `compute`. */
+  readonly precompute?: { readonly start: number; readonly seconds: number };
 }
 
 /** How a shard's computation ended; on success the slot holds its phase vector, every value below the exact sum's limit. */

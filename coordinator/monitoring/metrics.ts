@@ -3,7 +3,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { FAULT_REASONS } from '../../shared/error.ts';
 import type { Phase } from '../../shared/model/layout.ts';
-import type { ReplicaStatus } from '../replicas/member.ts';
+import type { ReplicaStatus } from '../replicas/replica-status.ts';
 import type { RunSink } from '../run-folder/run-event.ts';
 import type { PhaseRecord } from '../training/phase.ts';
 import type { StepRecord } from '../training/trainer.ts';
@@ -177,7 +177,7 @@ export function createMetrics({ batch, replicas, info, now = Date.now }: Metrics
     phaseSeconds.observe({ phase, part: 'adam' }, seconds.adam);
     for (const shard of seconds.shards) {
       phaseSeconds.observe({ phase, part: 'prepare' }, shard.prepare);
-      phaseSeconds.observe({ phase, part: 'compute' }, shard.compute + (shard.ahead?.seconds ?? 0));
+      phaseSeconds.observe({ phase, part: 'compute' }, shard.compute + (shard.precompute?.seconds ?? 0));
       phaseSeconds.observe({ phase, part: 'copy' }, shard.copy);
     }
     loss.set({ net: phase }, record.lossReal + record.lossFake);

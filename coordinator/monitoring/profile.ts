@@ -117,7 +117,7 @@ export class Profile implements RunSink {
   #passSpans(
     replica: number,
     { step, pass, shard }: Shard,
-    { start, prepare, compute, copy, ahead }: PassSeconds,
+    { start, prepare, compute, copy, precompute }: PassSeconds,
   ): Span[] {
     const lane = FIRST_REPLICA_LANE + replica;
     const args = { step, shard };
@@ -132,8 +132,11 @@ export class Profile implements RunSink {
       { name: 'compute', lane, from: prepared, to: computed },
       { name: 'copy', lane, from: computed, to },
     ];
-    if (!ahead) return spans;
-    const [began, ended] = [this.#at(ahead.start * 1000), this.#at((ahead.start + ahead.seconds) * 1000)];
+    if (!precompute) return spans;
+    const [began, ended] = [
+      this.#at(precompute.start * 1000),
+      this.#at((precompute.start + precompute.seconds) * 1000),
+    ];
     return [...spans, { name: 'ahead', lane, from: began, to: ended, args }];
   }
 

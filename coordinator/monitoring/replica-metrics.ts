@@ -1,6 +1,6 @@
 // What Prometheus learns about the replicas, read from their group at every scrape. A part of metrics.ts.
 import { Counter, Gauge, type Registry } from 'prom-client';
-import type { ReplicaState, ReplicaStatus } from '../replicas/member.ts';
+import type { ReplicaState, ReplicaStatus } from '../replicas/replica-status.ts';
 
 const STATES: readonly ReplicaState[] = ['starting', 'idle', 'busy', 'restarting', 'draining', 'stopped'];
 

@@ -1,6 +1,6 @@
 // The newest known state of a run, for /api/status, /healthz and the terminal.
 import type { Backend } from '../../shared/backend.ts';
-import type { ReplicaStatus } from '../replicas/member.ts';
+import type { ReplicaStatus } from '../replicas/replica-status.ts';
 import type { RunEvent, RunSink } from '../run-folder/run-event.ts';
 import type { StepRecord } from '../training/trainer.ts';
 

@@ -1,35 +1,36 @@
-// Which replica had better compute a generator pass: the one that computed the shard's fake pass, as it begins the generator's where it
-// would else wait for D's update (workers/replica/service.ts), the newest first. A preference, no more: any replica gives the same bits.
+// Which replica should compute a generator pass: the one that computed the fake pass of the same shard, because it precomputes the
+// generator's images while it would else wait for D's update (workers/replica/service.ts). Only a preference: any replica gives the same bits.
 import type { Shard } from './replica.ts';
 
-/** The shards whose fake pass a replica computed in its newest step. */
-export interface Drawn {
+/** The shards whose fake pass a replica computed in its newest step, in order. */
+export interface FakePasses {
   step: number;
   readonly shards: number[];
 }
 
-interface Drawer {
-  readonly drawn: Drawn;
+interface Computer {
+  readonly fakePasses: FakePasses;
 }
 
-export function noteDrawn(drawn: Drawn, { step, pass, shard }: Shard): void {
+/** Notes a shard that a replica has computed, if it was a fake pass. */
+export function noteFakePass(fakePasses: FakePasses, { step, pass, shard }: Shard): void {
   if (pass !== 'fake') return;
-  if (drawn.step !== step) {
-    drawn.step = step;
-    drawn.shards.length = 0;
+  if (fakePasses.step !== step) {
+    fakePasses.step = step;
+    fakePasses.shards.length = 0;
   }
-  drawn.shards.push(shard);
+  fakePasses.shards.push(shard);
 }
 
 /**
- * How much a shard suits a replica.
+ * How well a shard suits a replica.
  *
- * @param all replicas, this one among them, each with what it has drawn
- * @returns more for a shard that suits it better; below 0 when it suits another one
+ * @param all replicas, `own` among them
+ * @returns 0 without preference; 1 or more for a shard whose fake pass it computed, most for the newest; -1 where another one did
  */
-export function suitability({ step, pass, shard }: Shard, own: Drawer, all: readonly Drawer[]): number {
+export function affinity({ step, pass, shard }: Shard, own: Computer, all: readonly Computer[]): number {
   if (pass !== 'generator') return 0;
-  const drawer = all.find(({ drawn }) => drawn.step === step && drawn.shards.includes(shard));
-  if (drawer === own) return 1 + own.drawn.shards.indexOf(shard);
-  return drawer ? -1 : 0;
+  const computer = all.find(({ fakePasses }) => fakePasses.step === step && fakePasses.shards.includes(shard));
+  if (computer === own) return 1 + own.fakePasses.shards.indexOf(shard);
+  return computer ? -1 : 0;
 }

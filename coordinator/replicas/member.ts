@@ -1,90 +1,135 @@
-// A place for a replica in the group: which replica sits there, what it is at, and what the place has counted over restarts.
-import { GanglionError, messageOf } from '../../shared/error.ts';
-import { describeShard } from '../../shared/protocol.ts';
-import type { Drawn } from './affinity.ts';
-import type { Replica, Shard } from './replica.ts';
+// A member of the group and its work: the tasks assigned to its replica, and what it has counted over restarts.
+import type { FakePasses } from './affinity.ts';
+import { noteFakePass } from './affinity.ts';
+import type { Life } from './membership.ts';
+import type { Replica, Shard, ShardResult } from './replica.ts';
+import type { ReplicaState, ReplicaStatus } from './replica-status.ts';
 import type { Task } from './task-queue.ts';
 
-export type ReplicaState = 'starting' | 'idle' | 'busy' | 'restarting' | 'draining' | 'stopped';
-
-/** A replica's place in the group, for metrics and the status page. */
-export interface ReplicaStatus {
-  readonly id: number;
-  readonly state: ReplicaState;
-  readonly kind: string | null;
-  readonly pid: number | null;
-  readonly threadId: number | null;
-  readonly restarts: number;
-  /** Shards that it has answered, accepted or not, and the seconds that it was at them; both go on counting over restarts. */
-  readonly answered: number;
-  readonly busySeconds: number;
-  /** Shards that it gave the accepted answer to, its restarts included. */
-  readonly shards: number;
-  /** Median of the newest times that its shards took it; null before the first. */
-  readonly shardSeconds: number | null;
-}
-
 /** A task that a replica was asked for. */
-export interface Run {
+export interface Assignment {
+  readonly member: Member;
+  readonly replica: Replica;
   readonly task: Task;
 }
 
-/** A place in the group. */
-export interface Seat {
-  readonly id: number;
-  state: ReplicaState;
-  replica: Replica | undefined;
-  /** What the replica was asked for and has not answered, in order; {@link runUnderWay} says what it is at. */
-  runs: Run[];
-  /** Since when it is at it. */
+export interface Member extends Life {
+  /** Tasks without an answer, in the order in which the replica was asked. */
+  assignments: Assignment[];
+  /** When the replica started its current task (ms). */
   sinceMs: number;
-  restarts: number;
   /** Shards answered, and the time that took. */
   answered: number;
   busyMs: number;
-  /** Losses since it last gave an answer. */
-  failures: number;
+  /** Shards whose accepted answer came from this member. */
   shards: number;
-  /** Of its newest shards, of any pass. */
+  /** Times of its newest shards, of any pass. */
   readonly shardMs: number[];
-  readonly drawn: Drawn;
+  readonly fakePasses: FakePasses;
 }
 
 /** Newest shards of a replica that its shard time is the median of. */
 const SHARD_WINDOW = 31;
-export function newSeat(id: number): Seat {
-  const counts = {
+
+export function newMember(id: number): Member {
+  return {
+    id,
+    state: 'waiting',
+    replica: undefined,
     restarts: 0,
+    failures: 0,
+    assignments: [],
+    sinceMs: 0,
     answered: 0,
     busyMs: 0,
-    failures: 0,
     shards: 0,
     shardMs: [],
-    drawn: { step: -1, shards: [] },
+    fakePasses: { step: -1, shards: [] },
   };
-  return { id, state: 'starting', replica: undefined, runs: [], sinceMs: 0, ...counts };
 }
 
-/** What the replica is at: the first that it has neither answered nor computed. Undefined when it is at nothing. */
-export function runUnderWay({ runs, replica }: Seat): Run | undefined {
-  const shards = runs.filter(({ task }) => task.kind === 'shard');
+/** The task being computed now: the first without an answer that the replica has not computed. Undefined when idle. */
+export function currentAssignment({ assignments, replica }: Member): Assignment | undefined {
   const computed = replica?.computed ?? 0;
-  return computed === 0 ? runs[0] : (shards[Math.min(computed, shards.length - 1)] ?? runs[0]);
+  if (computed === 0) return assignments[0];
+  const shards = assignments.filter(({ task }) => task.kind === 'shard');
+  return shards[Math.min(computed, shards.length - 1)] ?? assignments[0];
 }
 
-export function toStatus(seat: Seat): ReplicaStatus {
+/** Assigns a task. */
+export function addAssignment(member: Member, replica: Replica, task: Task, nowMs: number): Assignment {
+  if (member.assignments.length === 0) member.sinceMs = nowMs;
+  const assignment = { member, replica, task };
+  member.assignments.push(assignment);
+  task.running += 1;
+  return assignment;
+}
+
+/**
+ * Ends an assignment with its answer. Samples may overtake shards.
+ *
+ * @param result of a shard that has one
+ */
+export function endAssignment(assignment: Assignment, nowMs: number, result?: ShardResult): void {
+  const { member, task } = assignment;
+  member.assignments.splice(member.assignments.indexOf(assignment), 1);
+  task.running -= 1;
+  if (task.kind === 'shard') {
+    member.answered += 1;
+    member.busyMs += nowMs - member.sinceMs + (result?.seconds.precompute?.seconds ?? 0) * 1000;
+    noteFakePass(member.fakePasses, task.shard);
+    if (result) addShardTime(member, computeMs(result));
+  }
+  member.sinceMs = nowMs;
+  member.failures = 0;
+}
+
+/** Takes back what a lost replica was asked for. @returns its tasks that no other replica has */
+export function takeBack(member: Member): Task[] {
+  const tasks = member.assignments.splice(0).map(({ task }) => task);
+  for (const task of tasks) task.running -= 1;
+  return tasks.filter(({ done, running }) => !done && running === 0);
+}
+
+/** How long a replica computed a shard, in milliseconds; without what it precomputed. */
+export function computeMs({ seconds: { prepare, compute, copy } }: ShardResult): number {
+  return (prepare + compute + copy) * 1000;
+}
+
+/** The shard that a task computes, if it is one. */
+export function shardOf(task: Task): Shard | undefined {
+  return task.kind === 'shard' ? task.shard : undefined;
+}
+
+export function toStatus(member: Member): ReplicaStatus {
+  const { id, replica, restarts, answered, busyMs, shards, shardMs } = member;
   return {
-    id: seat.id,
-    state: seat.state === 'idle' && seat.runs.length > 0 ? 'busy' : seat.state,
-    kind: seat.replica?.kind ?? null,
-    pid: seat.replica?.ready.pid ?? null,
-    threadId: seat.replica?.ready.threadId ?? null,
-    restarts: seat.restarts,
-    answered: seat.answered,
-    busySeconds: seat.busyMs / 1000,
-    shards: seat.shards,
-    shardSeconds: medianSeconds(seat.shardMs),
+    id,
+    state: toReplicaState(member),
+    kind: replica?.kind ?? null,
+    pid: replica?.ready.pid ?? null,
+    threadId: replica?.ready.threadId ?? null,
+    restarts,
+    answered,
+    busySeconds: busyMs / 1000,
+    shards,
+    shardSeconds: medianSeconds(shardMs),
   };
+}
+
+function toReplicaState({ state, restarts, assignments }: Member): ReplicaState {
+  switch (state) {
+    case 'waiting':
+    case 'starting':
+    case 'lost':
+      return restarts > 0 ? 'restarting' : 'starting';
+    case 'ready':
+      return assignments.length > 0 ? 'busy' : 'idle';
+    case 'draining':
+      return 'draining';
+    case 'gone':
+      return 'stopped';
+  }
 }
 
 /** Null of none. */
@@ -93,19 +138,7 @@ function medianSeconds(ms: readonly number[]): number | null {
   return middle === undefined ? null : middle / 1000;
 }
 
-/** Notes how long a shard took. */
-export function addShardTime({ shardMs }: Seat, ms: number): void {
+function addShardTime({ shardMs }: Member, ms: number): void {
   shardMs.push(ms);
   if (shardMs.length > SHARD_WINDOW) shardMs.shift();
-}
-
-/** A failure as an error that names replica, step, pass and shard: a replica that is gone cannot say on what it was. */
-export function toFault(error: unknown, replica: number, shard?: Shard): GanglionError {
-  if (error instanceof GanglionError && (!shard || error.place.shard !== undefined)) return error;
-  const { code, reason } =
-    error instanceof GanglionError ? error : { code: 'replica' as const, reason: 'error' as const };
-  const where = shard ? ` on ${describeShard(shard)}` : '';
-  const place = shard ? { replica, step: shard.step, pass: shard.pass, shard: shard.shard } : { replica };
-  const why = messageOf(error).replace(new RegExp(`^replica ${replica} `), ''); // named already
-  return new GanglionError(code, `replica ${replica} failed${where}: ${why}`, { cause: error, place, reason });
 }

@@ -7,9 +7,6 @@ export type Shard = Omit<ShardJob, 'slot' | 'pixels'> & {
   readonly images?: Uint32Array;
 };
 
-/** Results of one replica that may wait for their release at a time, at most. */
-export const RESULTS_HELD = 8;
-
 export interface ShardResult {
   /** The phase vector, every value below the exact sum's limit. */
   readonly values: Float32Array;

@@ -1,24 +1,11 @@
-// What replicas are to do, in order: shards of the step under way before those of the next.
-import { describeShard, type SampleJob } from '../../shared/protocol.ts';
-import type { Vote } from './quorum.ts';
+// The tasks of a group. A task waits, is assigned to one or more replicas, and is finished once; a call ends with its last shard.
+import type { SampleJob } from '../../shared/protocol.ts';
+import type { BadShard } from './bad-shard.ts';
+import type { Ballot, Vote } from './quorum.ts';
 import type { Replica, Shard, ShardResult } from './replica.ts';
 
-/** A shard whose result no sum can take: two computations agree on that. */
-export interface BadShard {
-  readonly shard: Shard;
-  /** Numbers of the replicas that found it. */
-  readonly replicas: readonly number[];
-  /** Which value it is. */
-  readonly what: string;
-}
-
-/** In words: step, phase, shard, value and replicas. */
-export function describeBadShard({ shard, replicas, what }: BadShard): string {
-  return `${describeShard(shard)}: ${what} (replicas ${replicas.join(' and ')} agree)`;
-}
-
-/** The shards of one call. */
-export interface Batch {
+/** The shards of one call of `compute`. */
+export interface ComputeCall {
   readonly accept: (shard: Shard, result: ShardResult) => void;
   readonly bad: BadShard[];
   unfinished: number;
@@ -27,23 +14,21 @@ export interface Batch {
 }
 
 interface TaskBase {
-  /** Place in the queue. */
+  /** Place in the queue: shards of earlier calls come first, samples before all shards. */
   readonly order: number;
-  /** Replicas that are at it. */
+  /** Replicas that it is assigned to. */
   running: number;
-  /** Replicas lost on it. */
+  /** Replicas lost while they computed it. */
   failures: number;
   done: boolean;
 }
 
-export interface ShardTask extends TaskBase {
+export interface ShardTask extends TaskBase, Ballot<Replica> {
   readonly kind: 'shard';
   readonly shard: Shard;
-  readonly batch: Batch;
-  /** Answers so far, kept where one is not enough. */
+  readonly call: ComputeCall;
   readonly votes: Vote<Replica>[];
-  /** Whether two replicas have to agree. */
-  readonly audited: boolean;
+  done: boolean;
 }
 
 export interface SampleTask extends TaskBase {
@@ -55,46 +40,97 @@ export interface SampleTask extends TaskBase {
 
 export type Task = ShardTask | SampleTask;
 
-/** Tasks that wait for a replica. A task is in the queue at most once. */
 export class TaskQueue {
-  #tasks: Task[] = [];
+  #waiting: Task[] = [];
+  readonly #calls = new Set<ComputeCall>();
+  #order = 0;
 
-  get length(): number {
-    return this.#tasks.length;
-  }
-
-  add(task: Task): void {
-    const at = this.#tasks.findIndex(({ order }) => order >= task.order);
-    if (this.#tasks[at] === task) return;
-    this.#tasks.splice(at === -1 ? this.#tasks.length : at, 0, task);
+  /** Tasks that wait for a replica, in order; each at most once. */
+  get waiting(): readonly Task[] {
+    return this.#waiting;
   }
 
   /**
-   * Takes out the first task that `fits`; of a shard's call and pass the one that suits most.
+   * Adds the shards of one call.
    *
-   * @param fits asked in the order of the queue
-   * @param suits more is better; of equal ones the first
+   * @param accept called once for each shard that is finished with a result
+   * @param isAudited asked once for each shard
+   * @returns the bad shards, when all are finished
    */
-  take(fits: (task: Task) => boolean, suits: (task: ShardTask) => number = () => 0): Task | undefined {
-    const first = this.#tasks.find(fits);
-    if (!first) return undefined;
-    let [taken, most] = [first, first.kind === 'shard' ? suits(first) : 0];
-    if (first.kind === 'shard') {
-      for (const task of this.#tasks) {
-        if (task.kind !== 'shard' || task.batch !== first.batch || !fits(task)) continue;
-        const much = suits(task);
-        if (much > most) [taken, most] = [task, much];
+  addShards(
+    shards: readonly Shard[],
+    accept: ComputeCall['accept'],
+    isAudited: (shard: Shard) => boolean,
+  ): Promise<readonly BadShard[]> {
+    return new Promise((resolve, reject) => {
+      const call: ComputeCall = { accept, bad: [], unfinished: shards.length, finish: resolve, fail: reject };
+      this.#calls.add(call);
+      for (const shard of shards) {
+        const task = { kind: 'shard', shard, call, votes: [], audited: isAudited(shard) } as const;
+        this.putBack({ ...task, votes: [], order: ++this.#order, running: 0, failures: 0, done: false });
       }
-    }
-    this.remove(taken);
-    return taken;
+    });
   }
 
-  remove(task: Task): void {
-    this.#tasks = this.#tasks.filter((other) => other !== task);
+  /** Adds a sample. @returns its images */
+  addSample(job: SampleJob): Promise<Float32Array> {
+    return new Promise((finish, fail) => {
+      this.putBack({ kind: 'sample', job, finish, fail, order: 0, running: 0, failures: 0, done: false });
+    });
   }
 
-  clear(): Task[] {
-    return this.#tasks.splice(0);
+  /** Lets a task wait, in its order. */
+  putBack(task: Task): void {
+    const at = this.#waiting.findIndex(({ order }) => order >= task.order);
+    if (this.#waiting[at] === task) return;
+    this.#waiting.splice(at === -1 ? this.#waiting.length : at, 0, task);
+  }
+
+  /** Takes a task out: it is assigned to a replica, or finished. */
+  take(task: Task): void {
+    const at = this.#waiting.indexOf(task);
+    if (at !== -1) this.#waiting.splice(at, 1);
+  }
+
+  finishSample(task: SampleTask, images: Float32Array): void {
+    this.#close(task);
+    task.finish(images);
+  }
+
+  /** Accepts a result for a shard. */
+  accept(task: ShardTask, result: ShardResult): void {
+    this.#close(task);
+    task.call.accept(task.shard, result);
+    this.#count(task.call);
+  }
+
+  /** Finishes a shard that cannot be added. */
+  acceptBad(task: ShardTask, bad: BadShard): void {
+    this.#close(task);
+    task.call.bad.push(bad);
+    this.#count(task.call);
+  }
+
+  /** Rejects all calls, and the samples that wait. */
+  failAll(error: unknown): void {
+    for (const call of this.#calls) call.fail(error);
+    this.#calls.clear();
+    this.dropWaiting(error);
+  }
+
+  /** Drops all tasks that wait, and rejects the samples among them. */
+  dropWaiting(error: unknown): void {
+    for (const task of this.#waiting.splice(0)) if (task.kind === 'sample') task.fail(error);
+  }
+
+  #close(task: Task): void {
+    task.done = true;
+    this.take(task);
+  }
+
+  #count(call: ComputeCall): void {
+    if (--call.unfinished > 0) return;
+    this.#calls.delete(call);
+    call.finish(call.bad);
   }
 }

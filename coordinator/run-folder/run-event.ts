@@ -3,8 +3,8 @@
 import { type GanglionError, messageOf } from '../../shared/error.ts';
 import { describeShard, type PassSeconds } from '../../shared/protocol.ts';
 import type { WrittenCheckpoint } from '../checkpoints/checkpoint-writer.ts';
+import { describeBadShard } from '../replicas/bad-shard.ts';
 import type { Shard } from '../replicas/replica.ts';
-import { describeBadShard } from '../replicas/task-queue.ts';
 import type { CoordinatorPart } from '../training/span.ts';
 import type { StepRecord } from '../training/trainer.ts';
 import type { Environment } from './environment.ts';

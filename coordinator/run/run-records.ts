@@ -5,7 +5,7 @@ import { imageShapeOf } from '../../shared/model/spec.ts';
 import type { SampleJob } from '../../shared/protocol.ts';
 import type { CheckpointWriter } from '../checkpoints/checkpoint-writer.ts';
 import type { JsonLines } from '../files/json-lines.ts';
-import { describeBadShard } from '../replicas/task-queue.ts';
+import { describeBadShard } from '../replicas/bad-shard.ts';
 import { sampleName } from '../run-folder/pictures.ts';
 import type { RunConfig } from '../run-folder/run-config.ts';
 import type { RunFolder } from '../run-folder/run-folder.ts';

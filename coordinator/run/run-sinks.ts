@@ -6,7 +6,7 @@ import { Profile } from '../monitoring/profile.ts';
 import { StatusKeeper } from '../monitoring/status.ts';
 import { TensorBoardSink } from '../monitoring/tensorboard/tensorboard-sink.ts';
 import { type Terminal, terminalSink } from '../monitoring/terminal.ts';
-import type { ReplicaStatus } from '../replicas/member.ts';
+import type { ReplicaStatus } from '../replicas/replica-status.ts';
 import { EventLog } from '../run-folder/events.ts';
 import type { StoredRunConfig } from '../run-folder/run-config.ts';
 import type { RunEvent, RunSink } from '../run-folder/run-event.ts';

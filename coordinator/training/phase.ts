@@ -2,8 +2,8 @@
 import { PASSES, type Pass, type Phase } from '../../shared/model/layout.ts';
 import { phaseVectorOf, type ScalarName } from '../../shared/model/phase-vector.ts';
 import type { UpdateKernels } from '../../shared/update.ts';
+import type { BadShard } from '../replicas/bad-shard.ts';
 import type { Shard, ShardResult } from '../replicas/replica.ts';
-import type { BadShard } from '../replicas/task-queue.ts';
 import type { AdamOptions } from './adam.ts';
 import type { Communicator } from './communicator.ts';
 import type { OnSpan } from './span.ts';

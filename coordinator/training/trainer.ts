@@ -1,9 +1,8 @@
 // The algorithm. One step: D on real images, D on fake ones, the update of D, G through the new D, the update of G. Shards are added
 // exactly, Adam is applied to the mean. Radford et al. 2015 (DCGAN); Goodfellow et al. 2014 (non-saturating loss).
-
 import { GanglionError } from '../../shared/error.ts';
 import type { Dataset } from '../data/dataset.ts';
-import { describeBadShard } from '../replicas/task-queue.ts';
+import { describeBadShard } from '../replicas/bad-shard.ts';
 import { createPhase, type PhaseOptions, type PhaseRecord } from './phase.ts';
 import { createSampler } from './sampler.ts';
 import { discriminatorPhaseBackup } from './state.ts';

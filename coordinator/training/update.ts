@@ -1,8 +1,9 @@
 // From the results of a phase's shards to new parameters: the exact sum over shards and nodes, then Adam on the mean. Only this file
 // reads the values of a result, so that what they are (arrays today, handles on a device later) is its own affair.
 import { addRounded } from '../../shared/exact-sum.ts';
+import { RESULTS_HELD } from '../../shared/flow.ts';
 import type { UpdateKernels } from '../../shared/update.ts';
-import { RESULTS_HELD, type ShardResult } from '../replicas/replica.ts';
+import type { ShardResult } from '../replicas/replica.ts';
 import { type AdamOptions, adamStep, applyAdam } from './adam.ts';
 import type { Communicator } from './communicator.ts';
 import type { OnSpan } from './span.ts';

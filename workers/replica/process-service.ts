@@ -6,6 +6,7 @@ import { wrap } from 'comlink';
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
 import type { PlainError } from '../../shared/error.ts';
 import type { InjectedFault } from '../../shared/fault.ts';
+import { SHARDS_IN_HAND } from '../../shared/flow.ts';
 import { encodeFrame, FrameDecoder, malformed } from '../../shared/frame.ts';
 import { layoutOf, type Net, type Pass, phaseOf } from '../../shared/model/layout.ts';
 import { phaseVectorOf } from '../../shared/model/phase-vector.ts';
@@ -20,7 +21,7 @@ import {
   type Request,
   toRequest,
 } from '../../shared/process-protocol.ts';
-import { type ReplicaService, type ReplicaSetup, type SampleJob, SHARDS_IN_HAND } from '../../shared/protocol.ts';
+import type { ReplicaService, ReplicaSetup, SampleJob } from '../../shared/protocol.ts';
 import { strikeFrame } from './faults.ts';
 import { toReplicaError } from './replica.ts';
 

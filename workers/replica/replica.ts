@@ -147,7 +147,7 @@ export class Replica {
       prepare: (prepared - started) / 1000,
       compute: (computed - prepared) / 1000,
       copy: (performance.now() - computed) / 1000,
-      ...(ahead ? { ahead: { start: ahead.start, seconds: ahead.seconds } } : {}),
+      ...(ahead ? { precompute: { start: ahead.start, seconds: ahead.seconds } } : {}),
     };
   }
 

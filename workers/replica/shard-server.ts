@@ -1,11 +1,10 @@
 // The replica's side of a ShardChannel. Every message that wakes the coordinator costs, where it has no core of its own, a replica's
 // time: outcomes travel together where it would only wait after the first of them.
+import { OUTCOMES_TOGETHER } from '../../shared/flow.ts';
 import { viewsOf } from '../../shared/pixels.ts';
 import type { ShardChannel, ShardJob, ShardOutcome } from '../../shared/protocol.ts';
 import { letThrough, type Turns } from './turns.ts';
 
-/** Outcomes of one pass that go as one message. The coordinator hands out one shard more, so that the replica has work meanwhile. */
-const TOGETHER = 2;
 /** Beside a pass that takes longer, in milliseconds, a message costs nothing, and its shard would seem late: it is answered at once. */
 const SLOW_MS = 10;
 
@@ -47,7 +46,7 @@ export function serveShards(
       const isSlow = now() - startedMs > SLOW_MS;
       together += 1;
       const next = jobs[i + 1];
-      if (!isSlow && next && next.pass === job.pass && together < TOGETHER) continue;
+      if (!isSlow && next && next.pass === job.pass && together < OUTCOMES_TOGETHER) continue;
       together = 0;
       if (isSlow || next || job.pass !== 'real') answer();
     }

@@ -1,9 +1,8 @@
 // Which of a replica's result slots are free. A slot is taken when its shard is asked for, and free again when its result has been used.
+import { RESULT_SLOTS } from '../../../shared/flow.ts';
 import { type Pass, phaseOf } from '../../../shared/model/layout.ts';
 import { phaseVectorOf } from '../../../shared/model/phase-vector.ts';
 import type { ModelSpec } from '../../../shared/model/spec.ts';
-import { SHARDS_IN_HAND } from '../../../shared/protocol.ts';
-import { RESULTS_HELD } from '../replica.ts';
 
 /** A place for the result of one shard. */
 export interface ResultSlot {
@@ -13,9 +12,6 @@ export interface ResultSlot {
   /** To be called once. */
   readonly release: () => void;
 }
-
-/** Slots for each pass: as many as a replica can be at, and as can be held. */
-export const RESULT_SLOTS = SHARDS_IN_HAND + RESULTS_HELD;
 
 export class ResultSlots {
   readonly #slots: Readonly<Record<Pass, readonly Float32Array[]>>;

@@ -1,8 +1,9 @@
 // The memory that the coordinator shares with replicas in threads. What one has left is for the one that takes its place: shared memory
 // that nobody knows any more goes back late, with a garbage collection.
+import { RESULT_SLOTS } from '../../../shared/flow.ts';
 import type { Pass } from '../../../shared/model/layout.ts';
 import type { ModelSpec } from '../../../shared/model/spec.ts';
-import { RESULT_SLOTS, resultArrays } from './result-slots.ts';
+import { resultArrays } from './result-slots.ts';
 
 /** What a replica in a thread shares with it, by slot. */
 export interface ThreadMemory {

@@ -22,7 +22,7 @@ function phase(loss: number, tensors: number): PhaseRecord {
 /** Loss of D 0.5 + 1, of G 0 + 0.25. */
 export function madeUpRecord(step: number, epoch = 0): StepRecord {
   const { seconds, ...rest } = phase(0.125, 5);
-  const begun = { ...SHARD, ahead: { start: 0.9, seconds: 0.003 } };
+  const begun = { ...SHARD, precompute: { start: 0.9, seconds: 0.003 } };
   const generator = { ...rest, lossReal: 0, seconds: { ...seconds, shards: [SHARD, begun] } };
   return { step, epoch, seconds: 0.08, discriminator: phase(0.5, 3), generator };
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createMetrics } from '../../../../coordinator/monitoring/metrics.ts';
-import type { ReplicaStatus } from '../../../../coordinator/replicas/member.ts';
+import type { ReplicaStatus } from '../../../../coordinator/replicas/replica-status.ts';
 import { checkpointEvent, lostEvent, stepEvent, stragglerEvent } from '../made-up-events.ts';
 import { madeUpRecord } from '../made-up-record.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { StatusKeeper } from '../../../../coordinator/monitoring/status.ts';
-import type { ReplicaStatus } from '../../../../coordinator/replicas/member.ts';
+import type { ReplicaStatus } from '../../../../coordinator/replicas/replica-status.ts';
 import { checkpointEvent, endedEvent, stepEvent } from '../made-up-events.ts';
 import { madeUpRecord } from '../made-up-record.ts';
 

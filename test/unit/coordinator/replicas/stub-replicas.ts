@@ -1,13 +1,11 @@
 // Stub replicas for tests of the group: every call waits until the test answers it.
 import { expect } from 'vitest';
+import type { GroupObserver, ReplicaGroupOptions } from '../../../../coordinator/replicas/group-options.ts';
 import type { Replica, Shard, ShardResult } from '../../../../coordinator/replicas/replica.ts';
-import {
-  type GroupObserver,
-  ReplicaGroup,
-  type ReplicaGroupOptions,
-} from '../../../../coordinator/replicas/replica-group.ts';
+import { ReplicaGroup } from '../../../../coordinator/replicas/replica-group.ts';
 import type { GanglionError } from '../../../../shared/error.ts';
-import { type ReplicaReady, type SampleJob, SHARDS_IN_HAND } from '../../../../shared/protocol.ts';
+import { SHARDS_IN_HAND } from '../../../../shared/flow.ts';
+import type { ReplicaReady, SampleJob } from '../../../../shared/protocol.ts';
 
 /** A call of a replica under way. */
 export interface Call {

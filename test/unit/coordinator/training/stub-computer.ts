@@ -1,9 +1,8 @@
 // Made-up shard results for tests of the trainer: small values that depend on pass, step, shard and, as gradients do, on the
 // parameters.
-
 import { toDataset } from '../../../../coordinator/data/dataset.ts';
+import type { BadShard } from '../../../../coordinator/replicas/bad-shard.ts';
 import type { Shard, ShardResult } from '../../../../coordinator/replicas/replica.ts';
-import type { BadShard } from '../../../../coordinator/replicas/task-queue.ts';
 import { type Communicator, SINGLE_NODE } from '../../../../coordinator/training/communicator.ts';
 import type { ShardComputer } from '../../../../coordinator/training/phase.ts';
 import type { TrainingState } from '../../../../coordinator/training/state.ts';

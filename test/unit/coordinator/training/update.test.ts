@@ -3,10 +3,11 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { RESULTS_HELD, type ShardResult } from '../../../../coordinator/replicas/replica.ts';
+import type { ShardResult } from '../../../../coordinator/replicas/replica.ts';
 import { SINGLE_NODE } from '../../../../coordinator/training/communicator.ts';
 import { initialState } from '../../../../coordinator/training/state.ts';
 import { createUpdate, javascriptKernels, loadKernels } from '../../../../coordinator/training/update.ts';
+import { RESULTS_HELD } from '../../../../shared/flow.ts';
 import { dcgan28 } from '../../../../shared/model/spec.ts';
 import { scratchFolder } from '../../scratch.ts';
 

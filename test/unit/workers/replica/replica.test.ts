@@ -67,8 +67,8 @@ describe('Replica', () => {
       [FAKE, 'fake'],
     ] as const) {
       const [other, slot] = setup.results[pass];
-      const { start, ahead, ...seconds } = await replica.compute(job);
-      expect(ahead).toBeUndefined();
+      const { start, precompute, ...seconds } = await replica.compute(job);
+      expect(precompute).toBeUndefined();
       const expected = new Float32Array(length);
       for (const [i, { output, offset, size }] of slices.entries())
         if (isOf(pass, output)) expected.fill(i + 0.1, offset, offset + size);

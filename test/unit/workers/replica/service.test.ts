@@ -107,10 +107,10 @@ describe('what is begun ahead', () => {
     await idle();
     expect(begun.map(({ z }) => z)).toEqual([noise(1, 2), noise(1, 0)]);
     const outcome = await compute('generator', 2);
-    expect(outcome).toMatchObject({ ok: true, seconds: { ahead: { start: expect.any(Number) } } });
+    expect(outcome).toMatchObject({ ok: true, seconds: { precompute: { start: expect.any(Number) } } });
     const other = await compute('generator', 1);
     expect(other).toMatchObject({ ok: true });
-    expect(other).not.toHaveProperty('seconds.ahead');
+    expect(other).not.toHaveProperty('seconds.precompute');
     expect(engine.runs.map((run) => run.begun)).toEqual([undefined, undefined, begun[0], undefined]);
     expect(engine.runs[2]?.inputs.z).toEqual(noise(1, 2));
   });

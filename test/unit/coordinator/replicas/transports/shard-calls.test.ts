@@ -1,18 +1,14 @@
 // The shards in a replica's hands: what goes over the channel, what comes of the answers, and which call a lost replica was at.
-
 import { once } from 'node:events';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { afterEach, expect, it } from 'vitest';
-import { RESULTS_HELD, type Shard } from '../../../../../coordinator/replicas/replica.ts';
-import {
-  RESULT_SLOTS,
-  ResultSlots,
-  resultArrays,
-} from '../../../../../coordinator/replicas/transports/result-slots.ts';
+import type { Shard } from '../../../../../coordinator/replicas/replica.ts';
+import { ResultSlots, resultArrays } from '../../../../../coordinator/replicas/transports/result-slots.ts';
 import { ShardCalls } from '../../../../../coordinator/replicas/transports/shard-calls.ts';
 import { GanglionError } from '../../../../../shared/error.ts';
+import { RESULT_SLOTS, RESULTS_HELD, SHARDS_IN_HAND } from '../../../../../shared/flow.ts';
 import { dcgan28 } from '../../../../../shared/model/spec.ts';
-import { SHARDS_IN_HAND, type ShardJob, type ShardOutcome } from '../../../../../shared/protocol.ts';
+import type { ShardJob, ShardOutcome } from '../../../../../shared/protocol.ts';
 
 const ports: MessagePort[] = [];
 afterEach(() => {

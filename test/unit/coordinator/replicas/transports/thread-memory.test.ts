@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { RESULT_SLOTS } from '../../../../../coordinator/replicas/transports/result-slots.ts';
 import { MemoryPool } from '../../../../../coordinator/replicas/transports/thread-memory.ts';
+import { RESULT_SLOTS } from '../../../../../shared/flow.ts';
 import { dcgan28 } from '../../../../../shared/model/spec.ts';
 
 it('has memory of one that has ended for the next, and other memory for two at once', () => {

@@ -1,0 +1,177 @@
+// Moves tasks between the queue and the members: asks replicas for what the scheduler assigns, takes their answers to the quorum, and takes
+// failures to the membership.
+import { GanglionError } from '../../shared/error.ts';
+import { describeShard } from '../../shared/protocol.ts';
+import type { ReplicaGroupOptions } from './group-options.ts';
+import {
+  type Assignment,
+  addAssignment,
+  computeMs,
+  currentAssignment,
+  endAssignment,
+  type Member,
+  shardOf,
+} from './member.ts';
+import type { Membership } from './membership.ts';
+import { type Answer, castVote, MOST_VOTES, type Rejection, rejectAll } from './quorum.ts';
+import type { Replica, Shard, ShardResult } from './replica.ts';
+import { toFault } from './replica-fault.ts';
+import { assign, assist, canBeDecided, isOverdue, type Situation } from './scheduler.ts';
+import { ShardTimes } from './shard-times.ts';
+import type { ShardTask, Task, TaskQueue } from './task-queue.ts';
+
+/** Replicas lost on one shard before the run gives up. */
+const MOST_LOSSES = 5;
+
+export interface DispatcherOptions extends Pick<ReplicaGroupOptions, 'observer' | 'faults'> {
+  readonly queue: TaskQueue;
+  readonly membership: Membership<Member>;
+  /** Monotonic clock in milliseconds. */
+  readonly now: () => number;
+  /** The tasks cannot be computed. */
+  readonly onGiveUp: (error: unknown) => void;
+}
+
+export class Dispatcher {
+  readonly #options: DispatcherOptions;
+  readonly #queue: TaskQueue;
+  readonly #membership: Membership<Member>;
+  readonly #times = new ShardTimes();
+
+  constructor(options: DispatcherOptions) {
+    this.#options = options;
+    this.#queue = options.queue;
+    this.#membership = options.membership;
+  }
+
+  get #situation(): Situation {
+    return { members: this.#membership.members, times: this.#times, nowMs: this.#options.now() };
+  }
+
+  /** Assigns what waits. To be called whenever tasks or members have changed. */
+  dispatch(): void {
+    const { waiting } = this.#queue;
+    if (waiting.length === 0) return;
+    for (const { member, task } of assign(this.#situation, waiting)) this.#ask(member, task);
+  }
+
+  /**
+   * Replaces replicas whose answer is overdue, and gives the shards of stragglers to idle ones. To be called now and then.
+   *
+   * @param stoodStillMs for how long this process, and its replicas with it, have stood still: that makes nobody late
+   */
+  look(stoodStillMs: number): void {
+    const situation = this.#situation;
+    for (const member of situation.members) {
+      member.sinceMs = Math.min(member.sinceMs + stoodStillMs, situation.nowMs);
+      const current = currentAssignment(member);
+      if (!current || !isOverdue(situation, member)) continue;
+      const what = `replica ${member.id} gave no answer in ${Math.round(situation.nowMs - member.sinceMs)} ms`;
+      const place = { replica: member.id };
+      this.#failed(current, new GanglionError('replica', what, { place, reason: 'deadline' }));
+    }
+    for (const { member, task, straggler } of assist(this.#situation)) {
+      this.#options.observer.straggler(task.shard, straggler.id);
+      this.#ask(member, task);
+    }
+    this.dispatch(); // what waited for a straggler's answer
+  }
+
+  #ask(member: Member, task: Task): void {
+    const { replica } = member;
+    if (!replica) return;
+    this.#queue.take(task);
+    const assignment = addAssignment(member, replica, task, this.#options.now());
+    if (task.kind === 'sample') {
+      replica.sample(task.job).then(
+        (images) => this.#answered(assignment, () => task.done || this.#queue.finishSample(task, images)),
+        (error: unknown) => this.#failed(assignment, error),
+      );
+      return;
+    }
+    const fault = this.#options.faults?.(task.shard, member.id);
+    replica.compute(fault ? { ...task.shard, fault } : task.shard).then(
+      (result) => this.#answered(assignment, () => this.#vote(replica, task, { result }), result),
+      (error: unknown) => {
+        // A replica that finds a value out of range works; whether the value is bad or the replica, another one shows.
+        if (error instanceof GanglionError && error.code === 'range') {
+          this.#answered(assignment, () => this.#vote(replica, task, { bad: error.message }));
+        } else this.#failed(assignment, error);
+      },
+    );
+  }
+
+  /** @param result of a shard, which `use` releases or hands on */
+  #answered(assignment: Assignment, use: () => void, result?: ShardResult): void {
+    const { member, replica, task } = assignment;
+    if (!member.assignments.includes(assignment)) {
+      result?.release(); // of a replica that was given up meanwhile
+      return;
+    }
+    const shard = shardOf(task);
+    if (result && shard) {
+      if (member.replica === replica) this.#options.observer.computed?.(member.id, shard, result);
+      this.#times.add(shard.pass, computeMs(result));
+    }
+    endAssignment(assignment, this.#options.now(), result);
+    const wasDone = task.done;
+    try {
+      use();
+    } catch (error) {
+      this.#options.onGiveUp(error);
+    }
+    if (shard && !wasDone && task.done) member.shards += 1;
+    this.#membership.endIfDrained(member);
+    this.dispatch();
+  }
+
+  #vote(voter: Replica, task: ShardTask, answer: Answer): void {
+    const { shard, call, votes } = task;
+    const ruling = castVote(task, { voter, answer }, call.unfinished > 0);
+    switch (ruling.kind) {
+      case 'accepted':
+        this.#reject(ruling.rejections, shard);
+        if ('result' in ruling.answer) this.#queue.accept(task, ruling.answer.result);
+        else {
+          const replicas = ruling.supporters.map(({ id }) => id);
+          this.#queue.acceptBad(task, { shard, replicas, what: ruling.answer.bad });
+        }
+        return;
+      case 'late':
+        this.#reject(ruling.rejections, shard);
+        return;
+      case 'undecided':
+        if (task.running > 0) return;
+        this.#queue.putBack(task);
+        if (!canBeDecided(task, this.#membership.members)) this.#reject(rejectAll(votes), shard);
+        return;
+      case 'hopeless':
+        throw new GanglionError('faults', `${MOST_VOTES} computations of ${describeShard(shard)} gave other bits each`);
+    }
+  }
+
+  /** Replaces replicas whose answer to a shard is wrong. */
+  #reject(rejections: readonly Rejection<Replica>[], shard: Shard): void {
+    for (const { voter, reason, what } of rejections) {
+      const member = this.#membership.members.find(({ replica }) => replica === voter);
+      if (!member) continue; // gone already
+      const error = new GanglionError('replica', what, { reason });
+      this.#membership.lose(member, toFault(error, voter.id, shard));
+    }
+  }
+
+  #failed(assignment: Assignment, error: unknown): void {
+    const { member, task } = assignment;
+    if (!member.assignments.includes(assignment)) return; // known already
+    const fault = toFault(error, member.id, shardOf(task));
+    if (this.#membership.isClosed) {
+      if (task.kind === 'sample') task.fail(fault);
+      return;
+    }
+    task.failures += 1;
+    this.#membership.lose(member, fault);
+    if (task.failures < MOST_LOSSES || task.done) return;
+    const message = `${MOST_LOSSES} replicas lost on one shard: ${fault.message}`;
+    this.#options.onGiveUp(new GanglionError('faults', message, { cause: fault }));
+  }
+}

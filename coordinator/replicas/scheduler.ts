@@ -1,0 +1,160 @@
+// Who computes what: pure functions of members, tasks, times and the clock. A shard goes to the replica that seems to be idle first of
+// those that may take it; a straggler's shards also go to idle replicas.
+import { SHARDS_BEFORE_REAL, SHARDS_IN_HAND, SHARDS_OF_CALL } from '../../shared/flow.ts';
+import { affinity } from './affinity.ts';
+import { currentAssignment, type Member, shardOf } from './member.ts';
+import { repeats } from './quorum.ts';
+import type { ShardTimes } from './shard-times.ts';
+import type { ShardTask, Task } from './task-queue.ts';
+
+/** What the scheduler knows. */
+export interface Situation {
+  readonly members: readonly Member[];
+  readonly times: ShardTimes;
+  /** Monotonic clock in milliseconds. */
+  readonly nowMs: number;
+}
+
+/** A task for a member. */
+export interface Proposal {
+  readonly member: Member;
+  readonly task: Task;
+}
+
+/** A member with the tasks that it has and those proposed for it. */
+interface Hand {
+  readonly member: Member;
+  readonly tasks: Task[];
+  /** Without tasks it counts from now. */
+  readonly sinceMs: number;
+}
+
+/**
+ * Assigns tasks that wait: one after another, each to the member that seems to be idle first of those that may take one.
+ *
+ * @param waiting in order; samples before shards
+ * @returns in the order in which the replicas are to be asked; no more could be assigned beside these
+ */
+export function assign(situation: Situation, waiting: readonly Task[]): Proposal[] {
+  const proposals: Proposal[] = [];
+  if (waiting.length === 0) return proposals;
+  const { members, nowMs } = situation;
+  const hands: Hand[] = [];
+  for (const member of members) {
+    if (member.state !== 'ready') continue;
+    const tasks = member.assignments.map(({ task }) => task);
+    hands.push({ member, tasks, sinceMs: tasks.length === 0 ? nowMs : member.sinceMs });
+  }
+  const left = [...waiting];
+  for (;;) {
+    const proposal = propose(situation, hands, left);
+    if (!proposal) return proposals;
+    const { hand, task } = proposal;
+    hand.tasks.push(task);
+    left.splice(left.indexOf(task), 1);
+    proposals.push({ member: hand.member, task });
+  }
+}
+
+function propose(situation: Situation, hands: readonly Hand[], waiting: readonly Task[]) {
+  const free = hands
+    .filter(({ tasks }) => tasks.length < SHARDS_IN_HAND)
+    .map((hand) => ({ hand, idleMs: estimatedIdleMs(hand, situation) }))
+    .sort((a, b) => a.idleMs - b.idleMs || a.hand.tasks.length - b.hand.tasks.length);
+  for (const { hand } of free) {
+    const task = nextTask(situation, hand, waiting);
+    if (task) return { hand, task };
+  }
+  return undefined;
+}
+
+/**
+ * In how many milliseconds a member seems to be idle. Overdue time counts as if it lay ahead, because nothing tells when the answer comes.
+ *
+ * @returns -1 when it is idle now
+ */
+function estimatedIdleMs({ tasks, sinceMs }: Hand, { times, nowMs }: Situation): number {
+  if (tasks.length === 0) return -1;
+  let inHand = 0;
+  for (const task of tasks) inHand += task.kind === 'shard' ? times.mean(task.shard.pass) : 0;
+  return Math.abs(inHand - (nowMs - sinceMs));
+}
+
+/** The first task that a member may take; of the shards of that call the one with the highest affinity. */
+function nextTask(situation: Situation, hand: Hand, waiting: readonly Task[]): Task | undefined {
+  let chosen: ShardTask | undefined;
+  let highest = 0;
+  for (const task of waiting) {
+    if (task.kind === 'sample') {
+      if (hand.tasks.length < SHARDS_OF_CALL && !hand.tasks.includes(task)) return task;
+      continue;
+    }
+    if (chosen && task.call !== chosen.call) break;
+    // Shards of a later call do not overtake those that wait for room.
+    if (!hasRoom(hand, task)) break;
+    if (hand.tasks.includes(task) || !mayTake(situation, hand.member, task)) continue;
+    const own = affinity(task.shard, hand.member, situation.members);
+    if (!chosen || own > highest) [chosen, highest] = [task, own];
+  }
+  return chosen;
+}
+
+function hasRoom({ tasks }: Hand, { call, shard }: ShardTask): boolean {
+  if (shard.pass === 'real' && tasks.length >= SHARDS_BEFORE_REAL) return false;
+  return tasks.filter((task) => task.kind === 'shard' && task.call === call).length < SHARDS_OF_CALL;
+}
+
+/**
+ * Whether a member may compute a shard that it does not have in hand. A shard whose answers are compared goes to another replica while
+ * there is one; a replica that repeats its answer waits for that.
+ */
+function mayTake(situation: Situation, { replica }: Member, task: ShardTask): boolean {
+  const { votes } = task;
+  if (!votes.some(({ voter }) => voter === replica)) return true;
+  const { members } = situation;
+  if (repeats(votes, replica) && canBeDecided(task, members)) return false;
+  // An audit waits for no replica that is away. A bad value does: it skips the update, which changes the weights.
+  const isBad = votes.some(({ answer }) => 'bad' in answer);
+  const isAway = (other: Member): boolean => other.state !== 'ready' || isStraggler(situation, other);
+  return members.every(
+    (other) =>
+      votes.some(({ voter }) => voter === other.replica) || other.state === 'draining' || (!isBad && isAway(other)),
+  );
+}
+
+/** Whether some replica, now or after its start, can give an answer that it does not only repeat. */
+export function canBeDecided({ votes }: ShardTask, members: readonly Member[]): boolean {
+  return members.some(({ state, replica }) => state !== 'draining' && !repeats(votes, replica));
+}
+
+/** Whether a member takes much longer for its current shard than usual. */
+export function isStraggler({ times, nowMs }: Situation, member: Member): boolean {
+  const current = currentAssignment(member);
+  return current?.task.kind === 'shard' && times.isLate(current.task.shard.pass, nowMs - member.sinceMs);
+}
+
+/** Whether the answer of a member counts as never coming. */
+export function isOverdue({ times, nowMs }: Situation, member: Member): boolean {
+  const current = currentAssignment(member);
+  return current !== undefined && times.isOverdue(shardOf(current.task)?.pass, nowMs - member.sinceMs);
+}
+
+/**
+ * Assigns the shards of stragglers to idle members, too: the first answer counts. Current shards first; none has more than two replicas.
+ */
+export function assist(situation: Situation): (Proposal & { readonly task: ShardTask; readonly straggler: Member })[] {
+  const { members } = situation;
+  const idle = members.filter(({ state, assignments }) => state === 'ready' && assignments.length === 0);
+  const proposals: (Proposal & { readonly task: ShardTask; readonly straggler: Member })[] = [];
+  if (idle.length === 0) return proposals;
+  for (const straggler of members.filter((member) => isStraggler(situation, member))) {
+    const current = currentAssignment(straggler);
+    for (const { task } of straggler.assignments.toSorted((a, b) => Number(b === current) - Number(a === current))) {
+      if (task.kind !== 'shard' || task.done || task.running > 1) continue;
+      const at = idle.findIndex((member) => mayTake(situation, member, task));
+      const [member] = at === -1 ? [] : idle.splice(at, 1);
+      if (member) proposals.push({ member, task, straggler });
+    }
+  }
+  return proposals;
+}

@@ -1,0 +1,276 @@
+// Starts, restarts, resizes and stops, without any shard.
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import type { MemberState } from '../../../../coordinator/replicas/member-state.ts';
+import { type Life, Membership } from '../../../../coordinator/replicas/membership.ts';
+import { RestartPolicy } from '../../../../coordinator/replicas/restart-policy.ts';
+import { GanglionError } from '../../../../shared/error.ts';
+import { StubStarter, settled } from './stub-replicas.ts';
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+async function pass(ms: number): Promise<void> {
+  await settled();
+  await vi.advanceTimersByTimeAsync(ms);
+  await settled();
+}
+
+const lost = () => new GanglionError('replica', 'it ended', { place: { replica: 0 }, reason: 'exit' });
+
+/** A membership of members that are busy when the test says so; `events` is what it tells. */
+function create(count: number, maxRestarts = 100) {
+  const starter = new StubStarter();
+  const events: string[] = [];
+  const busy = new Set<number>();
+  const membership = new Membership<Life>({
+    count,
+    create: (id) => ({ id, state: 'waiting', replica: undefined, restarts: 0, failures: 0 }),
+    start: starter.start,
+    policy: new RestartPolicy({ maxRestarts, now: () => performance.now(), random: () => 1 }),
+    isBusy: ({ id }) => busy.has(id),
+    onLost: ({ id }, { message }) => events.push(`lost ${id}: ${message}`),
+    onChange: () => {},
+    onRestarted: (id) => events.push(`restarted ${id}`),
+    onGiveUp: (error) => {
+      events.push(`gave up: ${(error as Error).message.slice(0, 15)}`);
+      membership.close();
+    },
+  });
+  const states = (): Record<number, MemberState> =>
+    Object.fromEntries(membership.members.map(({ id, state }) => [id, state]));
+  const member = (id: number): Life => {
+    const found = membership.members.find((each) => each.id === id);
+    if (!found) throw new Error(`no member ${id}`);
+    return found;
+  };
+  /** Holds the next starts back; each call of the result lets one go. */
+  const holdStarts = () => {
+    const held: (() => void)[] = [];
+    starter.beforeStart = () => new Promise((go) => held.push(go));
+    return () => held.shift()?.();
+  };
+  return { membership, starter, events, busy, states, member, holdStarts };
+}
+
+it('starts one after another', async () => {
+  const { membership, starter, states, holdStarts } = create(3);
+  const next = holdStarts();
+  const started = membership.start();
+  const seen: unknown[] = [];
+  for (let i = 0; i < 3; i++) {
+    await pass(0);
+    seen.push(states());
+    next();
+  }
+  await started;
+  expect(seen).toEqual([
+    { 0: 'starting', 1: 'waiting', 2: 'waiting' },
+    { 0: 'ready', 1: 'starting', 2: 'waiting' },
+    { 0: 'ready', 1: 'ready', 2: 'starting' },
+  ]);
+  expect([starter.mostAtOnce, membership.size, membership.restarts]).toEqual([1, 3, 0]);
+});
+
+it('replaces a lost replica when it has ended and its delay is over', async () => {
+  const { membership, starter, events, states, member } = create(2);
+  await membership.start();
+  let end = (): void => {};
+  const [first] = starter.started;
+  if (first) first.onStop = () => new Promise((resolve) => (end = resolve));
+  membership.lose(member(0), lost());
+  expect([states()[0], member(0).replica]).toEqual(['lost', undefined]);
+  await pass(1_000);
+  expect(states()[0]).toBe('lost');
+  end();
+  await pass(49);
+  expect(states()[0]).toBe('waiting');
+  await pass(10);
+  expect(states()[0]).toBe('ready');
+  expect(events).toEqual(['lost 0: it ended', 'restarted 0']);
+  expect(member(0)).toMatchObject({ restarts: 1, failures: 1 });
+});
+
+it('does not wait for the end of a replica that gives no answer', async () => {
+  const { membership, starter, states, member } = create(1);
+  await membership.start();
+  const [stuck] = starter.started;
+  if (stuck) stuck.onStop = () => new Promise(() => {});
+  membership.lose(member(0), new GanglionError('replica', 'no answer', { reason: 'deadline' }));
+  expect(states()).toEqual({ 0: 'waiting' });
+  await pass(60);
+  expect(states()).toEqual({ 0: 'ready' });
+});
+
+it('counts a start that fails as a loss, and starts again later', async () => {
+  const { membership, starter, events, states, member } = create(1);
+  await membership.start();
+  starter.beforeStart = async (_, attempt) => {
+    if (attempt < 4) throw new Error('no memory');
+  };
+  membership.lose(member(0), lost());
+  const attempts: number[] = [];
+  for (const ms of [60, 110, 210]) {
+    await pass(ms);
+    attempts.push(starter.attempts);
+  }
+  expect(attempts).toEqual([2, 3, 4]);
+  expect(states()).toEqual({ 0: 'ready' });
+  expect(events).toEqual([
+    'lost 0: it ended',
+    'lost 0: replica 0 failed: no memory',
+    'lost 0: replica 0 failed: no memory',
+    'restarted 0',
+  ]);
+});
+
+it('gives up after too many losses, and starts nothing more', async () => {
+  const { membership, starter, events, states, member } = create(2, 1);
+  await membership.start();
+  membership.lose(member(0), lost());
+  await pass(60);
+  membership.lose(member(1), lost());
+  expect(events).toEqual(['lost 0: it ended', 'restarted 0', 'lost 1: it ended', 'gave up: 2 replicas lost']);
+  membership.lose(member(0), lost()); // no news after the end
+  await pass(60_000);
+  expect([starter.attempts, events.length, states()]).toEqual([3, 4, { 0: 'ready', 1: 'lost' }]);
+  await membership.stop();
+  expect(states()).toEqual({ 0: 'gone', 1: 'gone' });
+});
+
+it('refuses a replica that computes with something else than the first one, and ends it', async () => {
+  const { membership, starter } = create(2);
+  starter.onStarted = () => {
+    starter.computing = { libraryVersion: '9' };
+  };
+  await expect(membership.start()).rejects.toMatchObject({
+    code: 'environment',
+    message: 'replica 1 computes on stub 9, expected stub 1.2, as the others',
+  });
+  expect(starter.started[1]?.stopped).toBe(true);
+});
+
+it('drains a busy replica until it has finished its work', async () => {
+  const { membership, starter, busy, states, member } = create(3);
+  await membership.start();
+  busy.add(2);
+  membership.resize(1);
+  expect(states()).toEqual({ 0: 'ready', 2: 'draining' });
+  await settled();
+  expect([membership.size, starter.started.map(({ stopped }) => stopped)]).toEqual([1, [false, true, false]]);
+  const drained = member(2);
+  membership.endIfDrained(drained); // busy still
+  expect(states()).toEqual({ 0: 'ready', 2: 'draining' });
+  busy.clear();
+  membership.endIfDrained(drained);
+  expect([drained.state, states()]).toEqual(['gone', { 0: 'ready' }]);
+  await settled();
+  expect(starter.started[2]?.stopped).toBe(true);
+});
+
+it('does not replace a draining replica that fails', async () => {
+  const { membership, starter, busy, states, member } = create(2);
+  await membership.start();
+  busy.add(1);
+  membership.resize(1);
+  membership.lose(member(1), lost());
+  await pass(60_000);
+  expect([states(), starter.attempts, membership.restarts]).toEqual([{ 0: 'ready' }, 2, 0]);
+});
+
+it.each([
+  ['that waits for its start: it never starts', 0, 'waiting', 1],
+  ['whose start is under way: it ends after that', 1, 'starting', 2],
+])('resizes away a replica %s', async (_, letGo, before, attempts) => {
+  const { membership, starter, states, holdStarts } = create(1);
+  await membership.start();
+  const next = holdStarts();
+  membership.resize(2);
+  if (letGo > 0) await pass(1);
+  expect(states()[1]).toBe(before);
+  membership.resize(1);
+  await pass(1);
+  next();
+  await pass(1);
+  expect(states()).toEqual({ 0: 'ready' });
+  expect([starter.attempts, starter.started.slice(1).every(({ stopped }) => stopped)]).toEqual([attempts, true]);
+});
+
+it('resizes away a replica that is lost or whose start fails: it is not started again', async () => {
+  const { membership, starter, events, states, member, holdStarts } = create(3);
+  await membership.start();
+  starter.beforeStart = () => Promise.reject(new Error('no memory'));
+  membership.lose(member(2), lost());
+  membership.resize(2);
+  expect(states()).toEqual({ 0: 'ready', 1: 'ready' });
+  await pass(60_000);
+  expect(starter.attempts).toBe(3);
+  const next = holdStarts();
+  membership.resize(3);
+  await pass(1);
+  membership.resize(2);
+  starter.onStarted = () => {
+    throw new Error('no memory');
+  };
+  next();
+  await pass(60_000);
+  expect([states(), starter.attempts]).toEqual([{ 0: 'ready', 1: 'ready' }, 4]);
+  expect(events).toEqual(['lost 2: it ended']);
+});
+
+it('fills the numbers that are free', async () => {
+  const { membership, busy, states } = create(3);
+  await membership.start();
+  busy.add(2);
+  membership.resize(1);
+  membership.resize(3);
+  expect(membership.members.map(({ id, state }) => [id, state])).toEqual([
+    [0, 'ready'],
+    [1, 'waiting'],
+    [2, 'draining'],
+    [3, 'waiting'],
+  ]);
+  await pass(1);
+  expect(states()).toEqual({ 0: 'ready', 1: 'ready', 2: 'draining', 3: 'ready' });
+});
+
+it('stops when the start under way has ended, and begins no other', async () => {
+  const { membership, starter, states, holdStarts } = create(3);
+  const next = holdStarts();
+  const started = membership.start();
+  await settled();
+  let isStopped = false;
+  const stopped = membership.stop().then(() => {
+    isStopped = true;
+  });
+  await settled();
+  expect([isStopped, states()]).toEqual([false, { 0: 'starting', 1: 'waiting', 2: 'waiting' }]);
+  next();
+  await Promise.all([started, stopped]);
+  expect(states()).toEqual({ 0: 'gone', 1: 'gone', 2: 'gone' });
+  expect([starter.attempts, starter.started.map((replica) => replica.stopped)]).toEqual([1, [true]]);
+});
+
+it('stops also when the start under way fails, or a restart waits for its delay', async () => {
+  const { membership, starter, events, states, member, holdStarts } = create(2);
+  await membership.start();
+  membership.lose(member(1), lost());
+  await pass(1);
+  const next = holdStarts();
+  membership.resize(3);
+  await pass(1);
+  expect(states()).toEqual({ 0: 'ready', 1: 'waiting', 2: 'starting' });
+  const stopped = membership.stop();
+  starter.onStarted = () => {
+    throw new Error('no memory');
+  };
+  next();
+  await stopped;
+  expect(states()).toEqual({ 0: 'gone', 1: 'gone', 2: 'gone' });
+  await pass(60_000);
+  expect([starter.attempts, events]).toEqual([3, ['lost 1: it ended']]);
+  await membership.stop(); // again: nothing to do
+});
