@@ -1,6 +1,6 @@
 // All that watches a run: terminal, status, metrics, live page, TensorBoard's log, profile. What happens is told here once and goes on
 // to those that show it. Nothing here calls back into training.
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { GanglionError } from '../../shared/error.ts';
 import { describeShard } from '../../shared/protocol.ts';
 import type { WrittenCheckpoint } from '../checkpoints/checkpoint-writer.ts';
@@ -59,6 +59,7 @@ export class Observers {
     this.#profile = run.profile ? createProfile(run.profile, firstStep, totalSteps) : undefined;
     this.span = this.#profile?.span.bind(this.#profile);
     const info = {
+      run: basename(path),
       node: process.version,
       backend: config.ranOn,
       workers: String(workers),
