@@ -42,7 +42,7 @@ export function createMetrics({ batch, replicas, info, now = Date.now }: Metrics
 
   new Gauge({
     name: 'ganglion_info',
-    help: 'Always 1; its labels say what runs.',
+    help: 'Always 1; its labels say what runs. Join it on job and instance for the name of the run.',
     labelNames: Object.keys(info),
     registers,
   }).set(info, 1);
@@ -55,7 +55,7 @@ export function createMetrics({ batch, replicas, info, now = Date.now }: Metrics
   const step = new Gauge({ name: 'ganglion_step', help: 'Steps done in the run.', registers });
   const stepTime = new Gauge({
     name: 'ganglion_step_timestamp_seconds',
-    help: 'Time of the newest step; before the first, of the start of this process.',
+    help: 'Time of the newest step; before the first step, the start of this process.',
     registers,
   });
   stepTime.set(startedSeconds);
@@ -80,7 +80,7 @@ export function createMetrics({ batch, replicas, info, now = Date.now }: Metrics
   });
   const gradientBytes = new Counter({
     name: 'ganglion_gradient_bytes_total',
-    help: 'Bytes of gradients that replicas handed to the coordinator.',
+    help: 'Bytes of gradients that the coordinator received from replicas.',
     labelNames: ['phase'],
     registers,
   });
@@ -92,20 +92,20 @@ export function createMetrics({ batch, replicas, info, now = Date.now }: Metrics
   });
   const phaseSeconds = new Histogram({
     name: 'ganglion_phase_duration_seconds',
-    help: 'Duration of a phase and of its parts: prepare, compute (what was begun ahead included) and copy once a pass of a shard; total, sum and adam once a phase (what Adam adds in its own pass over memory is part of adam).',
+    help: 'Duration of a phase and of its parts: prepare, compute (with what was precomputed) and copy once a pass of a shard; total, sum and adam once a phase (results that Adam adds in its own pass over memory count as adam).',
     labelNames: ['phase', 'part'],
     buckets: BUCKETS,
     registers,
   });
   const checkpointSeconds = new Histogram({
     name: 'ganglion_checkpoint_duration_seconds',
-    help: 'Time to write a checkpoint, from the copy of the state until the file is there.',
+    help: 'Time to write a checkpoint, from the copy of the state until the file is on disk.',
     buckets: BUCKETS,
     registers,
   });
   const checkpointHeldSeconds = new Histogram({
     name: 'ganglion_checkpoint_blocking_seconds',
-    help: 'Time by which a checkpoint held the step loop: the copy, and the wait for the checkpoint before.',
+    help: 'Time for which a checkpoint blocked the step loop: the copy, and the wait for the previous checkpoint.',
     buckets: BUCKETS,
     registers,
   });
@@ -116,7 +116,7 @@ export function createMetrics({ batch, replicas, info, now = Date.now }: Metrics
   });
   const checkpointTime = new Gauge({
     name: 'ganglion_checkpoint_timestamp_seconds',
-    help: 'Time of the newest checkpoint; before the first, of the start of this process.',
+    help: 'Time of the newest checkpoint; before the first checkpoint, the start of this process.',
     registers,
   });
   checkpointTime.set(startedSeconds);
@@ -128,7 +128,7 @@ export function createMetrics({ batch, replicas, info, now = Date.now }: Metrics
   });
   const stragglers = new Counter({
     name: 'ganglion_stragglers_total',
-    help: 'Late shards that were given to a second replica.',
+    help: 'Shards of stragglers that were given to a second replica.',
     registers,
   });
   const audits = new Counter({
@@ -138,18 +138,18 @@ export function createMetrics({ batch, replicas, info, now = Date.now }: Metrics
   });
   const skipped = new Counter({
     name: 'ganglion_skipped_updates_total',
-    help: 'Updates left out because the gradient of a shard was bad.',
+    help: 'Updates skipped because the gradient of a shard was not finite or too large.',
     labelNames: ['phase'],
     registers,
   });
   const tensors = new Gauge({
     name: 'ganglion_native_tensors',
-    help: 'Tensors alive in the replica that answered last.',
+    help: 'Live tensors of the replica that answered last.',
     registers,
   });
   new Gauge({
     name: 'ganglion_native_memory_bytes',
-    help: "Resident memory of the process outside JavaScript's heap: mostly the native library.",
+    help: "Resident memory of the process outside JavaScript's heap: data, buffers and native libraries.",
     registers,
     collect() {
       const { rss, heapTotal } = process.memoryUsage();
@@ -159,7 +159,7 @@ export function createMetrics({ batch, replicas, info, now = Date.now }: Metrics
   addReplicaMetrics(registry, replicas);
   const scrapeSeconds = new Histogram({
     name: 'ganglion_scrape_duration_seconds',
-    help: 'Time to write the metrics down for one scrape, by which it holds the coordinator.',
+    help: 'Time to write the metrics for one scrape, for which it blocks the coordinator.',
     buckets: SCRAPE_BUCKETS,
     registers,
   });

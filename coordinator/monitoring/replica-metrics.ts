@@ -8,7 +8,7 @@ export function addReplicaMetrics(registry: Registry, replicas: () => readonly R
   const registers = [registry];
   new Gauge({
     name: 'ganglion_workers',
-    help: 'Replicas that there are to be.',
+    help: 'Target number of replicas.',
     registers,
     collect() {
       this.set(replicas().filter(({ state }) => state !== 'draining').length);
@@ -38,10 +38,10 @@ export function addReplicaMetrics(registry: Registry, replicas: () => readonly R
     });
   };
   counter('ganglion_replica_restarts_total', 'Restarts of a replica.', ({ restarts }) => restarts);
-  counter('ganglion_replica_shards_total', 'Shards that a replica has answered.', ({ answered }) => answered);
+  counter('ganglion_replica_shards_total', 'Shards that a replica has computed.', ({ answered }) => answered);
   counter(
     'ganglion_replica_shard_seconds_total',
-    'Time that a replica was at the shards that it has answered.',
+    'Time that a replica spent on the shards that it has computed.',
     ({ busySeconds }) => busySeconds,
   );
 }

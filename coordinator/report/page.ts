@@ -79,8 +79,8 @@ ${samples(data)}
 ${curves(data)}
 ${timeline(data)}
 ${details('config', 'Config', data.run.config)}
-${details('environment', 'Environment', data.run.environment, 'The files of this run do not say what it was computed on.')}
-${details('result', 'Result', rounded(data.run.summary), 'This run has no summary: it has not ended in order.')}
+${details('environment', 'Environment', data.run.environment, 'The files of this run do not name its machine.')}
+${details('result', 'Result', rounded(data.run.summary), 'This run has no summary: it did not end in order.')}
 ${hashes(data)}
 </main>
 <footer><p>Written ${timeOf(data.time)} UTC by Ganglion ${data.version}, from the files of the run.</p></footer>
@@ -103,15 +103,16 @@ function sourceOf(text: string): string {
 }
 
 function header({ run }: ReportData): Html {
-  const { name, path, status, events, summary } = run;
+  const { name, path, status, events, summary, config } = run;
   const { state, step, steps, epoch, imagesPerSecond, restarts } = status;
   const last = events.at(-1);
-  const unended = state === 'finished' ? '' : 'no end is noted: killed, or still under way';
+  const unended = state === 'finished' ? '' : 'no end was recorded: killed, or still training';
   const seconds = summary?.wallSeconds;
-  const figures: readonly (readonly [string, string])[] = [
+  const { epochs } = config;
+  const figures: readonly (readonly [string, string | Html])[] = [
     ['Steps', steps === null ? whole(step) : `${whole(step)} / ${whole(steps)}`],
-    typeof summary?.epoch === 'number' ? ['Epochs', whole(summary.epoch)] : ['Epoch', whole(epoch)],
-    ['Images/s', imagesPerSecond === 0 ? '–' : whole(imagesPerSecond)],
+    ['Epoch', typeof epochs === 'number' ? `${whole(epoch + 1)} of ${whole(epochs)}` : whole(epoch + 1)],
+    ['Throughput', imagesPerSecond === 0 ? '–' : html`${whole(imagesPerSecond)} <small>images/s</small>`],
     ['Time', typeof seconds === 'number' ? duration(seconds) : '–'],
     ['Restarts', summary === null ? '–' : whole(restarts)],
   ];
@@ -125,14 +126,14 @@ function header({ run }: ReportData): Html {
 
 function samples({ pictures }: ReportData): Html {
   const { newest, real, course, animation, hasAnimation } = pictures;
-  const none = html`<p class="hint">No picture was drawn.</p>`;
-  const large = html`<p class="hint">All pictures in turn are in samples/epochs.gif.</p>`;
+  const none = html`<p class="hint">No samples were drawn.</p>`;
+  const large = html`<p class="hint">samples/epochs.gif animates all samples.</p>`;
   return html`<section class="samples" aria-labelledby="samples-title">
-<h2 id="samples-title">Samples, always from the same noise</h2>
+<h2 id="samples-title">Samples from fixed noise</h2>
 ${newest === null ? none : null}
 <div class="grids">
 ${newest && figure(`After step ${whole(newest.step)}`, `64 digits drawn by the generator after step ${whole(newest.step)}`, newest.base64)}
-${real !== null ? figure('Real digits', '64 digits of the data, to compare with', real) : null}
+${real !== null ? figure('Real digits', '64 real digits, to compare', real) : null}
 ${
   course.length > 0
     ? html`<div class="course">${course.map(({ step, base64 }) =>
@@ -143,8 +144,8 @@ ${
 </div>
 ${
   animation !== null
-    ? html`<details><summary>All pictures in turn, as an animation</summary>
-${new Html(image('gif', 'Digits drawn by the generator in the course of the run, one picture after another', animation))}</details>`
+    ? html`<details><summary>All samples, animated</summary>
+${new Html(image('gif', 'Digits drawn by the generator during the run, animated', animation))}</details>`
     : hasAnimation
       ? large
       : null
@@ -183,17 +184,17 @@ function curves({ history }: ReportData): Html {
 </div>
 <div class="plots" id="plots"></div>
 <noscript><p class="hint">The curves need JavaScript.</p></noscript>
-<p class="hint">Steps ${whole(history.steps[0] ?? 0)} to ${whole(history.last)} in ${whole(history.steps.length)} points. Lines are means, bands reach from the smallest to the largest value.
+<p class="hint">Steps ${whole(history.steps[0] ?? 0)} to ${whole(history.last)} in ${whole(history.steps.length)} points. Lines are means, bands span the smallest to the largest value.
 <span class="mouse">Drag over a plot to zoom, double-click for all steps.</span></p>
 </section>`;
 }
 
 function timeline({ run: { events } }: ReportData): Html {
   const first = events[0]?.seq ?? 1;
-  const earlier = html`<p class="hint">${whole(first - 1)} earlier ones are in events.jsonl.</p>`;
+  const earlier = html`<p class="hint">${whole(first - 1)} earlier events are in events.jsonl.</p>`;
   return html`<section class="timeline" aria-labelledby="timeline-title">
 <h2 id="timeline-title">Timeline (UTC)</h2>
-${events.length === 0 ? html`<p class="hint">Nothing was noted.</p>` : null}${first > 1 ? earlier : null}
+${events.length === 0 ? html`<p class="hint">No events.</p>` : null}${first > 1 ? earlier : null}
 <div class="scroll tall" tabindex="0" role="region" aria-labelledby="timeline-title"><ol id="timeline">
 ${events.map(event)}
 </ol></div>

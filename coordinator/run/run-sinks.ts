@@ -1,5 +1,5 @@
 // All that watches a recorded run. An event is emitted once and goes to each of them in turn.
-
+import { basename } from 'node:path';
 import { LiveTraining } from '../live/live-training.ts';
 import { createMetrics, type Metrics } from '../monitoring/metrics.ts';
 import { Profile } from '../monitoring/profile.ts';
@@ -107,8 +107,9 @@ function createStatus({ path, firstStep, stepsPerEpoch, totalSteps, config, repl
   });
 }
 
-function createRunMetrics({ config, workers, replicas }: ObservedRun): Metrics {
+function createRunMetrics({ path, config, workers, replicas }: ObservedRun): Metrics {
   const info = {
+    run: basename(path),
     node: process.version,
     backend: config.ranOn,
     workers: String(workers),

@@ -1,11 +1,12 @@
 // @ts-check
 // The live page: brings together what the coordinator says and what is on the page.
+
+import { getHistory, getRun, getSamples, listen } from './api.js';
 import { Controls } from './controls.js';
 import { Curves, POINTS } from './curves.js';
 import { byId } from './format.js';
 import { Pictures } from './pictures.js';
 import { addEvents, showRun, showStatus } from './tables.js';
-import { getHistory, getRun, getSamples, listen } from './talk.js';
 import { View } from './view.js';
 
 /** @import { LiveRunInfo, LiveStatus } from '../../shared/live-protocol.ts' */
@@ -39,7 +40,7 @@ async function loadCurves() {
 /** @param {LiveStatus} status */
 function applyStatus(status) {
   state = status.state;
-  showStatus(status, run?.batch ?? 0);
+  showStatus(status, run);
   pictures.add(status.sample);
 }
 

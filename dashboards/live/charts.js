@@ -7,7 +7,7 @@ import uPlot from './uplot.js';
 /** @import { Curve } from '../../shared/step-scalars.ts' */
 /** @import { Curves } from './curves.js' */
 
-/** @type {readonly { title: string, lines: readonly { curve: Curve, label: string }[], from0?: boolean }[]} */
+/** @type {readonly { title: string, lines: readonly { curve: Curve, label: string }[], logarithmic?: boolean }[]} */
 const PLOTS = [
   {
     title: 'Loss',
@@ -29,8 +29,9 @@ const PLOTS = [
       { curve: 'gradientNormD', label: 'D' },
       { curve: 'gradientNormG', label: 'G' },
     ],
+    logarithmic: true,
   },
-  { title: 'Images/s', lines: [{ curve: 'imagesPerSecond', label: 'images/s' }] },
+  { title: 'Throughput', lines: [{ curve: 'imagesPerSecond', label: 'images/s' }] },
 ];
 const CLASSES = /** @type {const} */ (['first', 'second']);
 const HEIGHT = 200;
@@ -46,6 +47,11 @@ function color(name) {
 }
 
 /** @typedef {{ from: number, to: number }} Range */
+
+/** What a log axis can show: 0 has no place on it. @param {readonly (number | null)[]} values */
+function positive(values) {
+  return values.map((value) => (value !== null && value > 0 ? value : null));
+}
 
 export class Charts {
   /** @type {{ plot: uPlot, box: HTMLElement, spec: (typeof PLOTS)[number], values: HTMLElement[] }[]} */
@@ -71,6 +77,7 @@ export class Charts {
     for (const spec of PLOTS) {
       const figure = document.createElement('figure');
       const caption = element('figcaption', spec.title);
+      if (spec.logarithmic) caption.append(element('span', 'log axis', 'axis'));
       const legend = element('ul', '', 'legend');
       const values = spec.lines.map(({ label }, i) => {
         const item = element('li', `${label} `, CLASSES[i]);
@@ -119,13 +126,13 @@ export class Charts {
   }
 
   /** @param {(typeof PLOTS)[number]} spec @returns {uPlot.AlignedData} */
-  #dataOf({ lines }) {
+  #dataOf({ lines, logarithmic }) {
     const { steps } = this.#curves;
     const series = lines.flatMap(({ curve }) => {
       const { mean, min, max } = this.#curves.of(curve);
       return [max, min, smooth(steps, mean, this.#smoothing)];
     });
-    return [steps, ...series];
+    return [steps, ...(logarithmic ? series.map(positive) : series)];
   }
 
   /** @param {(typeof PLOTS)[number]} spec @param {HTMLElement} box */
@@ -148,7 +155,7 @@ export class Charts {
         width: Math.max(200, box.clientWidth),
         height: HEIGHT,
         legend: { show: false },
-        scales: { x: { time: false } },
+        scales: { x: { time: false }, y: { distr: spec.logarithmic ? 3 : 1 } },
         axes: [
           {
             ...axis,
@@ -156,7 +163,12 @@ export class Charts {
             size: 30,
             values: (_, splits) => splits.map((step) => (step % 1 === 0 ? whole(step) : '')),
           },
-          { ...axis, size: 52, space: 36, values: (_, splits) => splits.map(short) },
+          {
+            ...axis,
+            size: 52,
+            space: 36,
+            values: (_, splits) => splits.map((value) => (value === null ? '' : short(value))),
+          },
         ],
         series: [{}, ...series],
         bands: spec.lines.map((_, i) => ({

@@ -1,7 +1,8 @@
 // @ts-check
 // The buttons that change the run. A token, where one is needed, stays in this page's memory.
+
+import { post } from './api.js';
 import { byId } from './format.js';
-import { post } from './talk.js';
 
 /** @import { LiveRunInfo } from '../../shared/live-protocol.ts' */
 

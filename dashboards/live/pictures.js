@@ -1,5 +1,5 @@
 // @ts-check
-// The pictures of the run: the same noise after every epoch. A slider goes back through them, and a button shows them in turn.
+// The samples of the run: the same noise after every epoch. A slider shows earlier ones, a button animates them.
 import { byId, element, whole } from './format.js';
 
 /** Pictures a second; where a person wants less motion, one. */
@@ -79,12 +79,12 @@ export class Pictures {
     for (const control of [this.#slider, this.#newest, this.#play]) control.disabled = count < 2;
     this.#slider.max = String(Math.max(0, count - 1));
     this.#slider.value = String(Math.max(0, at));
-    this.#slider.setAttribute('aria-valuetext', step === undefined ? 'no picture' : `step ${whole(step)}`);
+    this.#slider.setAttribute('aria-valuetext', step === undefined ? 'no samples' : `step ${whole(step)}`);
     this.#real.setAttribute('aria-pressed', String(this.#showsReal));
-    if (this.#showsReal) this.#set('real.png', 'Digits of the data, to compare with', 'A grid of 64 real digits');
+    if (this.#showsReal) this.#set('real.png', 'Real digits, to compare', 'A grid of 64 real digits');
     else if (step !== undefined) {
       const name = `step-${String(step).padStart(8, '0')}.png`;
-      const text = `After step ${whole(step)}, picture ${at + 1} of ${count}`;
+      const text = `After step ${whole(step)}, ${at + 1} of ${count}`;
       this.#set(name, text, `A grid of 64 digits drawn by the generator after step ${whole(step)}`);
     }
   }

@@ -1,5 +1,5 @@
 // @ts-check
-// What is written on the page beside pictures and curves: the head, the replicas, the timeline, the config.
+// What is written on the page beside samples and curves: the head, the replicas, the timeline, the config.
 import { byId, clock, duration, element, short, whole } from './format.js';
 
 /** @import { LiveEvent, LiveReplica, LiveRunInfo, LiveStatus } from '../../shared/live-protocol.ts' */
@@ -13,12 +13,15 @@ const KINDS = {
   checkpoint: 'checkpoint',
   lost: 'lost',
   restarted: 'restarted',
-  straggler: 'late',
+  straggler: 'straggler',
   skipped: 'skipped',
   resize: 'resize',
   stop: 'stop',
   end: 'end',
 };
+
+/** Of the table of replicas; a narrow page writes them beside the values. */
+const COLUMNS = ['Replica', 'State', 'Shards', 'Shard time', 'Restarts', 'Kind', 'Process'];
 
 /** @param {string} id @param {string} text */
 function write(id, text) {
@@ -26,8 +29,8 @@ function write(id, text) {
   if (target.textContent !== text) target.textContent = text;
 }
 
-/** @param {LiveStatus} status @param {number} batch images a step */
-export function showStatus(status, batch) {
+/** @param {LiveStatus} status @param {LiveRunInfo | undefined} run */
+export function showStatus(status, run) {
   const { state, healthy, step, steps, epoch, imagesPerSecond, restarts, replicas } = status;
   const badge = byId('state', HTMLElement);
   const shown = healthy ? state : 'stalled';
@@ -37,9 +40,10 @@ export function showStatus(status, batch) {
   progress.max = steps ?? Math.max(1, step);
   progress.value = step;
   write('step', steps === null ? whole(step) : `${whole(step)} / ${whole(steps)}`);
-  write('epoch', whole(epoch));
+  const epochs = run?.config.epochs;
+  write('epoch', typeof epochs === 'number' ? `${whole(epoch + 1)} of ${whole(epochs)}` : whole(epoch + 1));
   write('speed', imagesPerSecond === 0 ? '–' : whole(imagesPerSecond));
-  const seconds = ((steps ?? step) - step) * (batch / imagesPerSecond);
+  const seconds = ((steps ?? step) - step) * ((run?.batch ?? 0) / imagesPerSecond);
   write('left', state === 'training' && imagesPerSecond > 0 ? duration(seconds) : '–');
   write('restarts', whole(restarts));
   showReplicas(replicas);
@@ -64,6 +68,7 @@ function showReplicas(replicas) {
     const row = body.children[i] ?? body.appendChild(document.createElement('tr'));
     for (const [column, text] of texts.entries()) {
       const cell = row.children[column] ?? row.appendChild(document.createElement(column === 0 ? 'th' : 'td'));
+      cell.setAttribute('data-name', COLUMNS[column] ?? '');
       if (column === 0) cell.setAttribute('scope', 'row');
       else cell.className = [2, 3, 4, 6].includes(column) ? 'number' : column === 1 ? state : '';
       if (cell.textContent !== text) cell.textContent = text;

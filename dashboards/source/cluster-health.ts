@@ -1,7 +1,7 @@
 // Whether the replicas work, which of them are slow or lost, and how much work a crash would cost.
-import { dashboard, increase, of, rate, series, stat } from './parts.ts';
+import { ALERT_COUNT, age, dashboard, increase, of, rate, ratio, series, stat, total } from './panels.ts';
 
-const AT_WORK = `sum(${of('ganglion_replicas', 'state=~"idle|busy"')})`;
+const AT_WORK = total('ganglion_replicas', 'state=~"idle|busy"');
 
 export const clusterHealth = dashboard({
   uid: 'ganglion-cluster',
@@ -11,22 +11,22 @@ export const clusterHealth = dashboard({
     Now: [
       stat({
         title: 'Workers',
-        description: 'Replicas that there are to be.',
+        description: 'Target number of replicas.',
         queries: { workers: of('ganglion_workers') },
       }),
-      stat({ title: 'At work', description: 'Replicas that compute or could.', queries: { 'at work': AT_WORK } }),
+      stat({ title: 'At work', description: 'Replicas that compute, or are idle.', queries: { 'at work': AT_WORK } }),
       stat({
         title: 'Missing',
-        description: 'Replicas that start, restart, or do not come up.',
+        description: 'Replicas that are starting, restarting, or cannot start.',
         warn: 1,
-        queries: { missing: `sum(${of('ganglion_workers')}) - ${AT_WORK}` },
+        queries: { missing: `${total('ganglion_workers')} - ${AT_WORK}` },
       }),
       stat({
         title: 'Restarts',
         description: 'Replicas lost and replaced since this process started.',
         warn: 1,
         bad: 10,
-        queries: { restarts: `sum(${of('ganglion_replica_restarts_total')})` },
+        queries: { restarts: total('ganglion_replica_restarts_total') },
       }),
       stat({
         title: 'Age of the newest checkpoint',
@@ -34,13 +34,14 @@ export const clusterHealth = dashboard({
         unit: 's',
         warn: 600,
         bad: 900,
-        queries: { age: `time() - ${of('ganglion_checkpoint_timestamp_seconds')}` },
+        queries: { age: age('ganglion_checkpoint_timestamp_seconds') },
       }),
       stat({
         title: 'Alerts',
-        description: 'Alerts of this run that fire.',
+        description: 'Alerts of this coordinator that fire.',
         bad: 1,
-        queries: { alerts: `count(${of('ALERTS', 'alertname=~"Ganglion.+", alertstate="firing"')}) or vector(0)` },
+        namesRun: false,
+        queries: { alerts: ALERT_COUNT },
       }),
     ],
     Replicas: [
@@ -57,19 +58,20 @@ export const clusterHealth = dashboard({
         unit: 's',
         min: 0,
         queries: {
-          'replica {{replica}}': `${rate('ganglion_replica_shard_seconds_total')} / ${rate('ganglion_replica_shards_total')}`,
+          'replica {{replica}}': ratio('ganglion_replica_shard_seconds_total', 'ganglion_replica_shards_total'),
         },
       }),
       series({
         title: 'Shards a second',
-        description: 'Of each replica, stacked: how the work is shared out.',
+        description: 'Of each replica, stacked: how the work is distributed.',
         min: 0,
         stacked: true,
         queries: { 'replica {{replica}}': rate('ganglion_replica_shards_total') },
       }),
       series({
-        title: 'Time at work',
-        description: 'Share of the time that a replica is at a shard; the rest it waits for updates of the nets.',
+        title: 'Utilisation',
+        description:
+          'Share of the time in which a replica computes shards. In the rest it waits for updates of the nets.',
         unit: 'percentunit',
         min: 0,
         queries: { 'replica {{replica}}': rate('ganglion_replica_shard_seconds_total') },
@@ -85,18 +87,18 @@ export const clusterHealth = dashboard({
       }),
       series({
         title: 'Restarts',
-        description: 'By replica: one that is lost again and again points to its core, its memory or its GPU.',
+        description: 'By replica. One that is lost again and again points to its core, its memory or its GPU.',
         min: 0,
         events: true,
         queries: { 'replica {{replica}}': increase('ganglion_replica_restarts_total') },
       }),
       series({
         title: 'Shards computed twice',
-        description: 'Late ones, given to a second replica, and audited ones, whose bits were compared.',
+        description: 'Shards of stragglers, given to a second replica, and audited shards, whose bits were compared.',
         min: 0,
         events: true,
         queries: {
-          late: increase('ganglion_stragglers_total'),
+          stragglers: increase('ganglion_stragglers_total'),
           audited: increase('ganglion_audited_shards_total'),
         },
       }),
@@ -105,7 +107,7 @@ export const clusterHealth = dashboard({
         description: 'A saw: it falls to 0 with every checkpoint.',
         unit: 's',
         min: 0,
-        queries: { age: `time() - ${of('ganglion_checkpoint_timestamp_seconds')}` },
+        queries: { age: age('ganglion_checkpoint_timestamp_seconds') },
       }),
     ],
   },

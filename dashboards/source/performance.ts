@@ -1,8 +1,5 @@
-// Where the time goes: steps, phases and their parts, checkpoints, memory, and what watching costs.
-import { dashboard, heatmap, increase, mean, of, rate, series } from './parts.ts';
-
-const quantile = (q: number): string =>
-  `histogram_quantile(${q}, sum by (instance, le) (${rate('ganglion_step_duration_seconds_bucket')}))`;
+// Where the time goes: steps, phases and their parts, checkpoints, memory, and what monitoring costs.
+import { dashboard, heatmap, increase, mean, of, quantile, rate, series } from './panels.ts';
 
 export const performance = dashboard({
   uid: 'ganglion-performance',
@@ -11,17 +8,21 @@ export const performance = dashboard({
   rows: {
     Speed: [
       series({
-        title: 'Images a second',
-        description: 'Real images trained on.',
+        title: 'Throughput',
+        description: 'Real images trained on, a second.',
         min: 0,
-        queries: { images: rate('ganglion_images_total') },
+        queries: { 'images/s': rate('ganglion_images_total') },
       }),
       series({
         title: 'Step',
-        description: 'Time from the end of a step to that of the next.',
+        description: 'Time from the end of a step to the end of the next.',
         unit: 's',
         min: 0,
-        queries: { mean: mean('ganglion_step_duration_seconds'), median: quantile(0.5), '95 %': quantile(0.95) },
+        queries: {
+          mean: mean('ganglion_step_duration_seconds'),
+          median: quantile(0.5, 'ganglion_step_duration_seconds'),
+          '95 %': quantile(0.95, 'ganglion_step_duration_seconds'),
+        },
       }),
       heatmap({
         title: 'Steps by time',
@@ -29,8 +30,8 @@ export const performance = dashboard({
         queries: { '{{le}}': `sum by (le) (${increase('ganglion_step_duration_seconds_bucket')})` },
       }),
       series({
-        title: 'Gradients handed over',
-        description: 'Bytes that replicas gave the coordinator, by phase.',
+        title: 'Gradient traffic',
+        description: 'Bytes of gradients that the coordinator received from replicas, by phase.',
         unit: 'Bps',
         min: 0,
         stacked: true,
@@ -64,12 +65,12 @@ export const performance = dashboard({
     Checkpoints: [
       series({
         title: 'Checkpoint',
-        description: 'Mean time to write one, and by which it held the step loop.',
+        description: 'Mean time to write one, and mean time for which it blocked the step loop.',
         unit: 's',
         min: 0,
         queries: {
           written: mean('ganglion_checkpoint_duration_seconds'),
-          held: mean('ganglion_checkpoint_blocking_seconds'),
+          blocked: mean('ganglion_checkpoint_blocking_seconds'),
         },
       }),
       series({
@@ -90,7 +91,7 @@ export const performance = dashboard({
       }),
       series({
         title: 'Memory',
-        description: "Of the coordinator's process. One that rises for hours is a leak.",
+        description: "Of the coordinator's process. A rise over hours is a leak.",
         unit: 'bytes',
         min: 0,
         queries: {
@@ -101,13 +102,13 @@ export const performance = dashboard({
       }),
       series({
         title: 'Tensors alive',
-        description: 'In the replica that answered last. Rising: a tensor is left behind.',
+        description: 'In the replica that answered last. Rising: tensors leak.',
         min: 0,
         queries: { tensors: of('ganglion_native_tensors') },
       }),
       series({
         title: 'Event loop',
-        description: 'How late the coordinator comes to what is due.',
+        description: 'Lag of the coordinator: how long a timer that is due waits.',
         unit: 's',
         min: 0,
         queries: {
@@ -117,7 +118,7 @@ export const performance = dashboard({
       }),
       series({
         title: 'Cost of a scrape',
-        description: 'Time that it holds the coordinator, and that Prometheus waits.',
+        description: 'Time for which it blocks the coordinator, and for which Prometheus waits.',
         unit: 's',
         min: 0,
         queries: {

@@ -1,5 +1,5 @@
-// Whether the GAN learns: losses, what D says, gradients, updates left out.
-import { dashboard, increase, of, rate, series, stat } from './parts.ts';
+// Whether the GAN learns: losses, D's outputs, gradients, skipped updates.
+import { ALERT_COUNT, age, at, byRun, dashboard, increase, of, rate, series, stat, total } from './panels.ts';
 
 export const trainingHealth = dashboard({
   uid: 'ganglion-training',
@@ -14,41 +14,41 @@ export const trainingHealth = dashboard({
         queries: { epoch: of('ganglion_epoch') },
       }),
       stat({
-        title: 'Images a second',
-        description: 'Real images trained on.',
-        queries: { images: rate('ganglion_images_total') },
+        title: 'Throughput',
+        description: 'Real images trained on, a second.',
+        queries: { 'images/s': rate('ganglion_images_total') },
       }),
       stat({
         title: 'Age of the newest step',
-        description: 'A run that has made no step for a minute has stalled.',
+        description: 'A run without a new step for a minute has stalled.',
         unit: 's',
         warn: 30,
         bad: 60,
-        queries: { age: `time() - ${of('ganglion_step_timestamp_seconds')}` },
+        queries: { age: age('ganglion_step_timestamp_seconds') },
       }),
       stat({
-        title: 'Updates left out',
-        description: 'Because a gradient was not finite or too large, since this process started.',
+        title: 'Skipped updates',
+        description: 'Updates whose gradient was not finite or too large, since this process started.',
         warn: 1,
         bad: 10,
-        queries: { updates: `sum(${of('ganglion_skipped_updates_total')})` },
+        queries: { updates: total('ganglion_skipped_updates_total') },
       }),
       stat({
         title: 'Alerts',
-        description: 'Alerts of this run that fire.',
+        description: 'Alerts of this coordinator that fire.',
         bad: 1,
-        queries: { alerts: `count(${of('ALERTS', 'alertname=~"Ganglion.+", alertstate="firing"')}) or vector(0)` },
+        namesRun: false,
+        queries: { alerts: ALERT_COUNT },
       }),
     ],
     'Discriminator and generator': [
       series({
         title: 'Loss',
-        description:
-          'Both move about for the whole run. One that goes to 0 and stays means that the other net has lost.',
+        description: 'Both vary during the whole run. If one falls to 0 and stays there, the other net has lost.',
         queries: { '{{net}}': of('ganglion_loss') },
       }),
       series({
-        title: 'What D says',
+        title: 'Outputs of D',
         description:
           'Probability that an image is real: D(x) of real images, D(G(z)) of fake ones. Healthy between 0.2 and 0.8; both alike at 0 or 1: D has collapsed; 1 and 0: G learns nothing.',
         unit: 'percentunit',
@@ -60,17 +60,18 @@ export const trainingHealth = dashboard({
         },
       }),
       series({
-        title: 'What D tells apart',
+        title: 'Margin of D',
         description: 'D(x) less D(G(z)): 0 when D cannot tell real images from fake ones, 1 when it always can.',
         unit: 'percentunit',
         queries: {
-          'D(x) - D(G(z))': `${of('ganglion_discriminator_output', 'images="real"')} - ignoring (images) ${of('ganglion_discriminator_output', 'images="fake"')}`,
+          'D(x) - D(G(z))': byRun(
+            `(${at('ganglion_discriminator_output', 'images="real"')} - ignoring (images) ${at('ganglion_discriminator_output', 'images="fake"')})`,
+          ),
         },
       }),
       series({
         title: 'Gradient norm',
-        description:
-          'L2 norm of the mean gradient. Towards 0: nothing is learned; rising without end: training diverges.',
+        description: 'L2 norm of the mean gradient. Near 0: nothing is learned; rising without end: training diverges.',
         logarithmic: true,
         queries: { '{{net}}': of('ganglion_gradient_norm') },
       }),
@@ -78,11 +79,12 @@ export const trainingHealth = dashboard({
     Progress: [
       series({
         title: 'Steps',
-        description: 'Steps done in the run; flat where it stood still, back where it was resumed.',
+        description:
+          'Steps done in the run. Flat: training stood still; a fall: it was resumed from an earlier checkpoint.',
         queries: { steps: of('ganglion_step') },
       }),
       series({
-        title: 'Updates left out, when',
+        title: 'Skipped updates over time',
         description: 'Updates whose gradient was not finite or too large.',
         min: 0,
         events: true,

@@ -11,6 +11,11 @@ const scratch = scratchFolder('monitoring');
 /** Minutes become seconds. */
 const FACTOR = 1 / 60;
 const SOON = { timeout: 20_000, interval: 200 };
+const ARGS = ['--batch', '16', '--workers', '2', '--isolation', 'process', '--steps', '100000', '--seed', '7'];
+const OFTEN = ['--checkpoint-every', '1s', '--audit', '0.1'];
+
+/** Of the dashboards' variables, all but the address. */
+const VALUES = { run: '.*', __rate_interval: '5s' };
 
 let run: Running;
 let target: string;
@@ -20,9 +25,7 @@ const firing = async (): Promise<string[]> => (await prometheus.alerts()).map(({
 
 describe.skipIf(withoutPrometheus)('Prometheus with the rules and the dashboards', () => {
   beforeAll(async () => {
-    const args = ['--batch', '16', '--workers', '2', '--isolation', 'process', '--steps', '100000', '--seed', '7'];
-    const often = ['--checkpoint-every', '1s', '--audit', '0.1'];
-    run = startGanglion(['train', ...args, ...often, '--metrics-port', '0', '--run', scratch('run')]);
+    run = startGanglion(['train', ...ARGS, ...OFTEN, '--metrics-port', '0', '--run', scratch('first')]);
     const [, port] = await run.said(/^metrics: http:\/\/localhost:(\d+)\/metrics$/m);
     target = `127.0.0.1:${port}`;
     prometheus = await startPrometheus(scratch, target, shortenedRules(FACTOR));
@@ -35,11 +38,15 @@ describe.skipIf(withoutPrometheus)('Prometheus with the rules and the dashboards
     }, SOON);
   });
 
-  afterAll(async () => {
-    await prometheus?.stop();
+  const endRun = async (): Promise<void> => {
     run.child.kill('SIGTERM');
     const { exitCode, stderr } = await run.ended;
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+  };
+
+  afterAll(async () => {
+    await prometheus?.stop();
+    await endRun();
   });
 
   it('reads the metrics without an error, and all rules can be evaluated', async () => {
@@ -60,7 +67,7 @@ describe.skipIf(withoutPrometheus)('Prometheus with the rules and the dashboards
     const without: string[] = [];
     for (const { where, expression, kind } of dashboardQueries()) {
       if (kind !== 'panel') continue;
-      const samples = await prometheus.query(fillVariables(expression, { instance: target, __rate_interval: '5s' }));
+      const samples = await prometheus.query(fillVariables(expression, { ...VALUES, instance: target }));
       if (!samples.some(({ value }) => Number.isFinite(value))) without.push(where);
     }
     expect(without).toEqual([]);
@@ -96,7 +103,7 @@ describe.skipIf(withoutPrometheus)('Prometheus with the rules and the dashboards
     // What the dashboards mark has data now.
     for (const { where, expression, kind } of dashboardQueries()) {
       if (kind !== 'mark') continue;
-      const filled = fillVariables(expression, { instance: target, __rate_interval: '5s' });
+      const filled = fillVariables(expression, { ...VALUES, instance: target });
       const marks = () => prometheus.query(`last_over_time((${filled})[20s:1s])`);
       await expect.poll(marks, { ...SOON, message: where }).not.toEqual([]);
     }
@@ -113,5 +120,43 @@ describe.skipIf(withoutPrometheus)('Prometheus with the rules and the dashboards
       process.kill(run.pid, 'SIGCONT');
     }
     await expect.poll(firing, SOON).not.toContain('GanglionUnreachable');
+  });
+
+  it('two runs in turn on one port are two curves', async () => {
+    const query = dashboardQueries().find(({ where }) => where.startsWith('training-health.json, Steps, '));
+    const steps = (run: string) => fillVariables(query?.expression ?? '', { ...VALUES, run, instance: target });
+    const since = Date.now() / 1000 - 10;
+    const stepOfFirst = (await prometheus.query(steps('first')))[0]?.value ?? 0;
+    expect(stepOfFirst).toBeGreaterThan(0);
+    await endRun();
+    const port = target.split(':')[1] ?? '';
+    run = startGanglion(['train', ...ARGS, ...OFTEN, '--metrics-port', port, '--run', scratch('second')]);
+    await vi.waitUntil(async () => {
+      const points = await prometheus.query(`count_over_time((${steps('second')})[6s:1s]) > 5`).catch(() => []);
+      return points.length > 0;
+    }, SOON);
+    // The dashboards' variable offers both.
+    const match = encodeURIComponent(`ganglion_info{instance="${target}"}`);
+    expect(await prometheus.get(`label/run/values?match[]=${match}`)).toEqual(['first', 'second']);
+    // Each curve has its own points, and they do not overlap.
+    const until = Date.now() / 1000;
+    const range = `start=${since}&end=${until}&step=1`;
+    const { result } = (await prometheus.get(`query_range?query=${encodeURIComponent(steps('.*'))}&${range}`)) as {
+      result: { metric: { run: string }; values: [number, string][] }[];
+    };
+    const [first, second] = ['first', 'second'].map((name) => result.find(({ metric }) => metric.run === name)?.values);
+    expect(result).toHaveLength(2);
+    expect(Number(first?.at(-1)?.[1])).toBeGreaterThanOrEqual(stepOfFirst);
+    expect(first?.at(-1)?.[0]).toBeLessThan(second?.[0]?.[0] ?? 0);
+    // One run alone can be chosen, in every panel.
+    const without: string[] = [];
+    for (const { where, expression, kind } of dashboardQueries()) {
+      if (kind !== 'panel' || !expression.includes('$run')) continue;
+      const samplesOf = (name: string) =>
+        prometheus.query(fillVariables(expression, { ...VALUES, run: name, instance: target }));
+      if (!(await samplesOf('second')).some(({ value }) => Number.isFinite(value))) without.push(where);
+      expect(await samplesOf('first'), where).toEqual([]);
+    }
+    expect(without).toEqual([]);
   });
 });

@@ -99,7 +99,7 @@ describe.skipIf(withoutChromium)('the report of a run', () => {
       expect.stringMatching(/^Loss, steps 1 to 60; at step 60: D [\d.]+, G [\d.]+$/),
       expect.stringMatching(/^Output of D, steps 1 to 60; at step 60: D\(x\) [\d.]+, D\(G\(z\)\) [\d.]+$/),
       expect.stringMatching(/^Gradient norm, steps 1 to 60; /),
-      expect.stringMatching(/^Images\/s, steps 1 to 60; /),
+      expect.stringMatching(/^Throughput, steps 1 to 60; /),
     ]);
     expect(await drawn(opened)).toEqual([true, true, true, true]);
     await page.click('#zoom-in');
@@ -163,7 +163,7 @@ describe.skipIf(withoutChromium)('the report of a run', () => {
     await succeed(['report', path]);
     const visit = await openReport(path);
     expect(await visit.text('.curves')).toContain('No step was logged.');
-    expect(await visit.text('.samples')).toContain('No picture was drawn.');
+    expect(await visit.text('.samples')).toContain('No samples were drawn.');
     expect(await violationsOf(visit)).toEqual([]);
     await expectClean(visit);
   });
@@ -189,7 +189,7 @@ describe('of a run that goes on', () => {
     await second.ended;
     expect(await succeed(['report', run])).toBe(`report: ${report}\n`);
     const text = readFileSync(report, 'utf8');
-    expect(text).toContain('no end is noted: killed, or still under way');
+    expect(text).toContain('no end was recorded: killed, or still training');
     expect(text).toContain('This run has no summary');
     expect(text).toContain(`"last":${stepsOf(run).at(-1)},`);
     expect(existsSync(join(run, 'samples', 'epochs.gif'))).toBe(true);

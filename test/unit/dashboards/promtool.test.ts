@@ -36,12 +36,49 @@ describe.skipIf(without)('promtool', () => {
   });
 
   it('accepts the expression of every panel', () => {
-    const values = { instance: 'localhost:9464', __rate_interval: '15s' };
+    const values = { instance: 'localhost:9464', run: '.*', __rate_interval: '15s' };
     const recorded = dashboardQueries().map(({ expression }, i) => {
       return { record: `query_${i}`, expr: fillVariables(expression, values) };
     });
     const path = scratchFile('rules.yml', { groups: [{ name: 'dashboards', rules: recorded }] });
     expect(promtool('check', 'rules', path)).toContain(`SUCCESS: ${recorded.length} rules found`);
+  });
+
+  it('finds two runs in turn at one address to be two curves, at a scrape of 15 s', () => {
+    // Grafana's $__rate_interval for such a data source. Each run makes 10 steps of 128 images a second for five minutes.
+    const values = { instance: 'a:9464', run: '.*', __rate_interval: '1m' };
+    const series = (metric: string, labels: string) => `${metric}{job="ganglion", instance="a:9464"${labels}}`;
+    const counter = (perScrape: number) => `0+${perScrape}x20 0+${perScrape}x20`;
+    const panel = (file: string, title: string) => {
+      const found = dashboardQueries().find(({ where }) => where.startsWith(`${file}.json, ${title}, `));
+      if (!found) throw new Error(`${file}: expected a panel ${title}`);
+      return fillVariables(found.expression, values);
+    };
+    const throughput = panel('performance', 'Throughput');
+    const steps = panel('training-health', 'Steps');
+    const only = (run: string, value: number) => [
+      { labels: `{job="ganglion", instance="a:9464", run="${run}"}`, value },
+    ];
+    const at = (expr: string, eval_time: string, exp_samples: unknown) => ({ expr, eval_time, exp_samples });
+    const tests = [
+      {
+        interval: '15s',
+        input_series: [
+          { series: series('ganglion_info', ', run="first", node="v20"'), values: '1x20 stale' },
+          { series: series('ganglion_info', ', run="second", node="v20"'), values: '_x21 1x20' },
+          { series: series('ganglion_images_total', ''), values: counter(19_200) },
+          { series: series('ganglion_step', ''), values: counter(150) },
+        ],
+        promql_expr_test: [
+          ...['1m15s', '3m', '5m'].map((time) => at(throughput, time, only('first', 1280))),
+          ...['6m30s', '8m', '10m'].map((time) => at(throughput, time, only('second', 1280))),
+          at(steps, '5m', only('first', 3000)),
+          at(steps, '6m15s', only('second', 600)),
+          at(`count(${throughput.replace('.*', 'first')}) or vector(0)`, '8m', [{ labels: '{}', value: 0 }]),
+        ],
+      },
+    ];
+    promtool('test', 'rules', scratchFile('runs.yml', { tests }));
   });
 
   it('finds every alert to fire and to stay silent as its test says', () => {

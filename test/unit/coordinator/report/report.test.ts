@@ -63,12 +63,12 @@ describe('writeReport', () => {
     for (let step = 1; step <= 2000; step++) appendFileSync(folder.events, event(step));
     const report = await write();
     expect(report.length).toBeLessThan(400_000);
-    expect(report).toContain('All pictures in turn are in samples/epochs.gif.');
+    expect(report).toContain('samples/epochs.gif animates all samples.');
     expect(report).not.toContain('data:image/png');
     const shown = [...report.matchAll(/>number (\d+)</g)].map(([, step]) => Number(step));
     expect(shown.length).toBeLessThan(1000);
     expect(shown).toEqual(Array.from({ length: shown.length }, (_, i) => 2001 - shown.length + i));
-    expect(report).toContain(`${(2000 - shown.length).toLocaleString('en')} earlier ones are in events.jsonl.`);
+    expect(report).toContain(`${(2000 - shown.length).toLocaleString('en')} earlier events are in events.jsonl.`);
   });
 });
 

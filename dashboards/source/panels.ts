@@ -41,27 +41,71 @@ const DATASOURCE: DataSourceRef = { type: 'prometheus', uid: '$datasource' };
 const SERIES_SIZE = { width: 12, height: 8 };
 const STAT_SIZE = { width: 4, height: 4 };
 
-/** The series of the run that is looked at. */
-export function of(metric: string, matchers = ''): string {
+/** The runs that are looked at: one series a run at a coordinator, with the label `run`. */
+const RUNS = 'ganglion_info{instance="$instance", run=~"$run"}';
+
+/** A metric of the coordinator that is looked at, of whichever run. */
+export function at(metric: string, matchers = ''): string {
   return `${metric}{instance="$instance"${matchers === '' ? '' : `, ${matchers}`}}`;
+}
+
+/**
+ * The series of an expression by run: two runs in turn at one address are two series. The expression must keep the labels `job` and
+ * `instance`.
+ */
+export function byRun(expression: string): string {
+  return `${expression} * on (job, instance) group_left (run) ${RUNS}`;
+}
+
+/** The series of a metric. */
+export function of(metric: string, matchers = ''): string {
+  return byRun(at(metric, matchers));
 }
 
 /** By how much a counter rises, a second. */
 export function rate(counter: string, matchers = ''): string {
-  return `rate(${of(counter, matchers)}[$__rate_interval])`;
+  return byRun(`rate(${at(counter, matchers)}[$__rate_interval])`);
 }
 
 /** By how much a counter has risen. */
 export function increase(counter: string, matchers = ''): string {
-  return `increase(${of(counter, matchers)}[$__rate_interval])`;
+  return byRun(`increase(${at(counter, matchers)}[$__rate_interval])`);
+}
+
+/** What a counter's rise is in units of another's. */
+export function ratio(counter: string, per: string): string {
+  const rateOf = (name: string) => `rate(${at(name)}[$__rate_interval])`;
+  return byRun(`${rateOf(counter)} / ${rateOf(per)}`);
 }
 
 /** Mean of a histogram by some of its labels. */
 export function mean(histogram: string, labels: readonly string[] = [], matchers = ''): string {
-  const by = ['instance', ...labels].join(', ');
-  const sumOf = (part: string) => `sum by (${by}) (${rate(`${histogram}_${part}`, matchers)})`;
-  return `${sumOf('sum')} / ${sumOf('count')}`;
+  const by = ['job', 'instance', ...labels].join(', ');
+  const sumOf = (part: string) => `sum by (${by}) (rate(${at(`${histogram}_${part}`, matchers)}[$__rate_interval]))`;
+  return byRun(`${sumOf('sum')} / ${sumOf('count')}`);
 }
+
+/** Quantile of a histogram. */
+export function quantile(q: number, histogram: string): string {
+  const buckets = `rate(${at(`${histogram}_bucket`)}[$__rate_interval])`;
+  return byRun(`histogram_quantile(${q}, sum by (job, instance, le) (${buckets}))`);
+}
+
+/** Seconds since a time that a metric has. */
+export function age(timestamp: string): string {
+  return byRun(`(time() - ${at(timestamp)})`);
+}
+
+/** The sum over all labels of a metric, by run. */
+export function total(metric: string, matchers = ''): string {
+  return `sum by (run) (${of(metric, matchers)})`;
+}
+
+/** Alerts that fire. They are the coordinator's, not the run's: one of them says that the coordinator is gone. */
+const ALERTS = at('ALERTS', 'alertname=~"Ganglion.+", alertstate="firing"');
+
+/** How many alerts fire. */
+export const ALERT_COUNT = `count(${ALERTS}) or vector(0)`;
 
 /** Legend of a series, and its PromQL. */
 export type Queries = Readonly<Record<string, string>>;
@@ -72,6 +116,8 @@ export interface PanelText {
   readonly description: string;
   /** Grafana's name of the unit. */
   readonly unit?: string;
+  /** Whether the legend names the run; so it is unless the queries have no run. */
+  readonly namesRun?: boolean;
   readonly queries: Queries;
 }
 
@@ -84,24 +130,24 @@ export interface SeriesOptions extends PanelText {
   readonly events?: boolean;
 }
 
-function targetsOf(queries: Queries): DataqueryBuilder[] {
+function targetsOf({ queries, namesRun = true }: PanelText): DataqueryBuilder[] {
   return Object.entries(queries).map(([legend, expression], i) =>
     new DataqueryBuilder()
       .datasource(DATASOURCE)
       .refId(String.fromCharCode('A'.charCodeAt(0) + i))
       .expr(expression)
-      .legendFormat(legend),
+      .legendFormat(namesRun ? `${legend} · {{run}}` : legend),
   );
 }
 
 /** Curves over time. */
 export function series(options: SeriesOptions): TimeseriesBuilder {
-  const { title, description, unit = 'short', queries, min, max, logarithmic, stacked, events } = options;
+  const { title, description, unit = 'short', min, max, logarithmic, stacked, events } = options;
   const panel = new TimeseriesBuilder()
     .title(title)
     .description(description)
     .datasource(DATASOURCE)
-    .targets(targetsOf(queries))
+    .targets(targetsOf(options))
     .unit(unit)
     .span(SERIES_SIZE.width)
     .height(SERIES_SIZE.height)
@@ -131,7 +177,8 @@ export interface StatOptions extends PanelText {
 }
 
 /** A number of now. */
-export function stat({ title, description, unit = 'short', queries, warn, bad }: StatOptions): StatBuilder {
+export function stat(options: StatOptions): StatBuilder {
+  const { title, description, unit = 'short', warn, bad } = options;
   const steps = [
     { value: null, color: 'green' },
     ...(warn === undefined ? [] : [{ value: warn, color: 'orange' }]),
@@ -141,7 +188,7 @@ export function stat({ title, description, unit = 'short', queries, warn, bad }:
     .title(title)
     .description(description)
     .datasource(DATASOURCE)
-    .targets(targetsOf(queries))
+    .targets(targetsOf(options))
     .unit(unit)
     .span(STAT_SIZE.width)
     .height(STAT_SIZE.height)
@@ -150,8 +197,9 @@ export function stat({ title, description, unit = 'short', queries, warn, bad }:
 }
 
 /** How a histogram's values are spread, over time. */
-export function heatmap({ title, description, unit = 's', queries }: PanelText): HeatmapBuilder {
-  const targets = targetsOf(queries).map((target) => target.format(PromQueryFormat.Heatmap));
+export function heatmap(options: PanelText): HeatmapBuilder {
+  const { title, description, unit = 's' } = options;
+  const targets = targetsOf({ ...options, namesRun: false }).map((target) => target.format(PromQueryFormat.Heatmap));
   return new HeatmapBuilder()
     .title(title)
     .description(description)
@@ -183,7 +231,7 @@ export interface DashboardOptions {
   readonly rows: Readonly<Record<string, readonly Builder<Panel>[]>>;
 }
 
-/** A dashboard of one run at a time. */
+/** A dashboard of one coordinator's runs. */
 export function dashboard({ uid, title, description, rows }: DashboardOptions): Dashboard {
   const builder = new DashboardBuilder(title)
     .uid(uid)
@@ -209,15 +257,23 @@ export function dashboard({ uid, title, description, rows }: DashboardOptions): 
         .query('label_values(ganglion_info, instance)')
         .refresh(VariableRefresh.OnTimeRangeChanged),
     )
-    .annotation(
-      mark('Alerts', 'red', true, of('ALERTS', 'alertname=~"Ganglion.+", alertstate="firing"'), '{{alertname}}'),
+    .withVariable(
+      new QueryVariableBuilder('run')
+        .label('Run')
+        .datasource(DATASOURCE)
+        .query('label_values(ganglion_info{instance="$instance"}, run)')
+        .multi(true)
+        .includeAll(true)
+        .allValue('.*')
+        .refresh(VariableRefresh.OnTimeRangeChanged),
     )
+    .annotation(mark('Alerts', 'red', true, ALERTS, '{{alertname}}'))
     .annotation(
       mark(
         'Restarts',
         'orange',
         true,
-        `${increase('ganglion_replica_restarts_total')} > 0`,
+        `(${increase('ganglion_replica_restarts_total')}) > 0`,
         'Replica {{replica}} lost',
       ),
     )
@@ -226,7 +282,7 @@ export function dashboard({ uid, title, description, rows }: DashboardOptions): 
         'Checkpoints',
         'blue',
         false,
-        `changes(${of('ganglion_checkpoint_timestamp_seconds')}[$__rate_interval]) > 0`,
+        `(${byRun(`changes(${at('ganglion_checkpoint_timestamp_seconds')}[$__rate_interval])`)}) > 0`,
         'Checkpoint',
       ),
     );

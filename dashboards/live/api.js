@@ -1,6 +1,6 @@
 // @ts-check
-// Talks to the coordinator: the events of /api/events, and what is asked for at once. A connection that is lost is made again; the
-// id of the last event says what is missing. After a restart of the coordinator everything is asked for again.
+// The coordinator's API: the events of /api/events, and requests. A lost connection is opened again; the id of the last event says what
+// is missing. After a restart of the coordinator the page asks for everything again.
 
 /** @import { LiveHistory, LiveRunInfo, LiveUpdate } from '../../shared/live-protocol.ts' */
 
