@@ -226,7 +226,6 @@ it('--dry-run prints the whole config and makes nothing', async () => {
       'epsilon',
       'fault',
       'isolation',
-      'totalSteps',
     ].concat([
       'latent',
       'lr',
@@ -239,6 +238,7 @@ it('--dry-run prints the whole config and makes nothing', async () => {
       'shards',
       'steps',
       'tensorboard',
+      'totalSteps',
       'workers',
     ]),
   );
