@@ -6,7 +6,7 @@ import { ERROR_CODES, FAULT_REASONS, type PlainError } from './error.ts';
 import { FAULT_KINDS, type InjectedFault } from './fault.ts';
 import { malformed } from './frame.ts';
 import type { Layer, ModelSpec } from './model/spec.ts';
-import type { ReplicaReady, ReplicaSetup } from './protocol.ts';
+import type { ReplicaReady, ReplicaSetup, ShardOutcome, ShardRequest } from './protocol.ts';
 
 /** File descriptors of the child: frames both ways; one byte every {@link HEARTBEAT_MS} towards the coordinator. */
 export const FRAME_FD = 4;
@@ -80,33 +80,40 @@ const plainError: z.ZodType<PlainError> = z.strictObject({
 
 const fault: z.ZodType<InjectedFault> = z.strictObject({ kind: z.enum(FAULT_KINDS), ms: z.number().exactOptional() });
 
+const job: z.ZodType<ShardRequest> = z.strictObject({
+  step: whole,
+  pass,
+  shard: whole,
+  fault: fault.exactOptional(),
+});
+
+const failed = z.strictObject({ ok: z.literal(false), error: plainError });
+/** How a call ended: with `given`, or with an error. */
+const outcomeOf = <Given extends z.core.$ZodLooseShape>(given: Given) =>
+  z.discriminatedUnion('ok', [z.strictObject({ ok: z.literal(true), ...given }), failed]);
+
+const shardOutcome: z.ZodType<ShardOutcome> = outcomeOf({ step: whole, pass, shard: whole, seconds, tensors: whole });
+
 const requestSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('start'), call: whole, setup }),
   /** Body: the net's parameters, float32. Has no answer; holds for all calls after it. */
   z.strictObject({ kind: z.literal('parameters'), net }),
   /** Body: uint8 pixels, or nothing. */
-  z.strictObject({
-    kind: z.literal('compute'),
-    call: whole,
-    step: whole,
-    pass,
-    shard: whole,
-    fault: fault.exactOptional(),
-  }),
+  z.strictObject({ kind: z.literal('compute'), call: whole, job }),
   /** Body: running statistics of the generator, float32, or nothing for those of the batch. */
   z.strictObject({ kind: z.literal('sample'), call: whole, seed: whole, count: whole.min(1) }),
   z.strictObject({ kind: z.literal('stop'), call: whole }),
 ]);
 
 const answerSchema = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('start'), call: whole, ready }),
-  /** Body: the phase vector. */
-  z.strictObject({ kind: z.literal('compute'), call: whole, step: whole, pass, shard: whole, seconds, tensors: whole }),
-  /** Body: the images, float32. */
-  z.strictObject({ kind: z.literal('sample'), call: whole }),
-  z.strictObject({ kind: z.literal('stop'), call: whole }),
-  /** The call failed; without a call the process has crashed, and ends. */
-  z.strictObject({ kind: z.literal('failed'), call: whole.nullable(), error: plainError }),
+  z.strictObject({ kind: z.literal('start'), call: whole, outcome: outcomeOf({ ready }) }),
+  /** Body: the phase vector; of errors none. */
+  z.strictObject({ kind: z.literal('compute'), call: whole, outcome: shardOutcome }),
+  /** Body: the images, float32; of errors none. */
+  z.strictObject({ kind: z.literal('sample'), call: whole, outcome: outcomeOf({}) }),
+  z.strictObject({ kind: z.literal('stop'), call: whole, outcome: outcomeOf({}) }),
+  /** The process has crashed, and ends. */
+  z.strictObject({ kind: z.literal('crashed'), error: plainError }),
 ]);
 
 export type Request = z.infer<typeof requestSchema>;

@@ -54,22 +54,26 @@ export type StartOutcome =
   | { readonly ok: true; readonly ready: ReplicaReady }
   | { readonly ok: false; readonly error: PlainError };
 
-/** Compute one pass of one shard. */
-export interface ShardJob {
+/** One pass of one shard, as it is asked for over both transports. */
+export interface ShardRequest {
   /** Steps done before this one. */
   readonly step: number;
   readonly pass: Pass;
   readonly shard: number;
+  /** The fault to inject, in tests of a cluster. */
+  readonly fault?: InjectedFault;
+}
+
+/** One pass of one shard, as a replica computes it. */
+export interface ShardJob extends ShardRequest {
   /** uint8 pixels, [shardSize, values of an image], of a pass over real images, in parts that follow each other. */
   readonly pixels?: readonly Uint8Array[];
   /** Which of the pass's result slots to write. */
   readonly slot: number;
-  /** What is to go wrong with it, in tests of a cluster. */
-  readonly fault?: InjectedFault;
 }
 
-/** Which pass of which shard, in words. */
-export function describeShard({ step, pass, shard }: Pick<ShardJob, 'step' | 'pass' | 'shard'>): string {
+/** Names step, phase, pass and shard. */
+export function describeShard({ step, pass, shard }: Pick<ShardRequest, 'step' | 'pass' | 'shard'>): string {
   const images = pass === 'generator' ? '' : ` on ${pass} images`;
   return `step ${step}, ${phaseOf(pass)} phase${images}, shard ${shard}`;
 }

@@ -1,11 +1,11 @@
 // A replica as the coordinator sees it, whatever carries its calls.
-import type { PassSeconds, ReplicaReady, SampleJob, ShardJob } from '../../shared/protocol.ts';
+import type { PassSeconds, ReplicaReady, SampleJob, ShardRequest } from '../../shared/protocol.ts';
 
 /** A shard to compute; the transport chooses where its result lies, and brings the pixels. */
-export type Shard = Omit<ShardJob, 'slot' | 'pixels'> & {
+export interface Shard extends ShardRequest {
   /** Indices of the images of a pass over real ones. */
   readonly images?: Uint32Array;
-};
+}
 
 export interface ShardResult {
   /** The phase vector, every value below the exact sum's limit. */

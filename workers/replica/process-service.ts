@@ -29,6 +29,12 @@ const NOTHING: Uint8Array = new Uint8Array();
 /** Longest text of an error: a frame's header holds 64 KiB. */
 const TEXT_LENGTH = 8_000;
 
+/** The outcome of a call that failed. */
+interface Failure {
+  readonly ok: false;
+  readonly error: PlainError;
+}
+
 /** What bodies are read into, and results sent from; shared with the thread. */
 interface Memory {
   readonly setup: ReplicaSetup;
@@ -54,9 +60,14 @@ function memoryFor(setup: ProcessSetup): Memory {
   };
 }
 
-function shortened({ stack, ...error }: PlainError): PlainError {
+/** An error whose texts fit into a frame's header. */
+function shortenError({ stack, ...error }: PlainError): PlainError {
   const message = error.message.slice(0, TEXT_LENGTH);
   return { ...error, message, ...(stack === undefined ? {} : { stack: stack.slice(0, TEXT_LENGTH) }) };
+}
+
+function shortened({ ok, error }: Failure): Failure {
+  return { ok, error: shortenError(error) };
 }
 
 /** Ends this process at once: an orderly exit would wait for the thread, and so for its native call. */
@@ -113,8 +124,6 @@ export function serveProcess(threadEntry: URL): void {
       if (values.length > 0) socket.write(values, flushed);
       socket.uncork();
     });
-  const fail = (call: number | null, error: PlainError): Promise<void> =>
-    send({ kind: 'failed', call, error: shortened(error) });
 
   /** Where the body of a request is read into. */
   function placeFor(next: Request, bodyBytes: number): Uint8Array {
@@ -139,32 +148,30 @@ export function serveProcess(threadEntry: URL): void {
       case 'start': {
         memory = memoryFor(next.setup);
         const outcome = await service.start(memory.setup);
-        return outcome.ok ? send({ kind: 'start', call, ready: outcome.ready }) : fail(call, outcome.error);
+        return send({ kind: 'start', call, outcome: outcome.ok ? outcome : shortened(outcome) });
       }
       case 'compute': {
-        const { step, pass, shard, fault } = next;
+        const { fault, pass } = next.job;
         const values = slotOf(started().setup.results[pass]);
         const outcome = await service.compute({
-          step,
-          pass,
-          shard,
+          ...next.job,
           slot,
           ...(body.length === 0 ? {} : { pixels: [body] }),
           ...(fault ? { fault: { ...fault, wholeProcess: true } } : {}),
         });
-        if (!outcome.ok) return fail(call, outcome.error);
-        const { ok: _, ...answer } = outcome;
-        return send({ kind: 'compute', call, ...answer }, bytesOf(values), fault);
+        if (!outcome.ok) return send({ kind: 'compute', call, outcome: shortened(outcome) });
+        return send({ kind: 'compute', call, outcome }, bytesOf(values), fault);
       }
       case 'sample': {
         const { seed, count } = next;
         const statistics: SampleJob['statistics'] = body.length === 0 ? 'batch' : started().statistics;
         const outcome = await service.sample({ seed, count, statistics });
-        return outcome.ok ? send({ kind: 'sample', call }, bytesOf(outcome.images)) : fail(call, outcome.error);
+        if (!outcome.ok) return send({ kind: 'sample', call, outcome: shortened(outcome) });
+        return send({ kind: 'sample', call, outcome: { ok: true } }, bytesOf(outcome.images));
       }
       case 'stop':
         await service.stop();
-        await send({ kind: 'stop', call });
+        await send({ kind: 'stop', call, outcome: { ok: true } });
         thread.off('exit', endWithThread);
         await thread.terminate();
         process.exit();
@@ -194,7 +201,8 @@ export function serveProcess(threadEntry: URL): void {
   socket.on('close', die);
 
   function crash(error: unknown): void {
-    fail(null, toReplicaError(error, memory?.setup.replica ?? -1).toPlain()).then(die);
+    const plain = toReplicaError(error, memory?.setup.replica ?? -1).toPlain();
+    send({ kind: 'crashed', error: shortenError(plain) }).then(die);
   }
   function endWithThread(code: number): void {
     process.exit(code);

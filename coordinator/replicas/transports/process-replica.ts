@@ -5,11 +5,12 @@ import type { Net } from '../../../shared/model/layout.ts';
 import { imageSizeOf } from '../../../shared/model/spec.ts';
 import { viewsOf } from '../../../shared/pixels.ts';
 import { type Answer, bytesOf, type Request, toAnswer } from '../../../shared/process-protocol.ts';
-import { describeShard, type ReplicaSetup, type SampleJob } from '../../../shared/protocol.ts';
+import { describeShard, type ReplicaReady, type ReplicaSetup, type SampleJob } from '../../../shared/protocol.ts';
 import type { Replica, Shard, ShardResult } from '../replica.ts';
 import { ReplicaProcess } from './child-process.ts';
-import { PendingCalls } from './pending-calls.ts';
+import { succeeded, toShardResult } from './outcomes.ts';
 import { ResultSlots, resultArrays } from './result-slots.ts';
+import { WaitingCalls } from './waiting-calls.ts';
 
 export interface ProcessOptions {
   /** Compiled entry file of the process. */
@@ -25,14 +26,24 @@ type AnswerTo<Kind> = Extract<Answer, { readonly kind: Kind }>;
 type CallOf<Kind> = Extract<Request, { readonly kind: Kind; readonly call: number }>;
 type CallKind = Extract<Request, { readonly call: number }>['kind'];
 
-/** A call whose answer has not come. */
-interface Waiting {
+/** What the answer to a call must be. */
+interface Expected {
   readonly call: number;
   readonly kind: CallKind;
-  /** What the answer's body is read into. */
+  /** What the body of a good answer is read into. */
   readonly body: Uint8Array;
-  readonly resolve: (answer: Answer) => void;
-  readonly reject: (error: GanglionError) => void;
+}
+
+/** How a call is made. */
+interface CallOptions<Kind, Result> {
+  /** Deadline, unless the caller keeps one. */
+  readonly limitMs?: number;
+  readonly body?: Uint8Array | undefined;
+  readonly answerBody?: Uint8Array;
+  /** The result of the call. @throws GanglionError of an answer that is an error */
+  readonly read: (answer: AnswerTo<Kind>) => Result;
+  /** Called if the call fails. */
+  readonly release?: () => void;
 }
 
 /** For the answer to `stop`; after that a signal ends the process, also inside a native call. */
@@ -68,10 +79,8 @@ function versionsFor({ step, pass }: Shard): readonly (readonly [net: Net, versi
 class ProcessCalls {
   readonly #id: number;
   readonly #options: ProcessOptions;
-  readonly #pending: PendingCalls;
+  readonly #waiting: WaitingCalls<Answer, Expected>;
   readonly #process: ReplicaProcess;
-  /** In the order of the calls, which is that of the answers. */
-  readonly #waiting: Waiting[] = [];
   #calls = 0;
   #answer: Answer | undefined;
   /** The version of each net that the process has. */
@@ -85,7 +94,7 @@ class ProcessCalls {
     this.#id = id;
     this.#options = options;
     this.#imageSize = imageSizeOf(options.setup.spec);
-    this.#pending = new PendingCalls(id);
+    this.#waiting = new WaitingCalls(id);
     this.#slots = new ResultSlots(resultArrays(options.setup.spec, (bytes) => new ArrayBuffer(bytes)));
     this.#process = new ReplicaProcess(options.entry, `replica-${id}`, {
       frames: {
@@ -100,11 +109,13 @@ class ProcessCalls {
     return this.#process.endedBy;
   }
 
-  async start(): Promise<AnswerTo<'start'>['ready']> {
-    const { deadlineMs: limitMs } = this.#options;
+  async start(): Promise<ReplicaReady> {
     const { backend, shardSize, spec, seed, shards } = this.#options.setup;
     const setup = { replica: this.#id, backend, shardSize, spec, seed, shards };
-    const { ready } = await this.#call('start', (call) => ({ kind: 'start', call, setup }), { limitMs });
+    const ready = await this.#call('start', (call) => ({ kind: 'start', call, setup }), {
+      limitMs: this.#options.deadlineMs,
+      read: ({ outcome }) => succeeded(outcome).ready,
+    });
     this.#process.expectHeartbeat();
     return ready;
   }
@@ -114,41 +125,31 @@ class ProcessCalls {
     for (const [net, version] of versionsFor(given)) {
       if (this.#sent[net] !== version) this.#sendParameters(net, version);
     }
-    const { values, release } = this.#slots.take(pass);
-    const what = describeShard(given);
-    const answer = await this.#call(
-      what,
-      (call) => ({ kind: 'compute', call, step, pass, shard, ...(fault ? { fault } : {}) }),
-      {
-        body: images && Buffer.concat(viewsOf(this.#options.images, images, this.#imageSize)),
-        answerBody: bytesOf(values),
-      },
-    ).catch((error: unknown) => {
-      release();
-      throw error;
+    const slot = this.#slots.take(pass);
+    const job = { step, pass, shard, ...(fault ? { fault } : {}) };
+    return await this.#call(describeShard(given), (call) => ({ kind: 'compute', call, job }), {
+      body: images && Buffer.concat(viewsOf(this.#options.images, images, this.#imageSize)),
+      answerBody: bytesOf(slot.values),
+      read: ({ outcome }) => toShardResult(this.#id, given, slot, outcome),
+      release: slot.release,
     });
-    if (answer.step !== step || answer.pass !== pass || answer.shard !== shard) {
-      throw new Error(`replica ${this.#id} answered another shard: expected ${what}, got ${JSON.stringify(answer)}`);
-    }
-    return { values, seconds: answer.seconds, tensors: answer.tensors, release };
   }
 
   async sample({ seed, count, statistics }: SampleJob): Promise<Float32Array> {
     // Rare, and at no version that could be named: sent with the call, and again before the next shard that needs them.
     this.#sendParameters('generator', -1);
     const images = new Float32Array(count * this.#imageSize);
-    const body = statistics === 'batch' ? undefined : bytesOf(statistics);
-    await this.#call(`${count} samples`, (call) => ({ kind: 'sample', call, seed, count }), {
+    return await this.#call(`${count} samples`, (call) => ({ kind: 'sample', call, seed, count }), {
       limitMs: this.#options.deadlineMs,
-      body,
+      body: statistics === 'batch' ? undefined : bytesOf(statistics),
       answerBody: bytesOf(images),
+      read: ({ outcome }) => succeeded(outcome) && images,
     });
-    return images;
   }
 
   /** Ends the process and waits for its end; never rejects. */
   async stop(): Promise<void> {
-    const asked = this.#call('stop', (call) => ({ kind: 'stop', call }), { limitMs: STOP_MS });
+    const asked = this.#call('stop', (call) => ({ kind: 'stop', call }), { limitMs: STOP_MS, read: () => {} });
     const graceMs = await asked.then(
       () => EXIT_MS,
       () => 0,
@@ -161,25 +162,22 @@ class ProcessCalls {
     this.#sent[net] = version;
   }
 
-  /** @param limitMs deadline, unless the caller keeps one */
-  async #call<Kind extends CallKind>(
+  async #call<Kind extends CallKind, Result>(
     what: string,
     request: (call: number) => CallOf<Kind>,
-    {
+    { limitMs, body, answerBody = NOTHING, read, release }: CallOptions<Kind, Result>,
+  ): Promise<Result> {
+    const asked = request(this.#calls++);
+    const answered = this.#waiting.keep({
+      what,
       limitMs,
-      body,
-      answerBody = NOTHING,
-    }: { limitMs?: number; body?: Uint8Array | undefined; answerBody?: Uint8Array },
-  ): Promise<AnswerTo<Kind>> {
-    const call = this.#calls++;
-    const ask = (): Promise<Answer> =>
-      new Promise((resolve, reject) => {
-        const asked = request(call);
-        this.#waiting.push({ call, kind: asked.kind, body: answerBody, resolve, reject });
-        this.#process.send(asked, body);
-      });
+      expected: { call: asked.call, kind: asked.kind, body: answerBody },
+      read: (answer) => read(answer as AnswerTo<Kind>), // #open has compared the kinds
+      release,
+    });
+    if (!this.#waiting.lost) this.#process.send(asked, body);
     try {
-      return (await this.#pending.call(what, ask, limitMs)) as AnswerTo<Kind>; // #open has compared the kinds
+      return await answered;
     } catch (error) {
       // Whatever it computes, nobody waits for it.
       if (error instanceof GanglionError && error.reason === 'deadline') this.#lose('deadline', 'missed a deadline');
@@ -189,31 +187,25 @@ class ProcessCalls {
 
   #open(answer: Answer, bodyBytes: number): Uint8Array {
     this.#answer = answer;
-    if (answer.kind === 'failed' && answer.call === null) return NOTHING;
-    const [next] = this.#waiting;
+    if (answer.kind === 'crashed') return NOTHING;
+    const { next } = this.#waiting;
     if (next?.call !== answer.call) throw malformed(`expected the answer to call ${next?.call}, got ${answer.call}`);
-    if (answer.kind === 'failed') return NOTHING;
     if (next.kind !== answer.kind) throw malformed(`expected an answer to ${next.kind}, got one to ${answer.kind}`);
+    const body = answer.outcome.ok ? next.body : NOTHING;
     // Checked here, so that the lengths of the message are those that are expected of this call.
-    if (bodyBytes !== next.body.length)
-      throw malformed(`expected a body of ${next.body.length} bytes, got ${bodyBytes}`);
-    return next.body;
+    if (bodyBytes !== body.length) throw malformed(`expected a body of ${body.length} bytes, got ${bodyBytes}`);
+    return body;
   }
 
   #settle(): void {
     const answer = this.#answer;
     if (!answer) return;
-    if (answer.kind === 'failed' && answer.call === null) {
-      this.#lose(answer.error.reason ?? 'error', `crashed: ${answer.error.message}`);
-      return;
-    }
-    const next = this.#waiting.shift();
-    if (answer.kind === 'failed') next?.reject(GanglionError.fromPlain(answer.error));
-    else next?.resolve(answer);
+    if (answer.kind !== 'crashed') this.#waiting.answer(answer);
+    else this.#lose(answer.error.reason ?? 'error', `crashed: ${answer.error.message}`);
   }
 
   #lose(reason: FaultReason, what: string, cause?: unknown): void {
-    this.#pending.lose(reason, what, cause);
+    this.#waiting.lose(reason, what, cause);
     this.#process.kill();
   }
 }

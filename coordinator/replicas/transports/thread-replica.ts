@@ -3,7 +3,7 @@
 import { MessageChannel, type MessagePort, SHARE_ENV, Worker } from 'node:worker_threads';
 import { wrap } from 'comlink';
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
-import { type FaultReason, GanglionError, messageOf } from '../../../shared/error.ts';
+import { type FaultReason, messageOf } from '../../../shared/error.ts';
 import { imageSizeOf } from '../../../shared/model/spec.ts';
 import type {
   ReplicaService,
@@ -14,10 +14,11 @@ import type {
   StartOutcome,
 } from '../../../shared/protocol.ts';
 import type { Replica } from '../replica.ts';
-import { PendingCalls } from './pending-calls.ts';
+import { succeeded } from './outcomes.ts';
 import { ResultSlots } from './result-slots.ts';
 import { ShardCalls } from './shard-calls.ts';
 import { MemoryPool } from './thread-memory.ts';
+import { WaitingCalls } from './waiting-calls.ts';
 
 export interface ThreadOptions {
   /** Compiled entry file of the worker. */
@@ -58,13 +59,15 @@ export async function startThreadReplica(id: number, options: ThreadOptions): Pr
   });
   const { results } = memory;
   const slots = new ResultSlots(results);
-  const shards = new ShardCalls(id, channel(port1), slots);
+  const calls = new WaitingCalls<unknown, undefined>(id);
+  const shards = new ShardCalls(id, channel(port1), slots, calls);
   // Comlink never settles a call to a dead worker: every call also ends with the worker, and at a deadline, the group's for shards.
   const service = wrap<ReplicaService>(nodeEndpoint(worker));
 
-  const calls = new PendingCalls(id);
-  const lose = (reason: FaultReason, what: string, cause?: unknown): void =>
-    shards.lose(calls.lose(reason, what, cause));
+  const lose = (reason: FaultReason, what: string, cause?: unknown): void => {
+    calls.lose(reason, what, cause, shards.computed);
+    shards.close();
+  };
   worker.on('error', (error) => lose('error', `crashed: ${messageOf(error)}`, error));
   worker.on('exit', (code) => {
     lose('exit', `ended with exit code ${code}`);
@@ -94,8 +97,7 @@ export async function startThreadReplica(id: number, options: ThreadOptions): Pr
       () => service.start({ ...setup, replica: id, results }),
       deadlineMs,
     );
-    if (!started.ok) throw GanglionError.fromPlain(started.error);
-    const { ready } = started;
+    const { ready } = succeeded(started);
     return {
       id,
       kind: 'thread',
@@ -107,8 +109,7 @@ export async function startThreadReplica(id: number, options: ThreadOptions): Pr
       },
       async sample(job: SampleJob): Promise<Float32Array> {
         const outcome = await calls.call<SampleOutcome>(`${job.count} samples`, () => service.sample(job), deadlineMs);
-        if (!outcome.ok) throw GanglionError.fromPlain(outcome.error);
-        return outcome.images;
+        return succeeded(outcome).images;
       },
     };
   } catch (error) {

@@ -2,9 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { ERROR_CODES, FAULT_REASONS, GanglionError } from '../../../shared/error.ts';
 import { dcgan28 } from '../../../shared/model/spec.ts';
 import { bytesOf, toAnswer, toRequest } from '../../../shared/process-protocol.ts';
+import { isShardOutcome } from '../../../shared/shard-outcome.ts';
 
 const setup = { replica: 0, backend: 'wasm', shardSize: 32, spec: dcgan28(100), seed: 7, shards: 4 };
-const compute = { kind: 'compute', call: 3, step: 20, pass: 'real', shard: 2 };
+const job = { step: 20, pass: 'real', shard: 2 };
+const compute = { kind: 'compute', call: 3, job };
 const seconds = { start: 1, prepare: 0.1, compute: 3, copy: 0 };
 
 describe('toRequest', () => {
@@ -26,8 +28,9 @@ describe('toRequest', () => {
     {},
     { kind: 'reboot', call: 1 },
     { ...compute, call: -1 },
-    { ...compute, step: 1.5 },
-    { ...compute, pass: 'discriminator' },
+    { ...compute, job: { ...job, step: 1.5 } },
+    { ...compute, job: { ...job, pass: 'discriminator' } },
+    { ...compute, job: { ...job, slot: 1 } },
     { ...compute, slot: 1 },
     { kind: 'parameters', net: 'real' },
     { kind: 'start', call: 0, setup: { ...setup, shardSize: 0 } },
@@ -47,25 +50,79 @@ describe('toRequest', () => {
   });
 });
 
+const good = { ok: true, ...job, seconds, tensors: 0 };
+
 describe('toAnswer', () => {
   it('takes what answers a call', () => {
     const ready = { backend: 'tfjs-webgpu', libraryVersion: '4.22.0', threadId: 1, pid: 2 };
-    const started = { kind: 'start', call: 0, ready };
-    const answer = { ...compute, seconds, tensors: 0 };
-    for (const each of [answer, started, { ...started, ready: { ...ready, device: 'a GPU' } }]) {
-      expect(toAnswer(each)).toEqual(each);
-    }
-    expect(() => toAnswer(compute)).toThrow('malformed frame: its header is not a message: seconds');
+    const started = (given: object) => ({ kind: 'start', call: 0, outcome: { ok: true, ready: given } });
+    const answers = [
+      { kind: 'compute', call: 3, outcome: good },
+      { kind: 'compute', call: 3, outcome: { ...good, seconds: { ...seconds, precompute: { start: 1, seconds: 2 } } } },
+      started(ready),
+      started({ ...ready, device: 'a GPU' }),
+      { kind: 'sample', call: 1, outcome: { ok: true } },
+      { kind: 'stop', call: 1, outcome: { ok: true } },
+    ];
+    for (const answer of answers) expect(toAnswer(answer)).toEqual(answer);
+    const without = { kind: 'compute', call: 3, outcome: { ok: true, ...job, tensors: 0 } };
+    expect(() => toAnswer(without)).toThrow('malformed frame: its header is not a message: outcome.seconds');
   });
 
-  it.each(ERROR_CODES)('takes a failure of code %s, with every reason', (code) => {
+  it.each(ERROR_CODES)('takes a failure of code %s, with every reason, and a crash', (code) => {
     for (const reason of FAULT_REASONS) {
       const place = { replica: 1, step: 2, pass: 'fake', shard: 3 };
-      const error = new GanglionError(code, 'why', { place, reason }).toPlain();
-      expect(toAnswer({ kind: 'failed', call: 1, error })).toEqual({ kind: 'failed', call: 1, error });
+      const outcome = { ok: false, error: new GanglionError(code, 'why', { place, reason }).toPlain() };
+      for (const kind of ['start', 'compute', 'sample', 'stop']) {
+        expect(toAnswer({ kind, call: 1, outcome })).toEqual({ kind, call: 1, outcome });
+      }
     }
-    const bare = { code, message: 'why', place: {} };
-    expect(toAnswer({ kind: 'failed', call: null, error: bare })).toEqual({ kind: 'failed', call: null, error: bare });
+    const crashed = { kind: 'crashed', error: { code, message: 'why', place: {} } };
+    expect(toAnswer(crashed)).toEqual(crashed);
+  });
+});
+
+describe('isShardOutcome, the quick check of threads,', () => {
+  const bad = { ok: false, error: { code: 'range', message: 'x is NaN', place: {}, reason: 'range' } };
+  const outcomes: object[] = [good, { ...good, seconds: { ...seconds, precompute: { start: 1, seconds: 2 } } }, bad];
+  const isInFrame = (outcome: unknown): boolean => {
+    try {
+      toAnswer({ kind: 'compute', call: 0, outcome });
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  /** Every path to a part of a value. */
+  const pathsOf = (value: unknown): string[][] =>
+    typeof value === 'object' && value !== null
+      ? Object.entries(value).flatMap(([key, part]) => [[key], ...pathsOf(part).map((path) => [key, ...path])])
+      : [];
+  /** A copy in which one part is another one; left out for `undefined`. */
+  const change = (value: unknown, [key, ...path]: string[], part: unknown): unknown => {
+    if (key === undefined) return part;
+    const { [key]: own, ...rest } = value as Record<string, unknown>;
+    const changed = change(own, path, part);
+    return changed === undefined ? rest : { ...rest, [key]: changed };
+  };
+
+  it.each(outcomes)('takes what the schema of frames takes: %j', (outcome) => {
+    expect([isShardOutcome(outcome), isInFrame(outcome)]).toEqual([true, true]);
+  });
+
+  it('refuses a part of another type, or none, wherever the schema does', () => {
+    const compared = outcomes.flatMap((outcome) =>
+      pathsOf(outcome).flatMap((path) =>
+        [undefined, null, {}, [], 'text', true, 1].map((part) => ({ path, got: change(outcome, path, part) })),
+      ),
+    );
+    // The schema also knows which texts and numbers there can be; strangers among the threads of one build do not.
+    const isText = ({ path }: { path: string[] }) => ['code', 'pass', 'reason', 'place'].includes(path.at(-1) ?? '');
+    const differing = compared.filter((each) => isShardOutcome(each.got) !== isInFrame(each.got) && !isText(each));
+    expect(compared.length).toBeGreaterThan(100);
+    expect(differing).toEqual([]);
+    for (const value of [null, undefined, 1, 'x', [], {}])
+      expect([isShardOutcome(value), isInFrame(value)]).toEqual([false, false]);
   });
 });
 

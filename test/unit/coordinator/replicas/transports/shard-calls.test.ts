@@ -5,7 +5,7 @@ import { afterEach, expect, it } from 'vitest';
 import type { Shard } from '../../../../../coordinator/replicas/replica.ts';
 import { ResultSlots, resultArrays } from '../../../../../coordinator/replicas/transports/result-slots.ts';
 import { ShardCalls } from '../../../../../coordinator/replicas/transports/shard-calls.ts';
-import { GanglionError } from '../../../../../shared/error.ts';
+import { WaitingCalls } from '../../../../../coordinator/replicas/transports/waiting-calls.ts';
 import { RESULT_SLOTS, RESULTS_HELD, SHARDS_IN_HAND } from '../../../../../shared/flow.ts';
 import { dcgan28 } from '../../../../../shared/model/spec.ts';
 import type { ShardJob, ShardOutcome } from '../../../../../shared/protocol.ts';
@@ -22,9 +22,20 @@ function createCalls() {
   const begun = new Int32Array(new SharedArrayBuffer(4));
   const results = resultArrays(dcgan28(3), (bytes) => new ArrayBuffer(bytes));
   const slots = new ResultSlots(results);
-  const calls = new ShardCalls(4, { port: port1, images: new Uint8Array(), imageSize: 784, indices, begun }, slots);
+  const keeper = new WaitingCalls<unknown, undefined>(4);
+  const calls = new ShardCalls(
+    4,
+    { port: port1, images: new Uint8Array(), imageSize: 784, indices, begun },
+    slots,
+    keeper,
+  );
+  const lose = (what: string) => {
+    const lost = keeper.lose('exit', what, undefined, calls.computed);
+    calls.close();
+    return lost;
+  };
   const received = async (): Promise<ShardJob[]> => (await once(port2, 'message'))[0];
-  return { calls, slots, indices, begun, results, theirs: port2, received };
+  return { calls, lose, slots, indices, begun, results, theirs: port2, received };
 }
 
 const shard = (pass: Shard['pass'], number: number): Shard => ({ step: 9, pass, shard: number });
@@ -68,7 +79,7 @@ it('sends the shards of one moment as one message, with the indices of their ima
 });
 
 it('has a slot for what is in hand and what is held, and takes that again which was released last', async () => {
-  const { calls, theirs, received } = createCalls();
+  const { calls, lose, theirs, received } = createCalls();
   const answered = async (number: number) => {
     const asked = calls.compute(shard('generator', number));
     const [job] = await received();
@@ -83,7 +94,7 @@ it('has a slot for what is in hand and what is held, and takes that again which 
   expect((await answered(21)).slot).toBe(5);
   for (let i = 0; i < SHARDS_IN_HAND; i++) void calls.compute(shard('generator', 30 + i)).catch(() => {});
   expect(() => calls.compute(shard('generator', 40))).toThrow('no result slot of pass generator is free');
-  calls.lose(new GanglionError('replica', 'gone'));
+  lose('gone');
 });
 
 it('rejects what the replica refuses, and takes its slot again', async () => {
@@ -122,7 +133,7 @@ it.each<[what: string, got: unknown]>([
 });
 
 it('rejects first what a lost replica was at, then the rest, and what is asked for after that', async () => {
-  const { calls, begun, theirs, received } = createCalls();
+  const { calls, lose, begun, theirs, received } = createCalls();
   const order: number[] = [];
   const asked = [0, 1, 2, 3].map((number) => calls.compute(shard('generator', number)));
   for (const [i, call] of asked.entries()) call.catch(() => order.push(i));
@@ -130,8 +141,8 @@ it('rejects first what a lost replica was at, then the rest, and what is asked f
   theirs.postMessage([outcome(shard('generator', 0))]);
   await asked[0];
   Atomics.store(begun, 0, 3); // it has answered one, computed another and begun the third
-  const lost = new GanglionError('replica', 'ended with exit code 1', { reason: 'exit' });
-  calls.lose(lost);
+  const lost = lose('ended with exit code 1');
+  expect(lost).toMatchObject({ message: 'replica 4 ended with exit code 1', reason: 'exit', place: { replica: 4 } });
   expect((await Promise.allSettled(asked)).map(({ status }) => status)).toEqual([
     'fulfilled',
     'rejected',
@@ -143,12 +154,12 @@ it('rejects first what a lost replica was at, then the rest, and what is asked f
 });
 
 it('tells when no slot is taken: neither by what is held nor by what was lost', async () => {
-  const { calls, slots, theirs, received } = createCalls();
+  const { calls, lose, slots, theirs, received } = createCalls();
   const asked = [calls.compute(shard('real', 0)), calls.compute(shard('generator', 1))];
   await received();
   theirs.postMessage([outcome(shard('real', 0))]);
   const held = await asked[0];
-  calls.lose(new GanglionError('replica', 'gone'));
+  lose('gone');
   await expect(asked[1]).rejects.toThrow('gone');
   const told: string[] = [];
   slots.onFree(() => told.push('free'));
@@ -160,11 +171,11 @@ it('tells when no slot is taken: neither by what is held nor by what was lost', 
 });
 
 it('sends nothing when the replica is lost in the same moment', async () => {
-  const { calls, theirs } = createCalls();
+  const { calls, lose, theirs } = createCalls();
   const messages: unknown[] = [];
   theirs.on('message', (message) => messages.push(message));
   const asked = calls.compute(shard('generator', 0));
-  calls.lose(new GanglionError('replica', 'gone'));
+  lose('gone');
   await expect(asked).rejects.toThrow('gone');
   await once(theirs, 'close');
   expect(messages).toEqual([]);

@@ -1,0 +1,36 @@
+// What the coordinator makes of the outcome of a call, whichever transport has carried it.
+import { GanglionError, type PlainError } from '../../../shared/error.ts';
+import { describeShard } from '../../../shared/protocol.ts';
+import { isShardOutcome } from '../../../shared/shard-outcome.ts';
+import type { Shard, ShardResult } from '../replica.ts';
+import type { ResultSlot } from './result-slots.ts';
+
+interface Failure {
+  readonly ok: false;
+  readonly error: PlainError;
+}
+
+/** The outcome of a call that succeeded. @throws GanglionError what went wrong in one that failed */
+export function succeeded<Outcome extends { readonly ok: true } | Failure>(
+  outcome: Outcome,
+): Exclude<Outcome, Failure> {
+  if (!outcome.ok) throw GanglionError.fromPlain(outcome.error);
+  return outcome as Exclude<Outcome, Failure>;
+}
+
+/**
+ * The result of a shard, in the slot that it was asked for.
+ *
+ * @throws GanglionError what the replica says is wrong with the shard; reason `frame` when this is no outcome of the shard
+ */
+export function toShardResult(replica: number, shard: Shard, slot: ResultSlot, outcome: unknown): ShardResult {
+  if (isShardOutcome(outcome)) {
+    if (!outcome.ok) throw GanglionError.fromPlain(outcome.error);
+    const { step, pass, shard: number, seconds, tensors } = outcome;
+    if (step === shard.step && pass === shard.pass && number === shard.shard) {
+      return { values: slot.values, seconds, tensors, release: slot.release };
+    }
+  }
+  const message = `replica ${replica} gave a malformed answer: expected one to ${describeShard(shard)}, got ${JSON.stringify(outcome)}`;
+  throw new GanglionError('replica', message, { place: { replica }, reason: 'frame' });
+}
