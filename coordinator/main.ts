@@ -168,11 +168,10 @@ function program(): Command {
     .action(({ output, mirror }) => dataCommand({ output, mirrors: mirror }));
   ganglion
     .command('setup')
-    .description(
-      'install the native TensorFlow library, also after a set-up that failed; does nothing when it is there',
-    )
-    .addHelpText('after', examples('ganglion setup'))
-    .action(async () => exitWith(await runSetup()));
+    .description('compile the kernels, also after a set-up that failed; does nothing when they are there')
+    .option('--tensorflow', 'set up TensorFlow instead: downloads 274 MB by pip, takes 850 MB of disk')
+    .addHelpText('after', examples('ganglion setup', 'ganglion setup --tensorflow'))
+    .action(async ({ tensorflow }) => exitWith(await runSetup(tensorflow ? ['--tensorflow'] : [])));
   return ganglion;
 }
 
@@ -186,6 +185,7 @@ const SCRIPTS: Readonly<Record<string, readonly string[]>> = {
   sample: ['sample'],
   export: ['export'],
   doctor: ['doctor'],
+  setup: ['setup'],
   data: ['data'],
 };
 

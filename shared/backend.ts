@@ -1,10 +1,19 @@
 // What a replica computes with, as people name it (--backend) and as it is told at its start.
 
 /**
- * - `native`: Ganglion's own kernels, or libtensorflow where they cannot run: the fastest;
+ * - `cpu`: Ganglion's own kernels, compiled for this processor: the fastest;
+ * - `tensorflow`: libtensorflow, which `ganglion setup --tensorflow` fetches;
  * - `wasm`: kernels of tfjs in WebAssembly, wherever Node.js runs;
  * - `webgpu`: kernels of tfjs on a GPU, through the optional package `webgpu`;
- * - `cpu`: kernels of tfjs in plain JavaScript: slow, to check the others with.
+ * - `js`: kernels of tfjs in plain JavaScript: slow, to check the others with.
  */
-export const BACKENDS = ['native', 'wasm', 'webgpu', 'cpu'] as const;
+export const BACKENDS = ['cpu', 'tensorflow', 'wasm', 'webgpu', 'js'] as const;
 export type Backend = (typeof BACKENDS)[number];
+
+/** What `native` has meant: `cpu` goes by that name on the command line and in config files too. */
+const FORMER_NAMES: Readonly<Record<string, Backend>> = { native: 'cpu' };
+
+/** The name of today for a name that people may still use. */
+export function toBackendName(given: unknown): unknown {
+  return typeof given === 'string' && Object.hasOwn(FORMER_NAMES, given) ? FORMER_NAMES[given] : given;
+}

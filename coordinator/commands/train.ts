@@ -1,6 +1,6 @@
 // `ganglion train`: from flags, config file and an earlier run to a complete config; then runs it.
 import { existsSync, readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { GanglionError, messageOf } from '../../shared/error.ts';
 import { dcgan28, imageShapeOf } from '../../shared/model/spec.ts';
 import { listCheckpoints, newestCheckpoint } from '../checkpoints/checkpoint.ts';
@@ -21,6 +21,7 @@ import {
   readStoredConfig,
   type StoredRunConfig,
   storedConfig,
+  storedParts,
   toRunConfig,
 } from '../run-folder/run-config.ts';
 import { checkNewRunFolder, newRunPath, runFolderAt } from '../run-folder/run-folder.ts';
@@ -149,8 +150,8 @@ function readConfigFile(path: string, resumes: boolean): Partial<Settings> {
   }
   if (!isStoredConfig(value)) return fromConfigObject(value, path);
   // config.json of a run names the run's own folder and data: a new run with its settings gets a folder of its own, and no faults.
-  const { dataName: _, dataSha256: __, ranOn: ___, ...stored } = value;
-  const { run, fault: ____, ...settings } = fromConfigObject(stored, path);
+  const { settings: stored } = storedParts(value, path, dirname(path));
+  const { run, fault: _, ...settings } = fromConfigObject(stored, path);
   return resumes && run !== undefined ? { ...settings, run } : settings;
 }
 
@@ -179,6 +180,12 @@ function openPrevious(path: string): { readonly config: StoredRunConfig; readonl
 }
 
 /** Faults are planned for one process: what goes on goes on without. */
-function toSettings({ dataName: _, dataSha256: __, ranOn: ___, ...settings }: StoredRunConfig): StoredSettings {
+function toSettings({
+  format: _,
+  dataName: __,
+  dataSha256: ___,
+  ranOn: ____,
+  ...settings
+}: StoredRunConfig): StoredSettings {
   return { ...settings, fault: null };
 }

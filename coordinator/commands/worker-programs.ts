@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { BACKENDS, type Backend } from '../../shared/backend.ts';
+import { PROGRAMS } from '../run/programs.ts';
 
 const entry = (path: string): URL => new URL(`../../workers/entry/${path}`, import.meta.url);
 
@@ -46,9 +47,9 @@ async function runEntry(url: URL, args: readonly string[], onOutput?: (text: str
   }
 }
 
-/** Installs the native library where it is missing. @returns exit code */
-export function runSetup(): Promise<number> {
-  return runEntry(SETUP_ENTRY, []);
+/** Compiles the kernels, or sets up TensorFlow, where they are missing. @returns exit code */
+export function runSetup(args: readonly string[]): Promise<number> {
+  return runEntry(SETUP_ENTRY, args);
 }
 
 /** Prints what is there and whether it works. @returns exit code */
@@ -66,14 +67,25 @@ export class AlreadyReported extends Error {
   }
 }
 
+/** Whether the kernels are there and load: nearly always, and no child process is needed to know. */
+async function hasKernels(): Promise<boolean> {
+  const { loadUpdate }: { loadUpdate(): object | undefined } = await import(PROGRAMS.updateEntry.href);
+  try {
+    return loadUpdate() !== undefined;
+  } catch {
+    return false; // the check says why
+  }
+}
+
 /**
- * The backend that a setting means on this machine. `auto` is native where the library is there or can be set up now, else wasm, with
- * a line on standard error that says why; a name is that backend, never another.
+ * The backend that a setting means on this machine. `auto` is `cpu` where the kernels are there or can be compiled now, else wasm, with a
+ * line on standard error that says why; a name is that backend, never another.
  *
  * @throws AlreadyReported when the backend cannot run; it has been printed why
  */
 export async function chooseBackend(setting: Backend | 'auto'): Promise<Backend> {
-  if (setting === 'wasm' || setting === 'cpu') return setting; // they run wherever Node.js does
+  if (setting === 'wasm' || setting === 'js') return setting; // they run wherever Node.js does
+  if ((setting === 'auto' || setting === 'cpu') && (await hasKernels())) return 'cpu';
   let output = '';
   const exitCode = await runEntry(BACKEND_ENTRY, [setting], (text) => {
     output += text;

@@ -1,5 +1,6 @@
 // What a run is: its settings and the identity of its data. Stored in config.json and in every checkpoint, compared on resume.
 import { readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { BACKENDS, type Backend } from '../../shared/backend.ts';
 import { GanglionError } from '../../shared/error.ts';
 import type { Checkpoint } from '../checkpoints/checkpoint.ts';
@@ -7,8 +8,13 @@ import type { Dataset } from '../data/dataset.ts';
 import { fromSystemError } from '../files/atomic-file.ts';
 import { defaultSettings, fromConfigObject } from '../settings/settings.ts';
 import { flagOf, IMMUTABLE_SETTINGS, type Settings, type StoredSettings } from '../settings/settings-table.ts';
+import { lastEngine } from './last-engine.ts';
+
+/** Raised when a stored name gets another meaning. Before there was a number, `cpu` meant `js`, and `native` was a backend. */
+const CONFIG_FORMAT = 2;
 
 export interface RunConfig extends StoredSettings {
+  readonly format: typeof CONFIG_FORMAT;
   readonly dataName: string;
   readonly dataSha256: string;
 }
@@ -20,39 +26,70 @@ export interface StoredRunConfig extends RunConfig {
 }
 
 export function toRunConfig({ apiToken: _, ...settings }: Settings, dataset: Dataset): RunConfig {
-  return { ...settings, dataName: dataset.name, dataSha256: dataset.sha256 };
+  return { format: CONFIG_FORMAT, ...settings, dataName: dataset.name, dataSha256: dataset.sha256 };
 }
 
 /** The config stored in a checkpoint. @throws GanglionError `checkpoint` when it is not one. */
 export function storedConfig({ config, path }: Checkpoint): StoredRunConfig {
-  return parseRunConfig(config, path);
+  return parseRunConfig(config, path, dirname(dirname(path)));
 }
 
 /** The config in a run's config.json. @throws GanglionError `checkpoint` when it is not one. */
 export function readStoredConfig(path: string): StoredRunConfig {
   try {
-    return parseRunConfig(readFileSync(path, 'utf8'), path);
+    return parseRunConfig(readFileSync(path, 'utf8'), path, dirname(path));
   } catch (error) {
     throw fromSystemError(`cannot read ${path}`, error, 'checkpoint');
   }
 }
 
-function parseRunConfig(text: string, path: string): StoredRunConfig {
+/** What a stored config holds beside settings, and its settings under the names of today. */
+interface StoredParts {
+  readonly dataName: unknown;
+  readonly dataSha256: unknown;
+  readonly ranOn: unknown;
+  readonly settings: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Takes a stored config apart.
+ *
+ * @param run folder of the run; where a config has no format, what computed is looked up there
+ * @throws GanglionError `config` for a format of a later version
+ */
+export function storedParts(stored: Readonly<Record<string, unknown>>, source: string, run: string): StoredParts {
+  const { format, dataName, dataSha256, ranOn, ...settings } = stored;
+  if (format === CONFIG_FORMAT) return { dataName, dataSha256, ranOn, settings };
+  if (format !== undefined) {
+    const message = `${source}: expected format ${CONFIG_FORMAT}, got ${JSON.stringify(format)}: a newer Ganglion has written it`;
+    throw new GanglionError('config', message);
+  }
+  const rename = (name: unknown): unknown => {
+    if (name === 'cpu') return 'js';
+    if (name !== 'native') return name;
+    return lastEngine(run)?.startsWith('tensorflow-') ? 'tensorflow' : 'cpu';
+  };
+  // Before there were other backends, all ran on native.
+  const { backend, ...others } = settings;
+  const named = backend === undefined ? others : { ...others, backend: rename(backend) };
+  return { dataName, dataSha256, ranOn: rename(ranOn ?? 'native'), settings: named };
+}
+
+function parseRunConfig(text: string, path: string, run: string): StoredRunConfig {
   const fail = (cause?: unknown): never => {
     throw new GanglionError('checkpoint', `${path}: its config cannot be read`, { cause });
   };
   try {
     const stored: unknown = JSON.parse(text);
     if (typeof stored !== 'object' || stored === null) return fail();
-    // Before there were other backends, all ran on native.
-    const { dataName, dataSha256, ranOn = 'native', ...settings } = stored as Record<string, unknown>;
+    const { dataName, dataSha256, ranOn, settings } = storedParts({ ...stored }, path, run);
     const backend = BACKENDS.find((name) => name === ranOn);
     if (typeof dataName !== 'string' || typeof dataSha256 !== 'string' || !backend) return fail();
     const given = fromConfigObject(settings, path);
     if (IMMUTABLE_SETTINGS.some((name) => given[name] === undefined)) return fail();
     // A run of an earlier version may lack a setting that came later; none of those changes what is trained.
     const { apiToken: _, ...complete } = { ...defaultSettings(), ...given };
-    return { ...complete, dataName, dataSha256, ranOn: backend };
+    return { format: CONFIG_FORMAT, ...complete, dataName, dataSha256, ranOn: backend };
   } catch (error) {
     return fail(error);
   }

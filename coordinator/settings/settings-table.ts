@@ -1,7 +1,7 @@
 // Every setting of a training run, once: what it accepts, its default, what it means. Types, the command line, the config file, npm's
 // environment and --help all derive from this table.
 import { z } from 'zod';
-import { BACKENDS } from '../../shared/backend.ts';
+import { BACKENDS, toBackendName } from '../../shared/backend.ts';
 
 /** A time such as `30s` or `5m`. */
 export type Duration = `${number}${'s' | 'm'}`;
@@ -54,13 +54,13 @@ export const SETTINGS = {
     default: 'auto',
     description: 'what a replica runs in: thread, process (a crash leaves the run alone), or auto, which is thread',
   }),
-  /** What computes; `auto` is native where it is or can be set up, else wasm. Another one gives other last bits. */
+  /** What computes; `auto` is cpu where its kernels are or can be compiled, else wasm. Another one gives other last bits. */
   backend: setting({
     value: 'NAME',
     expected: `auto, ${BACKENDS.slice(0, -1).join(', ')} or ${BACKENDS.at(-1)}`,
-    schema: z.enum(['auto', ...BACKENDS]),
+    schema: z.preprocess(toBackendName, z.enum(['auto', ...BACKENDS])),
     default: 'auto',
-    description: `what computes: ${BACKENDS.join(', ')}, or auto, which is native where it can be set up, else wasm`,
+    description: `what computes: ${BACKENDS.join(', ')}, or auto, which is cpu where it can be compiled, else wasm`,
   }),
   /** Steps in all; null means `epochs` counts. */
   steps: setting({

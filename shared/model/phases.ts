@@ -82,8 +82,8 @@ function generatorPass(batch: number, spec: ModelSpec): Program {
   addStatistics(outputs, 'generator', fakes.statistics);
   addStatistics(outputs, 'fake', fake.statistics);
   // The images need G alone, so a replica may make them before the discriminator is updated.
-  const late = Object.keys(inputs).filter((name) => name.startsWith('discriminator/'));
-  return { name: 'generator', graph, inputs: { ...inputs, z: z_BZ }, outputs, late };
+  const lateInputs = Object.keys(inputs).filter((name) => name.startsWith('discriminator/'));
+  return { name: 'generator', graph, inputs: { ...inputs, z: z_BZ }, outputs, lateInputs };
 }
 
 /** The program of every pass, from images a shard and the model. */

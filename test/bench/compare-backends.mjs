@@ -1,11 +1,11 @@
-// The same training on native and on wasm: loss curves in one figure, what both draw at the end in another, and how close they are.
+// The same training on cpu and on wasm: loss curves in one figure, what both draw at the end in another, and how close they are.
 //
 //   npm run build && node test/bench/compare-backends.mjs [--epochs 3] [--batch 32] [--shards 1] [--workers 1] [--seed 7]
-//     [--backends native,wasm] [--output docs]
+//     [--backends cpu,wasm] [--output docs]
 //
 // Batches of 32, so that three passes over the 10,000 digits are 936 steps: of 234, with batches of 128, no backend draws digits yet.
 //
-// The bits differ from the first step on, and training magnifies that: so the yardstick is native with another seed.
+// The bits differ from the first step on, and training magnifies that: so the yardstick is cpu with another seed.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -22,7 +22,7 @@ const { values: options } = parseArgs({
     shards: { type: 'string', default: '1' },
     workers: { type: 'string', default: '1' },
     seed: { type: 'string', default: '7' },
-    backends: { type: 'string', default: 'native,wasm' },
+    backends: { type: 'string', default: 'cpu,wasm' },
     output: { type: 'string', default: join(ROOT, 'docs') },
   },
 });

@@ -43,7 +43,7 @@ async function withFolder(use) {
  * @param {string} backend
  * @returns {Contender}
  */
-function ganglion(name, what, { batch, steps, data }, parameters, backend = 'native') {
+function ganglion(name, what, { batch, steps, data }, parameters, backend = 'cpu') {
   /** @type {(folder: string, steps: number, more?: string[]) => Promise<string>} */
   const train = (folder, count, more = []) =>
     execute(process.execPath, [

@@ -10,7 +10,7 @@ import { layoutOf } from '../../dist/shared/model/layout.js';
 import { PASS_PROGRAMS } from '../../dist/shared/model/phases.js';
 import { dcgan28 } from '../../dist/shared/model/spec.js';
 import { fillNormal } from '../../dist/shared/random.js';
-import { createEngine } from '../../dist/workers/engines/engines.js';
+import { loadRunner } from '../../dist/workers/engines/engines.js';
 import { PORTABLE_OPERATIONS } from '../../dist/workers/engines/tfjs/portable-operations.js';
 
 const tf = createRequire(import.meta.url)('@tensorflow/tfjs-core');
@@ -58,7 +58,7 @@ function inputs() {
 /** An eighth of them took less: what else the machine does counts little then. @param {number[]} list */
 const typical = (list) => list.toSorted((a, b) => a - b)[list.length >> 3];
 
-const engine = await createEngine(options.backend);
+const engine = await loadRunner(options.backend);
 if (options.kernels) {
   const { runKernel } = tf.engine();
   tf.engine().runKernel = (name, given, attributes) =>

@@ -30,7 +30,7 @@ const QUIET_STEPS = 10;
 
 const state = initialState(dcgan28(latent), seed);
 const parameters = { generator: state.generator.parameters, discriminator: state.discriminator.parameters };
-const setup = { backend: 'native', shardSize: batch / shards, spec: dcgan28(latent), seed, shards, parameters };
+const setup = { backend: 'cpu', shardSize: batch / shards, spec: dcgan28(latent), seed, shards, parameters };
 
 /** Milliseconds that shards took, from the moment when their replica was free for them. */
 const shardMs = [];

@@ -1,10 +1,10 @@
-// The limit that the processor sets: products of 1024 x 1024 matrices by the library that Ganglion computes with, one thread each.
+// The limit that the processor sets: products of 1024 x 1024 matrices by TensorFlow (ganglion setup --tensorflow), one thread each.
 //
 //   node test/bench/sgemm.mjs [threads] [seconds]     prints GFLOP/s of all threads together
 import { isMainThread, parentPort, SHARE_ENV, Worker } from 'node:worker_threads';
 import { Graph } from '../../dist/shared/model/graph.js';
 import { matMul } from '../../dist/shared/model/ops.js';
-import { nativeEngine } from '../../dist/workers/engines/kernels/native-engine.js';
+import { tensorflowRunner } from '../../dist/workers/engines/tensorflow/tensorflow-runner.js';
 
 const SIDE = 1024;
 /** Products a call: so many that copying the last one out takes less than 1 % of it. */
@@ -16,7 +16,7 @@ function compile() {
   const b = graph.placeholder('b', [SIDE, SIDE]);
   let product = a;
   for (let i = 0; i < PRODUCTS; i++) product = matMul(graph, product, b);
-  return nativeEngine().load({ name: 'sgemm', graph, inputs: { a, b }, outputs: { product } });
+  return tensorflowRunner().load({ name: 'sgemm', graph, inputs: { a, b }, outputs: { product } });
 }
 
 /** Pseudo-random values of variance 1 / SIDE: products keep the magnitude, far from denormals. */

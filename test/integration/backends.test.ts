@@ -1,4 +1,4 @@
-// Without libtensorflow the same commands train on wasm, and all that holds of native holds there: equal bits for any number of
+// Without a compiler the same commands train on wasm, and all that holds of the kernels holds there: equal bits for any number of
 // workers, through faults and resumes. A checkpoint goes on on another backend, and the log says so.
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -6,11 +6,12 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { locateKernels } from '../../workers/engines/kernels/library.ts';
+import { hasTensorflow } from '../unit/workers/engines/tensorflow/ready.ts';
 import {
   checkpointPath,
   filesBelow,
   ganglion,
-  NATIVE,
+  KERNELS,
   oneTo,
   reached,
   scratchFolder,
@@ -31,10 +32,10 @@ const CHANGED = /^step (\d+) was computed on (\w+), from here it is (\w+): the b
 
 const configOf = (run: string): Record<string, unknown> => JSON.parse(readFileSync(join(run, 'config.json'), 'utf8'));
 
-describe('a machine without python3, g++ and library', () => {
+describe('a machine without g++ and kernels', () => {
   const env = (): NodeJS.ProcessEnv => ({ PATH: scratch('no-programs'), GANGLION_CACHE: scratch('no-cache') });
   const LINE =
-    /^ganglion: computing on wasm, about \d+ times slower than the native library: python3 is missing, [^\n]*npm run setup\n$/;
+    /^ganglion: training in WebAssembly, about \d+ times slower than by compiled kernels: g\+\+ is missing, [^\n]*npm run setup\n$/;
   beforeAll(() => {
     mkdirSync(scratch('no-programs'));
   });
@@ -56,13 +57,13 @@ describe('a machine without python3, g++ and library', () => {
   it('refuses a backend that is named and cannot run, by flag or variable, before anything is made', async () => {
     const run = scratch('named');
     const args = ['train', ...MODEL, '--steps', '2', '--run', run];
-    const byFlag = await ganglion([...args, '--backend', 'native'], { env: env() });
+    const byFlag = await ganglion([...args, '--backend', 'cpu'], { env: env() });
     const byVariable = await ganglion(args, { env: { ...env(), GANGLION_BACKEND: 'native' } });
     for (const ended of [byFlag, byVariable]) {
       expect(ended).toMatchObject({
         exitCode: 1,
         stdout: '',
-        stderr: expect.stringMatching(/^ganglion: --backend native cannot run here: python3 is missing[^\n]*\n$/),
+        stderr: expect.stringMatching(/^ganglion: --backend cpu cannot run here: g\+\+ is missing[^\n]*\n$/),
       });
     }
     expect(filesBelow(run)).toEqual([]);
@@ -71,16 +72,17 @@ describe('a machine without python3, g++ and library', () => {
   it('is told by the doctor what training would run on, and that it can start', async () => {
     const { exitCode, stdout, stderr } = await ganglion(['doctor'], { env: env() });
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
-    expect(stdout).toMatch(/^native +does not run: no native library in /m);
-    expect(stdout).toMatch(/^kernels +not built; run: npm run setup$/m);
+    expect(stdout).toMatch(/^cpu +does not run: g\+\+ is missing/m);
+    expect(stdout).toMatch(/^kernels +g\+\+ is missing.*run: npm run setup$/m);
+    expect(stdout).toMatch(/^tensorflow +does not run: not set up; run: npm run setup -- --tensorflow$/m);
     expect(stdout).toMatch(/^wasm +runs: tfjs-wasm \d/m);
     expect(stdout).toMatch(/^webgpu +(runs: tfjs-webgpu \S+, \S|does not run: \S)/m);
-    expect(stdout).toMatch(/^cpu +runs: tfjs-cpu \d/m);
-    expect(stdout).toMatch(/^auto +wasm: python3 is missing/m);
+    expect(stdout).toMatch(/^js +runs: tfjs-js \d/m);
+    expect(stdout).toMatch(/^training +runs on wasm: g\+\+ is missing/m);
   });
 });
 
-it('a system that the library is not built for trains on wasm too, one process at a time', async () => {
+it('a system that the kernels are not written for trains on wasm too, one process at a time', async () => {
   // what the code of Ganglion asks a system for; the system itself is this one
   const preload =
     "for (const [name, value] of [['platform', 'darwin'], ['arch', 'arm64']]) Object.defineProperty(process, name, { value })";
@@ -98,12 +100,43 @@ it('a system that the library is not built for trains on wasm too, one process a
   expect({ exitCode, stderr }).toEqual({
     exitCode: 0,
     stderr: expect.stringMatching(
-      /^ganglion: computing on wasm, [^\n]*: the native library needs linux x64, this is darwin arm64\n$/,
+      /^ganglion: training in WebAssembly, [^\n]*: the kernels need linux x64, this is darwin arm64\n$/,
     ),
   });
   expect(summaryOf(run)).toMatchObject({ backend: 'tfjs-wasm', lostSteps: 0 });
   const again = await ganglion(['train', '--resume', run, '--steps', '1'], { env });
   expect(again).toMatchObject({ exitCode: 2, stderr: expect.stringMatching(/ is at step \d+ of 1; /) }); // its lock is gone
+});
+
+it.each([
+  ['a processor without AVX2', 'this processor has no AVX2 and FMA, which the kernels need', true],
+  ['GANGLION_KERNELS=off', 'the kernels are switched off by GANGLION_KERNELS', false],
+])('%s takes wasm, and is told so in one line', async (name, reason, byProcessor) => {
+  // what /proc/cpuinfo says, without the words that name the instructions
+  const preload = `import fs from 'node:fs';
+    import { syncBuiltinESMExports } from 'node:module';
+    const { readFileSync } = fs;
+    fs.readFileSync = (path, ...rest) => {
+      const text = readFileSync(path, ...rest);
+      return path === '/proc/cpuinfo' ? text.replaceAll(/ (avx2|fma)(?= )/g, '') : text;
+    };
+    syncBuiltinESMExports();`;
+  const env: NodeJS.ProcessEnv = byProcessor
+    ? {
+        NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(preload)}`,
+        GANGLION_CACHE: scratch('no-avx2'),
+      }
+    : { GANGLION_KERNELS: 'off' };
+  const run = scratch(name.replaceAll(/\W+/g, '-'));
+  const args = ['train', ...MODEL, '--steps', '2'];
+  const { exitCode, stderr } = await ganglion([...args, '--run', run], { env });
+  expect({ exitCode, stderr }).toEqual({
+    exitCode: 0,
+    stderr: expect.stringMatching(`^ganglion: training in WebAssembly, [^\n]*: ${reason}\n$`),
+  });
+  expect(summaryOf(run)).toMatchObject({ step: 2, backend: 'tfjs-wasm' });
+  const named = await ganglion([...args, '--run', `${run}-named`, '--backend', 'cpu'], { env });
+  expect(named).toMatchObject({ exitCode: 1, stderr: `ganglion: --backend cpu cannot run here: ${reason}\n` });
 });
 
 it('webgpu without a GPU is refused in one line, and nothing is made', async () => {
@@ -120,14 +153,17 @@ it('webgpu without a GPU is refused in one line, and nothing is made', async () 
   expect(filesBelow(run)).toEqual([]);
 });
 
-it('the doctor tries every backend where the library is, too', async () => {
+it('the doctor tries every backend where the kernels are, too', async () => {
   const report = JSON.parse(await succeed(['doctor', '--json']));
-  expect(report.auto).toEqual({ backend: 'native', note: null, runs: true });
+  expect(report.auto).toEqual({ backend: 'cpu', note: null, runs: true });
   expect(report.backends).toMatchObject([
-    { backend: 'native', runs: true, detail: expect.stringMatching(/^tensorflow-(cpu|gpu) 2\./) },
+    { backend: 'cpu', runs: true, detail: `${KERNELS.backend} ${KERNELS.libraryVersion}` },
+    hasTensorflow
+      ? { backend: 'tensorflow', runs: true, detail: expect.stringMatching(/^tensorflow-(cpu|gpu) 2\./) }
+      : { backend: 'tensorflow', runs: false, detail: expect.stringContaining('not set up') },
     { backend: 'wasm', runs: true },
     { backend: 'webgpu', runs: expect.any(Boolean), detail: expect.stringMatching(/./) },
-    { backend: 'cpu', runs: true },
+    { backend: 'js', runs: true },
   ]);
 });
 
@@ -194,7 +230,7 @@ describe('on wasm', () => {
     expect(summaryOf(run)).toMatchObject({ step: STEPS, stateSha256: hashes[0] });
   });
 
-  it('killed and resumed with other workers: the same state; resumed on native: the log says what ran before', async () => {
+  it('killed and resumed with other workers: the same state; resumed on cpu: the log says what ran before', async () => {
     const run = scratch('killed');
     const flags = [...WASM, '--workers', '1', '--steps', String(STEPS), '--checkpoint-every', '2', '--run', run];
     const running = startGanglion(['train', ...flags]);
@@ -209,40 +245,40 @@ describe('on wasm', () => {
     expect(await succeed(['train', '--resume', run, ...cluster])).not.toMatch(CHANGED); // the setting is the run's
     expect(summaryOf(run)).toMatchObject({ step: STEPS, backend: 'tfjs-wasm', stateSha256: hashes[0] });
 
-    const said = await succeed(['train', '--resume', copy, '--backend', 'native']);
-    expect(CHANGED.exec(said)?.slice(1)).toEqual([expect.stringMatching(/^[24]$/), 'wasm', 'native']);
+    const said = await succeed(['train', '--resume', copy, '--backend', 'cpu']);
+    expect(CHANGED.exec(said)?.slice(1)).toEqual([expect.stringMatching(/^[24]$/), 'wasm', 'cpu']);
   });
 
-  it('draws the same digits every time, as native does to a thousandth', async () => {
+  it('draws the same digits every time, as the kernels do to a thousandth', async () => {
     const draw = async (name: string, ...flags: string[]): Promise<Buffer> => {
       await succeed(['sample', '--run', scratch('one-worker'), '--count', '70', '--output', scratch(name), ...flags]);
       return readFileSync(scratch(name));
     };
-    const [first, second, native] = await Promise.all([
+    const [first, second, kernels] = await Promise.all([
       draw('first.npy'), // the setting is the run's
       draw('second.npy', '--backend', 'wasm'),
-      draw('native.npy', '--backend', 'native'),
+      draw('kernels.npy', '--backend', 'cpu'),
     ]);
     expect(first.equals(second)).toBe(true);
     const pixels = (file: Buffer): Float32Array =>
       new Float32Array(Uint8Array.from(file.subarray(-4 * 70 * 784)).buffer);
-    const [a, b] = [pixels(first), pixels(native)];
+    const [a, b] = [pixels(first), pixels(kernels)];
     expect(Math.max(...a.map(Math.abs))).toBeGreaterThan(0.01);
     expect(Math.max(...a.map((value, i) => Math.abs(value - (b[i] ?? Number.NaN))))).toBeLessThan(1e-3);
   });
 });
 
-it('a checkpoint of native goes on on wasm, and back, and each time the log says it', async () => {
+it('a checkpoint of the kernels goes on on wasm, and back, and each time the log says it', async () => {
   const run = scratch('to-and-fro');
   expect(await succeed(['train', ...MODEL, '--steps', '2', '--run', run])).not.toMatch(CHANGED);
   const there = await succeed(['train', '--resume', run, '--steps', '4', '--backend', 'wasm']);
-  expect(CHANGED.exec(there)?.slice(1)).toEqual(['2', 'native', 'wasm']);
+  expect(CHANGED.exec(there)?.slice(1)).toEqual(['2', 'cpu', 'wasm']);
   expect(summaryOf(run)).toMatchObject({ step: 4, backend: 'tfjs-wasm', lostSteps: 0, repeatedSteps: 0 });
   expect(configOf(run)).toMatchObject({ backend: 'wasm', ranOn: 'wasm' });
-  const back = await succeed(['train', '--resume', run, '--steps', '5', '--backend', 'native']);
-  expect(CHANGED.exec(back)?.slice(1)).toEqual(['4', 'wasm', 'native']);
-  expect(summaryOf(run)).toMatchObject({ step: 5, ...NATIVE });
-  // As a run on wasm leaves it that ends before its first checkpoint: the newest steps that are there are native's.
+  const back = await succeed(['train', '--resume', run, '--steps', '5', '--backend', 'cpu']);
+  expect(CHANGED.exec(back)?.slice(1)).toEqual(['4', 'wasm', 'cpu']);
+  expect(summaryOf(run)).toMatchObject({ step: 5, ...KERNELS });
+  // As a run on wasm leaves it that ends before its first checkpoint: the newest steps that are there are the kernels'.
   writeFileSync(join(run, 'config.json'), JSON.stringify({ ...configOf(run), ranOn: 'wasm' }));
   expect(await succeed(['train', '--resume', run, '--steps', '6'])).not.toMatch(CHANGED);
   expect(stepsOf(run)).toEqual(oneTo(6));

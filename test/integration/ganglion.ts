@@ -9,7 +9,7 @@ import { join, relative } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect } from 'vitest';
-import { loadKernels } from '../../workers/engines/kernels/binding.ts';
+import { requireKernels } from '../../workers/engines/kernels/binding.ts';
 
 export const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
 export const MAIN = join(REPOSITORY, 'dist', 'coordinator', 'main.js');
@@ -18,11 +18,10 @@ export const FULL_MNIST = join(REPOSITORY, '..', 'shared', 'mnist');
 /** A run whose steps take some 40 ms on one core; no port, so that several go at once. */
 export const SMALL = ['--batch', '16', '--shards', '4', '--seed', '7', '--metrics-port', 'off'] as const;
 
-/** What computes where nobody asks for another: the kernels, on a processor that they are for. */
-export const NATIVE = ((): { readonly backend: string; readonly libraryVersion: string } => {
-  const kernels = loadKernels();
-  if (kernels) return { backend: `kernels-${kernels.binding.isa}`, libraryVersion: kernels.version };
-  return { backend: 'tensorflow-cpu', libraryVersion: '2.21.0' };
+/** What computes where nobody asks for another: the kernels. The tests need them, and so a processor that they are for. */
+export const KERNELS = ((): { readonly backend: string; readonly libraryVersion: string } => {
+  const { binding, version } = requireKernels();
+  return { backend: `kernels-${binding.isa}`, libraryVersion: version };
 })();
 
 /** How a process ended. */

@@ -117,7 +117,7 @@ it('/api/status has the step, epoch, losses and every replica', async () => {
     state: 'training',
     healthy: true,
     run: scratch('run'),
-    backend: 'native',
+    backend: 'cpu',
     steps: 100_000,
     epoch: expect.any(Number),
     restarts: 0,

@@ -1,8 +1,7 @@
-// Native code trains to the same bits with the kernels of AVX-512 and of AVX2, in threads and processes; libtensorflow to others, and
-// a run goes on from either.
+// The kernels of AVX-512 and of AVX2 train to the same bits, in threads and processes; TensorFlow to others, and a run goes on from either.
 import { expect, it } from 'vitest';
-import { loadKernels } from '../../workers/engines/kernels/binding.ts';
-import { NATIVE, oneTo, recordsOf, scratchFolder, stepsOf, succeed, summaryOf } from './ganglion.ts';
+import { hasTensorflow } from '../unit/workers/engines/tensorflow/ready.ts';
+import { KERNELS, oneTo, recordsOf, scratchFolder, stepsOf, succeed, summaryOf } from './ganglion.ts';
 
 const scratch = scratchFolder('kernels');
 const MODEL = ['--batch', '32', '--shards', '4', '--latent', '20', '--seed', '7', '--metrics-port', 'off'];
@@ -14,30 +13,27 @@ async function train(name: string, kernels: string, ...flags: string[]): Promise
   return summaryOf(run);
 }
 
-it.skipIf(!loadKernels())(
-  'the state has the same bits with every instruction set, in threads and processes',
-  async () => {
-    const steps = [...MODEL, '--steps', String(STEPS)];
-    const two = [...steps, '--workers', '2'];
-    const { backend, libraryVersion } = NATIVE;
-    const runs = [
-      [await train('widest', 'on', ...steps, '--workers', '1'), backend],
-      [await train('widest-threads', 'on', ...two), backend],
-      [await train('widest-processes', 'on', ...two, '--isolation', 'process'), backend],
-      [await train('avx2', 'avx2', ...steps, '--workers', '1'), 'kernels-avx2'],
-      [await train('avx2-processes', 'avx2', ...two, '--isolation', 'process'), 'kernels-avx2'],
-    ] as const;
-    for (const [summary, name] of runs) {
-      expect(summary).toMatchObject({ step: STEPS, backend: name, libraryVersion, restarts: 0, lostSteps: 0 });
-    }
-    expect(new Set(runs.map(([{ stateSha256 }]) => stateSha256)).size).toBe(1);
-  },
-);
+it('the state has the same bits with every instruction set, in threads and processes', async () => {
+  const steps = [...MODEL, '--steps', String(STEPS)];
+  const two = [...steps, '--workers', '2'];
+  const { backend, libraryVersion } = KERNELS;
+  const runs = [
+    [await train('widest', 'on', ...steps, '--workers', '1'), backend],
+    [await train('widest-threads', 'on', ...two), backend],
+    [await train('widest-processes', 'on', ...two, '--isolation', 'process'), backend],
+    [await train('avx2', 'avx2', ...steps, '--workers', '1'), 'kernels-avx2'],
+    [await train('avx2-processes', 'avx2', ...two, '--isolation', 'process'), 'kernels-avx2'],
+  ] as const;
+  for (const [summary, name] of runs) {
+    expect(summary).toMatchObject({ step: STEPS, backend: name, libraryVersion, restarts: 0, lostSteps: 0 });
+  }
+  expect(new Set(runs.map(([{ stateSha256 }]) => stateSha256)).size).toBe(1);
+});
 
-it.skipIf(!loadKernels())(
-  'libtensorflow alone gives other bits, and losses as near as those; a run of it goes on by kernels',
+it.skipIf(!hasTensorflow)(
+  'TensorFlow gives other bits, and losses as near as those; a run of it goes on by kernels',
   async () => {
-    const tensorflow = await train('tensorflow', 'off', ...MODEL, '--steps', '3');
+    const tensorflow = await train('tensorflow', 'on', ...MODEL, '--backend', 'tensorflow', '--steps', '3');
     expect(tensorflow).toMatchObject({ step: 3, backend: expect.stringMatching(/^tensorflow-(cpu|gpu)$/) });
     const kernels = await train('kernels', 'on', ...MODEL, '--steps', '3');
     expect(kernels.stateSha256).not.toBe(tensorflow.stateSha256);
@@ -47,8 +43,9 @@ it.skipIf(!loadKernels())(
     for (const [i, loss] of losses('kernels').entries()) expect(loss).toBeCloseTo(Number(theirs[i]), 3);
 
     const run = scratch('tensorflow');
-    await succeed(['train', '--resume', run, '--steps', String(STEPS)]);
-    expect(summaryOf(run)).toMatchObject({ step: STEPS, ...NATIVE, lostSteps: 0, repeatedSteps: 0 });
+    const said = await succeed(['train', '--resume', run, '--steps', String(STEPS), '--backend', 'auto']);
+    expect(said).toContain('step 3 was computed on tensorflow, from here it is cpu: the bits will differ');
+    expect(summaryOf(run)).toMatchObject({ step: STEPS, ...KERNELS, lostSteps: 0, repeatedSteps: 0 });
     expect(stepsOf(run)).toEqual(oneTo(STEPS));
   },
 );

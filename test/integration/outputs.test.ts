@@ -8,8 +8,8 @@ import {
   checkpointPath,
   filesBelow,
   ganglion,
+  KERNELS,
   MAIN,
-  NATIVE,
   oneTo,
   recordsOf,
   SMALL,
@@ -89,7 +89,7 @@ describe('a run', () => {
       wallSeconds: expect.any(Number),
       workers: 2,
       shards: 20,
-      ...NATIVE,
+      ...KERNELS,
       restarts: 0,
       repeatedSteps: 0,
       lostSteps: 0,
@@ -114,7 +114,7 @@ describe('a run', () => {
 
   it('says in lines where its pictures and checkpoints are', () => {
     expect(stdout).not.toContain('\x1b');
-    const native = `${NATIVE.backend} ${NATIVE.libraryVersion}`;
+    const native = `${KERNELS.backend} ${KERNELS.libraryVersion}`;
     expect(stdout).toMatch(new RegExp(`^training: .*; 2 workers, 20 shards; ${native}\\n`));
     expect(stdout).toMatch(/^step 3\/3, \d+ images\/s, loss D \d+\.\d+, loss G \d+\.\d+, 0s left$/m);
     expect(stdout).toContain(`pictures: ${join(run, 'samples')}\n`);

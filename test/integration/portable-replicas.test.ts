@@ -10,8 +10,9 @@ import type { Backend } from '../../shared/backend.ts';
 import { initialise } from '../../shared/model/initialise.ts';
 import { layoutOf, type Net } from '../../shared/model/layout.ts';
 import { dcgan28 } from '../../shared/model/spec.ts';
+import { withTensorflow } from '../unit/workers/engines/tensorflow/ready.ts';
 import { withVulkan } from '../unit/workers/engines/tfjs/vulkan.ts';
-import { NATIVE } from './ganglion.ts';
+import { KERNELS } from './ganglion.ts';
 
 const LATENT = 8;
 const SHARD_SIZE = 2;
@@ -76,9 +77,10 @@ it.each(CASES)('$backend gives the same bits in $kinds, now and later', async ({
 });
 
 it.each([
-  ['native', NATIVE.backend === 'tensorflow-cpu' ? ['tfjs_binding.node'] : ['ganglion_kernels.node']],
+  ['cpu', ['ganglion_kernels.node']],
+  ...withTensorflow(['tensorflow', ['tfjs_binding.node']] as [string, string[]]),
   ['wasm', ['@tensorflow/tfjs-core', 'tfjs-backend-wasm']],
-  ['cpu', ['@tensorflow/tfjs-core', 'tfjs-backend-cpu']],
+  ['js', ['@tensorflow/tfjs-core', 'tfjs-backend-cpu']],
 ])('%s loads no other library than its own', (backend, expected) => {
   const libraries = [
     'ganglion_kernels.node',
@@ -97,6 +99,6 @@ it.each([
     const loaded = ${JSON.stringify(libraries)}.filter((name) => files.some((file) => file.includes(name)));
     console.log(JSON.stringify({ backend, loaded }));`;
   const output = execFileSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' });
-  const name = backend === 'native' ? NATIVE.backend : `tfjs-${backend}`;
-  expect(JSON.parse(output)).toEqual({ backend: name, loaded: expected });
+  const names: Record<string, unknown> = { cpu: KERNELS.backend, tensorflow: expect.stringMatching(/^tensorflow-/) };
+  expect(JSON.parse(output)).toEqual({ backend: names[backend] ?? `tfjs-${backend}`, loaded: expected });
 });

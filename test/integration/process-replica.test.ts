@@ -15,7 +15,7 @@ const replicas: Replica[] = [];
 
 async function start(fault = '', deadlineMs = 20_000, parameters = makeParameters()): Promise<Replica> {
   process.env.GANGLION_TEST_FAULT = fault;
-  const setup = { backend: 'native' as const, shardSize: 2, spec: dcgan28(LATENT), seed: 1, shards: 4, parameters };
+  const setup = { backend: 'cpu' as const, shardSize: 2, spec: dcgan28(LATENT), seed: 1, shards: 4, parameters };
   const replica = await startProcessReplica(5, { entry: ENTRY, setup, images: IMAGES, deadlineMs });
   replicas.push(replica);
   return replica;
@@ -136,7 +136,7 @@ describe('a process that', () => {
   it('is not there fails to start', async () => {
     const entry = new URL('./no-such-file.mjs', import.meta.url);
     const setup = {
-      backend: 'native' as const,
+      backend: 'cpu' as const,
       shardSize: 2,
       spec: dcgan28(LATENT),
       seed: 1,

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { toCacheFolder } from '../../workers/engines/tensorflow/library.ts';
+import { toCacheFolder } from '../../workers/build/cache-folder.ts';
 import { isInstalled, REPOSITORY } from './ganglion.ts';
 
 const READERS = join(REPOSITORY, 'test', 'readers');

@@ -10,7 +10,7 @@ import { expectClean, type Opened, openPage, violationsOf, withoutChromium } fro
 import {
   checkpointPath,
   ganglion,
-  NATIVE,
+  KERNELS,
   reached,
   SMALL,
   scratchFolder,
@@ -86,7 +86,7 @@ describe.skipIf(withoutChromium)('the report of a run', () => {
     expect(rows[0]?.[4]).toBe(stateSha256);
     expect(new Set(rows.map(([, , , , hash]) => hash)).size).toBe(4);
     expect(Object.fromEntries(await terms(opened, '.config'))).toMatchObject({ batch: '16', seed: '7', run: RUN });
-    const environment = { node: process.version, ...NATIVE, cpu: expect.any(String) };
+    const environment = { node: process.version, ...KERNELS, cpu: expect.any(String) };
     expect(Object.fromEntries(await terms(opened, '.environment'))).toMatchObject(environment);
     const kinds = await page.$$eval('#timeline .kind', (all) => all.map((kind) => kind.textContent));
     const expected = ['start', 'checkpoint', 'checkpoint', 'checkpoint', 'end'];

@@ -15,6 +15,7 @@ export interface CommandResult {
 /** Options of {@link runCommand}. */
 export interface CommandOptions {
   readonly env?: NodeJS.ProcessEnv;
+  readonly cwd?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -29,10 +30,10 @@ export function runCommand(
   args: readonly string[],
   options: CommandOptions = {},
 ): Promise<CommandResult> {
-  const { env = process.env, signal } = options;
+  const { env = process.env, signal, cwd } = options;
   signal?.throwIfAborted();
   return new Promise((resolve, reject) => {
-    const child = spawn(file, args, { env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(file, args, { env, cwd, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
     const kill = () => killGroup(child);
     let stdout = '';
     let output = '';

@@ -1,10 +1,9 @@
-// Remembers, beside the folder of what it was to build, that set-up has failed: `--backend auto` does not spend minutes on it at every
-// start. Only what takes time is remembered. Platform and disk space are looked at each time, in a fraction of a second, and so are the
-// programs that the library needs.
+// Remembers, beside the folder of what it was to build, that set-up has failed: `--backend auto` does not spend seconds on it at every
+// start. Only what takes time is remembered. Platform, processor, disk space and programs are looked at each time, in milliseconds.
 
-import { accessSync, constants, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
+import { findProgram } from './programs.ts';
 
 /** Content of the file. */
 const failedSetup = z.object({
@@ -45,18 +44,4 @@ export function forgetFailure(folder: string): void {
 
 function findPrograms(env: NodeJS.ProcessEnv): Record<string, string | null> {
   return Object.fromEntries(PROGRAMS.map((name) => [name, findProgram(name, env)]));
-}
-
-/** Real path of a program on the PATH: that of g++ names its version on Debian. */
-function findProgram(name: string, env: NodeJS.ProcessEnv): string | null {
-  for (const folder of (env.PATH ?? '').split(delimiter)) {
-    const path = join(folder, name);
-    try {
-      accessSync(path, constants.X_OK);
-      return realpathSync(path);
-    } catch {
-      // not in this folder
-    }
-  }
-  return null;
 }

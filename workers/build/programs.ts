@@ -1,5 +1,6 @@
-// The external programs that set-up needs, asked for their versions: by preflight to fail early, by the doctor to report.
-
+// The external programs that set-up needs: where they are, and their versions.
+import { accessSync, constants, realpathSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
 import { runCommand } from './command.ts';
 
 /** Version lines of the programs; undefined where one is missing or does not work. */
@@ -7,6 +8,20 @@ export interface ProgramVersions {
   readonly python: string | undefined;
   readonly pip: string | undefined;
   readonly gxx: string | undefined;
+}
+
+/** Real path of a program on the PATH, null where it is missing: that of g++ names its version on Debian. */
+export function findProgram(name: string, env: NodeJS.ProcessEnv = process.env): string | null {
+  for (const folder of (env.PATH ?? '').split(delimiter)) {
+    const path = join(folder, name);
+    try {
+      accessSync(path, constants.X_OK);
+      return realpathSync(path);
+    } catch {
+      // not in this folder
+    }
+  }
+  return null;
 }
 
 /** Asks `python3`, its `pip` module and `g++` for their versions, side by side (about 0.3 s, most of it pip's). */

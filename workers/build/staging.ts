@@ -4,8 +4,8 @@
 import { mkdtemp, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { GanglionError, systemErrorCode } from '../../shared/error.ts';
+import { isDiskError } from './disk.ts';
 import { forgetFailure, rememberFailure } from './failed-setup.ts';
-import { isDiskError } from './preflight.ts';
 
 const STAGING_PREFIX = 'staging-';
 

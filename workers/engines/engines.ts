@@ -1,7 +1,8 @@
-// From the name of a backend to its engine. Each is loaded only where it is asked for: a machine without libtensorflow never loads
-// the add-on, and one that has it never loads tfjs.
+// From the name of a backend to its engine. Each is loaded only where it is asked for.
 import type { Backend } from '../../shared/backend.ts';
-import type { Engine } from '../replica/replica.ts';
+import type { Engine } from './engine.ts';
+import { ProgramEngine } from './program-engine.ts';
+import type { ProgramRunner } from './program-runner.ts';
 
 /**
  * Loads a backend into this thread.
@@ -9,10 +10,29 @@ import type { Engine } from '../replica/replica.ts';
  * @throws GanglionError `environment` when it cannot run here
  */
 export async function createEngine(backend: Backend): Promise<Engine> {
-  if (backend === 'native') {
-    const { nativeEngine } = await import('./kernels/native-engine.ts');
-    return nativeEngine();
+  return new ProgramEngine(await loadRunner(backend));
+}
+
+/**
+ * Loads what runs programs on a backend into this thread: all backends of today do.
+ *
+ * @throws GanglionError `environment` when it cannot run here
+ */
+export async function loadRunner(backend: Backend): Promise<ProgramRunner> {
+  switch (backend) {
+    case 'cpu': {
+      const { kernelRunner } = await import('./kernels/kernel-runner.ts');
+      return kernelRunner();
+    }
+    case 'tensorflow': {
+      const { tensorflowRunner } = await import('./tensorflow/tensorflow-runner.ts');
+      return tensorflowRunner();
+    }
+    case 'wasm':
+    case 'webgpu':
+    case 'js': {
+      const { tfjsRunner } = await import('./tfjs/tfjs-runner.ts');
+      return tfjsRunner(backend);
+    }
   }
-  const { portableEngine } = await import('./tfjs/portable-engine.ts');
-  return portableEngine(backend);
 }

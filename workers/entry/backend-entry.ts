@@ -1,55 +1,50 @@
-// Entry file of the check before a run: which backend computes. A child process of the coordinator, which must not load TensorFlow
-// code itself. Usage: node backend-entry.js auto|native|wasm|webgpu|cpu
+// Entry file of the check before a run: which backend computes, where the kernels are not simply there. A child process of the coordinator,
+// as it may compile, and load a library that does not fit. Usage: node backend-entry.js auto|cpu|tensorflow|wasm|webgpu|js
 // Prints the backend's name on standard output, and what people are to know on standard error.
 
 import { BACKENDS, type Backend } from '../../shared/backend.ts';
 import { GanglionError, messageOf, systemErrorCode } from '../../shared/error.ts';
 import { abortOnInterrupt, Interrupted } from '../build/interrupt.ts';
-import { readKernelsSetting } from '../engines/kernels/binding.ts';
-import { areKernelsReady, locateKernels, toWithoutKernelsLine } from '../engines/kernels/library.ts';
-import { isReady, locateLibrary } from '../engines/tensorflow/library.ts';
+import { readKernelsSetting, requireKernels } from '../engines/kernels/binding.ts';
+import { locateKernels } from '../engines/kernels/library.ts';
+import { locateLibrary } from '../engines/tensorflow/library.ts';
 
-/** How much slower wasm trains than the native library: README.md, Backends. */
+/** How much slower wasm trains than the kernels: README.md. */
 const TIMES_SLOWER = 11;
 
-const NOT_AGAIN = '; not tried again until: npm run setup';
-
-const library = locateLibrary();
-const kernels = locateKernels();
-
-/**
- * Builds what is missing of native; says so in a line when it is to compute without the kernels.
- *
- * @param again whether to try the library also when the set-up before has failed
- * @throws GanglionError when the library is missing and cannot be set up
- */
-async function setUp(again: boolean): Promise<void> {
-  if (isReady(library) && areKernelsReady(kernels)) return;
-  if (isReady(library) && readKernelsSetting() === 'off') return;
-  // loaded only when needed: this runs before every training run, and the answer is nearly always "ready"
-  const [{ install }, { createProgress }, { recallFailure }] = await Promise.all([
+/** How to set up what is missing. */
+async function loadSetup(again: boolean) {
+  const [setup, { createProgress }] = await Promise.all([
     import('../setup/install.ts'),
     import('../build/progress.ts'),
-    import('../build/failed-setup.ts'),
   ]);
-  const progress = createProgress(process.stderr);
-  const reason = await install({ library, kernels }, progress, abortOnInterrupt(), { library: again, kernels: false });
-  if (reason === undefined) return;
-  const later = recallFailure(kernels.kernelsFolder) === undefined ? '' : NOT_AGAIN;
-  process.stderr.write(toWithoutKernelsLine(`${reason}${later}`));
+  return { ...setup, options: { progress: createProgress(process.stderr), signal: abortOnInterrupt(), again } };
 }
 
-/** Native where it is or can be set up, else wasm with a line that says why. */
+/**
+ * Compiles the kernels where they are missing, and loads them.
+ *
+ * @param again whether to try also when the set-up before has failed
+ * @throws GanglionError when this machine cannot compute by them
+ */
+async function prepareKernels(again: boolean): Promise<void> {
+  const { installKernels, options } = await loadSetup(again);
+  await installKernels(locateKernels(), options);
+  requireKernels();
+}
+
+/** The kernels where they are or can be compiled, else wasm with a line that says why. */
 async function pick(): Promise<Backend> {
   try {
-    await setUp(false);
-    return 'native';
+    await prepareKernels(false);
+    return 'cpu';
   } catch (error) {
     if (!(error instanceof GanglionError) && systemErrorCode(error) === undefined) throw error;
     const { recallFailure } = await import('../build/failed-setup.ts');
-    const later = recallFailure(library.libraryFolder) === undefined ? '' : NOT_AGAIN;
+    const isRemembered = recallFailure(locateKernels().kernelsFolder) !== undefined;
+    const later = isRemembered ? '; not tried again until: npm run setup' : '';
     process.stderr.write(
-      `ganglion: computing on wasm, about ${TIMES_SLOWER} times slower than the native library: ${messageOf(error)}${later}\n`,
+      `ganglion: training in WebAssembly, about ${TIMES_SLOWER} times slower than by compiled kernels: ${messageOf(error)}${later}\n`,
     );
     return 'wasm';
   }
@@ -58,8 +53,11 @@ async function pick(): Promise<Backend> {
 /** @throws GanglionError `environment` when the backend cannot run here */
 async function check(backend: Backend): Promise<Backend> {
   try {
-    if (backend === 'native') await setUp(true);
-    else if (backend === 'webgpu') {
+    if (backend === 'cpu') await prepareKernels(true);
+    else if (backend === 'tensorflow') {
+      const { installTensorflow, options } = await loadSetup(true);
+      await installTensorflow(locateLibrary(), options);
+    } else if (backend === 'webgpu') {
       const { probe } = await import('../setup/probe.ts');
       const { runs, detail } = await probe(backend);
       if (!runs) throw new GanglionError('environment', detail);

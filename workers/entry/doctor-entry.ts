@@ -1,11 +1,11 @@
-// Entry file of `npm run doctor`, a child process of the coordinator. Usage: node doctor-entry.js PHYSICAL_CORES [--json]
+// Entry file of `ganglion doctor`, a child process of the coordinator. Usage: node doctor-entry.js PHYSICAL_CORES [--json]
 // Exit code 0 when training can start on the backend that `auto` takes, else 1.
 
 import { locateKernels } from '../engines/kernels/library.ts';
 import { locateLibrary } from '../engines/tensorflow/library.ts';
 import { type DoctorReport, examine } from '../setup/doctor.ts';
 
-const report = await examine(locateLibrary(), locateKernels(), Number(process.argv[2]));
+const report = await examine(locateKernels(), locateLibrary(), Number(process.argv[2]));
 process.stdout.write(`${process.argv.includes('--json') ? JSON.stringify(report) : toTable(report)}\n`);
 process.exitCode = report.auto.runs ? 0 : 1;
 
@@ -17,22 +17,26 @@ function toTable(report: DoctorReport): string {
     ['processor', `${report.cpu}, ${report.physicalCores} cores, ${report.logicalCores} logical`],
     ['memory', `${(report.memoryBytes / 1e9).toFixed(1)} GB`],
     ['cache', report.cacheFolder],
-    ['library', `${report.libraryReady ? 'ready' : 'missing'}, ${report.libraryFolder}`],
-    ['tensorflow', report.tensorflow ?? '-'],
-    ['device', report.device ?? '-'],
-    ['convolution', convolution === null ? '-' : toConvolutionText(convolution)],
-    ['kernels', [report.kernels ?? [], report.kernelsDetail].flat().join(', ')],
-    ['python', report.python ?? 'missing'],
-    ['pip', report.pip ?? 'missing'],
     ['g++', report.gxx ?? 'missing'],
-    ...report.problems.map((problem): [string, string] => ['problem', problem]),
+    ['kernels', [report.kernels ?? [], report.kernelsDetail].flat().join(', ')],
+    ...(report.tensorflowReady
+      ? ([
+          ['TensorFlow', `${report.tensorflow ?? 'does not load'}, ${report.tensorflowFolder}`],
+          ['convolution', convolution === null ? '-' : toConvolutionText(convolution)],
+        ] satisfies [string, string][])
+      : []),
     ...report.backends.map(({ backend, runs, detail }): [string, string] => [
       backend,
       `${runs ? 'runs' : 'does not run'}: ${detail}`,
     ]),
-    ['auto', [report.auto.backend, report.auto.note ?? []].flat().join(': ')],
+    ['training', toTrainingText(report.auto)],
   ];
   return rows.map(([name, value]) => `${name.padEnd(12)}${value}`).join('\n');
+}
+
+function toTrainingText({ backend, note, runs }: DoctorReport['auto']): string {
+  if (!runs) return `cannot start: ${note}`;
+  return `runs on ${backend}${note === null ? '' : `: ${note}`}`;
 }
 
 function toConvolutionText({ ok, milliseconds, gflops }: NonNullable<DoctorReport['convolution']>): string {

@@ -1,4 +1,4 @@
-// Entry file of the coordinator's update in compiled kernels, which it imports into its own thread: nothing here may load TensorFlow.
+// Entry file of the coordinator's update in compiled kernels, which it imports into its own thread: nothing here may load another library.
 import type { UpdateKernels } from '../../shared/update.ts';
 import { loadKernels } from '../engines/kernels/binding.ts';
 

@@ -40,12 +40,6 @@ export function strikeBefore(fault: InjectedFault): void {
   else if (kind === 'throw') throw new Error('injected fault');
 }
 
-/** What happens to a program's outputs before they are checked. */
-export function strikeOutputs({ kind }: InjectedFault, outputs: Readonly<Record<string, Float32Array>>): void {
-  const [values] = Object.values(outputs);
-  if (kind === 'nan' && values) values[values.length - 1] = Number.NaN;
-}
-
 /** What happens to a result that is ready to go: the lowest bit of its first value. */
 export function strikeResult({ kind }: InjectedFault, values: Float32Array): void {
   if (kind !== 'flip') return;

@@ -3,8 +3,9 @@ import { threadId } from 'node:worker_threads';
 import type { Backend } from '../../shared/backend.ts';
 import type { InjectedFault } from '../../shared/fault.ts';
 import type { ReplicaService, ReplicaSetup, ShardChannel, ShardJob, ShardOutcome } from '../../shared/protocol.ts';
+import type { Engine } from '../engines/engine.ts';
 import { strikeBefore, strikeOutcome, strikeResult } from './faults.ts';
-import { type Engine, Replica, toReplicaError } from './replica.ts';
+import { Replica, toReplicaError } from './replica.ts';
 import { serveShards } from './shard-server.ts';
 import { letThrough, Turns } from './turns.ts';
 
@@ -41,7 +42,7 @@ export function replicaService(createEngine: (backend: Backend) => Promise<Engin
     const { step } = drawn;
     const shard = drawn.shards.pop();
     if (shard === undefined) return;
-    await turns.take(async () => replica?.begin(step, shard));
+    await turns.take(async () => replica?.precompute(step, shard));
     await beginAhead();
   };
   const compute = async (job: ShardJob): Promise<ShardOutcome> => {

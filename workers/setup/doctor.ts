@@ -1,18 +1,19 @@
-// Looks at the machine, the native library and the other backends, changes nothing, and says what training will run on.
+// Looks at the machine, the kernels and every backend, changes nothing, and says what training will run on.
 
 import { arch, availableParallelism, cpus, platform, totalmem } from 'node:os';
 import type { Backend } from '../../shared/backend.ts';
-import { messageOf } from '../../shared/error.ts';
-import { checkAddon } from '../build/compile.ts';
+import { GanglionError, messageOf } from '../../shared/error.ts';
 import { recallFailure } from '../build/failed-setup.ts';
-import { checkPlatform, checkPrograms, currentPlatform } from '../build/preflight.ts';
-import { type ProgramVersions, readProgramVersions } from '../build/programs.ts';
-import { loadKernels, readKernelsSetting } from '../engines/kernels/binding.ts';
+import { readProgramVersions } from '../build/programs.ts';
+import { requireKernels } from '../engines/kernels/binding.ts';
 import { checkKernels } from '../engines/kernels/build.ts';
 import { areKernelsReady, type KernelsLocation } from '../engines/kernels/library.ts';
+import { checkCompiler, checkMachine, currentMachine } from '../engines/kernels/requirements.ts';
 import { loadBinding } from '../engines/tensorflow/binding.ts';
+import { checkAddon } from '../engines/tensorflow/build.ts';
 import { type ConvolutionReport, measureConvolution } from '../engines/tensorflow/convolution.ts';
-import { isReady, type LibraryLocation } from '../engines/tensorflow/library.ts';
+import type { LibraryLocation } from '../engines/tensorflow/library.ts';
+import { isTensorflowReady } from './install.ts';
 import { type BackendReport, probe } from './probe.ts';
 
 /** What the doctor prints as JSON; `null` for what is missing or could not be tried. */
@@ -25,19 +26,20 @@ export interface DoctorReport {
   /** Of the machine, or of the container's limit where it has one. */
   readonly memoryBytes: number;
   readonly cacheFolder: string;
-  readonly libraryFolder: string;
-  readonly libraryReady: boolean;
-  readonly tensorflow: string | null;
-  readonly device: 'cpu' | 'gpu' | null;
-  readonly convolution: ConvolutionReport | null;
-  /** Instructions that Ganglion's kernels compute with in place of the library; null where native computes without them. */
+  /** Instructions that Ganglion's kernels compute with; null where there are no kernels. */
   readonly kernels: 'avx512' | 'avx2' | null;
   /** Where the kernels lie, or why there are none. */
   readonly kernelsDetail: string;
+  readonly tensorflowFolder: string;
+  readonly tensorflowReady: boolean;
+  readonly tensorflow: string | null;
+  readonly device: 'cpu' | 'gpu' | null;
+  readonly convolution: ConvolutionReport | null;
+  readonly gxx: string | null;
+  /** Needed to set TensorFlow up, and for nothing else. */
   readonly python: string | null;
   readonly pip: string | null;
-  readonly gxx: string | null;
-  /** One line each: what stands in the way of the native backend. */
+  /** One line each: what stands in the way of the kernels. */
   readonly problems: readonly string[];
   /** Every backend, tried. */
   readonly backends: readonly BackendReport[];
@@ -47,39 +49,49 @@ export interface DoctorReport {
 /** What `--backend auto` would take. */
 export interface AutoReport {
   readonly backend: Backend;
-  /** Why not native, or that it is to be set up first; null for a native library that is there. */
+  /** Why not the kernels, or that they are to be compiled first; null for kernels that are there. */
   readonly note: string | null;
   /** Whether training can start. */
   readonly runs: boolean;
 }
 
-/** Those tried in a process each; native is looked at more closely here. */
-const PORTABLE = ['wasm', 'webgpu', 'cpu'] as const satisfies readonly Backend[];
+/** Those tried in a process each; the others are looked at more closely here. */
+const PROBED = ['wasm', 'webgpu', 'js'] as const satisfies readonly Backend[];
+
+const NOT_COMPILED = 'not compiled yet';
 
 /**
- * Examines the machine; uses the library at `location` and the kernels if they are ready, and never installs them.
+ * Examines the machine; uses the kernels and TensorFlow if they are ready, and never installs them.
  *
  * @param physicalCores as the coordinator counted them
  */
 export async function examine(
-  location: LibraryLocation,
   kernelsLocation: KernelsLocation,
+  location: LibraryLocation,
   physicalCores: number,
 ): Promise<DoctorReport> {
-  const libraryReady = isReady(location);
-  const [programs, ...portable] = await Promise.all([readProgramVersions(), ...PORTABLE.map((name) => probe(name))]);
+  const [programs, ...probed] = await Promise.all([readProgramVersions(), ...PROBED.map((name) => probe(name))]);
   // after the others: it measures
-  const library = libraryReady ? await tryLibrary(location) : NO_LIBRARY;
-  const { kernels, kernelsDetail } = await tryKernels(kernelsLocation);
-  const obstacles = libraryReady ? [] : whyNotReady(programs);
-  const missing = `no native library in ${location.libraryFolder}; run: npm run setup`;
-  const problems = libraryReady ? library.problems : [missing, ...obstacles];
-  const native: BackendReport = {
-    backend: 'native',
-    runs: problems.length === 0,
-    detail: problems[0] ?? `tensorflow-${library.device} ${library.tensorflow}`,
+  const tensorflowReady = isTensorflowReady(location);
+  const library = tensorflowReady ? await tryLibrary(location) : NO_LIBRARY;
+  const kernels = await tryKernels(kernelsLocation);
+  const isa = kernels.isa;
+  const cpu: BackendReport = {
+    backend: 'cpu',
+    runs: isa !== null,
+    detail: isa === null ? kernels.detail : `kernels-${isa} ${kernelsLocation.key}`,
   };
-  const backends = [native, ...portable];
+  const tensorflow: BackendReport = {
+    backend: 'tensorflow',
+    runs: library.problem === null && library.tensorflow !== null,
+    detail:
+      library.problem ??
+      (library.tensorflow === null
+        ? 'not set up; run: npm run setup -- --tensorflow'
+        : `tensorflow-${library.device} ${library.tensorflow}`),
+  };
+  const backends = [cpu, tensorflow, ...probed];
+  const { tensorflow: version, device, convolution } = library;
   return {
     node: process.versions.node,
     platform: `${platform()}-${arch()}`,
@@ -88,35 +100,31 @@ export async function examine(
     physicalCores,
     memoryBytes: readMemoryBytes(),
     cacheFolder: location.cacheFolder,
-    libraryFolder: location.libraryFolder,
-    libraryReady,
-    tensorflow: library.tensorflow,
-    device: library.device,
-    convolution: library.convolution,
-    kernels,
-    kernelsDetail,
+    kernels: isa,
+    kernelsDetail: kernels.detail,
+    tensorflowFolder: location.libraryFolder,
+    tensorflowReady,
+    ...{ tensorflow: version, device, convolution },
+    gxx: programs.gxx ?? null,
     python: programs.python ?? null,
     pip: programs.pip ?? null,
-    gxx: programs.gxx ?? null,
-    problems,
+    problems: kernels.obstacle === null ? [] : [kernels.obstacle],
     backends,
-    auto: libraryReady
-      ? { backend: 'native', note: null, runs: native.runs }
-      : whatAutoTakes(obstacles[0] ?? recallFailure(location.libraryFolder), backends),
+    auto: whatAutoTakes(kernels, backends),
   };
 }
 
-/** @param obstacle why there can be no native library, if there cannot */
-function whatAutoTakes(obstacle: string | undefined, backends: readonly BackendReport[]): AutoReport {
-  // Also before a set-up, wasm is what training falls back to.
-  const runs = backends.some((report) => report.backend === 'wasm' && report.runs);
-  if (obstacle === undefined) return { backend: 'native', note: 'once it is set up, which training begins with', runs };
-  return { backend: 'wasm', note: obstacle, runs };
+function whatAutoTakes({ isa, obstacle }: KernelsReport, backends: readonly BackendReport[]): AutoReport {
+  if (isa !== null) return { backend: 'cpu', note: null, runs: true };
+  if (obstacle === null) return { backend: 'cpu', note: 'training compiles the kernels first', runs: true };
+  return { backend: 'wasm', note: obstacle, runs: backends.some(({ backend, runs }) => backend === 'wasm' && runs) };
 }
 
-interface LibraryReport extends Pick<DoctorReport, 'tensorflow' | 'device' | 'convolution' | 'problems'> {}
+interface LibraryReport extends Pick<DoctorReport, 'tensorflow' | 'device' | 'convolution'> {
+  readonly problem: string | null;
+}
 
-const NO_LIBRARY: LibraryReport = { tensorflow: null, device: null, convolution: null, problems: [] };
+const NO_LIBRARY: LibraryReport = { tensorflow: null, device: null, convolution: null, problem: null };
 
 /** Loads the library in a child first: one that does not fit this processor would kill the doctor. */
 async function tryLibrary(location: LibraryLocation): Promise<LibraryReport> {
@@ -128,41 +136,38 @@ async function tryLibrary(location: LibraryLocation): Promise<LibraryReport> {
       tensorflow: binding.TF_Version,
       device: binding.isUsingGpuDevice() ? 'gpu' : 'cpu',
       convolution,
-      problems: convolution.ok ? [] : ['the native library computes a convolution of ones wrongly'],
+      problem: convolution.ok ? null : 'TensorFlow computes a convolution of ones wrongly',
     };
   } catch (error) {
-    return { ...NO_LIBRARY, problems: [messageOf(error)] };
+    return { ...NO_LIBRARY, problem: messageOf(error) };
   }
 }
 
-/** Never rejects: native computes without the kernels too. Loads them in a child first, as {@link tryLibrary} does. */
-async function tryKernels(location: KernelsLocation): Promise<Pick<DoctorReport, 'kernels' | 'kernelsDetail'>> {
-  const none = (kernelsDetail: string) => ({ kernels: null, kernelsDetail });
+interface KernelsReport {
+  readonly isa: DoctorReport['kernels'];
+  /** Where they are, or why they do not run. */
+  readonly detail: string;
+  /** Why they can neither run nor be compiled. */
+  readonly obstacle: string | null;
+}
+
+/** Never rejects. Loads the kernels in a child first, as {@link tryLibrary} does. */
+async function tryKernels(location: KernelsLocation): Promise<KernelsReport> {
+  const none = (detail: string, obstacle: string | null): KernelsReport => ({ isa: null, detail, obstacle });
   try {
-    if (readKernelsSetting() === 'off') return none('switched off by GANGLION_KERNELS');
-    if (!areKernelsReady(location)) {
-      const reason = recallFailure(location.kernelsFolder);
-      return none(['not built', reason ?? [], 'run: npm run setup'].flat().join('; '));
+    checkMachine(currentMachine());
+    if (areKernelsReady(location)) {
+      await checkKernels(location.addonPath, new AbortController().signal);
+      const { isa } = requireKernels().binding;
+      if (isa !== 'none') return { isa, detail: location.kernelsFolder, obstacle: null };
     }
-    await checkKernels(location.addonPath, new AbortController().signal);
-    const isa = loadKernels()?.binding.isa;
-    if (isa === undefined || isa === 'none') return none('this processor has no AVX2 and FMA');
-    return { kernels: isa, kernelsDetail: location.kernelsFolder };
+    checkCompiler();
+    const reason = recallFailure(location.kernelsFolder);
+    if (reason !== undefined) throw new GanglionError('environment', `${reason}; try again: npm run setup`);
+    return none(NOT_COMPILED, null);
   } catch (error) {
-    return none(messageOf(error));
+    return none(messageOf(error), messageOf(error));
   }
-}
-
-function whyNotReady(programs: ProgramVersions): string[] {
-  const checks = [() => checkPlatform(currentPlatform()), () => checkPrograms(programs)];
-  return checks.flatMap((check) => {
-    try {
-      check();
-      return [];
-    } catch (error) {
-      return [messageOf(error)];
-    }
-  });
 }
 
 function readMemoryBytes(): number {

@@ -9,7 +9,7 @@ import { Graph } from '../../shared/model/graph.ts';
 import { convolution } from '../../shared/model/ops.ts';
 import type { Program } from '../../shared/model/program.ts';
 import { lastLine, runCommand } from '../build/command.ts';
-import { createEngine } from '../engines/engines.ts';
+import { loadRunner } from '../engines/engines.ts';
 
 const report = z.object({ backend: z.enum(BACKENDS), runs: z.boolean(), detail: z.string() });
 
@@ -47,11 +47,11 @@ function parseJson(text: string): unknown {
 /** Tries a backend in this process; never rejects. */
 export async function probeHere(backend: Backend): Promise<BackendReport> {
   try {
-    const engine = await createEngine(backend);
-    const executor = engine.load(convolutionOfOnes());
+    const runner = await loadRunner(backend);
+    const executor = runner.load(convolutionOfOnes());
     const { y } = await executor.run({ x: ones(INPUT), filter: ones(FILTER) });
     executor.dispose();
-    const { backend: name, libraryVersion, device } = engine;
+    const { backend: name, libraryVersion, device } = runner;
     const right = y?.length === EXPECTED.length && EXPECTED.every((value, i) => y[i] === value);
     if (!right) return { backend, runs: false, detail: `${name} computes a convolution of ones wrongly` };
     return { backend, runs: true, detail: [`${name} ${libraryVersion}`, device ?? []].flat().join(', ') };

@@ -1,4 +1,4 @@
-// Loads the add-on of the kernels and gives it types. GANGLION_KERNELS chooses among them, to compare: `off` is libtensorflow alone.
+// Loads the add-on of the kernels and gives it types. GANGLION_KERNELS chooses among them, to compare: `off` is a machine without.
 
 import { createRequire } from 'node:module';
 import { GanglionError, messageOf } from '../../../shared/error.ts';
@@ -72,19 +72,41 @@ export function readKernelsSetting(env: NodeJS.ProcessEnv = process.env): (typeo
   throw new GanglionError('usage', `GANGLION_KERNELS: expected ${SETTINGS.join(', ')}, got ${JSON.stringify(given)}`);
 }
 
+/** Why there are no kernels when `GANGLION_KERNELS` is `off`. */
+export const SWITCHED_OFF = 'the kernels are switched off by GANGLION_KERNELS';
+/** Why there are none on some processors. */
+export const NO_AVX2 = 'this processor has no AVX2 and FMA, which the kernels need';
+
 /**
  * The add-on, loaded once a thread; undefined where it is not built, not wanted, or the processor cannot run it.
  *
  * @throws GanglionError `usage` for a wrong `GANGLION_KERNELS`, `environment` when the add-on is there and does not load
  */
 export function loadKernels(env: NodeJS.ProcessEnv = process.env): Kernels | undefined {
+  const found = findKernels(env);
+  return typeof found === 'string' ? undefined : found;
+}
+
+/**
+ * As {@link loadKernels}, for those who cannot do without.
+ *
+ * @throws GanglionError also where there are none, with the reason
+ */
+export function requireKernels(env: NodeJS.ProcessEnv = process.env): Kernels {
+  const found = findKernels(env);
+  if (typeof found === 'string') throw new GanglionError('environment', found);
+  return found;
+}
+
+/** The kernels, or why there are none. */
+function findKernels(env: NodeJS.ProcessEnv): Kernels | string {
   const setting = readKernelsSetting(env);
-  if (setting === 'off') return undefined;
+  if (setting === 'off') return SWITCHED_OFF;
   const location = locateKernels(env);
-  if (!areKernelsReady(location)) return undefined;
+  if (!areKernelsReady(location)) return `there are no kernels in ${location.kernelsFolder}; run: npm run setup`;
   const binding = load(location.addonPath, location.kernelsFolder);
   if (setting === 'avx2') binding.limitIsa('avx2');
-  return binding.isa === 'none' ? undefined : { binding, version: location.key };
+  return binding.isa === 'none' ? NO_AVX2 : { binding, version: location.key };
 }
 
 function load(addonPath: string, kernelsFolder: string): KernelBinding {

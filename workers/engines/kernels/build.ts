@@ -1,9 +1,10 @@
-// Compiles the kernels by one call of g++ and proves that they compute here, then moves them into place.
-
-import { join } from 'node:path';
-import { checkInProcess, runCompiler } from '../../build/compile.ts';
+// Compiles the kernels, one g++ a file, all at once: a start with an empty cache waits for it. Then it proves that they compute here, and
+// moves them into place.
+import { basename, join } from 'node:path';
+import { checkInProcess, runCompiler, syncFile } from '../../build/compile.ts';
 import { moveIntoPlace } from '../../build/staging.ts';
-import { COMPILER_FLAGS, type KernelsLocation } from './library.ts';
+import { NO_AVX2 } from './binding.ts';
+import { COMPILER_FLAGS, type KernelsLocation, LINKER_FLAGS } from './library.ts';
 
 /** Disk space that compiling takes at its peak, most of it g++'s temporary files. */
 export const BUILD_BYTES = 50_000_000;
@@ -16,19 +17,40 @@ export const BUILD_BYTES = 50_000_000;
 export async function buildKernels(location: KernelsLocation, staging: string, signal: AbortSignal): Promise<void> {
   const staged = join(staging, 'kernels');
   const addonPath = join(staged, 'ganglion_kernels.node');
-  await runCompiler(
-    [...COMPILER_FLAGS, ...location.units],
-    {
-      what: "Ganglion's kernels",
-      addonPath,
-      temporary: join(staging, 'gxx'),
-      logPath: join(location.cacheFolder, 'setup-compile-kernels.log'),
-    },
-    signal,
-  );
+  const compilation = {
+    what: "Ganglion's kernels",
+    temporary: join(staging, 'gxx'),
+    logPath: join(location.cacheFolder, 'setup-compile-kernels.log'),
+  };
+  const objects = await compileAll(location.units, compilation, signal);
+  await runCompiler([...LINKER_FLAGS, ...objects], { ...compilation, output: addonPath }, signal);
+  await syncFile(addonPath);
   await checkKernels(addonPath, signal);
   signal.throwIfAborted();
   await moveIntoPlace(staged, location.kernelsFolder, join(staging, 'replaced'));
+}
+
+/** @returns the object files. @throws the first error; the other compilers have ended then */
+async function compileAll(
+  units: readonly string[],
+  compilation: { readonly what: string; readonly temporary: string; readonly logPath: string },
+  signal: AbortSignal,
+): Promise<string[]> {
+  const failed = new AbortController();
+  const either = AbortSignal.any([signal, failed.signal]);
+  const compile = async (unit: string): Promise<string> => {
+    const output = join(compilation.temporary, `${basename(unit)}.o`);
+    try {
+      await runCompiler([...COMPILER_FLAGS, '-c', unit], { ...compilation, output }, either);
+    } catch (error) {
+      failed.abort(error);
+      throw error;
+    }
+    return output;
+  };
+  const ended = await Promise.allSettled(units.map(compile));
+  either.throwIfAborted();
+  return ended.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
 }
 
 /**
@@ -37,6 +59,8 @@ export async function buildKernels(location: KernelsLocation, staging: string, s
  * @throws GanglionError `environment` when it does not load, or computes wrongly
  */
 export async function checkKernels(addonPath: string, signal: AbortSignal): Promise<void> {
-  const script = "if (!require(process.argv[1]).selfTest()) throw new Error('the self-test gives wrong results')";
+  const script = `const { isa, selfTest } = require(process.argv[1]);
+    if (isa === 'none') throw new Error(${JSON.stringify(NO_AVX2)});
+    if (!selfTest()) throw new Error('the self-test gives wrong results');`;
   await checkInProcess(script, { what: "the add-on of Ganglion's kernels", addonPath }, signal);
 }

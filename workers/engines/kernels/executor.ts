@@ -1,14 +1,13 @@
 // Runs a program by Ganglion's own kernels: one native call a run, or two where a program has late inputs.
 import { GanglionError } from '../../../shared/error.ts';
 import { type Shape, sizeOf } from '../../../shared/model/graph.ts';
-import type { Begun, Executor, Program } from '../../../shared/model/program.ts';
+import type { Program } from '../../../shared/model/program.ts';
+import type { Executor, Precomputed, Values } from '../executor.ts';
 import type { KernelBinding, NativeFrame, NativePlan } from './binding.ts';
 import { type Plan, planOf } from './plan.ts';
 
-type Values = Readonly<Record<string, Float32Array>>;
-
-/** A frame whose early steps have run. */
-class BegunFrame implements Begun {
+/** A frame in which the precomputable instructions have run. */
+class PrecomputedFrame implements Precomputed {
   readonly executor: KernelExecutor;
   readonly #release: (frame: NativeFrame) => void;
   #frame: NativeFrame | undefined;
@@ -21,7 +20,7 @@ class BegunFrame implements Begun {
 
   /** The frame, to run the rest in. */
   get frame(): NativeFrame {
-    if (!this.#frame) throw new Error('a begun run was used twice');
+    if (!this.#frame) throw new Error('what was precomputed was used twice');
     return this.#frame;
   }
 
@@ -32,13 +31,13 @@ class BegunFrame implements Begun {
 }
 
 class KernelExecutor implements Executor {
-  readonly begin: Executor['begin'];
+  readonly precompute: Executor['precompute'];
   readonly #binding: KernelBinding;
   readonly #name: string;
   readonly #plan: Plan;
   readonly #native: NativePlan;
-  /** Inputs that the steps before the late ones read. */
-  readonly #earlyInputs: ReadonlySet<string>;
+  /** Inputs that the precomputable instructions read. */
+  readonly #firstInputs: ReadonlySet<string>;
   /** Memory of runs that have ended. */
   readonly #free: NativeFrame[] = [];
   #isDisposed = false;
@@ -48,19 +47,19 @@ class KernelExecutor implements Executor {
     this.#name = name;
     this.#plan = plan;
     this.#native = native;
-    const early = plan.steps.slice(0, plan.early).flatMap(({ reads }) => reads);
-    const names = early.map((buffer) => plan.arrays[-1 - (plan.offsets[buffer] ?? 0)]?.name ?? '');
-    this.#earlyInputs = new Set(names);
-    if (plan.early > 0) this.begin = async (inputs) => this.#begin(inputs);
+    const read = plan.instructions.slice(0, plan.precomputable).flatMap(({ reads }) => reads);
+    const names = read.map((buffer) => plan.arrays[-1 - (plan.offsets[buffer] ?? 0)]?.name ?? '');
+    this.#firstInputs = new Set(names);
+    if (plan.precomputable > 0) this.precompute = async (inputs) => this.#precompute(inputs);
   }
 
   async run(
     inputs: Values,
-    begun: Begun = this.#begin(inputs),
+    precomputed: Precomputed = this.#precompute(inputs),
     into: Values = {},
   ): Promise<Record<string, Float32Array>> {
-    if (!(begun instanceof BegunFrame) || begun.executor !== this)
-      throw new Error(`${this.#name}: begun by another executor`);
+    if (!(precomputed instanceof PrecomputedFrame) || precomputed.executor !== this)
+      throw new Error(`${this.#name}: precomputed by another executor`);
     try {
       const outputs: Record<string, Float32Array> = {};
       const arrays = this.#plan.arrays.map(({ name, kind, shape }) => {
@@ -69,14 +68,15 @@ class KernelExecutor implements Executor {
         outputs[name] = array;
         return array;
       });
-      this.#binding.run(begun.frame, this.#plan.early, this.#plan.steps.length, arrays);
+      const { precomputable, instructions } = this.#plan;
+      this.#binding.run(precomputed.frame, precomputable, instructions.length, arrays);
       return outputs;
     } finally {
-      begun.dispose();
+      precomputed.dispose();
     }
   }
 
-  /** What is begun can still be run. */
+  /** What is precomputed can still be run. */
   dispose(): void {
     this.#isDisposed = true;
     for (const frame of this.#free.splice(0)) this.#binding.releaseFrame(frame);
@@ -87,14 +87,14 @@ class KernelExecutor implements Executor {
     else this.#free.push(frame);
   }
 
-  #begin(inputs: Values): BegunFrame {
-    const { arrays, early } = this.#plan;
+  #precompute(inputs: Values): PrecomputedFrame {
+    const { arrays, precomputable } = this.#plan;
     const given = arrays.map(({ name, kind, shape }) =>
-      kind === 'input' && this.#earlyInputs.has(name) ? this.#input(inputs, name, shape) : undefined,
+      kind === 'input' && this.#firstInputs.has(name) ? this.#input(inputs, name, shape) : undefined,
     );
     const frame = this.#free.pop() ?? this.#binding.createFrame(this.#native);
-    if (early > 0) this.#binding.run(frame, 0, early, given);
-    return new BegunFrame(this, frame, (ended) => this.#keep(ended));
+    if (precomputable > 0) this.#binding.run(frame, 0, precomputable, given);
+    return new PrecomputedFrame(this, frame, (ended) => this.#keep(ended));
   }
 
   #input(inputs: Values, name: string, shape: Shape): Float32Array {
@@ -110,7 +110,7 @@ export function kernelExecutor(binding: KernelBinding, program: Program): Execut
   const plan = planOf(program);
   if (!plan) return undefined;
   const native = binding.createPlan({
-    steps: plan.steps.map(({ kernel, reads, writes, sizes, value }) => ({
+    steps: plan.instructions.map(({ kernel, reads, writes, sizes, value }) => ({
       kernel,
       buffers: Int32Array.of(...reads, ...writes),
       sizes: Int32Array.from(sizes),

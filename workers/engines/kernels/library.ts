@@ -5,13 +5,16 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { toCacheFolder } from '../tensorflow/library.ts';
+import { toCacheFolder } from '../../build/cache-folder.ts';
 
 /** What g++ gets beside paths. The kernels choose their instructions themselves, so nothing here depends on the processor. */
 export const COMPILER_FLAGS: readonly string[] = [
-  ...['-std=c++17', '-O3', '-fPIC', '-shared', '-DNAPI_VERSION=8', '-fno-math-errno', '-ffp-contract=off'],
-  ...['-Wall', '-Wextra', '-Wno-psabi', '-Wno-maybe-uninitialized', '-static-libstdc++', '-static-libgcc'],
+  ...['-std=c++17', '-O3', '-fPIC', '-DNAPI_VERSION=8', '-fno-math-errno', '-ffp-contract=off'],
+  ...['-Wall', '-Wextra', '-Wno-psabi', '-Wno-maybe-uninitialized'],
 ];
+
+/** What g++ gets to link the compiled files. */
+export const LINKER_FLAGS: readonly string[] = ['-shared', '-static-libstdc++', '-static-libgcc'];
 
 /** Raised when the files of the folder change in name or in the way they are built. */
 const LAYOUT_VERSION = 1;
@@ -30,7 +33,6 @@ export interface KernelSource {
 
 /** Absolute paths of the compiled kernels. */
 export interface KernelsLocation {
-  /** That of the native library: its lock holds for the kernels too. */
   readonly cacheFolder: string;
   /** See {@link toKernelsKey}. */
   readonly key: string;
@@ -49,7 +51,10 @@ export function readSources(folder: string = SOURCE_FOLDER): KernelSource[] {
 }
 
 /** The first 12 digits of the SHA-256 over everything that the add-on is made from, but the compiler. */
-export function toKernelsKey(sources: readonly KernelSource[], flags: readonly string[] = COMPILER_FLAGS): string {
+export function toKernelsKey(
+  sources: readonly KernelSource[],
+  flags: readonly string[] = [...COMPILER_FLAGS, ...LINKER_FLAGS],
+): string {
   const parts = sources.map(({ name, content }) => [name, content.length]);
   const hash = createHash('sha256').update(JSON.stringify([LAYOUT_VERSION, flags, parts]));
   for (const { content } of sources) hash.update(content);
@@ -74,9 +79,4 @@ export function locateKernels(env: NodeJS.ProcessEnv = process.env): KernelsLoca
 /** Whether the kernels are built: a folder that is there is complete. */
 export function areKernelsReady({ addonPath }: KernelsLocation): boolean {
   return existsSync(addonPath);
-}
-
-/** What people are told where there is a native library without kernels. */
-export function toWithoutKernelsLine(reason: string): string {
-  return `ganglion: computing by libtensorflow alone, about 2.2 times slower than with Ganglion's kernels: ${reason}\n`;
 }

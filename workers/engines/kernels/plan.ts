@@ -1,11 +1,12 @@
-// From a program to a plan of kernels: which kernel computes which nodes, in which order, and where every tensor lies. Patterns of
-// nodes become one kernel where it saves a pass over memory. A program with a node that no kernel computes has no plan.
-import { type Attribute, type GraphNode, nodeOf, type Shape, sizeOf, tensorName } from '../../../shared/model/graph.ts';
+// The plan of a program: its kernel calls in order (lower.ts, schedule.ts), and where every tensor lies (arena.ts).
+import { type Shape, sizeOf, tensorName } from '../../../shared/model/graph.ts';
 import { neededNodes, type Program } from '../../../shared/model/program.ts';
 import { placeBuffers } from './arena.ts';
+import { type KernelCall, lowerToKernels } from './lower.ts';
+import { scheduleNodes } from './schedule.ts';
 
 /** One call of a kernel. Buffers are numbers, those that it reads first; sizes and value are the kernel's own (kernels.h). */
-export interface Step {
+export interface Instruction {
   readonly kernel: string;
   readonly reads: readonly number[];
   readonly writes: readonly number[];
@@ -20,11 +21,11 @@ export interface PlannedArray {
   readonly shape: Shape;
 }
 
-/** A program as steps over buffers. */
+/** A program as instructions over buffers. */
 export interface Plan {
-  readonly steps: readonly Step[];
-  /** Steps before this one need none of the late inputs. */
-  readonly early: number;
+  readonly instructions: readonly Instruction[];
+  /** How many of the first instructions need none of the late inputs. */
+  readonly precomputable: number;
   readonly arrays: readonly PlannedArray[];
   /** Of every buffer: where it lies in the arena, in floats; -1 - i when it is array i. */
   readonly offsets: readonly number[];
@@ -32,275 +33,15 @@ export interface Plan {
   readonly floats: number;
 }
 
-/** A step on tensors, before they have their places. */
-interface Draft {
-  readonly kernel: string;
-  readonly reads: readonly string[];
-  readonly writes: readonly string[];
-  readonly sizes: readonly number[];
-  readonly value: number;
-}
-
-const NO_SLOPE = 1;
-
-function numberOf(attribute: Attribute | undefined): number | undefined {
-  return attribute?.kind === 'float' || attribute?.kind === 'int' ? attribute.value : undefined;
-}
-
-/** Slope of the activation that a node is, or is the gradient of; undefined for other nodes. */
-function slopeOf({ op, attributes }: GraphNode): number | undefined {
-  if (op === 'Relu' || op === 'ReluGrad') return 0;
-  return op === 'LeakyRelu' || op === 'LeakyReluGrad' ? numberOf(attributes.alpha) : undefined;
-}
-
-/** Drafts the steps of a program, node by node. */
-class Drafting {
-  readonly drafts: Draft[] = [];
-  readonly #nodes: ReadonlyMap<string, GraphNode>;
-  readonly #readers = new Map<string, GraphNode[]>();
-  readonly #outputs: ReadonlySet<string>;
-  /** Tensors that are others in another shape. */
-  readonly #same = new Map<string, string>();
-  /** Nodes that are part of another's step. */
-  readonly #done = new Set<string>();
-
-  constructor(nodes: readonly GraphNode[], outputs: ReadonlySet<string>) {
-    this.#nodes = new Map(nodes.map((node) => [node.name, node]));
-    this.#outputs = outputs;
-    for (const node of nodes) {
-      for (const input of node.inputs) this.#readers.set(input, [...(this.#readers.get(input) ?? []), node]);
-    }
-  }
-
-  /** The tensor that holds the values of `tensor`. */
-  resolve(tensor: string): string {
-    const same = this.#same.get(tensor);
-    return same === undefined ? tensor : this.resolve(same);
-  }
-
-  shape(tensor: string): Shape {
-    const shape = this.#nodes.get(nodeOf(tensor))?.outputs[Number(tensor.slice(tensor.lastIndexOf(':') + 1))]?.shape;
-    if (!shape) throw new Error(`no tensor ${tensor}`);
-    return shape;
-  }
-
-  /** @returns whether there is a kernel for the node */
-  add(node: GraphNode): boolean {
-    if (this.#done.has(node.name)) return true;
-    const { op, name, inputs, outputs } = node;
-    const [a = '', b = '', c = ''] = inputs;
-    const y = `${name}:0`;
-    const size = sizeOf(outputs[0]?.shape ?? []);
-    switch (op) {
-      case 'Placeholder':
-      case 'Const':
-        return true;
-      case 'Reshape':
-        this.#same.set(y, a);
-        return true;
-      case 'Pad':
-        // the filter gradient makes its own margin
-        return this.#readersOf(y).every((reader) => reader.op === 'Conv2DBackpropFilter');
-      case 'MatMul':
-        return this.#addProduct(node);
-      case 'Conv2D':
-        return this.#addConvolution('convolve', node, { large: a, filter: b, small: y }, [a, b]);
-      case 'Conv2DBackpropInput':
-        return this.#addConvolution('convolveTransposed', node, { large: y, filter: b, small: c }, [c, b]);
-      case 'Conv2DBackpropFilter': {
-        const padding = this.#nodes.get(nodeOf(a));
-        const images = padding?.op === 'Pad' ? (padding.inputs[0] ?? '') : a;
-        return this.#addConvolution('convolveFilter', node, { large: images, filter: y, small: c }, [images, c]);
-      }
-      case 'FusedBatchNormV3':
-        return this.#addNorm(node);
-      case 'FusedBatchNormGradV3':
-        return this.#addNormGradient(node);
-      case 'BiasAdd': {
-        const activation = this.#activationAfter(y);
-        const [out, slope] = activation ? [`${activation.name}:0`, slopeOf(activation) ?? NO_SLOPE] : [y, NO_SLOPE];
-        if (activation) this.#done.add(activation.name);
-        return this.#draft('addBias', [a, b], [out], pixelsOf(this.shape(a)), slope);
-      }
-      case 'BiasAddGrad':
-        return size === 1 && this.#draft('sumAll', [a], [y], [sizeOf(this.shape(a))]);
-      case 'ReluGrad':
-      case 'LeakyReluGrad':
-        return this.#addActivationGradient(node);
-      case 'Relu':
-      case 'LeakyRelu':
-        return this.#draft('activate', [a], [y], [size], slopeOf(node) ?? NO_SLOPE);
-      case 'Tanh':
-        return this.#draft('tanh', [a], [y], [size]);
-      case 'Sigmoid':
-        return this.#draft('sigmoid', [a], [y], [size]);
-      case 'TanhGrad':
-        return this.#draft('tanhGradient', [a, b], [y], [size]);
-      case 'AddV2':
-        return this.shape(b).length > 0 && this.#draft('add', [a, b], [y], [size]);
-      case 'Sub':
-      case 'Mul': {
-        const scalar = this.#scalar(b);
-        if (scalar === undefined) return false;
-        const [kernel, value] = op === 'Sub' ? ['addScalar', -scalar] : ['multiplyScalar', scalar];
-        return this.#draft(kernel as string, [a], [y], [size], value as number);
-      }
-      default:
-        return false;
-    }
-  }
-
-  #draft(kernel: string, reads: string[], writes: string[], sizes: readonly number[], value = 0): true {
-    this.drafts.push({ kernel, reads: reads.map((tensor) => this.resolve(tensor)), writes, sizes, value });
-    return true;
-  }
-
-  #readersOf(tensor: string): readonly GraphNode[] {
-    return this.#readers.get(tensor) ?? [];
-  }
-
-  #scalar(tensor: string): number | undefined {
-    const value = this.#nodes.get(nodeOf(tensor))?.attributes.value;
-    return value?.kind === 'tensor' && value.value.length === 1 ? value.value[0] : undefined;
-  }
-
-  /** The activation that alone reads a tensor. */
-  #activationAfter(tensor: string): GraphNode | undefined {
-    const [reader, ...others] = this.#readersOf(tensor);
-    const isActivation = reader?.op === 'Relu' || reader?.op === 'LeakyRelu';
-    return isActivation && others.length === 0 && !this.#outputs.has(tensor) ? reader : undefined;
-  }
-
-  #addProduct(node: GraphNode): boolean {
-    const { transpose_a: first, transpose_b: second } = node.attributes;
-    const isSet = (attribute: Attribute | undefined): boolean => attribute?.kind === 'bool' && attribute.value;
-    const [a = '', b = ''] = node.inputs;
-    const [rows = 0, columns = 0] = this.shape(a);
-    const [M, K] = isSet(first) ? [columns, rows] : [rows, columns];
-    const N = node.outputs[0]?.shape[1] ?? 0;
-    if (isSet(first) && isSet(second)) return false;
-    const kernel = isSet(first) ? 'multiplyTransposedA' : isSet(second) ? 'multiplyTransposedB' : 'multiply';
-    return this.#draft(kernel, [a, b], [`${node.name}:0`], [M, K, N]);
-  }
-
-  #addConvolution(
-    kernel: string,
-    { name }: GraphNode,
-    tensors: { large: string; filter: string; small: string },
-    reads: string[],
-  ): boolean {
-    const [batch = 0, side = 0, width] = this.shape(tensors.large);
-    const [, , inner = 0, outer = 0] = this.shape(tensors.filter);
-    const [, height, smallWidth] = this.shape(tensors.small);
-    // Kernels have the margins that the model has, 3 for images, else 1; any other gives another side.
-    const small = (side + 2 * (inner === 1 ? 3 : 1) - 4) / 2 + 1;
-    if (side !== width || small !== height || small !== smallWidth) return false;
-    return this.#draft(kernel, reads, [`${name}:0`], [side, inner, outer, batch]);
-  }
-
-  #addNorm({ name, inputs, attributes }: GraphNode): boolean {
-    const [x = '', weight = '', bias = '', mean = '', variance = ''] = inputs;
-    const activation = this.#activationAfter(`${name}:0`);
-    if (activation) this.#done.add(activation.name);
-    const y = activation ? `${activation.name}:0` : `${name}:0`;
-    const slope = (activation && slopeOf(activation)) ?? NO_SLOPE;
-    const sizes = pixelsOf(this.shape(x));
-    const training = attributes.is_training;
-    if (training?.kind !== 'bool') return false;
-    if (!training.value) return this.#draft('normaliseFixed', [x, weight, bias, mean, variance], [y], sizes, slope);
-    // reserved for the gradient: the mean, which is the second output, and the inverse of the standard deviation
-    this.#same.set(`${name}:3`, `${name}:1`);
-    const statistics = [1, 2, 4].map((output) => `${name}:${output}`);
-    return this.#draft('normalise', [x, weight, bias], [y, ...statistics], sizes, slope);
-  }
-
-  #addNormGradient({ name, inputs }: GraphNode): boolean {
-    const [dy = '', x = '', weight = '', mean = '', inverse = ''] = inputs;
-    const activation = this.#nodes.get(nodeOf(dy));
-    const slope = activation && slopeOf(activation);
-    const isWithin = activation !== undefined && slope !== undefined && this.#isWithin(activation);
-    const [outer = '', output = ''] = isWithin ? activation.inputs : [dy, x];
-    const writes = [0, 1, 2].map((index) => `${name}:${index}`);
-    const sizes = pixelsOf(this.shape(x));
-    return this.#draft(
-      'normaliseGradient',
-      [outer, output, x, weight, mean, inverse],
-      writes,
-      sizes,
-      isWithin ? slope : NO_SLOPE,
-    );
-  }
-
-  /** Whether the gradient of an activation is part of the step of its only reader, the gradient of a BatchNorm. */
-  #isWithin({ name, op }: GraphNode): boolean {
-    const dx = `${name}:0`;
-    const [reader, ...others] = this.#readersOf(dx);
-    const isGradient = op === 'ReluGrad' || op === 'LeakyReluGrad';
-    const isRead = reader?.op === 'FusedBatchNormGradV3' && reader.inputs[0] === dx && others.length === 0;
-    return isGradient && isRead && !this.#outputs.has(dx);
-  }
-
-  #addActivationGradient(node: GraphNode): boolean {
-    if (this.#isWithin(node)) return true;
-    const [dy = '', y = ''] = node.inputs;
-    const dx = `${node.name}:0`;
-    const slope = slopeOf(node) ?? NO_SLOPE;
-    const bias = this.#readersOf(dx).find(({ op }) => op === 'BiasAddGrad');
-    if (!bias) return this.#draft('activateGradient', [dy, y], [dx], [sizeOf(this.shape(dx))], slope);
-    this.#done.add(bias.name);
-    return this.#draft('addBiasGradient', [dy, y], [dx, `${bias.name}:0`], pixelsOf(this.shape(dx)), slope);
-  }
-}
-
-/** Pixels and channels of [..., C]. */
-function pixelsOf(shape: Shape): [pixels: number, channels: number] {
-  const channels = shape.at(-1) ?? 0;
-  return [sizeOf(shape) / channels, channels];
-}
-
-/** Puts every step that nobody waits for right behind what it reads, where that is still in the cache. */
-function orderDrafts(drafts: readonly Draft[]): Draft[] {
-  const read = new Set(drafts.flatMap(({ reads }) => reads));
-  const missing = new Set(drafts.flatMap(({ writes }) => writes));
-  const isLast = ({ writes }: Draft): boolean => !writes.some((tensor) => read.has(tensor));
-  const ordered: Draft[] = [];
-  let waiting = drafts.filter(isLast);
-  const release = (): void => {
-    const isReady = ({ reads }: Draft): boolean => !reads.some((tensor) => missing.has(tensor));
-    ordered.push(...waiting.filter(isReady));
-    waiting = waiting.filter((draft) => !isReady(draft));
-  };
-  release();
-  for (const draft of drafts.filter((one) => !isLast(one))) {
-    ordered.push(draft);
-    for (const tensor of draft.writes) missing.delete(tensor);
-    release();
-  }
-  return ordered;
-}
-
-/** Steps that need none of the late inputs first. */
-function putEarlyFirst(drafts: readonly Draft[], late: ReadonlySet<string>): { ordered: Draft[]; early: number } {
-  const tensors = new Set(late);
-  const [first, last]: [Draft[], Draft[]] = [[], []];
-  for (const draft of drafts) {
-    const isLate = draft.reads.some((tensor) => tensors.has(tensor));
-    if (isLate) for (const tensor of draft.writes) tensors.add(tensor);
-    (isLate ? last : first).push(draft);
-  }
-  return { ordered: [...first, ...last], early: late.size === 0 ? 0 : first.length };
-}
-
-/** @returns the plan of a program; undefined when there are no kernels for it */
+/** @returns the plan of a program; undefined when a node has no kernel */
 export function planOf(program: Program): Plan | undefined {
-  const nodes = neededNodes(program);
   const outputs = Object.entries(program.outputs).map(([name, tensor]) => ({ name, tensor: tensorName(tensor) }));
-  const drafting = new Drafting(nodes, new Set(outputs.map(({ tensor }) => tensor)));
-  for (const node of nodes) if (!drafting.add(node)) return undefined;
+  const lowered = lowerToKernels(neededNodes(program), new Set(outputs.map(({ tensor }) => tensor)));
+  if (!lowered) return undefined;
 
-  const late = new Set((program.late ?? []).map((name) => `${program.inputs[name]?.node}:0`));
-  const { ordered, early } = putEarlyFirst(orderDrafts(drafting.drafts), late);
-  const earlyTensors = new Set(ordered.slice(0, early).flatMap(({ writes }) => writes));
+  const late = new Set((program.lateInputs ?? []).map((name) => `${program.inputs[name]?.node}:0`));
+  const { ordered, precomputable } = scheduleNodes(lowered.calls, late);
+  const precomputed = new Set(ordered.slice(0, precomputable).flatMap(({ writes }) => writes));
 
   const arrays: PlannedArray[] = [];
   const buffers = new Map<string, { floats: number; array?: number }>();
@@ -309,19 +50,19 @@ export function planOf(program: Program): Plan | undefined {
     arrays.push({ name, kind: 'input', shape: tensor.shape });
   }
   for (const { writes } of ordered) {
-    for (const tensor of writes) buffers.set(tensor, { floats: sizeOf(drafting.shape(tensor)) });
+    for (const tensor of writes) buffers.set(tensor, { floats: sizeOf(lowered.shape(tensor)) });
   }
   // A constant, or what no kernel gives.
   if (ordered.some(({ reads }) => reads.some((tensor) => !buffers.has(tensor)))) return undefined;
-  const copies: Draft[] = [];
+  const copies: KernelCall[] = [];
   for (const { name, tensor } of outputs) {
-    const source = drafting.resolve(tensor);
+    const source = lowered.resolve(tensor);
     const buffer = buffers.get(source);
     if (!buffer) return undefined;
     const array = arrays.length;
-    arrays.push({ name, kind: 'output', shape: drafting.shape(tensor) });
-    // The arrays of outputs are known when the run ends, not when it is begun; and a buffer can be one array.
-    if (buffer.array === undefined && !earlyTensors.has(source)) buffer.array = array;
+    arrays.push({ name, kind: 'output', shape: lowered.shape(tensor) });
+    // The arrays of outputs are known when the run ends, not when it is precomputed; and a buffer can be one array.
+    if (buffer.array === undefined && !precomputed.has(source)) buffer.array = array;
     else {
       const copy = `output ${name}, copied`; // no tensor's name, which ends in a number
       buffers.set(copy, { floats: buffer.floats, array });
@@ -331,12 +72,12 @@ export function planOf(program: Program): Plan | undefined {
   const names = [...buffers.keys()];
   const numbers = new Map(names.map((name, number) => [name, number]));
   const toNumbers = (tensors: readonly string[]): number[] => tensors.map((tensor) => numbers.get(tensor) ?? -1);
-  const steps = [...ordered, ...copies].map(({ kernel, reads, writes, sizes, value }) => ({
+  const instructions = [...ordered, ...copies].map(({ kernel, reads, writes, sizes, value }) => ({
     kernel,
     reads: toNumbers(reads),
     writes: toNumbers(writes),
     sizes,
     value,
   }));
-  return { steps, early, arrays, ...placeBuffers([...buffers.values()], steps) };
+  return { instructions, precomputable, arrays, ...placeBuffers([...buffers.values()], instructions) };
 }

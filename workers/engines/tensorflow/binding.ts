@@ -104,14 +104,17 @@ export function setTensorflowEnvironment(env: NodeJS.ProcessEnv, execArgv = proc
 export function loadBinding(): NativeBinding {
   const location = locateLibrary();
   if (!isReady(location))
-    throw new GanglionError('environment', `no native library in ${location.libraryFolder}; run: npm run setup`);
+    throw new GanglionError(
+      'environment',
+      `no TensorFlow in ${location.libraryFolder}; run: npm run setup -- --tensorflow`,
+    );
   setTensorflowEnvironment(process.env);
   try {
     return createRequire(import.meta.url)(location.addonPath);
   } catch (error) {
     throw new GanglionError(
       'environment',
-      `the native library does not load: ${messageOf(error)}; delete ${location.libraryFolder}, then run: npm run setup`,
+      `TensorFlow does not load: ${messageOf(error)}; delete ${location.libraryFolder}, then run: npm run setup -- --tensorflow`,
       { cause: error },
     );
   }

@@ -9,9 +9,9 @@ import { pipeline } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { GanglionError } from '../../../shared/error.ts';
 import { type CommandResult, lastLine, runCommand } from '../../build/command.ts';
-import { diskError, neededBytes } from '../../build/preflight.ts';
+import { diskError } from '../../build/disk.ts';
 import type { Progress } from '../../build/progress.ts';
-import { WHEEL } from './wheel.ts';
+import { neededBytes, WHEEL } from './wheel.ts';
 
 const POLL_INTERVAL_MS = 200;
 

@@ -2,17 +2,15 @@
 // several checkouts share it and an upgrade never meets an old one. Nothing here uses TensorFlow or starts a process.
 
 import { readFileSync, statSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { isAbsolute, join, resolve } from 'node:path';
+import { join } from 'node:path';
+import { toCacheFolder } from '../../build/cache-folder.ts';
+import { TFJS_NODE_VERSION } from './package.ts';
 
 /** Version of the TensorFlow library, as its own `TF_Version` says it. */
 export const TENSORFLOW_VERSION = '2.21.0';
 
 /** Build of the library; part of the folder's name. */
 export const VARIANT = 'cpu';
-
-/** Version of the npm package that carries the add-on's C++ source. */
-const TFJS_NODE_VERSION = '4.22.0';
 
 /** Raised when the files of the library folder change in name or in the way they are built. */
 const LAYOUT_VERSION = 2;
@@ -47,13 +45,6 @@ export interface Manifest {
   /** What `TF_Version` of the built add-on answered. */
   readonly tfVersion: string;
   readonly files: readonly ManifestFile[];
-}
-
-/** Cache root: `$GANGLION_CACHE`, else `$XDG_CACHE_HOME/ganglion` (absolute ones only, as the XDG standard asks), else `~/.cache/ganglion`. */
-export function toCacheFolder(env: NodeJS.ProcessEnv = process.env): string {
-  if (env.GANGLION_CACHE) return resolve(env.GANGLION_CACHE);
-  if (env.XDG_CACHE_HOME && isAbsolute(env.XDG_CACHE_HOME)) return join(env.XDG_CACHE_HOME, 'ganglion');
-  return join(env.HOME || homedir(), '.cache', 'ganglion');
 }
 
 /** Paths of the library this version of Ganglion uses; pure, the folder need not exist. */

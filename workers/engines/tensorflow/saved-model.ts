@@ -1,7 +1,6 @@
 // Writes a program as a TensorFlow SavedModel, with the protobuf classes that tfjs-node ships.
 // Format: tensorflow/core/protobuf/saved_model.proto, meta_graph.proto; tensorflow/core/framework/graph.proto.
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import {
   type Attribute,
@@ -12,9 +11,10 @@ import {
   tensorName,
 } from '../../../shared/model/graph.ts';
 import type { Program } from '../../../shared/model/program.ts';
+import { requirePackage } from './package.ts';
 import type { ProtobufClasses } from './protobuf.ts';
 
-const pb: ProtobufClasses = createRequire(import.meta.url)('@tensorflow/tfjs-node-gpu/dist/proto/api_pb.js');
+const pb: ProtobufClasses = requirePackage()('@tensorflow/tfjs-node-gpu/dist/proto/api_pb.js');
 
 /** GraphDef version of TensorFlow 2.21 (tensorflow/core/public/version.h) and the oldest reader. */
 const PRODUCER = 1882;

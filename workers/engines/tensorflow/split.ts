@@ -1,14 +1,14 @@
-// Splits a program in two: what needs none of its late inputs, and the rest. So the first half can be computed before those are
-// known; a replica does that while it would wait for D's update.
+// Splits a program in two: what can be precomputed, as it needs none of the late inputs, and the rest. A replica precomputes the first half
+// while it waits for D's update.
 import { type GraphNode, nodeOf, type Tensor } from '../../../shared/model/graph.ts';
 import type { Program } from '../../../shared/model/program.ts';
 
-/** Both halves are programs; `rest` takes what `early` hands over. */
+/** Both halves are programs; `rest` takes what `first` hands over. */
 export interface SplitProgram {
   /** Its outputs: those of the program that it has computed, and everything in `handed`. */
-  readonly early: Program;
+  readonly first: Program;
   readonly rest: Program;
-  /** Names of outputs of `early` that are inputs of `rest`. */
+  /** Names of outputs of `first` that are inputs of `rest`. */
   readonly handed: readonly string[];
 }
 
@@ -16,13 +16,13 @@ export interface SplitProgram {
 const isLeaf = ({ op }: GraphNode): boolean => op === 'Placeholder' || op === 'Const';
 
 /**
- * @param late names of the program's late inputs
+ * @param lateInputs names of inputs of the program
  * @returns the halves; each computes what it computes in the whole, by the same nodes
  */
-export function splitProgram(program: Program, late: readonly string[]): SplitProgram {
+export function splitProgram(program: Program, lateInputs: readonly string[]): SplitProgram {
   const { nodes } = program.graph;
   const byName = new Map(nodes.map((node) => [node.name, node]));
-  const lateNodes = new Set(late.map((name) => program.inputs[name]?.node));
+  const lateNodes = new Set(lateInputs.map((name) => program.inputs[name]?.node));
   for (const { name, inputs } of nodes) if (inputs.some((tensor) => lateNodes.has(nodeOf(tensor)))) lateNodes.add(name);
 
   const isHanded = (tensor: string): boolean => {
@@ -31,9 +31,9 @@ export function splitProgram(program: Program, late: readonly string[]): SplitPr
   };
   const restNodes = nodes.filter((node) => lateNodes.has(node.name) && !isLeaf(node));
   const handedTensors = [...new Set(restNodes.flatMap(({ inputs }) => inputs.filter(isHanded)))];
-  const placeholders = new Map(handedTensors.map((tensor, i) => [tensor, `early/${i}`]));
+  const placeholders = new Map(handedTensors.map((tensor, i) => [tensor, `handed/${i}`]));
 
-  const earlyNodes = nodes.filter((node) => !lateNodes.has(node.name) && !isLeaf(node));
+  const firstNodes = nodes.filter((node) => !lateNodes.has(node.name) && !isLeaf(node));
   const half = (name: string, own: readonly GraphNode[], outputs: Program['outputs']): Program => {
     const read = new Set(own.flatMap(({ inputs }) => inputs.map(nodeOf)));
     const leaves = nodes.filter((node) => isLeaf(node) && read.has(node.name));
@@ -61,7 +61,7 @@ export function splitProgram(program: Program, late: readonly string[]): SplitPr
   }));
   const rest = half(`${program.name}, rest`, renamed, Object.fromEntries(outputsOf(true)));
   return {
-    early: half(`${program.name}, early`, earlyNodes, {
+    first: half(`${program.name}, first`, firstNodes, {
       ...Object.fromEntries(outputsOf(false)),
       ...Object.fromEntries(handed.map(([name, tensor]) => [name, tensor])),
     }),

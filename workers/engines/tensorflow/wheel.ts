@@ -13,7 +13,15 @@ export const WHEEL = {
 } as const;
 
 /** Bytes on disk of the two shared libraries and the add-on. */
-export const LIBRARY_BYTES = 788_086_608 + 65_222_328 + 300_000;
+const LIBRARY_BYTES = 788_086_608 + 65_222_328 + 300_000;
+
+/** Headers, the compiler's temporary files and file system overhead. */
+const SPARE_BYTES = 100_000_000;
+
+/** Bytes that the library needs at the peak of its set-up: pip holds the wheel twice for a moment, later the wheel lies beside the library. */
+export function neededBytes(haveWheel: boolean): number {
+  return (haveWheel ? 0 : WHEEL.bytes) + LIBRARY_BYTES + SPARE_BYTES;
+}
 
 /** Names of the shared libraries inside the wheel's `tensorflow/` folder, and later in `lib/`. */
 export const SHARED_LIBRARIES = ['libtensorflow_cc.so.2', 'libtensorflow_framework.so.2'] as const;

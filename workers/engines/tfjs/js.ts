@@ -3,6 +3,6 @@ import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 
 /** Makes plain JavaScript the backend of tfjs in this thread. */
-export async function loadCpu(): Promise<void> {
+export async function loadJs(): Promise<void> {
   await tf.setBackend('cpu');
 }

@@ -3,7 +3,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { GanglionError } from '../../../shared/error.ts';
 import { type GraphNode, sizeOf, tensorName } from '../../../shared/model/graph.ts';
-import type { Executor, Program } from '../../../shared/model/program.ts';
+import type { Program } from '../../../shared/model/program.ts';
+import type { Executor } from '../executor.ts';
 import { Constants } from './constants.ts';
 import type { Convolutions } from './convolution-kernels.ts';
 import { type Evaluate, PORTABLE_OPERATIONS } from './portable-operations.ts';

@@ -9,7 +9,7 @@ async function served(): Promise<number> {
   const replicas = () => [];
   const status = new StatusKeeper({
     run: 'runs/a',
-    backend: 'native',
+    backend: 'cpu',
     step: 0,
     epoch: 0,
     steps: 9,

@@ -20,7 +20,7 @@ async function served(options: Partial<HttpOptions> = {}) {
   const replicas = () => [];
   const status = new StatusKeeper({
     run: 'runs/a',
-    backend: 'native',
+    backend: 'cpu',
     step: 0,
     epoch: 0,
     steps: 9,

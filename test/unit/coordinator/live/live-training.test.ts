@@ -20,7 +20,7 @@ function trained(path = join(scratchFolder(), 'run')) {
   const events = new EventLog({ step: 0, onFailure: (message) => expect.fail(message), now: () => 1000 });
   const keeper = new StatusKeeper({
     run: path,
-    backend: 'native',
+    backend: 'cpu',
     step: 0,
     epoch: 0,
     steps: 9,

@@ -8,7 +8,7 @@ function statusAt(step: number, given: Partial<Status> = {}): Status {
     state: 'training',
     healthy: true,
     run: 'runs/a',
-    backend: 'native',
+    backend: 'cpu',
     step,
     steps: 100,
     epoch: 0,

@@ -25,9 +25,9 @@ function checkpointWith(config: string): Checkpoint {
 }
 
 describe('toRunConfig', () => {
-  it('adds the identity of the data to the settings', () => {
+  it('adds the format and the identity of the data to the settings', () => {
     const { apiToken: _, ...settings } = mergeSettings({ steps: 60, seed: 7 });
-    expect(CONFIG).toEqual({ ...settings, dataName: 'two digits', dataSha256: DATASET.sha256 });
+    expect(CONFIG).toEqual({ format: 2, ...settings, dataName: 'two digits', dataSha256: DATASET.sha256 });
   });
 });
 
@@ -44,11 +44,11 @@ describe('storedConfig', () => {
   });
 
   it('gives a run of an earlier version the defaults of settings that came later', () => {
-    const { isolation: _, audit: __, samplesEvery: ___, backend: ____, ranOn: _____, ...earlier } = STORED;
+    const { format: _f, isolation: _i, audit: _a, samplesEvery: _s, backend: _b, ranOn: _r, ...earlier } = STORED;
     expect(storedConfig(checkpointWith(JSON.stringify(earlier)))).toEqual({
       ...CONFIG,
       backend: 'auto',
-      ranOn: 'native', // there was no other
+      ranOn: 'cpu', // there was no other
       isolation: 'auto',
       audit: 0,
       samplesEvery: null,
@@ -65,11 +65,45 @@ describe('storedConfig', () => {
     ['no seed', without('seed')],
     ['an unknown setting', JSON.stringify({ ...CONFIG, other: 1 })],
     ['a wrong value', JSON.stringify({ ...CONFIG, batch: 'many' })],
+    ['a later format', JSON.stringify({ ...STORED, format: 3 })],
     ['an unknown backend', JSON.stringify({ ...STORED, ranOn: 'gpu' })],
   ])('refuses %s', async (_, config) => {
     expect(await errorOf(() => storedConfig(checkpointWith(config)))).toBe(
       'checkpoint: a.safetensors: its config cannot be read',
     );
+  });
+});
+
+describe('a config without a format', () => {
+  const { format: _, ...unnumbered } = STORED;
+  /** The config of a run, and what it has written of its engine. */
+  function stored(config: object, engine?: string) {
+    const run = scratchFolder();
+    if (engine !== undefined) writeFileSync(join(run, 'summary.json'), JSON.stringify({ backend: engine }));
+    writeFileSync(join(run, 'config.json'), JSON.stringify({ ...unnumbered, ...config }));
+    const { backend, ranOn } = readStoredConfig(join(run, 'config.json'));
+    const path = join(run, 'checkpoints', 'a.safetensors');
+    const checkpoint = { ...checkpointWith(JSON.stringify({ ...unnumbered, ...config })), path };
+    expect(storedConfig(checkpoint)).toMatchObject({ backend, ranOn });
+    return [backend, ranOn];
+  }
+
+  it.each([
+    [{ backend: 'cpu', ranOn: 'cpu' }, 'tfjs-cpu', ['js', 'js']],
+    [{ backend: 'native', ranOn: 'native' }, undefined, ['cpu', 'cpu']],
+    [{ backend: 'native', ranOn: 'native' }, 'kernels-avx512', ['cpu', 'cpu']],
+    [{ backend: 'native', ranOn: 'native' }, 'tensorflow-cpu', ['tensorflow', 'tensorflow']],
+    [{ backend: 'auto', ranOn: 'native' }, 'tensorflow-cpu', ['auto', 'tensorflow']],
+    [{ backend: 'auto', ranOn: 'wasm' }, 'tfjs-wasm', ['auto', 'wasm']],
+  ])('%o, computed by %s, reads as %o', (config, engine, names) => {
+    expect(stored(config, engine)).toEqual(names);
+  });
+
+  it('keeps its names in one with a format', () => {
+    for (const name of ['cpu', 'js', 'tensorflow'] as const) {
+      const config = { ...STORED, backend: name, ranOn: name };
+      expect(storedConfig(checkpointWith(JSON.stringify(config)))).toEqual(config);
+    }
   });
 });
 

@@ -23,7 +23,7 @@ function observed(settings: Partial<Settings> = {}, isShown = true) {
   const folder = createRunFolder(join(scratchFolder(), 'run'));
   const config = {
     ...toRunConfig(mergeSettings({ steps: 9, batch: 16 }, settings), dataset),
-    ranOn: 'native' as const,
+    ranOn: 'cpu' as const,
   };
   writeRealGrid(join(folder.samples, 'real.png'), 1, dataset);
   const run = {

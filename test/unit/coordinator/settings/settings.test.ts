@@ -180,15 +180,17 @@ describe('the API token', () => {
 });
 
 describe('the backend', () => {
-  const expected = 'expected auto, native, wasm, webgpu or cpu';
+  const expected = 'expected auto, cpu, tensorflow, wasm, webgpu or js';
 
   it('comes from a flag, a config file or the environment', () => {
     expect(defaultSettings().backend).toBe('auto');
-    for (const backend of ['auto', 'native', 'wasm', 'webgpu', 'cpu']) {
+    for (const backend of ['auto', 'cpu', 'tensorflow', 'wasm', 'webgpu', 'js']) {
       expect(flag('backend', backend)).toBe(backend);
       expect(fromConfigObject({ backend }, 'c.json')).toEqual({ backend });
       expect(fromEnvironment({ GANGLION_BACKEND: backend })).toEqual({ backend });
     }
+    expect(flag('backend', 'native')).toBe('cpu'); // its former name
+    expect(fromConfigObject({ backend: 'native' }, 'c.json')).toEqual({ backend: 'cpu' });
     expect(fromEnvironment({ GANGLION_BACKEND: '', GANGLION_API_TOKEN: 'x' })).toEqual({ apiToken: 'x' });
   });
 

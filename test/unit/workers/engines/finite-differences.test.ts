@@ -6,7 +6,8 @@ import { meanCrossEntropy } from '../../../../shared/model/losses.ts';
 import { PASS_PROGRAMS } from '../../../../shared/model/phases.ts';
 import { dcgan28 } from '../../../../shared/model/spec.ts';
 import { fillNormal } from '../../../../shared/random.ts';
-import { loadEngine } from './native-engines.ts';
+import { loadRunner } from '../../../../workers/engines/engines.ts';
+import { withTensorflow } from './tensorflow/ready.ts';
 
 const BATCH = 4;
 const LATENT = 3;
@@ -42,14 +43,14 @@ function largest(values: Float32Array): number {
   return values.reduce((best, value, i) => (Math.abs(value) > Math.abs(values[best] ?? 0) ? i : best), 0);
 }
 
-const ENGINES = ['native', 'libtensorflow'] as const;
+const ENGINES = ['cpu', ...withTensorflow('tensorflow')] as const;
 const CASES = ENGINES.flatMap((name) => (['real', 'fake', 'generator'] as const).map((pass) => ({ name, pass })));
 
 describe.each(CASES)('pass $pass on $name', async ({ name: engineName, pass }) => {
-  const engine = await loadEngine(engineName);
+  const runner = await loadRunner(engineName);
   const phase = phaseOf(pass);
   const program = PASS_PROGRAMS[pass](BATCH, dcgan28(LATENT));
-  const executor = engine.load(program);
+  const executor = runner.load(program);
   const inputs = inputsOf();
   const gradients = await executor.run(inputs);
   const trained = layoutOf(phase, dcgan28(LATENT)).parameters.filter((parameter) => parameter.trained);
@@ -71,13 +72,13 @@ describe.each(CASES)('pass $pass on $name', async ({ name: engineName, pass }) =
 
   it('ends with nothing left', () => {
     executor.dispose();
-    expect(engine.tensorCount()).toBe(0);
+    expect(runner.tensorCount()).toBe(0);
   });
 });
 
 describe.each(ENGINES)('untrained biases on %s', (engineName) => {
   it('do not move the loss: their BatchNorm takes them away', async () => {
-    const executor = (await loadEngine(engineName)).load(PASS_PROGRAMS.real(BATCH, dcgan28(LATENT)));
+    const executor = (await loadRunner(engineName)).load(PASS_PROGRAMS.real(BATCH, dcgan28(LATENT)));
     const inputs = inputsOf();
     const loss = lossOf('real', await executor.run(inputs));
     for (const name of ['discriminator/main.2.bias', 'discriminator/main.5.bias']) {

@@ -6,9 +6,10 @@ import { phaseVectorOf } from '../../../../shared/model/phase-vector.ts';
 import { dcgan28 } from '../../../../shared/model/spec.ts';
 import { toTorchLayout } from '../../../../shared/model/torch-layout.ts';
 import type { ReplicaSetup } from '../../../../shared/protocol.ts';
+import { createEngine } from '../../../../workers/engines/engines.ts';
 import { Replica } from '../../../../workers/replica/replica.ts';
 import { GOLDEN, goldenPixels, initialParameters, readGolden } from '../../../golden/golden.ts';
-import { loadEngine, toBackend } from './native-engines.ts';
+import { withTensorflow } from './tensorflow/ready.ts';
 
 const BATCH = GOLDEN.batch;
 const STEP = GOLDEN.step;
@@ -40,13 +41,13 @@ function relativeError(values: Float32Array, expected: Float32Array): number {
   return error / scale;
 }
 
-const PHASES = (['native', 'libtensorflow', 'wasm'] as const).flatMap((backend) => [
+const PHASES = (['cpu', ...withTensorflow('tensorflow'), 'wasm'] as const).flatMap((backend) => [
   { backend, phase: 'discriminator' as const },
   { backend, phase: 'generator' as const },
 ]);
 
 describe.each(PHASES)('$phase phase on $backend against PyTorch', async ({ backend, phase }) => {
-  const replica = await Replica.start(await loadEngine(backend), { ...setup, backend: toBackend(backend) });
+  const replica = await Replica.start(await createEngine(backend), { ...setup, backend });
   const vector = phaseVectorOf(phase, dcgan28(GOLDEN.latent));
   const sum = new Float64Array(vector.length);
   for (const pass of PASSES[phase]) {
@@ -89,9 +90,9 @@ describe.each(PHASES)('$phase phase on $backend against PyTorch', async ({ backe
   });
 });
 
-it.each(['native', 'libtensorflow', 'wasm'] as const)('%s leaves no tensor behind', async (backend) => {
-  const engine = await loadEngine(backend);
-  const replica = await Replica.start(engine, { ...setup, backend: toBackend(backend) });
+it.each(['cpu', ...withTensorflow('tensorflow'), 'wasm'] as const)('%s leaves no tensor behind', async (backend) => {
+  const engine = await createEngine(backend);
+  const replica = await Replica.start(engine, { ...setup, backend });
   const before = engine.tensorCount();
   for (let step = 0; step < 3; step++) {
     for (const pass of ['real', 'fake', 'generator'] as const) {

@@ -1,4 +1,4 @@
-// What a step asks of native code, of libtensorflow first and of Ganglion's kernels then: calls, bytes copied, tensors alive. Exact numbers, so that a change which adds a call or a
+// What a step asks of native code, of TensorFlow first and of Ganglion's kernels then: calls, bytes copied, tensors alive. Exact numbers, so that a change which adds a call or a
 // copy has to change them here. No times: those are measured by `npm run bench`.
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -6,17 +6,20 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Pass } from '../../../../shared/model/layout.ts';
 import { phaseOf } from '../../../../shared/model/layout.ts';
 import { phaseVectorOf } from '../../../../shared/model/phase-vector.ts';
-import type { Executor } from '../../../../shared/model/program.ts';
 import { dcgan28 } from '../../../../shared/model/spec.ts';
+import type { Executor } from '../../../../workers/engines/executor.ts';
 import type { KernelBinding, PlanSource } from '../../../../workers/engines/kernels/binding.ts';
 import { kernelExecutor } from '../../../../workers/engines/kernels/executor.ts';
+import { ProgramEngine } from '../../../../workers/engines/program-engine.ts';
+import type { ProgramRunner } from '../../../../workers/engines/program-runner.ts';
 import { loadBinding, type NativeBinding, type TensorData } from '../../../../workers/engines/tensorflow/binding.ts';
-import { NativeExecutor } from '../../../../workers/engines/tensorflow/native-executor.ts';
-import { type Engine, Replica } from '../../../../workers/replica/replica.ts';
+import { TensorflowExecutor } from '../../../../workers/engines/tensorflow/executor.ts';
+import { Replica } from '../../../../workers/replica/replica.ts';
 import { initialParameters } from '../../../golden/golden.ts';
 import { hasKernels, loadedBinding } from './kernels/loaded.ts';
+import { hasTensorflow } from './tensorflow/ready.ts';
 
-type Begin = NonNullable<Executor['begin']>;
+type Precompute = NonNullable<Executor['precompute']>;
 
 /** The defaults of `train`: a batch of 128 in 4 shards. */
 const SHARDS = 4;
@@ -101,7 +104,7 @@ function vector(pass: Pass): Float32Array {
   return values;
 }
 
-describe('a pass of a shard by libtensorflow', () => {
+describe.skipIf(!hasTensorflow)('a pass of a shard by TensorFlow', () => {
   const slots = (pass: Pass): [Float32Array, Float32Array] => [vector(pass), vector(pass)];
   const pixels = [new Uint8Array(SHARD_SIZE * 784).fill(99)];
   let binding: NativeBinding;
@@ -112,11 +115,11 @@ describe('a pass of a shard by libtensorflow', () => {
     const wrapped = counting(binding);
     const engine = {
       ...{ backend: 'counting', libraryVersion: binding.TF_Version },
-      load: (program: ConstructorParameters<typeof NativeExecutor>[1]) => new NativeExecutor(wrapped, program),
+      load: (program: ConstructorParameters<typeof TensorflowExecutor>[1]) => new TensorflowExecutor(wrapped, program),
       tensorCount: () => binding.getNumOfTensors(),
     };
-    replica = await Replica.start(engine, {
-      ...{ replica: 0, backend: 'native', shardSize: SHARD_SIZE, spec: dcgan28(LATENT), seed: 1, shards: SHARDS },
+    replica = await Replica.start(new ProgramEngine(engine), {
+      ...{ replica: 0, backend: 'cpu', shardSize: SHARD_SIZE, spec: dcgan28(LATENT), seed: 1, shards: SHARDS },
       parameters: { generator: initialParameters('generator'), discriminator: initialParameters('discriminator') },
       results: { real: slots('real'), fake: slots('fake'), generator: slots('generator') },
     });
@@ -162,7 +165,7 @@ describe('a pass of a shard by libtensorflow', () => {
 
   /** Making the images needs G alone, so it is a run of its own, which hands over 16 tensors: activations, and what BatchNorm keeps. */
   const HANDED = 16;
-  const EARLY = { runs: 1, created: 10 + 1, bytesIn: FLOAT * (G + SHARD_SIZE * LATENT) };
+  const FIRST = { runs: 1, created: 10 + 1, bytesIn: FLOAT * (G + SHARD_SIZE * LATENT) };
   /** The rest needs D, the noise, and of G what its gradients go through: three filters and three scales. */
   const REST = {
     ...{ runs: 1, created: 12 + 6 + 1 },
@@ -179,28 +182,28 @@ describe('a pass of a shard by libtensorflow', () => {
   it('generator: noise, D and G in, some of G twice; logits, 10 gradients of G and 10 statistics out; two runs', async () => {
     expect(await countsOf(() => compute('generator', 0, 0))).toEqual({
       ...GENERATOR_OUT,
-      runs: EARLY.runs + REST.runs,
-      created: EARLY.created + REST.created,
-      deleted: EARLY.created + 6 + HANDED + REST.created + 15,
-      bytesIn: EARLY.bytesIn + REST.bytesIn,
+      runs: FIRST.runs + REST.runs,
+      created: FIRST.created + REST.created,
+      deleted: FIRST.created + 6 + HANDED + REST.created + 15,
+      bytesIn: FIRST.bytesIn + REST.bytesIn,
     });
   });
 
-  it('generator, begun ahead: the same, in two parts; what is begun and not asked for goes with its step', async () => {
-    expect(await countsOf(async () => void (await replica.begin(0, 1)))).toEqual({
+  it('generator, precomputed: the same, in two parts; what is precomputed and not asked for goes with its step', async () => {
+    expect(await countsOf(async () => void (await replica.precompute(0, 1)))).toEqual({
       ...NONE,
-      ...EARLY,
-      deleted: EARLY.created,
-      mostAlive: EARLY.created + 6 + HANDED,
+      ...FIRST,
+      deleted: FIRST.created,
+      mostAlive: FIRST.created + 6 + HANDED,
     });
     expect(binding.getNumOfTensors()).toBe(6 + HANDED);
-    expect(await countsOf(async () => void (await replica.begin(0, 1)))).toEqual(NONE); // begun already
+    expect(await countsOf(async () => void (await replica.precompute(0, 1)))).toEqual(NONE); // there already
     expect(await countsOf(() => compute('generator', 0, 1))).toEqual({
       ...GENERATOR_OUT,
       ...REST,
       deleted: 6 + HANDED + REST.created + 15,
     });
-    await replica.begin(0, 2);
+    await replica.precompute(0, 2);
     await compute('real', 1, 0);
     expect(binding.getNumOfTensors()).toBe(0);
   });
@@ -315,7 +318,7 @@ describe.skipIf(!hasKernels)('a pass of a shard by the kernels', () => {
     const slots = (pass: Pass): [Float32Array, Float32Array] => [lastingVector(pass), lastingVector(pass)];
     const parameters = { generator: initialParameters('generator'), discriminator: initialParameters('discriminator') };
     for (const { buffer } of Object.values(parameters)) lasting.add(buffer);
-    const engine: Engine = {
+    const engine: ProgramRunner = {
       ...{ backend: 'counting', libraryVersion: 'kernels', tensorCount: () => 0 },
       load: (program) => {
         const executor = kernelExecutor(wrapped, program);
@@ -326,16 +329,17 @@ describe.skipIf(!hasKernels)('a pass of a shard by the kernels', () => {
         };
         return {
           run: (values, ...rest) => executor.run(known(values), ...rest),
-          begin: executor.begin && (async (values) => await (executor.begin as Begin)(known(values))),
+          precompute:
+            executor.precompute && (async (values) => await (executor.precompute as Precompute)(known(values))),
           dispose: () => executor.dispose(),
         };
       },
       findOutside: (values, limit) => wrapped.findOutside(values, limit),
     };
-    replica = await Replica.start(engine, {
+    replica = await Replica.start(new ProgramEngine(engine), {
       ...{
         replica: 0,
-        backend: 'native',
+        backend: 'cpu',
         shardSize: SHARD_SIZE,
         spec: dcgan28(LATENT),
         seed: 1,
@@ -370,9 +374,9 @@ describe.skipIf(!hasKernels)('a pass of a shard by the kernels', () => {
   it('generator: two runs; the statistics of G, known before their place is, are copied', async () => {
     const rest = { ...ZERO, runs: 1, ...LOGITS, searches: 10 + 10, bytesCopied: FLOAT * G_STATISTICS };
     expect(await tallyOf(() => compute('generator', 0, 0))).toEqual({ ...rest, runs: 2 });
-    // begun ahead: the memory that the run before has left
-    expect(await tallyOf(() => replica.begin(0, 1))).toEqual({ ...ZERO, runs: 1 });
-    expect(await tallyOf(() => replica.begin(0, 1))).toEqual(ZERO);
+    // precomputed: the memory that the run before has left
+    expect(await tallyOf(() => replica.precompute(0, 1))).toEqual({ ...ZERO, runs: 1 });
+    expect(await tallyOf(() => replica.precompute(0, 1))).toEqual(ZERO);
     expect(await tallyOf(() => compute('generator', 0, 1))).toEqual(rest);
   });
 
@@ -381,7 +385,7 @@ describe.skipIf(!hasKernels)('a pass of a shard by the kernels', () => {
       tallyOf(async () => {
         for (const pass of ['real', 'fake', 'generator'] as const) {
           for (let shard = 0; shard < SHARDS; shard++) {
-            if (pass === 'fake') await replica.begin(number, shard);
+            if (pass === 'fake') await replica.precompute(number, shard);
             await compute(pass, number, shard);
           }
         }

@@ -1,19 +1,33 @@
 // Every operation of shared/model/ops.ts on every backend against its definition.
 import { beforeAll, describe, expect, it } from 'vitest';
 import * as op from '../../../../shared/model/ops.ts';
-import type { Engine } from '../../../../workers/replica/replica.ts';
+import { loadRunner } from '../../../../workers/engines/engines.ts';
+import { kernelExecutor } from '../../../../workers/engines/kernels/executor.ts';
+import type { ProgramRunner } from '../../../../workers/engines/program-runner.ts';
+import { hasKernels, loadedBinding } from './kernels/loaded.ts';
 import * as naive from './naive.ts';
-import { loadEngine } from './native-engines.ts';
 import { relativeError, TestGraph } from './run-graph.ts';
+import { withTensorflow } from './tensorflow/ready.ts';
 import { withVulkan } from './tfjs/vulkan.ts';
 
 /** float32 sums of up to 500 products of normal numbers. */
 const CLOSE = 5e-6;
 
-describe.each(['native', 'libtensorflow', 'wasm', 'cpu', ...withVulkan('webgpu')] as const)('%s', (backend) => {
-  let engine: Engine;
+/** The kernels, and `rest` for what they do not compute: operations that the model has not, and sizes. */
+function kernelsFirst(rest: ProgramRunner): ProgramRunner {
+  const load: ProgramRunner['load'] = (program) => kernelExecutor(loadedBinding(), program) ?? rest.load(program);
+  return { ...rest, load };
+}
+
+const BACKENDS = [
+  ...withTensorflow(...(hasKernels ? ['cpu' as const] : []), 'tensorflow' as const),
+  ...(['wasm', 'js', ...withVulkan('webgpu')] as const),
+];
+
+describe.each(BACKENDS)('%s', (backend) => {
+  let engine: ProgramRunner;
   beforeAll(async () => {
-    engine = await loadEngine(backend);
+    engine = backend === 'cpu' ? kernelsFirst(await loadRunner('tensorflow')) : await loadRunner(backend);
   });
 
   describe('convolutions', () => {

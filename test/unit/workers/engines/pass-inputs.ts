@@ -8,7 +8,7 @@ import { PASS_PROGRAMS } from '../../../../shared/model/phases.ts';
 import type { Program } from '../../../../shared/model/program.ts';
 import { dcgan28 } from '../../../../shared/model/spec.ts';
 import { fillNormal } from '../../../../shared/random.ts';
-import type { Engine } from '../../../../workers/replica/replica.ts';
+import type { ProgramRunner } from '../../../../workers/engines/program-runner.ts';
 
 export const BATCH = 2;
 export const LATENT = 8;
@@ -33,7 +33,7 @@ export function passInputs(batch = BATCH, latent = LATENT, seed = SEED): Values 
 }
 
 /** Values of every tensor of a pass that another node may read, by name, `node:output`. */
-export async function tensorsOf(engine: Engine, pass: Pass): Promise<Map<string, Float32Array>> {
+export async function tensorsOf(runner: ProgramRunner, pass: Pass): Promise<Map<string, Float32Array>> {
   const program: Program = PASS_PROGRAMS[pass](BATCH, dcgan28(LATENT));
   const graph = program.graph as Graph; // as shared/model built it
   const outputs: Record<string, Tensor> = {};
@@ -47,7 +47,7 @@ export async function tensorsOf(engine: Engine, pass: Pass): Promise<Map<string,
       if (copy) outputs[`${node}:${output}`] = copy;
     }
   }
-  const executor = engine.load({ ...program, outputs });
+  const executor = runner.load({ ...program, outputs });
   const values = await executor.run(passInputs());
   executor.dispose();
   return new Map(Object.entries(values));

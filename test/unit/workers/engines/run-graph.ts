@@ -2,17 +2,17 @@
 
 import { Graph, sizeOf, type Tensor } from '../../../../shared/model/graph.ts';
 import { fillNormal } from '../../../../shared/random.ts';
-import type { Engine } from '../../../../workers/replica/replica.ts';
+import type { ProgramRunner } from '../../../../workers/engines/program-runner.ts';
 
 /** A graph under construction whose inputs are random values. */
 export class TestGraph {
   readonly graph = new Graph();
   readonly #inputs: Record<string, Tensor> = {};
   readonly #values: Record<string, Float32Array> = {};
-  readonly #engine: Engine;
+  readonly #runner: ProgramRunner;
 
-  constructor(engine: Engine) {
-    this.#engine = engine;
+  constructor(runner: ProgramRunner) {
+    this.#runner = runner;
   }
 
   /** An input of normal numbers, or of the values given; `values` are what the engine gets, exactly. */
@@ -34,7 +34,7 @@ export class TestGraph {
   /** Values of the tensors. */
   async run<Name extends string>(outputs: Readonly<Record<Name, Tensor>>): Promise<Record<Name, number[]>> {
     const program = { name: 'test', graph: this.graph, inputs: this.#inputs, outputs };
-    const executor = this.#engine.load(program);
+    const executor = this.#runner.load(program);
     try {
       const results = await executor.run(this.#values);
       const lists = Object.entries(results).map(([name, values]) => [name, [...values]]);

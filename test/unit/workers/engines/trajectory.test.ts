@@ -6,12 +6,14 @@ import { loadMnistPackage } from '../../../../coordinator/data/mnist-package.ts'
 import { SINGLE_NODE } from '../../../../coordinator/training/communicator.ts';
 import { initialState } from '../../../../coordinator/training/state.ts';
 import { type StepRecord, train } from '../../../../coordinator/training/trainer.ts';
+import type { Backend } from '../../../../shared/backend.ts';
 import { type Pass, phaseOf } from '../../../../shared/model/layout.ts';
 import { phaseVectorOf } from '../../../../shared/model/phase-vector.ts';
 import { dcgan28 } from '../../../../shared/model/spec.ts';
+import { createEngine } from '../../../../workers/engines/engines.ts';
 import { Replica } from '../../../../workers/replica/replica.ts';
 import { goldenDigits } from '../../../golden/golden.ts';
-import { type EngineName, loadEngine, toBackend } from './native-engines.ts';
+import { withTensorflow } from './tensorflow/ready.ts';
 
 interface GoldenStep {
   readonly lossReal: number;
@@ -26,7 +28,7 @@ const golden: {
   readonly float32: readonly GoldenStep[];
 } = JSON.parse(readFileSync(new URL('../../../golden/trajectory.json', import.meta.url), 'utf8'));
 
-async function trajectory(name: EngineName): Promise<StepRecord[]> {
+async function trajectory(backend: Backend): Promise<StepRecord[]> {
   const { seed, latent, batch, steps } = golden.config;
   const state = initialState(dcgan28(latent), seed);
   const dataset = loadMnistPackage();
@@ -35,9 +37,9 @@ async function trajectory(name: EngineName): Promise<StepRecord[]> {
     return [slot, slot];
   };
   const results = { real: slots('real'), fake: slots('fake'), generator: slots('generator') };
-  const replica = await Replica.start(await loadEngine(name), {
+  const replica = await Replica.start(await createEngine(backend), {
     replica: 0,
-    backend: toBackend(name),
+    backend,
     shardSize: batch,
     spec: dcgan28(latent),
     seed,
@@ -76,7 +78,7 @@ async function trajectory(name: EngineName): Promise<StepRecord[]> {
   return records;
 }
 
-describe.each(['native', 'libtensorflow', 'wasm'] as const)(
+describe.each(['cpu', ...withTensorflow('tensorflow'), 'wasm'] as const)(
   'training trajectory on %s against PyTorch',
   async (backend) => {
     const records = await trajectory(backend);

@@ -1,21 +1,29 @@
-// An engine that computes nothing, for tests of the replica.
+// A runner of programs that computes nothing, for tests of the replica and of the engine above it.
 import { expect } from 'vitest';
 import { sizeOf } from '../../../../shared/model/graph.ts';
 import { layoutOf, type Pass, type Phase, phaseOf } from '../../../../shared/model/layout.ts';
 import { phaseVectorOf } from '../../../../shared/model/phase-vector.ts';
-import type { Begun, Program } from '../../../../shared/model/program.ts';
+import type { Program } from '../../../../shared/model/program.ts';
 import { dcgan28 } from '../../../../shared/model/spec.ts';
 import type { ReplicaSetup } from '../../../../shared/protocol.ts';
-import { type Engine, Replica } from '../../../../workers/replica/replica.ts';
+import type { Precomputed } from '../../../../workers/engines/executor.ts';
+import { ProgramEngine } from '../../../../workers/engines/program-engine.ts';
+import type { ProgramRunner } from '../../../../workers/engines/program-runner.ts';
+import { Replica } from '../../../../workers/replica/replica.ts';
 
 export const LATENT = 2;
 export const SHARD_SIZE = 3;
 export const REPLICA = 6;
 
-export type Run = { readonly program: string; readonly inputs: Record<string, Float32Array>; readonly begun?: Begun };
+/** One run of a program. */
+export interface Run {
+  readonly program: string;
+  readonly inputs: Readonly<Record<string, Float32Array>>;
+  readonly precomputed?: Precomputed;
+}
 
-/** An engine whose outputs are 0, but for those of `outputs`; it remembers every run. */
-export class FakeEngine implements Engine {
+/** A runner whose outputs are 0, but for those of `outputs`; it remembers every run. */
+export class FakeRunner implements ProgramRunner {
   readonly backend = 'fake';
   readonly libraryVersion = '0';
   readonly runs: Run[] = [];
@@ -26,11 +34,11 @@ export class FakeEngine implements Engine {
   load(program: Program) {
     this.loaded++;
     return {
-      run: async (inputs: Readonly<Record<string, Float32Array>>, begun?: Begun) => {
+      run: async (inputs: Readonly<Record<string, Float32Array>>, precomputed?: Precomputed) => {
         for (const [name, { shape }] of Object.entries(program.inputs)) {
           expect(inputs[name]?.length, `${program.name}: ${name}`).toBe(sizeOf(shape));
         }
-        this.runs.push({ program: program.name, inputs, ...(begun ? { begun } : {}) });
+        this.runs.push({ program: program.name, inputs, ...(precomputed ? { precomputed } : {}) });
         const outputs = Object.entries(program.outputs).map(([name, { shape }]) => {
           const size = sizeOf(shape);
           return [name, this.outputs[name]?.(size) ?? new Float32Array(size)];
@@ -57,7 +65,7 @@ export function setupOf(shards = 4): ReplicaSetup {
     Float32Array.from({ length: layoutOf(phase, dcgan28(LATENT)).parameterCount }, (_, i) => i);
   return {
     replica: REPLICA,
-    backend: 'native',
+    backend: 'cpu',
     shardSize: SHARD_SIZE,
     spec: dcgan28(LATENT),
     seed: 11,
@@ -67,10 +75,10 @@ export function setupOf(shards = 4): ReplicaSetup {
   };
 }
 
-/** A replica on a fake engine. */
+/** A replica on a fake runner, which goes by the name of the engine here. */
 export async function started(shards?: number) {
-  const engine = new FakeEngine();
+  const engine = new FakeRunner();
   const setup = setupOf(shards);
-  const replica = await Replica.start(engine, setup);
+  const replica = await Replica.start(new ProgramEngine(engine), setup);
   return { engine, setup, replica };
 }

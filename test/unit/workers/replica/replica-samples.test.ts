@@ -1,8 +1,9 @@
 // workers/replica/replica.ts: drawing samples.
 import { describe, expect, it } from 'vitest';
 import { fillNormal } from '../../../../shared/random.ts';
+import { createEngine } from '../../../../workers/engines/engines.ts';
 import { Replica } from '../../../../workers/replica/replica.ts';
-import { loadEngine } from '../engines/native-engines.ts';
+import { withTensorflow } from '../engines/tensorflow/ready.ts';
 import { LATENT, setupOf, started } from './fake-engine.ts';
 
 /** Running statistics of the generator: value i at position i. */
@@ -82,8 +83,8 @@ describe('sample on the statistics of the batch', () => {
   });
 });
 
-describe.each(['native', 'libtensorflow'] as const)('sample on %s', async (name) => {
-  const engine = await loadEngine(name);
+describe.each(['cpu', ...withTensorflow('tensorflow')] as const)('sample on %s', async (name) => {
+  const engine = await createEngine(name);
   const setup = setupOf();
   for (const values of Object.values(setup.parameters)) values.set(values.map((_, i) => Math.sin(i) / 10));
   const replica = await Replica.start(engine, setup);

@@ -3,16 +3,17 @@ import { describe, expect, it } from 'vitest';
 import type { Backend } from '../../../../shared/backend.ts';
 import { GanglionError } from '../../../../shared/error.ts';
 import { fillNormal } from '../../../../shared/random.ts';
+import { ProgramEngine } from '../../../../workers/engines/program-engine.ts';
 import { replicaService } from '../../../../workers/replica/service.ts';
-import { FakeEngine, LATENT, SHARD_SIZE, setupOf } from './fake-engine.ts';
+import { FakeRunner, LATENT, SHARD_SIZE, setupOf } from './fake-engine.ts';
 
 /** A service on an engine whose every run waits until it is let go. */
 async function slowService() {
-  const engine = new FakeEngine();
+  const engine = new FakeRunner();
   const waiting: (() => void)[] = [];
   let slow = false;
-  const load: FakeEngine['load'] = (program) => {
-    const executor = FakeEngine.prototype.load.call(engine, program);
+  const load: FakeRunner['load'] = (program) => {
+    const executor = FakeRunner.prototype.load.call(engine, program);
     return {
       ...executor,
       run: async (inputs) => {
@@ -22,7 +23,7 @@ async function slowService() {
       },
     };
   };
-  const service = replicaService(async () => Object.assign(Object.create(engine), { load }));
+  const service = replicaService(async () => new ProgramEngine(Object.assign(Object.create(engine), { load })));
   expect(await service.start(setupOf())).toMatchObject({ ok: true, ready: { backend: 'fake', libraryVersion: '0' } });
   slow = true;
   engine.runs.length = 0;
@@ -71,12 +72,12 @@ it('sends a result before the next shard blocks the thread', async () => {
 describe('what is begun ahead', () => {
   /** A service on an engine that can begin generator passes; `begun` has the noise of each that was. */
   async function eagerService() {
-    const engine = new FakeEngine();
+    const engine = new FakeRunner();
     const begun: { readonly z: Float32Array | undefined; dropped: boolean; dispose(): void }[] = [];
-    const load: FakeEngine['load'] = (program) => {
-      const executor = FakeEngine.prototype.load.call(engine, program);
-      if (!program.late) return executor;
-      const begin = async ({ z }: Readonly<Record<string, Float32Array>>) => {
+    const load: FakeRunner['load'] = (program) => {
+      const executor = FakeRunner.prototype.load.call(engine, program);
+      if (!program.lateInputs) return executor;
+      const precompute = async ({ z }: Readonly<Record<string, Float32Array>>) => {
         const made = {
           z,
           dropped: false,
@@ -87,9 +88,9 @@ describe('what is begun ahead', () => {
         begun.push(made);
         return made;
       };
-      return { ...executor, begin };
+      return { ...executor, precompute };
     };
-    const service = replicaService(async () => Object.assign(Object.create(engine), { load }));
+    const service = replicaService(async () => new ProgramEngine(Object.assign(Object.create(engine), { load })));
     await service.start(setupOf());
     engine.runs.length = 0;
     const idle = () => new Promise((resolve) => setTimeout(resolve, 10));
@@ -111,7 +112,7 @@ describe('what is begun ahead', () => {
     const other = await compute('generator', 1);
     expect(other).toMatchObject({ ok: true });
     expect(other).not.toHaveProperty('seconds.precompute');
-    expect(engine.runs.map((run) => run.begun)).toEqual([undefined, undefined, begun[0], undefined]);
+    expect(engine.runs.map((run) => run.precomputed)).toEqual([undefined, undefined, begun[0], undefined]);
     expect(engine.runs[2]?.inputs.z).toEqual(noise(1, 2));
   });
 
@@ -144,14 +145,14 @@ describe('what is begun ahead', () => {
 
   it('is nothing that anyone waits for: an error of it is none of the shard', async () => {
     const broken = replicaService(async () => {
-      const engine = new FakeEngine();
-      const load: FakeEngine['load'] = (program) => ({
-        ...FakeEngine.prototype.load.call(engine, program),
-        begin: async () => {
+      const engine = new FakeRunner();
+      const load: FakeRunner['load'] = (program) => ({
+        ...FakeRunner.prototype.load.call(engine, program),
+        precompute: async () => {
           throw new Error('no memory');
         },
       });
-      return Object.assign(Object.create(engine), { load });
+      return new ProgramEngine(Object.assign(Object.create(engine), { load }));
     });
     await broken.start(setupOf());
     expect(await broken.compute({ step: 1, pass: 'fake', shard: 0, slot: 0 })).toMatchObject({ ok: true });

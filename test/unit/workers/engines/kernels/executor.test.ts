@@ -2,13 +2,14 @@ import { describe, expect, it } from 'vitest';
 import { Graph } from '../../../../../shared/model/graph.ts';
 import { add, multiply } from '../../../../../shared/model/ops.ts';
 import { PASS_PROGRAMS, samplingProgram } from '../../../../../shared/model/phases.ts';
-import type { Executor, Program } from '../../../../../shared/model/program.ts';
+import type { Program } from '../../../../../shared/model/program.ts';
 import { dcgan28 } from '../../../../../shared/model/spec.ts';
+import type { Executor } from '../../../../../workers/engines/executor.ts';
 import type { KernelBinding, NativePlan } from '../../../../../workers/engines/kernels/binding.ts';
 import { kernelExecutor } from '../../../../../workers/engines/kernels/executor.ts';
 import { BATCH, LATENT, passInputs } from '../pass-inputs.ts';
 import { sumProgram } from '../sum-program.ts';
-import { hasKernels, kernelsEngine, loadedBinding } from './loaded.ts';
+import { hasKernels, kernelsRunner, loadedBinding } from './loaded.ts';
 
 /** y = 2a + (a + b), and 2a, which is known before b. */
 function lateProgram(): Program {
@@ -17,7 +18,7 @@ function lateProgram(): Program {
   const b = graph.placeholder('b', [1, 2]);
   const twice = multiply(graph, a, graph.scalar(2));
   const y = add(graph, twice, add(graph, a, b));
-  return { name: 'late', graph, inputs: { a, b }, outputs: { y, twice }, late: ['b'] };
+  return { name: 'late', graph, inputs: { a, b }, outputs: { y, twice }, lateInputs: ['b'] };
 }
 
 const A = Float32Array.of(1, 2);
@@ -25,7 +26,7 @@ const B = Float32Array.of(10, 20);
 const LATE = { y: Float32Array.of(13, 26), twice: Float32Array.of(2, 4) };
 
 describe.skipIf(!hasKernels)('an executor of kernels', () => {
-  const load = (program: Program) => kernelsEngine().load(program);
+  const load = (program: Program) => kernelsRunner().load(program);
 
   it('gives every output under its name, in the order of the program', async () => {
     const outputs = await load(sumProgram()).run({ 'net/a.weight': A, b: B });
@@ -67,44 +68,46 @@ describe.skipIf(!hasKernels)('an executor of kernels', () => {
     await expect(load(sumProgram()).run(inputs)).rejects.toThrow(expect.objectContaining({ code: 'shape', message }));
   });
 
-  it('has nothing to begin without late inputs', () => {
-    expect(load(sumProgram()).begin).toBeUndefined();
+  it('has nothing to precompute without late inputs', () => {
+    expect(load(sumProgram()).precompute).toBeUndefined();
   });
 
-  it('gives the same with and without a beginning, which needs the early inputs alone', async () => {
+  it('gives the same with and without precomputing, which needs the other inputs alone', async () => {
     const executor = load(lateProgram());
     expect(await executor.run({ a: A, b: B })).toEqual(LATE);
-    const begun = await executor.begin?.({ a: A, b: new Float32Array(7) });
-    expect(await executor.run({ a: A, b: B }, begun)).toEqual(LATE);
-    await expect(executor.run({ a: A, b: B }, begun)).rejects.toThrow('a begun run was used twice');
+    const precomputed = await executor.precompute?.({ a: A, b: new Float32Array(7) });
+    expect(await executor.run({ a: A, b: B }, precomputed)).toEqual(LATE);
+    await expect(executor.run({ a: A, b: B }, precomputed)).rejects.toThrow('what was precomputed was used twice');
   });
 
-  it('refuses inputs that are missing from either part, and a beginning by another', async () => {
+  it('refuses inputs that are missing from either part, and what another has precomputed', async () => {
     const executor = load(lateProgram());
     const [early, whole, late] = ['a', 'a', 'b'].map((name) => ({
       code: 'shape',
       message: `late: input ${name} expected [1,2], got nothing`,
     }));
-    await expect(executor.begin?.({ b: B })).rejects.toThrow(expect.objectContaining(early));
+    await expect(executor.precompute?.({ b: B })).rejects.toThrow(expect.objectContaining(early));
     await expect(executor.run({ b: B })).rejects.toThrow(expect.objectContaining(whole));
-    const begun = await executor.begin?.({ a: A });
-    await expect(executor.run({ a: A }, begun)).rejects.toThrow(expect.objectContaining(late));
-    const other = await load(lateProgram()).begin?.({ a: A });
-    await expect(executor.run({ a: A, b: B }, other)).rejects.toThrow('late: begun by another executor');
-    await expect(executor.run({ a: A, b: B }, { dispose() {} })).rejects.toThrow('late: begun by another executor');
+    const precomputed = await executor.precompute?.({ a: A });
+    await expect(executor.run({ a: A }, precomputed)).rejects.toThrow(expect.objectContaining(late));
+    const other = await load(lateProgram()).precompute?.({ a: A });
+    await expect(executor.run({ a: A, b: B }, other)).rejects.toThrow('late: precomputed by another executor');
+    await expect(executor.run({ a: A, b: B }, { dispose() {} })).rejects.toThrow(
+      'late: precomputed by another executor',
+    );
     expect(await executor.run({ a: A, b: B })).toEqual(LATE);
   });
 
-  it('keeps apart what is begun at once, to the last bit, in any order', async () => {
+  it('keeps apart what is precomputed at once, to the last bit, in any order', async () => {
     const executor = load(PASS_PROGRAMS.generator(BATCH, dcgan28(LATENT)));
     const inputs = passInputs();
     const others = [1, 2].map((n) => ({ ...inputs, z: (inputs.z ?? A).map((value) => value / (n + 1)) }));
     const all = [inputs, ...others];
     const plain = await Promise.all(all.map((each) => executor.run(each)));
-    const begun = await Promise.all(all.map((each) => executor.begin?.(each)));
-    for (const i of [2, 0]) expect(await executor.run(all[i] ?? {}, begun[i])).toEqual(plain[i]);
+    const precomputed = await Promise.all(all.map((each) => executor.precompute?.(each)));
+    for (const i of [2, 0]) expect(await executor.run(all[i] ?? {}, precomputed[i])).toEqual(plain[i]);
     expect(await executor.run(inputs)).toEqual(plain[0]);
-    expect(await executor.run(all[1] ?? {}, begun[1])).toEqual(plain[1]);
+    expect(await executor.run(all[1] ?? {}, precomputed[1])).toEqual(plain[1]);
     expect(plain[1]).not.toEqual(plain[0]);
   });
 
@@ -126,19 +129,19 @@ describe.skipIf(!hasKernels)('an executor of kernels', () => {
     for (let i = 0; i < 5; i++) {
       await executor.run({ a: A, b: B });
       await expect(executor.run({ a: A })).rejects.toThrow('input b');
-      await expect(executor.begin?.({})).rejects.toThrow('input a');
-      const dropped = await executor.begin?.({ a: A });
+      await expect(executor.precompute?.({})).rejects.toThrow('input a');
+      const dropped = await executor.precompute?.({ a: A });
       dropped?.dispose();
       dropped?.dispose(); // a second time is none
     }
     expect([made, released]).toEqual([1, 0]);
-    const begun = await executor.begin?.({ a: A });
-    const other = await executor.begin?.({ a: A });
+    const precomputed = await executor.precompute?.({ a: A });
+    const other = await executor.precompute?.({ a: A });
     expect([made, released]).toEqual([2, 0]);
     other?.dispose();
     executor.dispose();
     expect([made, released]).toEqual([2, 1]);
-    expect(await executor.run({ a: A, b: B }, begun)).toEqual(LATE); // what was begun still ends
+    expect(await executor.run({ a: A, b: B }, precomputed)).toEqual(LATE); // what was precomputed can still be used
     expect([made, released]).toEqual([2, 2]);
     executor.dispose();
     expect([made, released]).toEqual([2, 2]);

@@ -7,7 +7,7 @@ import type { Graph, Tensor } from '../../../../../shared/model/graph.ts';
 import * as op from '../../../../../shared/model/ops.ts';
 import * as naive from '../naive.ts';
 import { relativeError, TestGraph } from '../run-graph.ts';
-import { hasKernels, ISAS, kernelsEngine, loadedBinding, SameBits, useIsa } from './loaded.ts';
+import { hasKernels, ISAS, kernelsRunner, loadedBinding, SameBits, useIsa } from './loaded.ts';
 
 /** Of the largest value: float32 sums of up to 2,000 products of normal numbers. */
 const CLOSE = 3e-6;
@@ -61,7 +61,7 @@ const activated = (slope: number) => (value: number) => (value > 0 ? value : val
 describe.skipIf(!hasKernels).each(ISAS)('%s', (isa) => {
   beforeAll(() => useIsa(isa));
 
-  const testGraph = () => new TestGraph(kernelsEngine());
+  const testGraph = () => new TestGraph(kernelsRunner());
 
   describe.each(CONVOLUTIONS)('convolutions of %i x %i x %i', (side, inner, outer) => {
     const padding = inner === 1 ? 3 : 1;

@@ -3,7 +3,7 @@
 import { expect } from 'vitest';
 import { type KernelBinding, loadKernels } from '../../../../../workers/engines/kernels/binding.ts';
 import { kernelExecutor } from '../../../../../workers/engines/kernels/executor.ts';
-import type { Engine } from '../../../../../workers/replica/replica.ts';
+import type { ProgramRunner } from '../../../../../workers/engines/program-runner.ts';
 
 const kernels = loadKernels();
 
@@ -25,7 +25,7 @@ export function useIsa(isa: (typeof ISAS)[number]): void {
 }
 
 /** The kernels alone: a program without them is an error. */
-export function kernelsEngine(): Engine {
+export function kernelsRunner(): ProgramRunner {
   const binding = loadedBinding();
   return {
     ...{ backend: 'kernels', libraryVersion: 'test' },

@@ -11,9 +11,11 @@ import { phaseVectorOf } from '../../../../../shared/model/phase-vector.ts';
 import { dcgan28 } from '../../../../../shared/model/spec.ts';
 import { fillNormal, randomWords, STREAMS, type Stream, toNormal } from '../../../../../shared/random.ts';
 import { type KernelBinding, loadKernels } from '../../../../../workers/engines/kernels/binding.ts';
-import { nativeEngine } from '../../../../../workers/engines/kernels/native-engine.ts';
+import { kernelRunner } from '../../../../../workers/engines/kernels/kernel-runner.ts';
 import { kernelNoise } from '../../../../../workers/engines/kernels/noise.ts';
-import { type Engine, Replica } from '../../../../../workers/replica/replica.ts';
+import { ProgramEngine } from '../../../../../workers/engines/program-engine.ts';
+import type { ProgramRunner } from '../../../../../workers/engines/program-runner.ts';
+import { Replica } from '../../../../../workers/replica/replica.ts';
 import { DATASET, trainerOptions } from '../../../coordinator/training/stub-computer.ts';
 
 const HIGHEST = 2 ** 32 - 1;
@@ -62,8 +64,8 @@ const LATENT = 100;
 const BATCH = 8;
 const SHARDS = 2;
 
-/** The hash of the state after five steps of one replica on an engine. */
-async function hashAfterTraining(engine: Engine): Promise<string> {
+/** The hash of the state after five steps of one replica on a runner. */
+async function hashAfterTraining(runner: ProgramRunner): Promise<string> {
   const state = initialState(dcgan28(LATENT), 1);
   const slots = (pass: Pass): [Float32Array, Float32Array] => {
     const slot = new Float32Array(phaseVectorOf(phaseOf(pass), dcgan28(LATENT)).length);
@@ -71,8 +73,8 @@ async function hashAfterTraining(engine: Engine): Promise<string> {
   };
   const results = { real: slots('real'), fake: slots('fake'), generator: slots('generator') };
   const shardSize = BATCH / SHARDS;
-  const replica = await Replica.start(engine, {
-    ...{ replica: 0, backend: 'native', shardSize, spec: dcgan28(LATENT), seed: 2 ** 53 - 1, shards: SHARDS, results },
+  const replica = await Replica.start(new ProgramEngine(runner), {
+    ...{ replica: 0, backend: 'cpu', shardSize, spec: dcgan28(LATENT), seed: 2 ** 53 - 1, shards: SHARDS, results },
     parameters: { generator: state.generator.parameters, discriminator: state.discriminator.parameters },
   });
   await train({
@@ -193,10 +195,10 @@ describe.skipIf(loadKernels({ ...process.env, GANGLION_KERNELS: 'on' }) === unde
     });
 
     it('five steps of training give the same state with it as without', async () => {
-      const engine = nativeEngine();
-      expect(engine.backend).toBe(`kernels-${kernels.isa}`);
-      const { fillNormal: fill, ...without } = engine;
-      if (!fill) throw new Error('expected an engine that has it');
+      const runner = kernelRunner();
+      expect(runner.backend).toBe(`kernels-${kernels.isa}`);
+      const { fillNormal: fill, ...without } = runner;
+      if (!fill) throw new Error('expected a runner that has it');
       const filled: string[] = [];
       const counted: typeof fillNormal = (address, out) => {
         filled.push(`${address.stream} ${address.time} ${address.part}`);

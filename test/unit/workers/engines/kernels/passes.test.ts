@@ -1,13 +1,16 @@
-// The three passes and both ways to draw samples by the kernels: every output against libtensorflow's, and the instruction sets of
+// The three passes and both ways to draw samples by the kernels: every output against TensorFlow's, or tfjs's where that is not set up, and the instruction sets of
 // this processor against each other, bit by bit.
 import { beforeAll, describe, expect, it } from 'vitest';
 import { PASS_PROGRAMS, samplingProgram } from '../../../../../shared/model/phases.ts';
 import type { Program } from '../../../../../shared/model/program.ts';
 import { dcgan28, type ModelSpec } from '../../../../../shared/model/spec.ts';
-import { tensorflowEngine } from '../../../../../workers/engines/kernels/native-engine.ts';
+import { loadRunner } from '../../../../../workers/engines/engines.ts';
 import { passInputs } from '../pass-inputs.ts';
 import { relativeError } from '../run-graph.ts';
-import { hasKernels, ISAS, kernelsEngine, SameBits, useIsa } from './loaded.ts';
+import { hasTensorflow } from '../tensorflow/ready.ts';
+import { hasKernels, ISAS, kernelsRunner, SameBits, useIsa } from './loaded.ts';
+
+const REFERENCE = hasTensorflow ? 'tensorflow' : 'js';
 
 /** Of the largest value of an output. */
 const CLOSE = 1e-5;
@@ -48,11 +51,11 @@ describe.skipIf(!hasKernels)('the kernels', () => {
   const expected = new Map<string, Values>();
 
   beforeAll(async () => {
-    const tensorflow = tensorflowEngine();
+    const reference = await loadRunner(REFERENCE);
     for (const { name, ...size } of CASES) {
       const program = PROGRAMS[name]?.(size.batch, dcgan28(size.latent));
       if (!program) continue;
-      const executor = tensorflow.load(program);
+      const executor = reference.load(program);
       expected.set(JSON.stringify([name, size]), await executor.run(inputsOf(program, size)));
       executor.dispose();
     }
@@ -61,10 +64,10 @@ describe.skipIf(!hasKernels)('the kernels', () => {
   describe.each(ISAS)('%s', (isa) => {
     beforeAll(() => useIsa(isa));
 
-    it.each(CASES)('$name, $batch images of $latent numbers: what libtensorflow gives', async ({ name, ...size }) => {
+    it.each(CASES)('$name, $batch images of $latent numbers: what the reference gives', async ({ name, ...size }) => {
       const program = PROGRAMS[name]?.(size.batch, dcgan28(size.latent)) as Program;
       const inputs = inputsOf(program, size);
-      const executor = kernelsEngine().load(program);
+      const executor = kernelsRunner().load(program);
       const got = await executor.run(inputs);
       const key = JSON.stringify([name, size]);
       const values = expected.get(key) ?? {};
@@ -73,7 +76,7 @@ describe.skipIf(!hasKernels)('the kernels', () => {
         expect(relativeError(got[output] ?? [], value), output).toBeLessThan(CLOSE);
       }
       sameBits.expect(key, got);
-      const again = await executor.run(inputs, await executor.begin?.(inputs));
+      const again = await executor.run(inputs, await executor.precompute?.(inputs));
       executor.dispose();
       sameBits.expect(key, again);
     });

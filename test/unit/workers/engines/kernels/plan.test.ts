@@ -4,7 +4,7 @@ import * as op from '../../../../../shared/model/ops.ts';
 import { PASS_PROGRAMS, samplingProgram } from '../../../../../shared/model/phases.ts';
 import type { Program } from '../../../../../shared/model/program.ts';
 import { dcgan28 } from '../../../../../shared/model/spec.ts';
-import { nativeEngine } from '../../../../../workers/engines/kernels/native-engine.ts';
+import { kernelRunner } from '../../../../../workers/engines/kernels/kernel-runner.ts';
 import { type Plan, planOf } from '../../../../../workers/engines/kernels/plan.ts';
 import { hasKernels, loadedBinding } from './loaded.ts';
 
@@ -19,22 +19,23 @@ class Building {
     return tensor;
   }
 
-  program(outputs: Record<string, Tensor>, late?: string[]): Program {
-    return { name: 'test', graph: this.graph, inputs: this.inputs, outputs, ...(late ? { late } : {}) };
+  program(outputs: Record<string, Tensor>, lateInputs?: string[]): Program {
+    return { name: 'test', graph: this.graph, inputs: this.inputs, outputs, ...(lateInputs ? { lateInputs } : {}) };
   }
 
-  plan(outputs: Record<string, Tensor>, late?: string[]): Plan {
-    const plan = planOf(this.program(outputs, late));
+  plan(outputs: Record<string, Tensor>, lateInputs?: string[]): Plan {
+    const plan = planOf(this.program(outputs, lateInputs));
     if (!plan) throw new Error('no plan');
     return plan;
   }
 }
 
-const kernelsOf = ({ steps }: Plan): string[] => steps.map(({ kernel }) => kernel);
-/** Steps with their values, where they have one. */
-const valuesOf = ({ steps }: Plan): [string, number][] => steps.map(({ kernel, value }) => [kernel, value]);
+const kernelsOf = ({ instructions }: Plan): string[] => instructions.map(({ kernel }) => kernel);
+/** Instructions with their values, where they have one. */
+const valuesOf = ({ instructions }: Plan): [string, number][] =>
+  instructions.map(({ kernel, value }) => [kernel, value]);
 
-describe('what becomes one step', () => {
+describe('what becomes one instruction', () => {
   it.each([
     ['Relu', (graph: Graph, x: Tensor) => op.relu(graph, x), 0],
     ['LeakyRelu', (graph: Graph, x: Tensor) => op.leakyRelu(graph, x, 0.25), 0.25],
@@ -106,16 +107,16 @@ describe('what becomes one step', () => {
     const images = op.reshape(b.graph, x, [2, 28, 28, 1]);
     const dw = op.filterGradient(b.graph, images, dy, 3, [4, 4, 1, 16]);
     const plan = b.plan({ dw });
-    expect(plan.steps).toEqual([
+    expect(plan.instructions).toEqual([
       { kernel: 'convolveFilter', reads: [0, 1], writes: [2], sizes: [28, 1, 16, 2], value: 0 },
     ]);
     expect(plan.offsets).toEqual([-1, -2, -3]);
   });
 
-  it('so much that the passes have few steps', () => {
-    const steps = (program: Program) => planOf(program)?.steps.length;
-    expect(steps(PASS_PROGRAMS.real(32, dcgan28(100)))).toBe(24);
-    expect(steps(samplingProgram(32, dcgan28(100), 'running'))).toBe(8);
+  it('so much that the passes have few instructions', () => {
+    const count = (program: Program) => planOf(program)?.instructions.length;
+    expect(count(PASS_PROGRAMS.real(32, dcgan28(100)))).toBe(24);
+    expect(count(samplingProgram(32, dcgan28(100), 'running'))).toBe(8);
   });
 });
 
@@ -133,38 +134,38 @@ describe('the order', () => {
     expect(kernelsOf(plan)).toEqual(['multiplyScalar', 'tanh', 'add', 'sigmoid', 'tanh', 'add']);
   });
 
-  it('computes every buffer before it is read, and the steps before `early` without late inputs, in every pass', () => {
+  it('computes every buffer before it is read, and what is precomputable without late inputs, in every pass', () => {
     for (const [pass, program] of Object.entries(PASS_PROGRAMS)) {
-      const { late = [] } = program(4, dcgan28(7));
+      const { lateInputs = [] } = program(4, dcgan28(7));
       const plan = planOf(program(4, dcgan28(7))) as Plan;
       const arrayOf = (buffer: number) => plan.arrays[-1 - (plan.offsets[buffer] ?? 0)];
       const written = new Set<number>();
-      const lateReads = plan.steps.map(({ reads, writes }) => {
+      const lateReads = plan.instructions.map(({ reads, writes }) => {
         for (const buffer of reads) expect(written.has(buffer) || arrayOf(buffer)?.kind === 'input', pass).toBe(true);
         for (const buffer of writes) written.add(buffer);
-        return reads.some((buffer) => late.includes(arrayOf(buffer)?.name ?? ''));
+        return reads.some((buffer) => lateInputs.includes(arrayOf(buffer)?.name ?? ''));
       });
       const outputs = plan.offsets.flatMap((_, buffer) => (arrayOf(buffer)?.kind === 'output' ? [buffer] : []));
       expect(outputs.filter((buffer) => !written.has(buffer))).toEqual([]);
       expect(outputs.length).toBe(plan.arrays.filter(({ kind }) => kind === 'output').length);
       if (pass === 'generator') {
         // the images: a product, three convolutions, three norms, tanh
-        expect(kernelsOf(plan).slice(0, plan.early)).toEqual([
+        expect(kernelsOf(plan).slice(0, plan.precomputable)).toEqual([
           ...['multiply', 'normalise', 'convolveTransposed', 'normalise'],
           ...['convolveTransposed', 'normalise', 'convolveTransposed', 'tanh'],
         ]);
-        expect(lateReads.indexOf(true)).toBe(plan.early);
-        // outputs are known when the run ends: none is written early
-        const early = plan.steps.slice(0, plan.early).flatMap(({ writes }) => writes);
-        expect(early.filter((buffer) => outputs.includes(buffer))).toEqual([]);
-      } else expect(plan.early).toBe(0);
+        expect(lateReads.indexOf(true)).toBe(plan.precomputable);
+        // outputs are known when the run ends: none is precomputed
+        const precomputed = plan.instructions.slice(0, plan.precomputable).flatMap(({ writes }) => writes);
+        expect(precomputed.filter((buffer) => outputs.includes(buffer))).toEqual([]);
+      } else expect(plan.precomputable).toBe(0);
     }
   });
 
-  it('has no early steps where everything is late', () => {
+  it('has nothing precomputable where everything is late', () => {
     const b = new Building();
     const plan = b.plan({ y: op.tanh(b.graph, b.input('x', 8)) }, ['x']);
-    expect([plan.early, kernelsOf(plan)]).toEqual([0, ['tanh']]);
+    expect([plan.precomputable, kernelsOf(plan)]).toEqual([0, ['tanh']]);
   });
 });
 
@@ -185,7 +186,7 @@ describe('outputs', () => {
       ['x:0', 'output', [2, 3]],
       [`${y.node}:0`, 'output', [2, 3]],
     ]);
-    const [tanh, ...copies] = plan.steps;
+    const [tanh, ...copies] = plan.instructions;
     const offset = (buffer = -1) => plan.offsets[buffer];
     expect(offset(tanh?.writes[0])).toBe(-2);
     expect(copies.map(({ reads, writes }) => [offset(reads[0]), offset(writes[0])])).toEqual([
@@ -243,28 +244,22 @@ describe('a program without kernels', () => {
     expect(planOf(b.program({ y: y as Tensor }))).toBeUndefined();
   });
 
-  it.skipIf(!hasKernels)('is run by libtensorflow, also where only the size of a step has none', async () => {
+  it.skipIf(!hasKernels)('is refused by its name, also where only the size of an instruction has none', () => {
     const b = new Building();
     const [x, y] = [b.input('x', 1, 2), b.input('y', 2, 3)];
     const product = op.matMul(b.graph, x, y);
     const program = b.program({ product, twice: op.multiply(b.graph, product, b.graph.scalar(2)) });
     const plan = planOf(program) as Plan;
     const source = {
-      steps: plan.steps.map(({ kernel, reads, writes, sizes, value }) => ({
+      steps: plan.instructions.map(({ kernel, reads, writes, sizes, value }) => ({
         ...{ kernel, value, sizes: Int32Array.from(sizes) },
         buffers: Int32Array.of(...reads, ...writes),
       })),
       ...{ offsets: Int32Array.from(plan.offsets), floats: plan.floats, lengths: Int32Array.of(2, 6, 3, 3) },
     };
     expect(loadedBinding().createPlan(source)).toBeUndefined();
-    const engine = nativeEngine();
-    expect([engine.backend, engine.tensorCount()]).toEqual([`kernels-${loadedBinding().isa}`, 0]);
-    const executor = engine.load(program);
-    expect(await executor.run({ x: Float32Array.of(1, 2), y: Float32Array.of(1, 2, 3, 4, 5, 6) })).toEqual({
-      product: Float32Array.of(9, 12, 15),
-      twice: Float32Array.of(18, 24, 30),
-    });
-    executor.dispose();
-    expect(engine.tensorCount()).toBe(0);
+    expect(() => kernelRunner().load(program)).toThrow('there are no kernels for the program test');
+    const unknown = b.graph.add('Exp', [x], {}, [x])[0] as Tensor;
+    expect(() => kernelRunner().load(b.program({ unknown }))).toThrow('there are no kernels for the program test');
   });
 });

@@ -39,6 +39,6 @@ describe('loadBinding', () => {
 
   it('says how to get a library that is missing', () => {
     vi.stubEnv('GANGLION_CACHE', join(tmpdir(), 'ganglion-absent'));
-    expect(() => loadBinding()).toThrow(/^no native library in .*ganglion-absent.*; run: npm run setup$/);
+    expect(() => loadBinding()).toThrow(/^no TensorFlow in .*ganglion-absent.*; run: npm run setup -- --tensorflow$/);
   });
 });

@@ -1,31 +1,13 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   isReady,
   type LibraryLocation,
   locateLibrary,
-  toCacheFolder,
   toManifest,
 } from '../../../../../workers/engines/tensorflow/library.ts';
-
-describe('toCacheFolder', () => {
-  it('prefers GANGLION_CACHE, then XDG_CACHE_HOME, then the home folder', () => {
-    expect(toCacheFolder({ GANGLION_CACHE: '/a', XDG_CACHE_HOME: '/b', HOME: '/c' })).toBe('/a');
-    expect(toCacheFolder({ XDG_CACHE_HOME: '/b', HOME: '/c' })).toBe('/b/ganglion');
-    expect(toCacheFolder({ HOME: '/c' })).toBe('/c/.cache/ganglion');
-  });
-
-  it('takes empty variables as unset, and a relative XDG_CACHE_HOME as invalid', () => {
-    expect(toCacheFolder({ GANGLION_CACHE: '', XDG_CACHE_HOME: '', HOME: '/c' })).toBe('/c/.cache/ganglion');
-    expect(toCacheFolder({ XDG_CACHE_HOME: 'b', HOME: '/c' })).toBe('/c/.cache/ganglion');
-  });
-
-  it('makes a relative GANGLION_CACHE absolute', () => {
-    expect(toCacheFolder({ GANGLION_CACHE: 'cache' })).toBe(resolve('cache'));
-  });
-});
 
 describe('locateLibrary', () => {
   it('keys the folder by TensorFlow version, variant, platform, add-on version and layout', () => {

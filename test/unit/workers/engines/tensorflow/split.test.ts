@@ -9,28 +9,28 @@ const worked = (nodes: readonly GraphNode[]): string[] => nodes.filter((node) =>
 
 describe("the generator's pass, whose discriminator comes later", () => {
   const program = PASS_PROGRAMS.generator(3, dcgan28(5));
-  const { early, rest, handed } = splitProgram(program, program.late ?? []);
+  const { first, rest, handed } = splitProgram(program, program.lateInputs ?? []);
 
   it('has every operation in one half, in its order', () => {
     const all = worked(program.graph.nodes);
-    const [first, second] = [worked(early.graph.nodes), worked(rest.graph.nodes)];
-    expect(all.filter((name) => first.includes(name))).toEqual(first);
+    const [own, second] = [worked(first.graph.nodes), worked(rest.graph.nodes)];
+    expect(all.filter((name) => own.includes(name))).toEqual(own);
     expect(all.filter((name) => second.includes(name))).toEqual(second);
-    expect([...first, ...second].toSorted()).toEqual(all.toSorted());
+    expect([...own, ...second].toSorted()).toEqual(all.toSorted());
   });
 
   it('makes the images in the first half, of the generator and noise alone', () => {
-    expect(Object.keys(early.inputs).filter((name) => !name.startsWith('generator/'))).toEqual(['z']);
-    expect(early.graph.nodes.map(({ op }) => op)).toContain('Tanh');
+    expect(Object.keys(first.inputs).filter((name) => !name.startsWith('generator/'))).toEqual(['z']);
+    expect(first.graph.nodes.map(({ op }) => op)).toContain('Tanh');
     expect(rest.graph.nodes.map(({ op }) => op)).not.toContain('Tanh');
   });
 
   it('has every output in one half, and hands over what the second half reads', () => {
     const outputs = Object.keys(program.outputs);
-    const ofEarly = Object.keys(early.outputs).filter((name) => !handed.includes(name));
-    expect(ofEarly).toEqual(outputs.filter((name) => name.startsWith('generator/')));
+    const ofFirst = Object.keys(first.outputs).filter((name) => !handed.includes(name));
+    expect(ofFirst).toEqual(outputs.filter((name) => name.startsWith('generator/')));
     expect(Object.keys(rest.outputs)).toEqual(outputs.filter((name) => !name.startsWith('generator/')));
-    expect(handed.every((name) => name in early.outputs && name in rest.inputs)).toBe(true);
+    expect(handed.every((name) => name in first.outputs && name in rest.inputs)).toBe(true);
     const names = new Set(rest.graph.nodes.map(({ name }) => name));
     const missing = rest.graph.nodes.flatMap(({ inputs }) => inputs).filter((t) => !names.has(t.split(':')[0] ?? ''));
     expect(missing).toEqual([]);
@@ -40,7 +40,7 @@ describe("the generator's pass, whose discriminator comes later", () => {
 it('leaves everything in the first half when nothing is late, in the second when all is', () => {
   const program = PASS_PROGRAMS.real(3, dcgan28(5));
   const all = worked(program.graph.nodes);
-  expect(worked(splitProgram(program, []).early.graph.nodes)).toEqual(all);
-  const { early, rest, handed } = splitProgram(program, Object.keys(program.inputs));
-  expect([worked(early.graph.nodes), worked(rest.graph.nodes), handed]).toEqual([[], all, []]);
+  expect(worked(splitProgram(program, []).first.graph.nodes)).toEqual(all);
+  const { first, rest, handed } = splitProgram(program, Object.keys(program.inputs));
+  expect([worked(first.graph.nodes), worked(rest.graph.nodes), handed]).toEqual([[], all, []]);
 });

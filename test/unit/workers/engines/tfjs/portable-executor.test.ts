@@ -9,9 +9,9 @@ import { PASS_PROGRAMS } from '../../../../../shared/model/phases.ts';
 import type { Program } from '../../../../../shared/model/program.ts';
 import { dcgan28 } from '../../../../../shared/model/spec.ts';
 import { bytesOf } from '../../../../../shared/process-protocol.ts';
-import { createEngine } from '../../../../../workers/engines/engines.ts';
+import { loadRunner } from '../../../../../workers/engines/engines.ts';
+import type { ProgramRunner } from '../../../../../workers/engines/program-runner.ts';
 import { matMul } from '../../../../../workers/engines/tfjs/tfjs-ops.ts';
-import type { Engine } from '../../../../../workers/replica/replica.ts';
 import { BATCH, LATENT, passInputs } from '../pass-inputs.ts';
 
 /** sum = a + b, twice = 2a, both [2]. */
@@ -29,10 +29,10 @@ const B = Float32Array.of(10, 20);
 
 afterEach(() => vi.restoreAllMocks());
 
-describe.each(['wasm', 'cpu'] as const)('PortableExecutor on %s', (backend) => {
-  let engine: Engine;
+describe.each(['wasm', 'js'] as const)('PortableExecutor on %s', (backend) => {
+  let engine: ProgramRunner;
   beforeAll(async () => {
-    engine = await createEngine(backend);
+    engine = await loadRunner(backend);
   });
 
   it('says what it is', () => {
@@ -95,9 +95,9 @@ describe.each(['wasm', 'cpu'] as const)('PortableExecutor on %s', (backend) => {
 });
 
 describe('a pass in WebAssembly', () => {
-  let engine: Engine;
+  let engine: ProgramRunner;
   beforeAll(async () => {
-    engine = await createEngine('wasm');
+    engine = await loadRunner('wasm');
   });
   const inputs = passInputs();
   const load = (pass: Pass) => engine.load(PASS_PROGRAMS[pass](BATCH, dcgan28(LATENT)));

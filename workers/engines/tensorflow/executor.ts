@@ -5,12 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { GanglionError, systemErrorCode } from '../../../shared/error.ts';
 import { sizeOf, type Tensor, tensorName } from '../../../shared/model/graph.ts';
-import type { Begun, Executor, Program } from '../../../shared/model/program.ts';
+import type { Program } from '../../../shared/model/program.ts';
+import type { Executor, Precomputed, Values } from '../executor.ts';
 import type { NativeBinding } from './binding.ts';
 import { SERVE_TAG, writeSavedModel } from './saved-model.ts';
 import { splitProgram } from './split.ts';
 
-type Values = Readonly<Record<string, Float32Array>>;
 /** Ids of the binding's tensors, by name. */
 type Ids = ReadonlyMap<string, number>;
 
@@ -86,7 +86,7 @@ class Session {
 }
 
 /** Tensors that one half of a program has computed. */
-class Results implements Begun {
+class Results implements Precomputed {
   readonly #binding: NativeBinding;
   #ids: Ids;
 
@@ -106,45 +106,48 @@ class Results implements Begun {
 }
 
 /** Loads a program into one session, or its halves into two. */
-export class NativeExecutor implements Executor {
-  readonly begin: Executor['begin'];
+export class TensorflowExecutor implements Executor {
+  readonly precompute: Executor['precompute'];
   readonly #binding: NativeBinding;
   readonly #program: Program;
-  readonly #early: Session | undefined;
+  readonly #first: Session | undefined;
   readonly #rest: Session;
 
   constructor(binding: NativeBinding, program: Program) {
     this.#binding = binding;
     this.#program = program;
-    if (program.late) {
-      const { early, rest } = splitProgram(program, program.late);
-      this.#early = new Session(binding, early);
+    if (program.lateInputs) {
+      const { first, rest } = splitProgram(program, program.lateInputs);
+      this.#first = new Session(binding, first);
       this.#rest = new Session(binding, rest);
-      this.begin = async (inputs) => this.#begin(inputs);
+      this.precompute = async (inputs) => this.#precompute(inputs);
     } else this.#rest = new Session(binding, program);
   }
 
-  async run(inputs: Values, begun: Begun = this.#begin(inputs)): Promise<Record<string, Float32Array>> {
-    if (!(begun instanceof Results)) throw new Error(`${this.#program.name}: begun by another executor`);
+  async run(
+    inputs: Values,
+    precomputed: Precomputed = this.#precompute(inputs),
+  ): Promise<Record<string, Float32Array>> {
+    if (!(precomputed instanceof Results)) throw new Error(`${this.#program.name}: precomputed by another executor`);
     try {
-      const rest = new Results(this.#binding, this.#rest.run(inputs, begun.ids));
+      const rest = new Results(this.#binding, this.#rest.run(inputs, precomputed.ids));
       try {
-        return this.#read(new Map([...begun.ids, ...rest.ids]));
+        return this.#read(new Map([...precomputed.ids, ...rest.ids]));
       } finally {
         rest.dispose();
       }
     } finally {
-      begun.dispose();
+      precomputed.dispose();
     }
   }
 
   dispose(): void {
-    this.#early?.dispose();
+    this.#first?.dispose();
     this.#rest.dispose();
   }
 
-  #begin(inputs: Values): Results {
-    return new Results(this.#binding, this.#early?.run(inputs, new Map()) ?? new Map());
+  #precompute(inputs: Values): Results {
+    return new Results(this.#binding, this.#first?.run(inputs, new Map()) ?? new Map());
   }
 
   #read(ids: Ids): Record<string, Float32Array> {

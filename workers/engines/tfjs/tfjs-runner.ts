@@ -1,15 +1,15 @@
-// Kernels of tfjs as a replica's engine: in WebAssembly, on a GPU by WebGPU, or in plain JavaScript.
+// Programs by kernels of tfjs: the engines `wasm` (WebAssembly), `webgpu` (a GPU) and `js` (plain JavaScript).
 import * as tf from '@tensorflow/tfjs-core';
 import type { Backend } from '../../../shared/backend.ts';
-import type { Engine } from '../../replica/replica.ts';
+import type { ProgramRunner } from '../program-runner.ts';
 import { COMPOSED_CONVOLUTIONS, STOCK_CONVOLUTIONS } from './convolution-kernels.ts';
 import { PortableExecutor } from './portable-executor.ts';
 
 /** The backends that run by tfjs. */
-export type PortableBackend = Exclude<Backend, 'native'>;
+export type TfjsBackend = Extract<Backend, 'wasm' | 'webgpu' | 'js'>;
 
 /** Makes it the backend of tfjs in this thread. @returns name of the GPU, where there is one */
-async function load(backend: PortableBackend): Promise<string | undefined> {
+async function load(backend: TfjsBackend): Promise<string | undefined> {
   switch (backend) {
     case 'wasm': {
       const { loadWasm } = await import('./wasm.ts');
@@ -20,9 +20,9 @@ async function load(backend: PortableBackend): Promise<string | undefined> {
       const { loadWebgpu } = await import('./webgpu.ts');
       return loadWebgpu();
     }
-    case 'cpu': {
-      const { loadCpu } = await import('./js.ts');
-      await loadCpu();
+    case 'js': {
+      const { loadJs } = await import('./js.ts');
+      await loadJs();
       return undefined;
     }
   }
@@ -33,14 +33,14 @@ async function load(backend: PortableBackend): Promise<string | undefined> {
  *
  * @throws GanglionError `environment` when it cannot run here
  */
-export async function portableEngine(backend: PortableBackend): Promise<Engine> {
+export async function tfjsRunner(backend: TfjsBackend): Promise<ProgramRunner> {
   tf.enableProdMode(); // no hints on the console
   const device = await load(backend);
   const convolutions = backend === 'wasm' ? COMPOSED_CONVOLUTIONS : STOCK_CONVOLUTIONS;
   return {
     backend: `tfjs-${backend}`,
     libraryVersion: tf.version_core,
-    ...(device === undefined ? {} : { device }),
+    device,
     load: (program) => new PortableExecutor(program, convolutions),
     tensorCount: () => tf.memory().numTensors,
   };

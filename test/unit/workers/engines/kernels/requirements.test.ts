@@ -1,0 +1,37 @@
+import { chmodSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { checkCompiler, checkMachine } from '../../../../../workers/engines/kernels/requirements.ts';
+import { scratchFolder } from '../../../scratch.ts';
+
+const cpuinfo = (flags: string) => `processor\t: 0\nflags\t\t: fpu ${flags} rdrand\n`;
+const GOOD = { platform: 'linux', arch: 'x64', cpuinfo: cpuinfo('avx2 fma') };
+
+describe('checkMachine', () => {
+  it('accepts Linux on x64 with AVX2 and FMA, and a processor of which nothing is known', () => {
+    expect(() => checkMachine(GOOD, {})).not.toThrow();
+    expect(() => checkMachine({ ...GOOD, cpuinfo: undefined }, {})).not.toThrow();
+    expect(() => checkMachine({ ...GOOD, cpuinfo: 'model name: none\n' }, {})).not.toThrow();
+  });
+
+  it.each([
+    [{ ...GOOD, platform: 'darwin', arch: 'arm64' }, 'the kernels need linux x64, this is darwin arm64'],
+    [{ ...GOOD, cpuinfo: cpuinfo('avx fma') }, 'this processor has no AVX2 and FMA, which the kernels need'],
+    [{ ...GOOD, cpuinfo: cpuinfo('avx2 fma4') }, 'this processor has no AVX2 and FMA, which the kernels need'],
+  ])('refuses %o', (machine, message) => {
+    expect(() => checkMachine(machine, {})).toThrow(expect.objectContaining({ code: 'environment', message }));
+  });
+
+  it('refuses everywhere when GANGLION_KERNELS says so, and a wrong value', () => {
+    expect(() => checkMachine(GOOD, { GANGLION_KERNELS: 'off' })).toThrow('switched off by GANGLION_KERNELS');
+    expect(() => checkMachine(GOOD, { GANGLION_KERNELS: 'fast' })).toThrow('expected on, off, avx2, got "fast"');
+  });
+});
+
+it('checkCompiler wants g++ on the PATH, and says how to get it', () => {
+  const folder = scratchFolder();
+  expect(() => checkCompiler({ PATH: folder })).toThrow(/^g\+\+ is missing.*apt install g\+\+.*npm run setup$/);
+  writeFileSync(join(folder, 'g++'), '');
+  chmodSync(join(folder, 'g++'), 0o755);
+  expect(() => checkCompiler({ PATH: folder })).not.toThrow();
+});

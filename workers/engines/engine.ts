@@ -1,0 +1,83 @@
+// What a replica computes with. An engine holds the parameters of both nets, computes passes of shards into phase vectors, and draws images.
+// Engines that run programs share one implementation (program-engine.ts); a GPU engine that keeps its state on the device has its own.
+import type { Net, Pass } from '../../shared/model/layout.ts';
+import type { ModelSpec } from '../../shared/model/spec.ts';
+import type { PassSeconds, SampleJob } from '../../shared/protocol.ts';
+
+/** What an engine must know before it computes. Fixed for the life of a replica. */
+export interface EngineSetup {
+  readonly spec: ModelSpec;
+  /** Images of a shard. */
+  readonly shardSize: number;
+  /** Of the run: the noise of a shard is a function of seed, step, pass and shard. */
+  readonly seed: number;
+  /** Magnitude that no value of a phase vector may reach (shared/exact-sum.ts). */
+  readonly limit: number;
+}
+
+/** One shard of a pass. */
+export interface ShardInput {
+  readonly shard: number;
+  /** uint8 pixels, [shardSize, values of an image], of a pass over real images, in parts that follow each other. */
+  readonly pixels?: readonly Uint8Array[];
+  /** As long as the phase vector. An engine whose results lie in this memory writes them here, in place of an array of its own. */
+  readonly into: Float32Array;
+}
+
+/** A phase vector in the memory of a device. */
+export interface DeviceVector {
+  /** Copies the vector. */
+  read(into: Float32Array): Promise<void>;
+  /** Gives the memory back; the vector cannot be read after that. */
+  release(): void;
+}
+
+/** A value that the exact sum cannot take. */
+export interface OutOfRange {
+  /** Which value it is, such as `gradient/main.0.weight[17]`. */
+  readonly name: string;
+  readonly value: number;
+}
+
+/** What became of one shard. Where a value is out of range, `into` is worthless. */
+export type ShardResult =
+  | { readonly ok: true; readonly vector: Float32Array | DeviceVector; readonly seconds: PassSeconds }
+  | { readonly ok: false; readonly outOfRange: OutOfRange };
+
+/** Computes for one replica. Calls come one at a time. */
+export interface Engine {
+  /** What computes, such as `kernels-avx512`. */
+  readonly backend: string;
+  readonly libraryVersion: string;
+  /** Name of the GPU, where there is a choice. */
+  readonly device?: string | undefined;
+  /** Compiles every pass and runs it once, so that nothing is compiled for the first time beside another replica. Called once. */
+  prepare(setup: EngineSetup): Promise<void>;
+  /**
+   * Sets the parameters of a net for the calls that follow.
+   *
+   * @param version names the values: an engine that has copied this version need not copy it again. Undefined when it is not known
+   * @param values in the layout's order; borrowed until the next call for the net, and unchanged while a call uses them
+   */
+  setParameters(net: Net, version: number | undefined, values: Float32Array): void;
+  /**
+   * Computes a pass of one or several shards.
+   *
+   * @param step number of steps done before this one
+   * @returns the results in the order of `shards`
+   */
+  computePass(pass: Pass, step: number, shards: readonly ShardInput[]): Promise<readonly ShardResult[]>;
+  /**
+   * Computes what a generator pass needs G alone for. The pass gives the same bits with and without; what is never used is dropped with
+   * its step. Undefined where the engine has nothing to precompute.
+   *
+   * @returns false when there is nothing to precompute, or it has been precomputed
+   */
+  precompute?(step: number, shard: number): Promise<boolean>;
+  /** Draws images [count, values of an image] in [-1, 1]; image i depends on (seed, i) only, unless the statistics are the batch's own. */
+  sample(job: SampleJob): Promise<Float32Array>;
+  /** Tensors alive in the engine's library. */
+  tensorCount(): number;
+  /** Frees everything that {@link prepare} and later calls have made. */
+  dispose(): void;
+}
