@@ -93,9 +93,13 @@ export const PASS_PROGRAMS: Readonly<Record<Pass, (batch: number, spec: ModelSpe
   generator: generatorPass,
 };
 
+/** In place of a number of images, for a graph that an engine of its own runs: shapes then begin with -1. */
+export const ANY_NUMBER = -1;
+
 /**
  * Draws images from noise.
  *
+ * @param batch images, or {@link ANY_NUMBER}
  * @param norm `running` feeds the running statistics (`running/<layer>.mean`, `.variance`), `batch` uses those of the batch
  */
 export function samplingProgram(batch: number, spec: ModelSpec, norm: 'running' | 'batch'): Program {
