@@ -95,7 +95,7 @@ function sampleProgram(): Command {
     .requiredOption('--run <DIR>', 'folder of the run')
     .option('--count <N>', 'images to draw', wholeNumber(1, 65536), 64)
     .option('--seed <N>', 'seed of the noise', wholeNumber(0, Number.MAX_SAFE_INTEGER), 1)
-    .option('--output <FILE>', 'X.png: a grid; X.npy: float32 [N, 28, 28] in [-1, 1]', 'samples.png')
+    .option('--output <FILE>', 'X.png: a grid; X.npy: float32 [N, height, width] in [-1, 1]', 'samples.png')
     .option('--backend <NAME>', `${SETTINGS.backend.description} (default: as the run was told)`)
     .option('--batch-statistics', "BatchNorm on the batch's own statistics instead of the running ones")
     .addHelpText('after', examples('ganglion sample --run runs/a --count 100 --seed 3 --output digits.png'))

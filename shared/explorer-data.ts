@@ -1,5 +1,7 @@
 // What `ganglion export` puts into explorer.html beside the code: the page's only source, as it loads nothing.
 
+import type { ImageShape } from './model/spec.ts';
+
 /** Numbers of the page that come as base64 of little-endian float32. */
 export type Base64Floats = string;
 
@@ -11,6 +13,7 @@ export interface ExplorerData {
   readonly step: number;
   /** Length of the noise vector z. */
   readonly latent: number;
+  readonly image: ImageShape;
   /** model.json: topology, signature and manifest of the weights. */
   readonly model: GraphModelJson;
   /** Orthonormal directions of the latent space, strongest first. */
@@ -24,7 +27,7 @@ export interface ExplorerData {
   readonly check: {
     readonly seed: number;
     readonly count: number;
-    /** [count, 28 * 28], in [-1, 1]. */
+    /** [count, ...image], in [-1, 1]. */
     readonly images: Base64Floats;
   };
 }

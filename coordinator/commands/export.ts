@@ -3,6 +3,7 @@ import { mkdirSync, statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { GanglionError } from '../../shared/error.ts';
 import type { ExplorerData } from '../../shared/explorer-data.ts';
+import { imageShapeOf } from '../../shared/model/spec.ts';
 import { type Checkpoint, checkpointName, newestCheckpoint } from '../checkpoints/checkpoint.ts';
 import { toBytes } from '../checkpoints/safetensors.ts';
 import { latentDirections } from '../export/directions.ts';
@@ -47,14 +48,14 @@ export async function exportCommand(request: ExportRequest): Promise<void> {
 
   const { state, stateSha256 } = checkpoint;
   const { generator, spec, step } = state;
-  const latent = spec.latentSize;
   const name = basename(resolve(run));
-  const { json, weights } = toGraphModel(generator, latent, { ganglion: version, run: name, step, stateSha256 });
-  const { values, shares } = latentDirections(generator, latent, DIRECTIONS);
+  const { json, weights } = toGraphModel(generator, spec, { ganglion: version, run: name, step, stateSha256 });
+  const { values, shares } = latentDirections(generator, spec, DIRECTIONS);
   const data: ExplorerData = {
     run: name,
     step,
-    latent,
+    latent: spec.latentSize,
+    image: imageShapeOf(spec),
     model: json,
     directions: { values: toBase64(values), shares },
     check: { ...CHECK, images: toBase64(images) },

@@ -1,11 +1,11 @@
 // Directions of the latent space that change a digit most: those in which the generator's first layer responds most.
 // Source: Shen, Zhou, "Closed-Form Factorization of Latent Semantics in GANs" (SeFa), CVPR 2021, https://arxiv.org/abs/2007.06600
 import { EigenvalueDecomposition, Matrix } from 'ml-matrix';
+import { generatorLayers, type ModelSpec } from '../../shared/model/spec.ts';
 import type { NetState } from '../training/state.ts';
-import { EPSILON } from './graph-model.ts';
 
 export interface Directions {
-  /** Orthonormal rows [count, latent], the strongest first; the largest component of each is positive. */
+  /** Orthonormal rows [count, latentSize], the strongest first; the largest component of each is positive. */
   readonly values: Float32Array;
   /** Of the variance that standard normal z causes behind the first layer, the part due to each direction. */
   readonly shares: readonly number[];
@@ -15,11 +15,11 @@ export interface Directions {
  * The strongest directions of the first layer, its BatchNorm included: on running statistics both together are one affine map
  * z A + b, and SeFa's directions are the eigenvectors of A A^T.
  *
- * @param most directions at most; there are no more than `latent`
+ * @param most directions at most; there are no more than z is long
  */
 export function latentDirections(
   { layout, parameters, statistics }: NetState,
-  latent: number,
+  spec: ModelSpec,
   most: number,
 ): Directions {
   const parameter = (name: string): Float32Array => {
@@ -27,15 +27,17 @@ export function latentDirections(
     if (!found) throw new Error(`the generator has no ${name}`);
     return parameters.subarray(found.offset, found.offset + found.size);
   };
-  const weights = parameter('main.0.weight'); // [latent, 4 * 4 * 128], channels last
-  const gamma = parameter('main.1.weight');
-  const norm = layout.norms.find(({ name }) => name === 'main.1');
-  if (!norm) throw new Error('the generator has no main.1');
-  const { channels, offset } = norm;
-  const scale = Array.from(gamma, (value, i) => value / Math.sqrt((statistics[offset + channels + i] ?? 0) + EPSILON));
-  const outputs = weights.length / latent;
-  const a = new Matrix(latent, outputs);
-  for (let row = 0; row < latent; row++) {
+  const [first] = generatorLayers(spec);
+  const norm = layout.norms.find(({ name }) => name === first?.normName);
+  if (!first || !norm) throw new Error('expected a generator whose first layer has a BatchNorm');
+  const { name, channels, offset } = norm;
+  const weights = parameter(`${first.name}.weight`); // [latentSize, height * width * channels]
+  const gamma = parameter(`${name}.weight`);
+  const variance = statistics.subarray(offset + channels, offset + 2 * channels);
+  const scale = Array.from(gamma, (value, i) => value / Math.sqrt((variance[i] ?? 0) + spec.epsilon));
+  const outputs = weights.length / spec.latentSize;
+  const a = new Matrix(spec.latentSize, outputs);
+  for (let row = 0; row < spec.latentSize; row++) {
     for (let i = 0; i < outputs; i++) a.set(row, i, (weights[row * outputs + i] ?? 0) * (scale[i % channels] ?? 0));
   }
   return strongest(a, most);

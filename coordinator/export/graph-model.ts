@@ -1,21 +1,32 @@
-// The generator as a graph model of TensorFlow.js: TensorFlow's own operations, on running statistics, for any number of images.
+// The generator as a graph model of TensorFlow.js: the program that draws samples, on running statistics, for any number of images.
 // The format: https://github.com/tensorflow/tfjs/tree/master/tfjs-converter#format-conversion-details
 import type {
-  Attribute,
   DataType,
   GraphModelJson,
+  Attribute as JsonAttribute,
   NodeDef,
+  TensorInfo,
   TensorShape,
   WeightEntry,
 } from '../../shared/explorer-data.ts';
+import {
+  type Attribute,
+  type DType,
+  FLOAT,
+  GRAPH_VERSION,
+  type GraphNode,
+  nodeOf,
+  type Shape,
+  type Tensor,
+} from '../../shared/model/graph.ts';
+import { parameterInputs, statisticsInputs } from '../../shared/model/net-inputs.ts';
+import { ANY_NUMBER, samplingProgram } from '../../shared/model/phases.ts';
+import { neededNodes, type Program } from '../../shared/model/program.ts';
+import type { ModelSpec } from '../../shared/model/spec.ts';
 import type { NetState } from '../training/state.ts';
 
 /** File of the weights beside model.json, named as the converter of TensorFlow.js names it. */
 export const WEIGHTS_FILE = 'group1-shard1of1.bin';
-/** GraphDef version of TensorFlow 2.21. */
-const PRODUCER = 2345;
-/** Added to the variance in every BatchNorm; PyTorch's default. */
-export const EPSILON = 1e-5;
 
 export interface GraphModel {
   readonly json: GraphModelJson;
@@ -31,139 +42,143 @@ export interface Origin {
   readonly stateSha256: string;
 }
 
-const FLOAT: Attribute = { type: 'DT_FLOAT' };
-const INT: Attribute = { type: 'DT_INT32' };
-const integer = (value: number): Attribute => ({ i: String(value) });
-const integers = (values: readonly number[]): Attribute => ({ list: { i: values.map(String) } });
-const text = (value: string): Attribute => ({ s: Buffer.from(value, 'latin1').toString('base64') });
-const dimensions = (shape: readonly number[]): TensorShape => ({ dim: shape.map((size) => ({ size: String(size) })) });
-
-/** Nodes and weights as they are added. */
-class GraphWriter {
-  readonly nodes: NodeDef[] = [];
-  readonly entries: WeightEntry[] = [];
-  readonly bytes: Uint8Array[] = [];
-
-  /** @returns its name, for those that read it */
-  node(name: string, op: string, input: readonly string[], attr: NodeDef['attr']): string {
-    this.nodes.push({ name, op, input, attr });
-    return name;
-  }
-
-  constant(name: string, shape: readonly number[], values: Float32Array | Int32Array): string {
-    const isFloat = values instanceof Float32Array;
-    const dtype: DataType = isFloat ? 'DT_FLOAT' : 'DT_INT32';
-    this.entries.push({ name, shape, dtype: isFloat ? 'float32' : 'int32' });
-    this.bytes.push(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
-    const value = { tensor: { dtype, tensorShape: dimensions(shape) } };
-    return this.node(name, 'Const', [], { dtype: { type: dtype }, value });
-  }
-
-  scalar(name: string, value: number): string {
-    return this.constant(name, [], Int32Array.of(value));
-  }
-}
-
 /**
- * Input `z` [n, latent], output `images` [n, 28, 28, 1] in [-1, 1]; weights and layers carry PyTorch's names.
+ * Input `z` [n, latentSize], output `images` [n, height, width, channels] in [-1, 1].
  *
  * @param generator its parameters are in TensorFlow's layout
  */
-export function toGraphModel(generator: NetState, latent: number, origin: Origin): GraphModel {
-  const graph = new GraphWriter();
+export function toGraphModel(generator: NetState, spec: ModelSpec, origin: Origin): GraphModel {
   const { layout, parameters, statistics } = generator;
-
-  const weight = (name: string): string => {
-    const found = layout.parameters.find((parameter) => parameter.name === name);
-    if (!found) throw new Error(`the generator has no ${name}`);
-    return graph.constant(name, found.shape, parameters.subarray(found.offset, found.offset + found.size));
-  };
-  /** BatchNorm on running statistics, and ReLU. */
-  const normalised = (x: string, layer: string): string => {
-    const norm = layout.norms.find(({ name }) => name === layer);
-    if (!norm) throw new Error(`the generator has no ${layer}`);
-    const { channels, offset } = norm;
-    const running = (name: string, at: number): string =>
-      graph.constant(`${layer}.${name}`, [channels], statistics.subarray(at, at + channels));
-    const inputs = [
-      x,
-      weight(`${layer}.weight`),
-      weight(`${layer}.bias`),
-      running('running_mean', offset),
-      running('running_var', offset + channels),
-    ];
-    const y = graph.node(layer, 'FusedBatchNormV3', inputs, {
-      T: FLOAT,
-      U: FLOAT,
-      epsilon: { f: EPSILON },
-      is_training: { b: false },
-      data_format: text('NHWC'),
-    });
-    return graph.node(`${layer}/relu`, 'Relu', [y], { T: FLOAT });
-  };
-
-  const z = graph.node('z', 'Placeholder', [], { dtype: FLOAT, shape: { shape: dimensions([-1, latent]) } });
-  const shape = graph.node('z/shape', 'Shape', [z], { T: FLOAT, out_type: INT });
-  const at = (name: string, value: number): string => graph.constant(`count/${name}`, [1], Int32Array.of(value));
-  const count = graph.node('count', 'StridedSlice', [shape, at('begin', 0), at('end', 1), at('strides', 1)], {
-    T: INT,
-    Index: INT,
-    begin_mask: integer(0),
-    end_mask: integer(0),
-    ellipsis_mask: integer(0),
-    new_axis_mask: integer(0),
-    shrink_axis_mask: integer(1),
-  });
-  /** Kernel 4, stride 2. @param pad pixels that are cut off at every side, as PyTorch says it */
-  const transposed = (x: string, layer: string, pad: number, side: number, channels: number): string => {
-    const sizes = ['height', 'width', 'channels'].map((name, i) =>
-      graph.scalar(`${layer}/${name}`, [side, side, channels][i] ?? 0),
-    );
-    const output = graph.node(`${layer}/shape`, 'Pack', [count, ...sizes], {
-      T: INT,
-      N: integer(4),
-      axis: integer(0),
-    });
-    return graph.node(layer, 'Conv2DBackpropInput', [output, weight(`${layer}.weight`), x], {
-      T: FLOAT,
-      strides: integers([1, 2, 2, 1]),
-      dilations: integers([1, 1, 1, 1]),
-      padding: text('EXPLICIT'),
-      explicit_paddings: integers([0, 0, pad, pad, pad, pad, 0, 0]),
-      data_format: text('NHWC'),
-    });
-  };
-
-  const product = graph.node('main.0', 'MatMul', [z, weight('main.0.weight')], {
-    T: FLOAT,
-    transpose_a: { b: false },
-    transpose_b: { b: false },
-  });
-  const first = graph.constant('main.0/shape', [4], Int32Array.of(-1, 4, 4, 128));
-  const hidden = graph.node('main.0/pixels', 'Reshape', [product, first], { T: FLOAT, Tshape: INT });
-  const active1 = normalised(hidden, 'main.1');
-  const active2 = normalised(transposed(active1, 'main.3', 1, 8, 64), 'main.4');
-  const active3 = normalised(transposed(active2, 'main.6', 1, 16, 32), 'main.7');
-  const images = graph.node('images', 'Tanh', [transposed(active3, 'main.9', 3, 28, 1)], { T: FLOAT });
-
-  const signed = (name: string, dims: readonly number[]) => ({
-    name: `${name}:0`,
-    dtype: 'DT_FLOAT' as const,
-    tensorShape: dimensions(dims),
-  });
+  const program = samplingProgram(ANY_NUMBER, spec, 'running');
+  const values = { ...parameterInputs(layout, parameters), ...statisticsInputs(layout, statistics) };
+  const { nodes, entries, bytes } = new Conversion(program, values);
+  const { z, images } = { ...program.inputs, ...program.outputs };
+  if (!z || !images) throw new Error('the sampling program has no z or no images');
   return {
     json: {
       format: 'graph-model',
       generatedBy: `ganglion ${origin.ganglion}`,
       convertedBy: 'ganglion export',
-      signature: {
-        inputs: { z: signed(z, [-1, latent]) },
-        outputs: { images: signed(images, [-1, 28, 28, 1]) },
-      },
-      modelTopology: { node: graph.nodes, versions: { producer: PRODUCER } },
-      weightsManifest: [{ paths: [WEIGHTS_FILE], weights: graph.entries }],
+      signature: { inputs: { z: toInfo('z', z) }, outputs: { images: toInfo('images', images) } },
+      modelTopology: { node: nodes, versions: { producer: GRAPH_VERSION } },
+      weightsManifest: [{ paths: [WEIGHTS_FILE], weights: entries }],
       userDefinedMetadata: { run: origin.run, step: origin.step, stateSha256: origin.stateSha256 },
     },
-    weights: Buffer.concat(graph.bytes),
+    weights: Buffer.concat(bytes),
   };
 }
+
+const toInfo = (name: string, { dtype, shape }: Tensor): TensorInfo => ({
+  name: `${name}:0`,
+  dtype: toDataType(dtype),
+  tensorShape: toShape(shape),
+});
+
+const toDataType = (dtype: DType): DataType => (dtype === 'float32' ? 'DT_FLOAT' : 'DT_INT32');
+const toShape = (shape: Shape): TensorShape => ({ dim: shape.map((size) => ({ size: String(size) })) });
+
+function toJson(attribute: Attribute): JsonAttribute {
+  switch (attribute.kind) {
+    case 'type':
+      return { type: toDataType(attribute.value) };
+    case 'int':
+      return { i: String(attribute.value) };
+    case 'float':
+      return { f: attribute.value };
+    case 'bool':
+      return { b: attribute.value };
+    case 'text':
+      return { s: Buffer.from(attribute.value, 'latin1').toString('base64') };
+    case 'ints':
+      return { list: { i: attribute.value.map(String) } };
+    case 'shape':
+      return { shape: toShape(attribute.value) };
+    case 'tensor': {
+      const dtype = attribute.value instanceof Float32Array ? 'DT_FLOAT' : 'DT_INT32';
+      return { tensor: { dtype, tensorShape: toShape(attribute.shape) } };
+    }
+  }
+}
+
+const toJsonAttributes = (attributes: Readonly<Record<string, Attribute>>): NodeDef['attr'] =>
+  Object.fromEntries(Object.entries(attributes).map(([name, attribute]) => [name, toJson(attribute)]));
+
+/** Nodes and weights of a program, whose inputs but z become constants. Its outputs keep their names. */
+class Conversion {
+  readonly nodes: NodeDef[] = [];
+  readonly entries: WeightEntry[] = [];
+  readonly bytes: Uint8Array[] = [];
+  readonly #names: ReadonlyMap<string, string>;
+
+  constructor(program: Program, values: Readonly<Record<string, Float32Array>>) {
+    this.#names = new Map(Object.entries(program.outputs).map(([name, { node }]) => [node, name]));
+    for (const node of neededNodes(program)) this.#add(node, values[node.name]);
+  }
+
+  #add(node: GraphNode, given: Float32Array | undefined): void {
+    const { op, inputs, attributes, outputs } = node;
+    const { value } = attributes;
+    const name = this.#nameOf(node.name);
+    const input = inputs.map((tensor) => this.#nameOf(nodeOf(tensor)));
+    if (given) this.#addConstant(name, outputs[0]?.shape ?? [], given);
+    else if (op === 'Const' && value?.kind === 'tensor') this.#addConstant(name, value.shape, value.value);
+    else {
+      if (op === 'Conv2DBackpropInput') input[0] = this.#addSize(name, outputs[0]?.shape ?? []);
+      this.#addNode(name, op, input, attributes);
+    }
+    if (name === 'z') this.#addCount();
+  }
+
+  #nameOf(node: string): string {
+    return this.#names.get(node) ?? node;
+  }
+
+  /** @returns its name, for those that read it */
+  #addNode(
+    name: string,
+    op: string,
+    input: readonly string[],
+    attributes: Readonly<Record<string, Attribute>>,
+  ): string {
+    this.nodes.push({ name, op, input, attr: toJsonAttributes(attributes) });
+    return name;
+  }
+
+  #addConstant(name: string, shape: Shape, value: Float32Array | Int32Array): string {
+    const dtype = value instanceof Float32Array ? 'float32' : 'int32';
+    this.entries.push({ name, shape, dtype });
+    this.bytes.push(new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
+    return this.#addNode(name, 'Const', [], {
+      dtype: { kind: 'type', value: dtype },
+      value: { kind: 'tensor', shape, value },
+    });
+  }
+
+  /** The number of images, from z. */
+  #addCount(): void {
+    this.#addNode('z/shape', 'Shape', ['z'], { T: FLOAT, out_type: INT });
+    const at = (name: string, index: number): string => this.#addConstant(`count/${name}`, [1], Int32Array.of(index));
+    this.#addNode('count', 'StridedSlice', ['z/shape', at('begin', 0), at('end', 1), at('strides', 1)], {
+      T: INT,
+      Index: INT,
+      begin_mask: integer(0),
+      end_mask: integer(0),
+      ellipsis_mask: integer(0),
+      new_axis_mask: integer(0),
+      shrink_axis_mask: integer(1),
+    });
+  }
+
+  /** The shape of the images that a transposed convolution gives: unlike Reshape, it takes no -1 for their number. */
+  #addSize(name: string, [, ...image]: Shape): string {
+    const sizes = image.map((size, axis) => this.#addConstant(`${name}/axis${axis + 1}`, [], Int32Array.of(size)));
+    return this.#addNode(`${name}/shape`, 'Pack', ['count', ...sizes], {
+      T: INT,
+      N: integer(1 + sizes.length),
+      axis: integer(0),
+    });
+  }
+}
+
+const INT = { kind: 'type', value: 'int32' } as const;
+const integer = (value: number): Attribute => ({ kind: 'int', value });

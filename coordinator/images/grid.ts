@@ -6,11 +6,18 @@ import { toByte } from '../../shared/pixels.ts';
 /** Black pixels between two neighbours of a grid. */
 const GRID_GAP = 2;
 
-/** A greyscale image; `pixels` has shape [height, width], row-major, 0 black and 255 white. */
-export interface GreyImage {
+/** An image in bytes; `pixels` has shape [height, width, channels], row-major: one channel, 0 black and 255 white, or red, green, blue. */
+export interface Picture {
   readonly width: number;
   readonly height: number;
   readonly pixels: Uint8Array;
+}
+
+/** Channels of a picture. @throws GanglionError `shape` when they are not 1 or 3 */
+export function channelsOf({ width, height, pixels }: Picture): 1 | 3 {
+  const channels = pixels.length / (width * height);
+  if (channels === 1 || channels === 3) return channels;
+  throw new GanglionError('shape', `picture: expected ${width} x ${height} x 1 or 3 bytes, got ${pixels.length}`);
 }
 
 /**
@@ -23,10 +30,9 @@ export function toGrid(
   images: Uint8Array | Float32Array,
   count: number,
   columns: number,
-  shape: ImageShape,
-): GreyImage {
-  const [rows, rowLength] = shape;
-  const size = rows * rowLength;
+  [imageHeight, imageWidth, channels]: ImageShape,
+): Picture {
+  const size = imageHeight * imageWidth * channels;
   if (!Number.isInteger(count) || count < 1 || images.length !== count * size) {
     const expected = `${count} (at least 1) x ${size} pixels`;
     throw new GanglionError('shape', `grid: expected ${expected}, got ${images.length}`);
@@ -35,15 +41,18 @@ export function toGrid(
     throw new GanglionError('shape', `grid: expected at least 1 column, got ${columns}`);
   }
   const used = Math.min(columns, count);
-  const width = used * (rowLength + GRID_GAP) - GRID_GAP;
-  const height = Math.ceil(count / used) * (rows + GRID_GAP) - GRID_GAP;
-  const pixels = new Uint8Array(width * height);
+  const [cellHeight, cellWidth] = [imageHeight + GRID_GAP, imageWidth + GRID_GAP];
+  const width = used * cellWidth - GRID_GAP;
+  const height = Math.ceil(count / used) * cellHeight - GRID_GAP;
+  const pixels = new Uint8Array(width * height * channels);
   const bytes = images instanceof Float32Array ? Uint8Array.from(images, toByte) : images;
+  const rowLength = imageWidth * channels;
   for (let image = 0; image < count; image++) {
-    const corner = Math.floor(image / used) * (rows + GRID_GAP) * width + (image % used) * (rowLength + GRID_GAP);
-    for (let row = 0; row < rows; row++) {
+    const top = Math.floor(image / used) * cellHeight;
+    const left = (image % used) * cellWidth;
+    for (let row = 0; row < imageHeight; row++) {
       const start = image * size + row * rowLength;
-      pixels.set(bytes.subarray(start, start + rowLength), corner + row * width);
+      pixels.set(bytes.subarray(start, start + rowLength), ((top + row) * width + left) * channels);
     }
   }
   return { width, height, pixels };

@@ -1,32 +1,39 @@
-// Greyscale images as PNG files: 8 bits a pixel, one channel.
+// Pictures as PNG files: 8 bits a channel, grey or red, green, blue.
 import { PNG } from 'pngjs';
 import { writeFileAtomicSync } from '../files/atomic-file.ts';
-import type { GreyImage } from './grid.ts';
+import { channelsOf, type Picture } from './grid.ts';
 
-const GREYSCALE = 0;
+const COLOUR_TYPES = { 1: 0, 3: 2 } as const;
 
-/** `image` as a PNG file. The same image gives the same bytes. */
-export function encodePng(image: GreyImage): Uint8Array {
-  const { width, height, pixels } = image;
-  const png = new PNG({ width, height, colorType: GREYSCALE, inputColorType: GREYSCALE, inputHasAlpha: false });
+/** `picture` as a PNG file. The same picture gives the same bytes. @throws GanglionError `shape` for other than 1 or 3 channels */
+export function encodePng(picture: Picture): Uint8Array {
+  const { width, height, pixels } = picture;
+  const colorType = COLOUR_TYPES[channelsOf(picture)];
+  const png = new PNG({ width, height, colorType, inputColorType: colorType, inputHasAlpha: false });
   png.data = Buffer.from(pixels.buffer, pixels.byteOffset, pixels.length);
-  return PNG.sync.write(png, { colorType: GREYSCALE, inputColorType: GREYSCALE, inputHasAlpha: false });
+  return PNG.sync.write(png, { colorType, inputColorType: colorType, inputHasAlpha: false });
 }
 
-/** The image in a PNG file of {@link encodePng}. @throws Error where it is none. */
-export function decodePng(bytes: Uint8Array): GreyImage {
-  const { width, height, data } = PNG.sync.read(Buffer.from(bytes));
+/** The picture in a PNG file of {@link encodePng}. @throws Error where it is none. */
+export function decodePng(bytes: Uint8Array): Picture {
+  const { width, height, data, color } = PNG.sync.read(Buffer.from(bytes));
   // As red, green, blue and opacity: grey is any of the first three.
-  return { width, height, pixels: Uint8Array.from({ length: width * height }, (_, i) => data[4 * i] ?? 0) };
+  const channels = color ? 3 : 1;
+  const place = (i: number): number => 4 * Math.floor(i / channels) + (i % channels);
+  return {
+    width,
+    height,
+    pixels: Uint8Array.from({ length: width * height * channels }, (_, i) => data[place(i)] ?? 0),
+  };
 }
 
 /**
- * Writes `image` as a PNG file, atomically.
+ * Writes `picture` as a PNG file, atomically.
  * @returns the bytes of the file
- * @throws GanglionError `environment` where it cannot be written.
+ * @throws GanglionError `environment` where it cannot be written, `shape` as encodePng.
  */
-export function writePngSync(path: string, image: GreyImage): Uint8Array {
-  const bytes = encodePng(image);
+export function writePngSync(path: string, picture: Picture): Uint8Array {
+  const bytes = encodePng(picture);
   writeFileAtomicSync(path, bytes);
   return bytes;
 }

@@ -7,7 +7,7 @@ import { BACKENDS, type Backend, Generator } from './generator.ts';
 import { Directions, noiseOf } from './latent.ts';
 import { DigitMap, type Place } from './map.ts';
 import { Path } from './path.ts';
-import { paint, saveImage } from './pictures.ts';
+import { paint, resize, saveImage } from './pictures.ts';
 import { Sliders } from './sliders.ts';
 
 /** The map is drawn anew once nothing has moved for as long. */
@@ -35,7 +35,7 @@ const drawing = new Drawing((error) => {
 });
 
 const backend = byId('backend', HTMLSelectElement);
-const canvas = byId('digit', HTMLCanvasElement);
+const canvas = resize(byId('digit', HTMLCanvasElement));
 const save = byId('save', HTMLButtonElement);
 const reset = byId('reset', HTMLButtonElement);
 /** The backend that draws. */
@@ -225,7 +225,7 @@ async function useFirst(names: readonly Backend[]): Promise<void> {
 /**
  * For programs, such as tests: the images, float32 in [-1, 1], that the page draws.
  *
- * @returns [count][28 * 28] numbers
+ * @returns [count][values of an image]
  */
 async function images(seed: number, first: number, count: number): Promise<number[][]> {
   const noises = Array.from({ length: count }, (_, i) => noiseOf(seed, first + i, data.latent));

@@ -2,7 +2,7 @@
 import { byId } from '../live/format.js';
 import type { Drawing } from './drawing.ts';
 import { noiseOf } from './latent.ts';
-import { newCanvas, paint, SIDE, saveGrid } from './pictures.ts';
+import { newCanvas, paint, saveGrid } from './pictures.ts';
 
 /** Digits shown at once. */
 const COUNT = 24;
@@ -34,7 +34,7 @@ export class Gallery {
     this.#latent = latent;
     this.#tiles = Array.from({ length: COUNT }, (_, i) => {
       const button = document.createElement('button');
-      const canvas = newCanvas(SIDE);
+      const canvas = newCanvas();
       button.type = 'button';
       button.className = 'tile';
       button.append(canvas);

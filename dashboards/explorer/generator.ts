@@ -15,7 +15,8 @@ export type Backend = 'webgpu' | 'webgl' | 'wasm';
 /** In the order in which they are tried. */
 export const BACKENDS: readonly Backend[] = ['webgpu', 'webgl', 'wasm'];
 
-export const PIXELS = 28 * 28;
+/** Values of an image. */
+const SIZE = data.image.reduce((a, b) => a * b, 1);
 /** Images drawn at once, so that a click never waits long. Others are drawn as so many, as every shape costs compiling. */
 export const BATCH = 4;
 /** How far a pixel, in [-1, 1], may be from that of `ganglion sample`. */
@@ -63,7 +64,7 @@ export class Generator {
     return generator;
   }
 
-  /** Images [784] in [-1, 1] of at most `BATCH` noises. @throws Error when the backend is lost */
+  /** Images [values] in [-1, 1] of at most `BATCH` noises. @throws Error when the backend is lost */
   async draw(noises: readonly Float32Array[]): Promise<Float32Array[]> {
     const size = noises.length === 1 ? 1 : BATCH;
     const z = new Float32Array(size * data.latent);
@@ -74,7 +75,7 @@ export class Generator {
     });
     const images = (await this.#loss.unless(output.data())) as Float32Array;
     output.dispose();
-    return noises.map((_, i) => images.slice(i * PIXELS, (i + 1) * PIXELS));
+    return noises.map((_, i) => images.slice(i * SIZE, (i + 1) * SIZE));
   }
 
   /** Computes again after another backend was tried. */
@@ -95,7 +96,7 @@ export class Generator {
       const drawn = await this.draw(part.map((image) => noiseOf(seed, image, data.latent)));
       for (const [i, pixels] of drawn.entries()) {
         pixels.forEach((pixel, at) => {
-          const off = Math.abs(pixel - (expected[(first + i) * PIXELS + at] ?? Number.NaN));
+          const off = Math.abs(pixel - (expected[(first + i) * SIZE + at] ?? Number.NaN));
           difference = Number.isNaN(off) ? Number.POSITIVE_INFINITY : Math.max(difference, off);
         });
       }

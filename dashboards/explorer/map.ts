@@ -1,6 +1,6 @@
 // Two directions as a map: digits at the places of a lattice, and the shown digit's own place, which can be dragged.
 import { byId } from '../live/format.js';
-import { paint, SIDE } from './pictures.ts';
+import { paintCell, resize } from './pictures.ts';
 import { directionName, signed } from './sliders.ts';
 
 /** Digits in a row of the map, and how far apart they are, in standard deviations of the noise. */
@@ -29,7 +29,7 @@ interface Wishes {
 
 export class DigitMap {
   readonly #map = byId('map', HTMLElement);
-  readonly #picture = byId('map-picture', HTMLCanvasElement);
+  readonly #picture = resize(byId('map-picture', HTMLCanvasElement), CELLS, CELLS);
   readonly #place = byId('place', HTMLElement);
   readonly #across = byId('across', HTMLSelectElement);
   readonly #up = byId('up', HTMLSelectElement);
@@ -112,7 +112,7 @@ export class DigitMap {
 
   /** Paints the digit of a place of the lattice. */
   paint(image: Float32Array, at: number): void {
-    paint(this.#picture, image, (at % CELLS) * SIDE, Math.floor(at / CELLS) * SIDE);
+    paintCell(this.#picture, image, at % CELLS, Math.floor(at / CELLS));
   }
 
   #follow(event: PointerEvent): void {

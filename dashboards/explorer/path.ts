@@ -2,7 +2,7 @@
 import { byId, element } from '../live/format.js';
 import type { Drawing } from './drawing.ts';
 import { alongPath } from './latent.ts';
-import { newCanvas, paint, SIDE } from './pictures.ts';
+import { newCanvas, paint } from './pictures.ts';
 
 /** Seconds from one digit of the path to the next. */
 const SECONDS = 1.6;
@@ -90,7 +90,7 @@ export class Path {
     show.type = 'button';
     show.setAttribute('aria-label', `Digit ${at + 1} of the path: ${stop.name}`);
     show.title = stop.name;
-    show.append(newCanvas(SIDE));
+    show.append(newCanvas());
     show.addEventListener('click', () => {
       this.pause();
       this.#slider.value = String(at);

@@ -2,6 +2,12 @@
 // Every tensor knows its static shape; ops.ts infers it and rejects what does not fit.
 import { GanglionError } from '../error.ts';
 
+/**
+ * Version of TensorFlow's operations that a graph is written for (`producer` in versions.proto): that of TensorFlow 2.21, as its
+ * TF_GraphToGraphDef states it.
+ */
+export const GRAPH_VERSION = 2474;
+
 export type DType = 'float32' | 'int32';
 export type Shape = readonly number[];
 

@@ -35,7 +35,7 @@ function realPass(batch: number, spec: ModelSpec): Program {
   const inputs: Record<string, Tensor> = {};
   const discriminator = weightsOf(graph, layoutOf('discriminator', spec), inputs);
   const images_BHWC = graph.placeholder('images', [batch, ...imageShapeOf(spec)]);
-  const real = discriminate(graph, discriminator, images_BHWC);
+  const real = discriminate(graph, discriminator, spec, images_BHWC);
   const outputs: Record<string, Tensor> = { logits: real.logits };
   addGradients(
     outputs,
@@ -52,8 +52,8 @@ function fakePass(batch: number, spec: ModelSpec): Program {
   const generator = weightsOf(graph, layoutOf('generator', spec), inputs);
   const discriminator = weightsOf(graph, layoutOf('discriminator', spec), inputs);
   const z_BZ = graph.placeholder('z', [batch, spec.latentSize]);
-  const fakes = generate(graph, generator, z_BZ);
-  const fake = discriminate(graph, discriminator, fakes.images_BHWC);
+  const fakes = generate(graph, generator, spec, z_BZ);
+  const fake = discriminate(graph, discriminator, spec, fakes.images_BHWC);
   const outputs: Record<string, Tensor> = { logits: fake.logits };
   addGradients(
     outputs,
@@ -72,8 +72,8 @@ function generatorPass(batch: number, spec: ModelSpec): Program {
   const discriminator = weightsOf(graph, layoutOf('discriminator', spec), inputs);
   const z_BZ = graph.placeholder('z', [batch, spec.latentSize]);
 
-  const fakes = generate(graph, generator, z_BZ);
-  const fake = discriminate(graph, discriminator, fakes.images_BHWC);
+  const fakes = generate(graph, generator, spec, z_BZ);
+  const fake = discriminate(graph, discriminator, spec, fakes.images_BHWC);
   const dImages = imageGradient(graph, discriminator, fake, crossEntropyGradient(graph, fake.logits, 1));
   const gradients = generatorGradients(graph, generator, fakes, dImages);
 
@@ -93,9 +93,13 @@ export const PASS_PROGRAMS: Readonly<Record<Pass, (batch: number, spec: ModelSpe
   generator: generatorPass,
 };
 
+/** In place of a number of images, for a graph that an engine of its own runs: shapes then begin with -1. */
+export const ANY_NUMBER = -1;
+
 /**
  * Draws images from noise.
  *
+ * @param batch images, or {@link ANY_NUMBER}
  * @param norm `running` feeds the running statistics (`running/<layer>.mean`, `.variance`), `batch` uses those of the batch
  */
 export function samplingProgram(batch: number, spec: ModelSpec, norm: 'running' | 'batch'): Program {
@@ -106,7 +110,7 @@ export function samplingProgram(batch: number, spec: ModelSpec, norm: 'running' 
   const z_BZ = graph.placeholder('z', [batch, spec.latentSize]);
   inputs.z = z_BZ;
   if (norm === 'batch') {
-    return { name: 'samples', graph, inputs, outputs: { images: generate(graph, weights, z_BZ).images_BHWC } };
+    return { name: 'samples', graph, inputs, outputs: { images: generate(graph, weights, spec, z_BZ).images_BHWC } };
   }
   const running = (name: string): readonly [Tensor, Tensor] => {
     const channels = layout.norms.find((layer) => layer.name === name)?.channels ?? 0;
@@ -116,5 +120,5 @@ export function samplingProgram(batch: number, spec: ModelSpec, norm: 'running' 
     inputs[`running/${name}.variance`] = variance;
     return [mean, variance];
   };
-  return { name: 'samples', graph, inputs, outputs: { images: generateFixed(graph, weights, z_BZ, running) } };
+  return { name: 'samples', graph, inputs, outputs: { images: generateFixed(graph, weights, spec, z_BZ, running) } };
 }

@@ -70,7 +70,8 @@ function convolutionOfOnes(): Program {
   const graph = new Graph();
   const x = graph.placeholder('x', INPUT);
   const filter = graph.placeholder('filter', FILTER);
-  return { name: 'probe', graph, inputs: { x, filter }, outputs: { y: convolution(graph, x, filter, 1) } };
+  const y = convolution(graph, x, filter, { stride: 2, padding: 1 });
+  return { name: 'probe', graph, inputs: { x, filter }, outputs: { y } };
 }
 
 function ones(shape: readonly number[]): Float32Array {

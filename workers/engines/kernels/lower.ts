@@ -12,6 +12,8 @@ export interface KernelCall {
 }
 
 const NO_SLOPE = 1;
+/** What the kernels are written for. */
+const [KERNEL, STRIDE, EPSILON] = [4, 2, 1e-5];
 
 function numberOf(attribute: Attribute | undefined): number | undefined {
   return attribute?.kind === 'float' || attribute?.kind === 'int' ? attribute.value : undefined;
@@ -155,15 +157,18 @@ class Lowering {
 
   #addConvolution(
     kernel: string,
-    { name }: GraphNode,
+    { name, attributes }: GraphNode,
     tensors: { large: string; filter: string; small: string },
     reads: string[],
   ): boolean {
     const [batch = 0, side = 0, width] = this.shape(tensors.large);
-    const [, , inner = 0, outer = 0] = this.shape(tensors.filter);
+    const [rows, columns, inner = 0, outer = 0] = this.shape(tensors.filter);
+    const { strides } = attributes;
+    const stride = strides?.kind === 'ints' ? strides.value[1] : undefined;
+    if (rows !== KERNEL || columns !== KERNEL || stride !== STRIDE) return false;
     const [, height, smallWidth] = this.shape(tensors.small);
     // Kernels have the margins that the model has, 3 for images, else 1; any other gives another side.
-    const small = (side + 2 * (inner === 1 ? 3 : 1) - 4) / 2 + 1;
+    const small = (side + 2 * (inner === 1 ? 3 : 1) - KERNEL) / STRIDE + 1;
     if (side !== width || small !== height || small !== smallWidth) return false;
     return this.#emit(kernel, reads, [`${name}:0`], [side, inner, outer, batch]);
   }
@@ -176,7 +181,7 @@ class Lowering {
     const slope = (activation && slopeOf(activation)) ?? NO_SLOPE;
     const sizes = pixelsOf(this.shape(x));
     const training = attributes.is_training;
-    if (training?.kind !== 'bool') return false;
+    if (training?.kind !== 'bool' || numberOf(attributes.epsilon) !== EPSILON) return false;
     if (!training.value) return this.#emit('normaliseFixed', [x, weight, bias, mean, variance], [y], sizes, slope);
     // reserved for the gradient: the mean, which is the second output, and the inverse of the standard deviation
     this.#same.set(`${name}:3`, `${name}:1`);

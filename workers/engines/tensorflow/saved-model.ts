@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import {
   type Attribute,
   type DType,
+  GRAPH_VERSION,
   type GraphNode,
   type Shape,
   type Tensor,
@@ -16,8 +17,7 @@ import type { ProtobufClasses } from './protobuf.ts';
 
 const pb: ProtobufClasses = requirePackage()('@tensorflow/tfjs-node-gpu/dist/proto/api_pb.js');
 
-/** GraphDef version of TensorFlow 2.21 (tensorflow/core/public/version.h) and the oldest reader. */
-const PRODUCER = 1882;
+/** GraphDef version of the oldest reader. */
 const MIN_CONSUMER = 12;
 /** The tag and signature under which TensorFlow looks a serving model up. */
 export const SERVE_TAG = 'serve';
@@ -101,7 +101,7 @@ function toTensorInfo(tensor: Tensor) {
 /** The bytes of `saved_model.pb`. */
 export function toSavedModel(program: Program): Uint8Array {
   const versions = new pb.VersionDef();
-  versions.setProducer(PRODUCER);
+  versions.setProducer(GRAPH_VERSION);
   versions.setMinConsumer(MIN_CONSUMER);
   const graph = new pb.GraphDef();
   graph.setNodeList(program.graph.nodes.map(toNode));

@@ -15,7 +15,8 @@ export interface Convolutions {
   filterGradient(x: Tensor, dy: Tensor, padding: number, shape: Shape): Tensor;
 }
 
-const STRIDE = 2;
+/** Of every convolution here. */
+export const STRIDE = 2;
 
 const forward: Convolutions['forward'] = (x, filter, padding) =>
   kernel.convolution(x, filter, STRIDE, kernel.evenMargins(padding));

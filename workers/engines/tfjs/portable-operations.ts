@@ -3,7 +3,7 @@ import type { Tensor } from '@tensorflow/tfjs-core';
 import type { Attribute, GraphNode, Shape } from '../../../shared/model/graph.ts';
 import { batchNorm, batchNormGradient, fixedBatchNorm, type Norm } from './batch-norm-kernels.ts';
 import type { Constants } from './constants.ts';
-import type { Convolutions } from './convolution-kernels.ts';
+import { type Convolutions, STRIDE } from './convolution-kernels.ts';
 import type { PlannedNode } from './portable-plan.ts';
 import * as kernel from './tfjs-ops.ts';
 
@@ -35,8 +35,10 @@ function outputShape({ name, outputs: [output] }: GraphNode): Shape {
   return output.shape;
 }
 
-/** Pixels of padding on every side, as ops.ts writes them. */
+/** Pixels of padding on every side, as ops.ts writes them. @throws Error where the stride is not that of the convolutions here */
 function paddingOf(node: GraphNode): number {
+  const [, stride] = attribute(node, 'strides', 'ints');
+  if (stride !== STRIDE) throw new Error(`node ${node.name}: expected stride ${STRIDE}, got ${stride}`);
   const padding = attribute(node, 'padding', 'text');
   if (padding === 'SAME') return 1;
   return padding === 'VALID' ? 0 : (attribute(node, 'explicit_paddings', 'ints')[2] ?? 0);

@@ -50,7 +50,7 @@ describe('latentDirections', () => {
 
   it('gives orthonormal directions, no more than z is long', () => {
     const { generator } = initialState(dcgan28(LATENT), 3);
-    const { values, shares } = latentDirections(generator, LATENT, 10);
+    const { values, shares } = latentDirections(generator, dcgan28(LATENT), 10);
     expect(values.length).toBe(LATENT * LATENT);
     const v = rows(values, LATENT);
     for (const [i, a] of v.entries()) {
@@ -74,10 +74,10 @@ describe('latentDirections', () => {
     parameters[weight.offset] = 1;
     parameters[weight.offset + 2048 + 1] = 2;
     parameters.fill(1, gamma.offset, gamma.offset + gamma.size);
-    expect(rows(latentDirections(generator, 2, 1).values, 2)).toEqual([[0, 1]]);
+    expect(rows(latentDirections(generator, dcgan28(2), 1).values, 2)).toEqual([[0, 1]]);
     const { channels, offset } = layout.norms[0] ?? { channels: 0, offset: 0 };
     statistics[offset + channels + 1] = 100;
-    const { values, shares } = latentDirections(generator, 2, 1);
+    const { values, shares } = latentDirections(generator, dcgan28(2), 1);
     expect(rows(values, 2)).toEqual([[1, 0]]);
     expect(shares[0]).toBeCloseTo(1 / (1 + 0.04), 4);
   });

@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { PNG } from 'pngjs';
 import { describe, expect, it } from 'vitest';
-import type { GreyImage } from '../../../../coordinator/images/grid.ts';
+import type { Picture } from '../../../../coordinator/images/grid.ts';
 import { decodePng, encodePng, writePngSync } from '../../../../coordinator/images/png.ts';
 import { errorOf, scratchFolder } from '../../scratch.ts';
 
 /** Every byte occurs; 5 x 60 shows that width and height keep their places. */
-const image: GreyImage = { width: 5, height: 60, pixels: Uint8Array.from({ length: 300 }, (_, i) => (i * 7) % 256) };
+const image: Picture = { width: 5, height: 60, pixels: Uint8Array.from({ length: 300 }, (_, i) => (i * 7) % 256) };
 
 /** Chunks as [type, data]; checks lengths and checksums. */
 function chunksOf(file: Uint8Array): [string, Buffer][] {

@@ -35,20 +35,47 @@ describe('shapes', () => {
     ['matMul of A transposed', op.matMul(graph, t(3, 2), t(3, 5), { transposeA: true }), [2, 5]],
     ['matMul of B transposed', op.matMul(graph, t(2, 3), t(5, 3), { transposeB: true }), [2, 5]],
     // (28 + 2 * 3 - 4) / 2 + 1 = 16; (16 + 2 - 4) / 2 + 1 = 8; (4 - 4) / 2 + 1 = 1; (8 + 2 - 4) / 2 + 1 = 4
-    ['convolution, padding 3', op.convolution(graph, t(5, 28, 28, 1), t(4, 4, 1, 16), 3), [5, 16, 16, 16]],
-    ['convolution, padding 1', op.convolution(graph, t(5, 16, 8, 3), t(4, 4, 3, 7), 1), [5, 8, 4, 7]],
-    ['convolution, padding 0', op.convolution(graph, t(5, 4, 4, 3), t(4, 4, 3, 1), 0), [5, 1, 1, 1]],
+    [
+      'convolution, padding 3',
+      op.convolution(graph, t(5, 28, 28, 1), t(4, 4, 1, 16), { stride: 2, padding: 3 }),
+      [5, 16, 16, 16],
+    ],
+    [
+      'convolution, padding 1',
+      op.convolution(graph, t(5, 16, 8, 3), t(4, 4, 3, 7), { stride: 2, padding: 1 }),
+      [5, 8, 4, 7],
+    ],
+    [
+      'convolution, padding 0',
+      op.convolution(graph, t(5, 4, 4, 3), t(4, 4, 3, 1), { stride: 2, padding: 0 }),
+      [5, 1, 1, 1],
+    ],
+    // (8 + 2 - 3) / 1 + 1 = 8, (10 + 2 - 5) / 1 + 1 = 8; (9 + 2 - 5) / 3 + 1 = 3
+    [
+      'convolution of 3 x 5 pixels, one apart',
+      op.convolution(graph, t(5, 8, 10, 3), t(3, 5, 3, 7), { stride: 1, padding: 1 }),
+      [5, 8, 8, 7],
+    ],
+    [
+      'transposedConvolution of 5 x 5 pixels, three apart',
+      op.transposedConvolution(graph, t(5, 3, 3, 7), t(5, 5, 2, 7), { stride: 3, padding: 1 }, [5, 9, 9, 2]),
+      [5, 9, 9, 2],
+    ],
     [
       'transposedConvolution, padding 3',
-      op.transposedConvolution(graph, t(5, 16, 16, 32), t(4, 4, 1, 32), 3, [5, 28, 28, 1]),
+      op.transposedConvolution(graph, t(5, 16, 16, 32), t(4, 4, 1, 32), { stride: 2, padding: 3 }, [5, 28, 28, 1]),
       [5, 28, 28, 1],
     ],
     [
       'transposedConvolution, padding 1',
-      op.transposedConvolution(graph, t(5, 4, 4, 128), t(4, 4, 64, 128), 1, [5, 8, 8, 64]),
+      op.transposedConvolution(graph, t(5, 4, 4, 128), t(4, 4, 64, 128), { stride: 2, padding: 1 }, [5, 8, 8, 64]),
       [5, 8, 8, 64],
     ],
-    ['filterGradient', op.filterGradient(graph, t(5, 16, 16, 3), t(5, 8, 8, 7), 1, [4, 4, 3, 7]), [4, 4, 3, 7]],
+    [
+      'filterGradient',
+      op.filterGradient(graph, t(5, 16, 16, 3), t(5, 8, 8, 7), { stride: 2, padding: 1 }, [4, 4, 3, 7]),
+      [4, 4, 3, 7],
+    ],
     ['addBias', op.addBias(graph, t(5, 8, 8, 7), t(7)), [5, 8, 8, 7]],
     ['addBias of a matrix', op.addBias(graph, t(5, 1), t(1)), [5, 1]],
     ['biasGradient', op.biasGradient(graph, t(5, 8, 8, 7)), [7]],
@@ -58,7 +85,7 @@ describe('shapes', () => {
   });
 
   it('batchNorm and its gradient', () => {
-    const norm = op.batchNorm(graph, t(5, 8, 8, 7), t(7), t(7));
+    const norm = op.batchNorm(graph, t(5, 8, 8, 7), t(7), t(7), 1e-5);
     expect([norm.y.shape, norm.mean.shape, norm.variance.shape]).toEqual([[5, 8, 8, 7], [7], [7]]);
     expect([norm.y, norm.mean, norm.variance, ...norm.reserved].map(({ output }) => output)).toEqual([
       0, 1, 2, 3, 4, 5,
@@ -66,7 +93,7 @@ describe('shapes', () => {
     const { dx, dScale, dOffset } = op.batchNormGradient(graph, norm, t(5, 8, 8, 7));
     expect([dx.shape, dScale.shape, dOffset.shape]).toEqual([[5, 8, 8, 7], [7], [7]]);
     expect([dx.output, dScale.output, dOffset.output]).toEqual([0, 1, 2]);
-    const fixed = op.fixedBatchNorm(graph, t(5, 8, 8, 7), [t(7), t(7), t(7), t(7)]);
+    const fixed = op.fixedBatchNorm(graph, t(5, 8, 8, 7), [t(7), t(7), t(7), t(7)], 1e-5);
     expect(fixed.shape).toEqual([5, 8, 8, 7]);
   });
 });
@@ -102,59 +129,58 @@ describe('refusals', () => {
     ...(
       [
         ['channels', [5, 8, 8, 3], [4, 4, 2, 7]],
-        ['another kernel', [5, 8, 8, 3], [3, 3, 3, 7]],
         ['a filter of rank 3', [5, 8, 8, 3], [4, 4, 3]],
       ] as const
     ).map(([name, input, filter]): [string, () => unknown, string] => [
       `convolution: ${name}`,
-      () => op.convolution(graph, t(...input), t(...filter), 1),
-      `Conv2D expected a filter [4, 4, 3, out] for an input of [5,8,8,3], got [${filter}]`,
+      () => op.convolution(graph, t(...input), t(...filter), { stride: 2, padding: 1 }),
+      `Conv2D expected a filter [height, width, 3, out] for an input of [5,8,8,3], got [${filter}]`,
     ]),
     [
       'convolution: an input of rank 3',
-      () => op.convolution(graph, t(8, 8, 3), t(4, 4, 3, 7), 1),
-      'Conv2D expected a filter [4, 4, undefined, out] for an input of [8,8,3], got [4,4,3,7]',
+      () => op.convolution(graph, t(8, 8, 3), t(4, 4, 3, 7), { stride: 2, padding: 1 }),
+      'Conv2D expected a filter [height, width, undefined, out] for an input of [8,8,3], got [4,4,3,7]',
     ],
     [
       'transposedConvolution: another size',
-      () => op.transposedConvolution(graph, t(5, 4, 4, 7), t(4, 4, 3, 7), 1, [5, 16, 16, 3]),
+      () => op.transposedConvolution(graph, t(5, 4, 4, 7), t(4, 4, 3, 7), { stride: 2, padding: 1 }, [5, 16, 16, 3]),
       'Conv2DBackpropInput expected [5,8,8,7] to reach [5,16,16,3], got [5,4,4,7]',
     ],
     [
       'transposedConvolution: another batch',
-      () => op.transposedConvolution(graph, t(4, 8, 8, 7), t(4, 4, 3, 7), 1, [5, 16, 16, 3]),
+      () => op.transposedConvolution(graph, t(4, 8, 8, 7), t(4, 4, 3, 7), { stride: 2, padding: 1 }, [5, 16, 16, 3]),
       'Conv2DBackpropInput expected [5,8,8,7] to reach [5,16,16,3], got [4,8,8,7]',
     ],
     [
       'filterGradient: another size',
-      () => op.filterGradient(graph, t(5, 16, 16, 3), t(5, 4, 4, 7), 1, [4, 4, 3, 7]),
+      () => op.filterGradient(graph, t(5, 16, 16, 3), t(5, 4, 4, 7), { stride: 2, padding: 1 }, [4, 4, 3, 7]),
       'Conv2DBackpropFilter expected [5,8,8,7] for [5,16,16,3] by [4,4,3,7], got [5,4,4,7]',
     ],
     [
       'filterGradient: channels',
-      () => op.filterGradient(graph, t(5, 16, 16, 3), t(5, 8, 8, 7), 1, [4, 4, 2, 7]),
-      'Conv2DBackpropFilter expected a filter [4, 4, 3, out] for an input of [5,16,16,3], got [4,4,2,7]',
+      () => op.filterGradient(graph, t(5, 16, 16, 3), t(5, 8, 8, 7), { stride: 2, padding: 1 }, [4, 4, 2, 7]),
+      'Conv2DBackpropFilter expected a filter [height, width, 3, out] for an input of [5,16,16,3], got [4,4,2,7]',
     ],
     ['addBias: size', () => op.addBias(graph, t(5, 8, 8, 7), t(6)), 'BiasAdd expected a bias [7], got [6]'],
     ['addBias: rank', () => op.addBias(graph, t(5, 7), t(1, 7)), 'BiasAdd expected a bias [7], got [1,7]'],
     [
       'batchNorm: rank',
-      () => op.batchNorm(graph, t(5, 7), t(7), t(7)),
+      () => op.batchNorm(graph, t(5, 7), t(7), t(7), 1e-5),
       'FusedBatchNormV3 expected an input [B, H, W, C], got [5,7]',
     ],
     [
       'batchNorm: offset',
-      () => op.batchNorm(graph, t(5, 8, 8, 7), t(7), t(8)),
+      () => op.batchNorm(graph, t(5, 8, 8, 7), t(7), t(8), 1e-5),
       'FusedBatchNormV3 expected vectors [7], got [8]',
     ],
     [
       'fixedBatchNorm: variance',
-      () => op.fixedBatchNorm(graph, t(5, 8, 8, 7), [t(7), t(7), t(7), t(7, 1)]),
+      () => op.fixedBatchNorm(graph, t(5, 8, 8, 7), [t(7), t(7), t(7), t(7, 1)], 1e-5),
       'FusedBatchNormV3 expected vectors [7], got [7,1]',
     ],
     [
       'batchNormGradient',
-      () => op.batchNormGradient(graph, op.batchNorm(graph, t(5, 8, 8, 7), t(7), t(7)), t(5, 8, 8, 6)),
+      () => op.batchNormGradient(graph, op.batchNorm(graph, t(5, 8, 8, 7), t(7), t(7), 1e-5), t(5, 8, 8, 6)),
       'FusedBatchNormGradV3 expected [5,8,8,7], got [5,8,8,6]',
     ],
   ])('%s', (_, action, message) => {
@@ -163,13 +189,21 @@ describe('refusals', () => {
 
   // "SAME" pads odd sizes otherwise: TensorFlow would give ceil(7 / 2) = 4 pixels where the shape says 3.
   it('convolution: padding 1 for odd sizes', () => {
-    expect(refusal(() => op.convolution(graph, t(5, 7, 8, 3), t(4, 4, 3, 2), 1))).toMatch(/^Conv2D expected .*even/);
-    expect(refusal(() => op.convolution(graph, t(5, 8, 7, 3), t(4, 4, 3, 2), 1))).toMatch(/^Conv2D expected .*even/);
+    expect(refusal(() => op.convolution(graph, t(5, 7, 8, 3), t(4, 4, 3, 2), { stride: 2, padding: 1 }))).toMatch(
+      /^Conv2D expected .*evenly/,
+    );
+    expect(refusal(() => op.convolution(graph, t(5, 8, 7, 3), t(4, 4, 3, 2), { stride: 2, padding: 1 }))).toMatch(
+      /^Conv2D expected .*evenly/,
+    );
   });
 
   it('convolution: an input smaller than the kernel', () => {
-    expect(refusal(() => op.convolution(graph, t(5, 3, 8, 3), t(4, 4, 3, 2), 0))).toMatch(/^Conv2D expected/);
-    expect(refusal(() => op.convolution(graph, t(5, 8, 1, 3), t(4, 4, 3, 2), 0))).toMatch(/^Conv2D expected/);
+    expect(refusal(() => op.convolution(graph, t(5, 3, 8, 3), t(4, 4, 3, 2), { stride: 2, padding: 0 }))).toMatch(
+      /^Conv2D expected/,
+    );
+    expect(refusal(() => op.convolution(graph, t(5, 8, 1, 3), t(4, 4, 3, 2), { stride: 2, padding: 0 }))).toMatch(
+      /^Conv2D expected/,
+    );
   });
 
   // TensorFlow: "Input tensor must be at least 2D", at the first run.

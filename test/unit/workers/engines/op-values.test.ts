@@ -44,7 +44,7 @@ describe.each(BACKENDS)('%s', (backend) => {
     it.each(cases)('convolution of [$x] by [$filter], padding $padding', async ({ padding, x, filter, y }) => {
       const test = new TestGraph(engine);
       const [a, b] = [test.input(x), test.input(filter)];
-      const { out } = await test.run({ out: op.convolution(test.graph, a.tensor, b.tensor, padding) });
+      const { out } = await test.run({ out: op.convolution(test.graph, a.tensor, b.tensor, { stride: 2, padding }) });
       expect(relativeError(out, naive.convolution(a, b, padding, y).values)).toBeLessThan(CLOSE);
     });
 
@@ -53,7 +53,9 @@ describe.each(BACKENDS)('%s', (backend) => {
       async ({ padding, x, filter, y }) => {
         const test = new TestGraph(engine);
         const [a, b] = [test.input(y), test.input(filter)];
-        const { out } = await test.run({ out: op.transposedConvolution(test.graph, a.tensor, b.tensor, padding, x) });
+        const { out } = await test.run({
+          out: op.transposedConvolution(test.graph, a.tensor, b.tensor, { stride: 2, padding }, x),
+        });
         expect(relativeError(out, naive.transposedConvolution(a, b, padding, x).values)).toBeLessThan(CLOSE);
       },
     );
@@ -61,7 +63,9 @@ describe.each(BACKENDS)('%s', (backend) => {
     it.each(cases)('filter gradient of [$x] and [$y], padding $padding', async ({ padding, x, filter, y }) => {
       const test = new TestGraph(engine);
       const [a, b] = [test.input(x), test.input(y)];
-      const { out } = await test.run({ out: op.filterGradient(test.graph, a.tensor, b.tensor, padding, filter) });
+      const { out } = await test.run({
+        out: op.filterGradient(test.graph, a.tensor, b.tensor, { stride: 2, padding }, filter),
+      });
       expect(relativeError(out, naive.filterGradient(a, b, padding, filter).values)).toBeLessThan(CLOSE);
     });
   });
@@ -72,7 +76,7 @@ describe.each(BACKENDS)('%s', (backend) => {
     it('on the statistics of the batch: output, mean, unbiased variance', async () => {
       const test = new TestGraph(engine);
       const [x, scale, offset] = [test.input(SHAPE), test.input([5]), test.input([5])];
-      const { y, mean, variance } = op.batchNorm(test.graph, x.tensor, scale.tensor, offset.tensor);
+      const { y, mean, variance } = op.batchNorm(test.graph, x.tensor, scale.tensor, offset.tensor, 1e-5);
       const got = await test.run({ y, mean, variance });
       const expected = naive.batchNorm(x, scale.values, offset.values);
       expect(relativeError(got.y, expected.y)).toBeLessThan(CLOSE);
@@ -83,7 +87,7 @@ describe.each(BACKENDS)('%s', (backend) => {
     it('its gradients of input, scale and offset', async () => {
       const test = new TestGraph(engine);
       const [x, scale, offset, dy] = [test.input(SHAPE), test.input([5]), test.input([5]), test.input(SHAPE)];
-      const norm = op.batchNorm(test.graph, x.tensor, scale.tensor, offset.tensor);
+      const norm = op.batchNorm(test.graph, x.tensor, scale.tensor, offset.tensor, 1e-5);
       const { dx, dScale, dOffset } = op.batchNormGradient(test.graph, norm, dy.tensor);
       const got = await test.run({ dx, dScale, dOffset });
       const expected = naive.batchNormGradient(x, scale.values, dy.values);
@@ -97,7 +101,7 @@ describe.each(BACKENDS)('%s', (backend) => {
       const x = test.input([1, 1, 2, 2], [5, 1, -3, 2]).tensor;
       const vector = (...values: number[]) => test.input([2], values).tensor;
       // Channel 0: (x - 1) / sqrt(4) * 3 + 10; channel 1: (x - 1) / sqrt(0.25) * -1. Epsilon 1e-5 moves the last digits.
-      const y = op.fixedBatchNorm(test.graph, x, [vector(3, -1), vector(10, 0), vector(1, 1), vector(4, 0.25)]);
+      const y = op.fixedBatchNorm(test.graph, x, [vector(3, -1), vector(10, 0), vector(1, 1), vector(4, 0.25)], 1e-5);
       const { out } = await test.run({ out: y });
       const expected = [16, 0, 4, -2];
       for (const [i, value] of expected.entries()) expect(out[i]).toBeCloseTo(value, 3);

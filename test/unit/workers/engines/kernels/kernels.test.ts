@@ -74,7 +74,7 @@ describe.skipIf(!hasKernels).each(ISAS)('%s', (isa) => {
       const { large, small } = shapes(batch);
       const test = testGraph();
       const [x, w] = [test.input(large), test.input(filter)];
-      const got = await test.run({ y: op.convolution(test.graph, x.tensor, w.tensor, padding) });
+      const got = await test.run({ y: op.convolution(test.graph, x.tensor, w.tensor, { stride: 2, padding }) });
       const key = name('forward', batch);
       expect(
         relativeError(
@@ -89,7 +89,9 @@ describe.skipIf(!hasKernels).each(ISAS)('%s', (isa) => {
       const { large, small } = shapes(batch);
       const test = testGraph();
       const [dy, w] = [test.input(small), test.input(filter)];
-      const got = await test.run({ dx: op.transposedConvolution(test.graph, dy.tensor, w.tensor, padding, large) });
+      const got = await test.run({
+        dx: op.transposedConvolution(test.graph, dy.tensor, w.tensor, { stride: 2, padding }, large),
+      });
       const key = name('input', batch);
       const expected = once(key, () => naive.transposedConvolution(dy, w, padding, large).values);
       expect(relativeError(got.dx, expected)).toBeLessThan(CLOSE);
@@ -100,7 +102,9 @@ describe.skipIf(!hasKernels).each(ISAS)('%s', (isa) => {
       const { large, small } = shapes(batch);
       const test = testGraph();
       const [x, dy] = [test.input(large), test.input(small)];
-      const got = await test.run({ dw: op.filterGradient(test.graph, x.tensor, dy.tensor, padding, filter) });
+      const got = await test.run({
+        dw: op.filterGradient(test.graph, x.tensor, dy.tensor, { stride: 2, padding }, filter),
+      });
       const key = name('filter', batch);
       const expected = once(key, () => naive.filterGradient(x, dy, padding, filter).values);
       expect(relativeError(got.dw, expected)).toBeLessThan(CLOSE);
@@ -122,7 +126,7 @@ describe.skipIf(!hasKernels).each(ISAS)('%s', (isa) => {
     it.each(ACTIVATIONS)('on the statistics of the batch, $name', async ({ name, slope, activate }) => {
       const test = testGraph();
       const [x, scale, offset] = [test.input(shape), test.input([channels]), test.input([channels])];
-      const norm = op.batchNorm(test.graph, x.tensor, scale.tensor, offset.tensor);
+      const norm = op.batchNorm(test.graph, x.tensor, scale.tensor, offset.tensor, 1e-5);
       const y = activate(test.graph, norm.y);
       const got = await test.run({ y, mean: norm.mean, variance: norm.variance });
       const expected = naive.batchNorm(x, scale.values, offset.values);
@@ -138,7 +142,12 @@ describe.skipIf(!hasKernels).each(ISAS)('%s', (isa) => {
       const vectors = [test.input([channels]), test.input([channels]), test.input([channels])] as const;
       const [x, variance] = [test.input(shape), test.input([channels], positive)];
       const [scale, offset, mean] = vectors;
-      const norm = op.fixedBatchNorm(test.graph, x.tensor, [scale.tensor, offset.tensor, mean.tensor, variance.tensor]);
+      const norm = op.fixedBatchNorm(
+        test.graph,
+        x.tensor,
+        [scale.tensor, offset.tensor, mean.tensor, variance.tensor],
+        1e-5,
+      );
       const got = await test.run({ y: activate(test.graph, norm) });
       const at = (values: Float64Array, i: number) => values[i % channels] ?? Number.NaN;
       const expected = x.values.map((value, i) => {
@@ -153,7 +162,7 @@ describe.skipIf(!hasKernels).each(ISAS)('%s', (isa) => {
       const test = testGraph();
       const [x, scale, offset] = [test.input(shape), test.input([channels]), test.input([channels])];
       const dy = test.input(shape);
-      const norm = op.batchNorm(test.graph, x.tensor, scale.tensor, offset.tensor);
+      const norm = op.batchNorm(test.graph, x.tensor, scale.tensor, offset.tensor, 1e-5);
       const active = activate(test.graph, norm.y);
       const dNorm = gradient(test.graph, dy.tensor, active);
       const { dx, dScale, dOffset } = op.batchNormGradient(test.graph, norm, dNorm);
@@ -178,7 +187,7 @@ describe.skipIf(!hasKernels).each(ISAS)('%s', (isa) => {
       .input(shape)
       .values.map((value) => value + 10);
     const [x, scale, offset, dy] = [test.input(shape, [...far]), test.input([16]), test.input([16]), test.input(shape)];
-    const norm = op.batchNorm(test.graph, x.tensor, scale.tensor, offset.tensor);
+    const norm = op.batchNorm(test.graph, x.tensor, scale.tensor, offset.tensor, 1e-5);
     const { dx, dScale } = op.batchNormGradient(test.graph, norm, dy.tensor);
     const got = await test.run({ y: norm.y, mean: norm.mean, variance: norm.variance, dx, dScale });
     const forward = once('far', () => naive.batchNorm(x, scale.values, offset.values).y);
@@ -195,7 +204,7 @@ describe.skipIf(!hasKernels).each(ISAS)('%s', (isa) => {
       .input(shape)
       .values.map((value) => value + 100);
     const [x, scale, offset] = [test.input(shape, [...far]), test.input([16]), test.input([16])];
-    const { variance } = op.batchNorm(test.graph, x.tensor, scale.tensor, offset.tensor);
+    const { variance } = op.batchNorm(test.graph, x.tensor, scale.tensor, offset.tensor, 1e-5);
     const got = await test.run({ variance });
     const pixels = 8 * 16 * 16;
     const expected = Array.from({ length: 16 }, (_, channel) => {

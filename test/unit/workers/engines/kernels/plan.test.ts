@@ -42,8 +42,8 @@ describe('what becomes one instruction', () => {
   ] as const)('BatchNorm and %s, on either statistics', (_, activate, slope) => {
     const b = new Building();
     const [x, w] = [b.input('x', 2, 4, 4, 16), b.input('w', 16)];
-    const norm = op.batchNorm(b.graph, x, w, w);
-    const fixed = op.fixedBatchNorm(b.graph, x, [w, w, w, w]);
+    const norm = op.batchNorm(b.graph, x, w, w, 1e-5);
+    const fixed = op.fixedBatchNorm(b.graph, x, [w, w, w, w], 1e-5);
     const outputs = { y: activate(b.graph, norm.y), fixed: activate(b.graph, fixed) };
     expect(valuesOf(b.plan(outputs))).toEqual([
       ['normalise', slope],
@@ -62,7 +62,7 @@ describe('what becomes one instruction', () => {
   it('the gradients of an activation and of BatchNorm', () => {
     const b = new Building();
     const [x, w, dy] = [b.input('x', 2, 4, 4, 16), b.input('w', 16), b.input('dy', 2, 4, 4, 16)];
-    const norm = op.batchNorm(b.graph, x, w, w);
+    const norm = op.batchNorm(b.graph, x, w, w, 1e-5);
     const y = op.leakyRelu(b.graph, norm.y, 0.25);
     const dNorm = op.leakyReluGradient(b.graph, dy, y, 0.25);
     const { dx, dScale } = op.batchNormGradient(b.graph, norm, dNorm);
@@ -105,7 +105,7 @@ describe('what becomes one instruction', () => {
     const b = new Building();
     const [x, dy] = [b.input('x', 2, 784), b.input('dy', 2, 16, 16, 16)];
     const images = op.reshape(b.graph, x, [2, 28, 28, 1]);
-    const dw = op.filterGradient(b.graph, images, dy, 3, [4, 4, 1, 16]);
+    const dw = op.filterGradient(b.graph, images, dy, { stride: 2, padding: 3 }, [4, 4, 1, 16]);
     const plan = b.plan({ dw });
     expect(plan.instructions).toEqual([
       { kernel: 'convolveFilter', reads: [0, 1], writes: [2], sizes: [28, 1, 16, 2], value: 0 },
@@ -215,26 +215,35 @@ describe('a program without kernels', () => {
     [
       'an image of another margin',
       (b) => {
-        return op.convolution(b.graph, b.input('x', 1, 28, 28, 1), b.input('w', 4, 4, 1, 16), 0);
+        return op.convolution(b.graph, b.input('x', 1, 28, 28, 1), b.input('w', 4, 4, 1, 16), {
+          stride: 2,
+          padding: 0,
+        });
       },
     ],
     [
       'features of another margin',
       (b) => {
-        return op.convolution(b.graph, b.input('x', 1, 16, 16, 16), b.input('w', 4, 4, 16, 32), 3);
+        return op.convolution(b.graph, b.input('x', 1, 16, 16, 16), b.input('w', 4, 4, 16, 32), {
+          stride: 2,
+          padding: 3,
+        });
       },
     ],
     [
       'images that are not square',
       (b) => {
-        return op.convolution(b.graph, b.input('x', 1, 16, 8, 16), b.input('w', 4, 4, 16, 32), 1);
+        return op.convolution(b.graph, b.input('x', 1, 16, 8, 16), b.input('w', 4, 4, 16, 32), {
+          stride: 2,
+          padding: 1,
+        });
       },
     ],
     ['the gradient of a bias of several channels alone', (b) => op.biasGradient(b.graph, b.input('x', 2, 16))],
     [
       'what a BatchNorm reserves beside its statistics',
       (b) => {
-        return op.batchNorm(b.graph, b.input('x', 1, 2, 2, 16), b.input('w', 16), b.input('v', 16)).reserved[2];
+        return op.batchNorm(b.graph, b.input('x', 1, 2, 2, 16), b.input('w', 16), b.input('v', 16), 1e-5).reserved[2];
       },
     ],
   ])('%s: no plan', (_, build) => {

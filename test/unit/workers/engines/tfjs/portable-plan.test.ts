@@ -45,7 +45,7 @@ describe('planOf', () => {
       graph.placeholder('s', [3]),
       graph.placeholder('o', [3]),
     ];
-    const { y, mean } = op.batchNorm(graph, x, scale, offset);
+    const { y, mean } = op.batchNorm(graph, x, scale, offset, 1e-5);
     const plan = planOf({ name: 'test', graph, inputs: { x, s: scale, o: offset }, outputs: { y, mean } });
     const name = y.node;
     expect(plan.nodes[0]?.done).toEqual(['x:0', 's:0', 'o:0', `${name}:2`, `${name}:3`, `${name}:4`, `${name}:5`]);
@@ -56,7 +56,7 @@ describe('planOf', () => {
       const graph = new Graph();
       const x = graph.placeholder('x', [2, 1, 1, 3]);
       const [scale, offset] = [graph.placeholder('s', [3]), graph.placeholder('o', [3])];
-      const norm = op.batchNorm(graph, x, scale, offset);
+      const norm = op.batchNorm(graph, x, scale, offset, 1e-5);
       return { graph, norm, inputs: { x, s: scale, o: offset }, active: op.relu(graph, norm.y) };
     };
 
