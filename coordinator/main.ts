@@ -49,7 +49,7 @@ function trainProgram(): Command {
     command.option(`${flagOf(name)} <${value}>`, shown);
   }
   return command
-    .option('--resume <DIR>', 'go on with the run in this folder, from its newest valid checkpoint')
+    .option('--resume <DIR>', 'resume the run in this folder from its newest valid checkpoint')
     .option('--config <FILE>', 'JSON file of settings, named as in config.json; flags win over it')
     .option('--dry-run', 'print the whole resolved config and end')
     .option('--profile <FILE>', 'write a Chrome trace of some steps: what every replica and the coordinator do')

@@ -39,7 +39,7 @@ export async function exportCommand(request: ExportRequest): Promise<void> {
   const { run, output, version, programs, pages } = request;
   checkOutput(output);
   const checkpoint = newestCheckpoint(runFolderAt(run).checkpoints, (message) => {
-    process.stderr.write(`ganglion: ${message}; using the one before\n`);
+    process.stderr.write(`ganglion: ${message}; using the previous one\n`);
   });
   checkFinite(checkpoint);
   const parts = readPageParts(pages);

@@ -12,7 +12,7 @@ export interface ReportRequest {
 /** Runs the command. @throws GanglionError */
 export async function reportCommand({ path, page }: ReportRequest): Promise<void> {
   const onFailure = (message: string): void => {
-    process.stderr.write(`left out: ${message}\n`);
+    process.stderr.write(`not in the report: ${message}\n`);
   };
   const written = await writeArtifacts({ path: resolve(path), page, onFailure });
   process.stdout.write(`report: ${written}\n`);

@@ -42,7 +42,7 @@ export async function sampleCommand(request: SampleRequest): Promise<void> {
     throw new GanglionError('usage', `--batch-statistics: expected --count from 2 to ${MAX_BATCH}, got ${count}`);
   }
   const checkpoint = newestCheckpoint(runFolderAt(request.run).checkpoints, (message) => {
-    process.stderr.write(`ganglion: ${message}; using the one before\n`);
+    process.stderr.write(`ganglion: ${message}; using the previous one\n`);
   });
   const backend = await chooseBackend(request.backend ?? storedConfig(checkpoint).backend);
   const images = await draw(request, checkpoint, backend);

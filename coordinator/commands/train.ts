@@ -39,7 +39,7 @@ export interface TrainRequest {
   /** Settings given by the environment; flags win over them, and they win over the config file. */
   readonly environment: Partial<Settings>;
   readonly configFile: string | undefined;
-  /** Folder of a run to go on with. */
+  /** Folder of a run to resume. */
   readonly resume: string | undefined;
   readonly dryRun: boolean;
   /** File of a profile of some steps of this process. */
@@ -134,7 +134,7 @@ function checkUnfinished({ path, state, totalSteps }: PlannedRun): void {
   }
 }
 
-/** @param resumes whether the settings are for a run to go on with */
+/** @param resumes whether the settings are for a run to resume */
 function readConfigFile(path: string, resumes: boolean): Partial<Settings> {
   let text: string;
   try {
@@ -162,7 +162,10 @@ function isStoredConfig(value: unknown): value is Record<string, unknown> {
 /** @param source what names `run` in the message */
 function checkSameFolder(resume: string, run: string | null | undefined, source: string): void {
   if (run != null && resolve(run) !== resolve(resume)) {
-    throw new GanglionError('usage', `--resume ${resume} goes on in that folder; ${source} ${run} names another`);
+    throw new GanglionError(
+      'usage',
+      `--resume ${resume} resumes the run in that folder; ${source} ${run} names another`,
+    );
   }
 }
 
@@ -174,7 +177,7 @@ function openPrevious(path: string): { readonly config: StoredRunConfig; readonl
     return { config, state: initialState(dcgan28(config.latent), config.seed) };
   }
   const checkpoint = newestCheckpoint(folder.checkpoints, (message) => {
-    process.stderr.write(`ganglion: ${message}; using the one before\n`);
+    process.stderr.write(`ganglion: ${message}; using the previous one\n`);
   });
   return { config: storedConfig(checkpoint), state: checkpoint.state };
 }

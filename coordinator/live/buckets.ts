@@ -5,7 +5,7 @@ export class Buckets {
   readonly capacity: number;
   readonly firstStep: Float64Array;
   readonly lastStep: Float64Array;
-  /** Value c of bucket b is at b * curves + c. Values that are not finite are left out. */
+  /** Value c of bucket b is at b * curves + c. Values that are not finite are ignored. */
   readonly #min: Float64Array;
   readonly #max: Float64Array;
   readonly #sum: Float64Array;

@@ -24,7 +24,7 @@ export interface Row {
   readonly values: Float64Array;
 }
 
-/** Steps are added in order; one that is not after the newest is left out. */
+/** Steps are added in order; one that is not after the newest is ignored. */
 export class History {
   readonly #buckets: Buckets;
   /** Steps a bucket, and in the newest. */

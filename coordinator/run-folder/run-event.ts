@@ -75,7 +75,7 @@ export function sentencesOf(event: RunEvent): string[] {
     case 'started': {
       const { resumed, step, data, workers, shards, computing } = event;
       return [
-        `${resumed ? `going on at step ${step}` : 'training'}: ${data}; ${workers} workers, ${shards} shards; ${computing}`,
+        `${resumed ? `resuming at step ${step}` : 'training'}: ${data}; ${workers} workers, ${shards} shards; ${computing}`,
       ];
     }
     case 'step':
@@ -87,11 +87,11 @@ export function sentencesOf(event: RunEvent): string[] {
     case 'lost':
       return [`${event.error.message} (${event.error.reason ?? 'error'}); its shards go to other replicas`];
     case 'restarted':
-      return [`replica ${event.replica} is back`];
+      return [`replica ${event.replica} has restarted`];
     case 'straggler':
-      return [`replica ${event.replica} is late with ${describeShard(event.shard)}: given to another one too`];
+      return [`replica ${event.replica} is a straggler: ${describeShard(event.shard)} was given to a second replica`];
     case 'resized':
-      return [`${event.from} workers become ${event.to}`];
+      return [`changing from ${event.from} to ${event.to} workers`];
     case 'stopping':
       return [`${event.who}: finishing the step and writing a checkpoint`];
     case 'ended': {

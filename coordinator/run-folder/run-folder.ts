@@ -55,7 +55,7 @@ export function checkNewRunFolder(path: string): void {
   if (entries.length > 0 && !isUnbegun(run, entries)) {
     throw new GanglionError(
       'usage',
-      `--run ${path}: expected a new or empty folder, got ${entries.length} entries; go on with --resume ${path}`,
+      `--run ${path}: expected a new or empty folder, got ${entries.length} entries; resume with --resume ${path}`,
     );
   }
   try {

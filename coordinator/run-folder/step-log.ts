@@ -9,7 +9,7 @@ export interface LoggedStep {
   readonly epoch: number;
   /** Curves of the step; NaN where there is none. */
   readonly values: number[];
-  /** The update that was left out, and why. */
+  /** The skipped update, and why. */
   readonly skipped: string | undefined;
 }
 

@@ -187,7 +187,7 @@ export class RecordedRun {
         // Too many faults: what has been learned is kept, and can be resumed.
         if (gaveUp(error)) {
           await records.checkpoint();
-          this.#notice(`gave up at step ${state.step} of ${totalSteps}; go on with --resume ${path}`);
+          this.#notice(`gave up at step ${state.step} of ${totalSteps}; resume with --resume ${path}`);
         }
         throw error;
       });
@@ -221,7 +221,7 @@ export class RecordedRun {
     };
     writeJson(folder.summary, summary);
     this.#sinks.emit({ kind: 'ended', step, totalSteps, imagesPerSecond, stateSha256 });
-    this.#notice(`pictures: ${folder.samples}`);
+    this.#notice(`samples: ${folder.samples}`);
     this.#notice(`checkpoints: ${folder.checkpoints}`);
     return summary;
   }
@@ -229,12 +229,12 @@ export class RecordedRun {
   /** Animation and report. Checkpoint and summary are on the disk; what goes wrong here is said and changes nothing. */
   async #report(): Promise<void> {
     const { page } = this.#host.programs;
-    const onFailure = (message: string): void => this.#notice(`left out of the report: ${message}`);
+    const onFailure = (message: string): void => this.#notice(`not in the report: ${message}`);
     try {
       const { writeArtifacts } = await import('../report/artifacts.ts');
       this.#notice(`report: ${await writeArtifacts({ path: this.#plan.path, page, onFailure })}`);
     } catch (error) {
-      this.#notice(`the report is not written: ${messageOf(error)}`);
+      this.#notice(`the report was not written: ${messageOf(error)}`);
     }
   }
 

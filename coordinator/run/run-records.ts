@@ -38,7 +38,7 @@ function toLogRecord(record: StepRecord, batch: number) {
   return { step, epoch, seconds, ...toStepScalars(record, batch), skipped };
 }
 
-/** Phases whose update was left out, each with its bad shards; undefined when there was none, as nearly always. */
+/** Phases whose update was skipped, each with its bad shards; undefined when there was none, as nearly always. */
 function skippedOf(phases: Record<Phase, PhaseRecord>) {
   if (!phases.discriminator.skipped && !phases.generator.skipped) return undefined;
   const skipped = (['discriminator', 'generator'] as const)

@@ -49,7 +49,7 @@ export class RunSinks {
     this.metrics = createRunMetrics(run);
     this.#events = new EventLog({
       step: firstStep,
-      onFailure: (message) => this.#notice(`${message}; the timeline is not written any more`),
+      onFailure: (message) => this.#notice(`${message}; the timeline is no longer written`),
     });
     this.live = new LiveTraining({
       path,

@@ -68,7 +68,7 @@ export const SETTINGS = {
     expected: 'a whole number of at least 1',
     schema: counting(1, 2 ** 32 - 1).nullable(),
     default: null,
-    description: 'steps in all, instead of --epochs',
+    description: 'total steps, instead of --epochs',
   }),
   /** Passes over the data; null means `steps` counts. */
   epochs: setting({
@@ -177,7 +177,7 @@ export const SETTINGS = {
     expected: 'a whole number of at least 1',
     schema: counting(1).nullable(),
     default: null,
-    description: 'steps between pictures of samples (default: an epoch)',
+    description: 'steps between samples (default: an epoch)',
   }),
   /** Restarts of replicas within a minute that a run survives. */
   maxRestarts: setting({
@@ -238,7 +238,7 @@ export const SETTINGS = {
     expected: 'a file',
     schema: text.nullable(),
     default: null,
-    description: 'JSON plan of faults to inject, for tests of a cluster (see CONTRIBUTING.md)',
+    description: 'JSON plan of faults to inject, for tests of a cluster (see docs/faults.md)',
   }),
 };
 

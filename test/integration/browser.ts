@@ -6,10 +6,9 @@ import { isInstalled } from './ganglion.ts';
 
 export const CHROMIUM = '/usr/bin/chromium';
 const hasChromium = isInstalled(CHROMIUM, '--version');
-/** Whether tests that need a browser have to be left out. */
+/** Whether tests that need a browser must be skipped. */
 export const withoutChromium = !hasChromium && !process.env.CI;
-if (withoutChromium)
-  console.warn(`tests of the pages are left out: there is no ${CHROMIUM} (apt-get install chromium)`);
+if (withoutChromium) console.warn(`tests of the pages are skipped: there is no ${CHROMIUM} (apt-get install chromium)`);
 
 const require = createRequire(import.meta.url);
 const AXE = require.resolve('axe-core/axe.min.js');

@@ -86,7 +86,7 @@ describe('the run folder', () => {
     mkdirSync(scratch('taken'));
     writeFileSync(scratch('taken', 'thesis.tex'), 'mine');
     const ended = await ganglion(['train', ...OFF, '--run', scratch('taken')]);
-    expectOneLine(ended, 2, /--run .*taken: expected a new or empty folder, got 1 entries; go on with --resume /);
+    expectOneLine(ended, 2, /--run .*taken: expected a new or empty folder, got 1 entries; resume with --resume /);
     expect(readFileSync(scratch('taken', 'thesis.tex'), 'utf8')).toBe('mine');
   });
 

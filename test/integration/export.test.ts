@@ -84,7 +84,7 @@ describe('export', () => {
     cpSync(run, broken, { recursive: true });
     truncateSync(checkpointPath(broken, 40), 5000);
     const ended = await ganglion(['export', '--run', broken, '--output', scratch('before')]);
-    expect(ended.stderr).toMatch(/^ganglion: .*step-00000040.*; using the one before\n$/);
+    expect(ended.stderr).toMatch(/^ganglion: .*step-00000040.*; using the previous one\n$/);
     expect(ended).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('step-00000020') });
   });
 

@@ -102,7 +102,7 @@ describe('a NaN that two replicas agree on', () => {
         /^ganglion: 3 updates in a row skipped .*: step 3, discriminator phase on fake images, shard 3: [^\n]*\n$/,
       ),
     });
-    expect(stdout).toContain(`gave up at step 4 of ${STEPS}; go on with --resume ${run}`);
+    expect(stdout).toContain(`gave up at step 4 of ${STEPS}; resume with --resume ${run}`);
     expect(readFileSync(join(run, 'report.html'), 'utf8')).toContain('ended: 3 updates in a row skipped');
     await resume(run);
   });
@@ -160,7 +160,7 @@ describe.concurrent('time', () => {
     const trained = await train('stuck', faults);
     expectSame(trained);
     expect(trained.stdout).toMatch(
-      /replica \d is late with step 2, generator phase, shard 0: given to another one too/,
+      /replica \d is a straggler: step 2, generator phase, shard 0 was given to a second replica/,
     );
     expect(summaryOf(trained.run)).toMatchObject({ restarts: 0 });
   });

@@ -87,7 +87,7 @@ it.each(['thread', 'process'])("flags of node's own change nothing: replicas in 
 describe('a run that ended before its first checkpoint', () => {
   it('goes on by --resume, with its own settings', async () => {
     const run = unbegun('unbegun-resume');
-    expect(await succeed(['train', '--resume', run])).toContain('going on at step 0');
+    expect(await succeed(['train', '--resume', run])).toContain('resuming at step 0');
     await expectSameEnd(run);
   });
 
@@ -249,7 +249,11 @@ describe('settings', () => {
     const config = scratch('other.json');
     writeFileSync(config, JSON.stringify({ run: scratch('other') }));
     const ended = await ganglion(['train', '--resume', scratch('whole'), '--steps', '7', '--config', config]);
-    expectOneLine(ended, 2, /--resume .*whole goes on in that folder; .*other\.json: run .*other names another\n$/);
+    expectOneLine(
+      ended,
+      2,
+      /--resume .*whole resumes the run in that folder; .*other\.json: run .*other names another\n$/,
+    );
     expect(snapshot(scratch('whole'))).toEqual(before);
   });
 

@@ -117,7 +117,7 @@ describe('a run', () => {
     const native = `${KERNELS.backend} ${KERNELS.libraryVersion}`;
     expect(stdout).toMatch(new RegExp(`^training: .*; 2 workers, 20 shards; ${native}\\n`));
     expect(stdout).toMatch(/^step 3\/3, \d+ images\/s, loss D \d+\.\d+, loss G \d+\.\d+, 0s left$/m);
-    expect(stdout).toContain(`pictures: ${join(run, 'samples')}\n`);
+    expect(stdout).toContain(`samples: ${join(run, 'samples')}\n`);
     expect(stdout).toContain(`checkpoints: ${join(run, 'checkpoints')}\n`);
     expect(stdout).toContain(`report: ${join(run, 'report.html')}\n`);
   });
@@ -129,7 +129,7 @@ describe('a run', () => {
     expect(screen).toMatch(/step \d+\/8 \|[^|]+\| \d+ images\/s, loss D [\d.]+, loss G [\d.]+, \S+ left/);
     expect(screen).toContain('\x1b[?25l'); // the cursor is hidden,
     expect(screen.lastIndexOf('\x1b[?25h')).toBeGreaterThan(screen.lastIndexOf('\x1b[?25l')); // and comes back
-    expect(screen).toContain('pictures: ');
+    expect(screen).toContain('samples: ');
   });
 });
 

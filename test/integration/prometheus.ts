@@ -1,5 +1,5 @@
 // The real Prometheus, scraping a coordinator once a second. Debian's package `prometheus` brings it and promtool; CI must have them,
-// elsewhere the tests that need them can be left out.
+// elsewhere the tests that need them can be skipped.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { freePort, isInstalled, start } from './ganglion.ts';
 
@@ -7,7 +7,7 @@ export const PROMTOOL = 'promtool';
 const PROMETHEUS = 'prometheus';
 const isThere = isInstalled(PROMTOOL, '--version') && isInstalled(PROMETHEUS, '--version');
 export const withoutPrometheus = !isThere && !process.env.CI;
-if (withoutPrometheus) console.log('no prometheus: tests with it are left out (apt-get install prometheus)');
+if (withoutPrometheus) console.log('no prometheus: tests with it are skipped (apt-get install prometheus)');
 
 /** Labels and value of a series. */
 export interface Sample {

@@ -8,9 +8,9 @@ import { isInstalled, REPOSITORY } from './ganglion.ts';
 
 const READERS = join(REPOSITORY, 'test', 'readers');
 const hasPip = isInstalled('python3', '-m', 'pip', '--version') && isInstalled('python3', '-m', 'venv', '--help');
-/** Whether tests that need these programs have to be left out. */
+/** Whether tests that need these programs must be skipped. */
 export const withoutPip = !hasPip && !process.env.CI;
-if (withoutPip) console.warn('tests with TensorBoard and Pillow are left out: there is no python3 with pip and venv');
+if (withoutPip) console.warn('tests with TensorBoard and Pillow are skipped: there is no python3 with pip and venv');
 
 /** A Python that has the programs; the first time, that takes a minute. */
 function findPython(): string {

@@ -205,7 +205,7 @@ it('that cannot be written changes neither exit code nor checkpoint', async () =
   const { exitCode, stdout, stderr } = await resumed.ended;
   expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
   expect(stdout).toMatch(
-    /^the report is not written: cannot write .*report\.html: expected a file or nothing there, got a folder$/m,
+    /^the report was not written: cannot write .*report\.html: expected a file or nothing there, got a folder$/m,
   );
   expect(summaryOf(run).step).toBe(12);
   expect(existsSync(checkpointPath(run, 12))).toBe(true);

@@ -37,7 +37,10 @@ it('changes the number of workers of a run under way, and no weight', async () =
 
   const { exitCode, stdout, stderr } = await run.ended;
   expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
-  expect(stdout.match(/^\d workers become \d$/gm)).toEqual(['1 workers become 3', '3 workers become 2']);
+  expect(stdout.match(/^changing from \d to \d workers$/gm)).toEqual([
+    'changing from 1 to 3 workers',
+    'changing from 3 to 2 workers',
+  ]);
   expect(stepsOf(path)).toEqual(oneTo(STEPS));
   expect(summaryOf(path)).toMatchObject({ workers: 2, restarts: 0, stateSha256: summaryOf(quiet).stateSha256 });
 });

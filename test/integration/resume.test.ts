@@ -65,7 +65,7 @@ it('resumes with more and with fewer workers to the state of a run that was neve
   const ends = await Promise.all([resume(more, '--workers', '4'), resume(fewer, '--workers', '1')]);
   for (const { exitCode, stderr, stdout } of ends) {
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
-    expect(stdout).toContain(`going on at step ${HALF}`);
+    expect(stdout).toContain(`resuming at step ${HALF}`);
   }
   expectSameEnd(more);
   expectSameEnd(fewer);
@@ -78,12 +78,12 @@ it('drops the records of steps after the checkpoint, and half a record, and comp
   appendFileSync(join(run, 'metrics.jsonl'), '{"step":7,"epoch":0}\n{"step":8,"ep');
   const { exitCode, stdout } = await resume(run);
   expect(exitCode).toBe(0);
-  expect(stdout).toContain('going on at step 4');
+  expect(stdout).toContain('resuming at step 4');
   expectSameEnd(run);
 });
 
 describe('a broken newest checkpoint', () => {
-  const NAMED = /^ganglion: \S*step-00000006\.safetensors.*; using the one before\n$/;
+  const NAMED = /^ganglion: \S*step-00000006\.safetensors.*; using the previous one\n$/;
   const breakages: [name: string, breakFile: (path: string) => void, resumed?: 'resumed'][] = [
     ['truncated', (path) => truncateSync(path, 1_000_000), 'resumed'],
     ['cut inside its header', (path) => truncateSync(path, 100)],
@@ -106,7 +106,7 @@ describe('a broken newest checkpoint', () => {
     breakFile(checkpointPath(run, 6));
     const { exitCode, stderr, stdout } = await resume(run, '--workers', '1');
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: expect.stringMatching(NAMED) });
-    expect(stdout).toContain('going on at step 4');
+    expect(stdout).toContain('resuming at step 4');
     expectSameEnd(run);
     await expectWhole(run);
   });

@@ -124,7 +124,7 @@ describe('kill -9', () => {
     await kill(first);
     for (const index of [1, 2, 3]) {
       const next = startGanglion(['train', '--resume', run]);
-      const [, from] = await next.said(/going on at step (\d+)/);
+      const [, from] = await next.said(/resuming at step (\d+)/);
       await reached(next, run, Number(from) + 1 + Math.floor(random(index, 7)));
       await delay(random(index + 4, 40));
       await kill(next);

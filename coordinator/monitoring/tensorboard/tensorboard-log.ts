@@ -29,7 +29,7 @@ export const TAGS: Readonly<Record<Curve, string>> = {
   outputFake: 'output of D/D(G(z))',
   gradientNormD: 'gradient norm/D',
   gradientNormG: 'gradient norm/G',
-  imagesPerSecond: 'images a second',
+  imagesPerSecond: 'throughput (images per s)',
 };
 export const SAMPLES_TAG = 'samples/fixed noise';
 export const REAL_TAG = 'samples/real';

@@ -12,9 +12,9 @@ import { RULES, rules, shortenedRules } from './rules-file.ts';
 
 const TESTS = join(DASHBOARDS, 'prometheus', 'rules-test.yml');
 const PROMTOOL = 'promtool';
-/** Debian's package `prometheus` brings it. CI must have it; elsewhere these tests can be left out. */
+/** Debian's package `prometheus` brings it. CI must have it; elsewhere these tests can be skipped. */
 const without = !isInstalled(PROMTOOL, '--version') && !process.env.CI;
-if (without) console.log('no promtool: tests of the rules are left out (apt-get install prometheus)');
+if (without) console.log('no promtool: tests of the rules are skipped (apt-get install prometheus)');
 
 /** Fails with promtool's complaints when there are any. */
 function promtool(...args: string[]): string {

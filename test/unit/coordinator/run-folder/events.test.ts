@@ -49,8 +49,8 @@ describe('EventLog', () => {
       ['skipped', 3, 'update skipped: step 4, generator phase, shard 2: gradient/x[3] is NaN (replicas 0 and 1 agree)'],
       ['checkpoint', 3, 'checkpoint of step 3, 3.0 MiB in 0.25 s'],
       ['lost', 3, 'replica 1 failed (exit); its shards go to other replicas'],
-      ['restarted', 3, 'replica 1 is back'],
-      ['resize', 3, '2 workers become 3'],
+      ['restarted', 3, 'replica 1 has restarted'],
+      ['resize', 3, 'changing from 2 to 3 workers'],
       ['stop', 3, 'SIGINT: finishing the step and writing a checkpoint'],
       ['end', 3, 'stopped at step 3 of 9, 1000 images/s'],
     ]);

@@ -38,7 +38,7 @@ describe('createRunFolder', () => {
     const path = scratchFolder();
     writeFileSync(join(path, 'thesis.txt'), 'x');
     expect(await errorOf(() => createRunFolder(path))).toBe(
-      `usage: --run ${path}: expected a new or empty folder, got 1 entries; go on with --resume ${path}`,
+      `usage: --run ${path}: expected a new or empty folder, got 1 entries; resume with --resume ${path}`,
     );
     expect(readdirSync(path)).toEqual(['thesis.txt']);
   });
