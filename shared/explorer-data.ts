@@ -30,6 +30,11 @@ export interface ExplorerData {
     /** [count, ...image], in [-1, 1]. */
     readonly images: Base64Floats;
   };
+  /** Digits to open on: the clearest of the first ones of a seed, clearest first, by number. */
+  readonly clearest: {
+    readonly seed: number;
+    readonly images: readonly number[];
+  };
 }
 
 /** model.json of a graph model of TensorFlow.js, as `tf.loadGraphModel` reads it. */

@@ -3,9 +3,10 @@ import { mkdirSync, statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { GanglionError } from '../../shared/error.ts';
 import type { ExplorerData } from '../../shared/explorer-data.ts';
-import { imageShapeOf } from '../../shared/model/spec.ts';
+import { imageShapeOf, imageSizeOf } from '../../shared/model/spec.ts';
 import { type Checkpoint, checkpointName, newestCheckpoint } from '../checkpoints/checkpoint.ts';
 import { toBytes } from '../checkpoints/safetensors.ts';
+import { clearestFirst } from '../export/clearest.ts';
 import { latentDirections } from '../export/directions.ts';
 import { readPageParts, readWasm, toPage } from '../export/explorer-page.ts';
 import { toGraphModel, WEIGHTS_FILE } from '../export/graph-model.ts';
@@ -31,8 +32,12 @@ export interface ExportRequest {
 
 /** Sliders of the page: the strongest directions say most, and more are too many to try. */
 const DIRECTIONS = 10;
-/** By what `ganglion sample` draws from this noise, the page checks that a backend computes right. */
-const CHECK = { seed: 1, count: 4 } as const;
+/** Seed of the digits that the page opens on; its gallery shows so many at once. */
+const FIRST = { seed: 1, count: 24 } as const;
+/** Of these, so many let the page check that a backend computes what `ganglion sample` does. */
+const CHECKED = 4;
+/** Of these, so many that are drawn best: the first is shown, all of them are the path. */
+const CLEAREST = 4;
 
 /** Runs the command. @throws GanglionError */
 export async function exportCommand(request: ExportRequest): Promise<void> {
@@ -44,7 +49,7 @@ export async function exportCommand(request: ExportRequest): Promise<void> {
   checkFinite(checkpoint);
   const parts = readPageParts(pages);
   const backend = await chooseBackend(request.backend ?? storedConfig(checkpoint).backend);
-  const images = await draw({ ...CHECK, batchStatistics: false, programs }, checkpoint, backend);
+  const images = await draw({ ...FIRST, batchStatistics: false, programs }, checkpoint, backend);
 
   const { state, stateSha256 } = checkpoint;
   const { generator, spec, step } = state;
@@ -58,7 +63,12 @@ export async function exportCommand(request: ExportRequest): Promise<void> {
     image: imageShapeOf(spec),
     model: json,
     directions: { values: toBase64(values), shares },
-    check: { ...CHECK, images: toBase64(images) },
+    check: {
+      seed: FIRST.seed,
+      count: CHECKED,
+      images: toBase64(images.subarray(0, CHECKED * imageSizeOf(spec))),
+    },
+    clearest: { seed: FIRST.seed, images: clearestFirst(images, FIRST.count, imageShapeOf(spec)).slice(0, CLEAREST) },
   };
   const page = toPage(parts, { data, weights, wasm: readWasm() });
 

@@ -12,8 +12,6 @@ import { Sliders } from './sliders.ts';
 
 /** The map is drawn anew once nothing has moved for as long. */
 const MAP_DELAY_MS = 120;
-/** Digits of the path that is there at the start. */
-const FIRST_PATH = 4;
 
 /** The digit that is shown. */
 interface Shown {
@@ -239,13 +237,9 @@ document.title = `Digits of ${data.run} – Ganglion`;
 byId('from', HTMLElement).textContent =
   `run ${data.run}, step ${whole(data.step)}, noise of length ${whole(data.latent)}`;
 save.disabled = true;
-show(fromSeed(1, 0));
+const opening = data.clearest.images.map((image) => fromSeed(data.clearest.seed, image));
+show(opening[0] ?? fromSeed(data.clearest.seed, 0));
 gallery.draw();
 gallery.onTurn();
-path.add(
-  ...Array.from({ length: FIRST_PATH }, (_, i) => {
-    const { z, name } = fromSeed(1, i);
-    return { z, name };
-  }),
-);
+path.add(...opening.map(({ z, name }) => ({ z, name })));
 void useFirst(BACKENDS);
