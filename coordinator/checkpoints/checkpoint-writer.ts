@@ -5,7 +5,7 @@ import { copyState, sharedState, type TrainingState } from '../training/state.ts
 import { checkpointName } from './checkpoint.ts';
 import type { CheckpointThread, WrittenFile } from './checkpoint-thread.ts';
 
-/** A checkpoint that is on the disk. */
+/** A checkpoint on disk. */
 export interface WrittenCheckpoint extends WrittenFile {
   readonly path: string;
   /** Steps done in its state. */
@@ -21,7 +21,7 @@ export interface CheckpointWriterOptions {
   readonly config: string;
   /** Model of the states to come. */
   readonly spec: ModelSpec;
-  /** Gets its jobs one after another. */
+  /** Receives jobs one after another. */
   readonly thread: CheckpointThread;
   /** Brings the log to the disk, before each checkpoint: after a power cut, too, none knows a step that the log does not. */
   readonly syncLog: () => Promise<void>;

@@ -1,4 +1,4 @@
-// `ganglion report`: writes the report of a run again, from its files: of a run that crashed, or of before there were reports.
+// `ganglion report`: writes the report of a run again, from its files: for a run that crashed, or is older than reports.
 import { resolve } from 'node:path';
 import { writeArtifacts } from '../report/artifacts.ts';
 

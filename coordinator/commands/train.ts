@@ -172,7 +172,7 @@ function checkSameFolder(resume: string, run: string | null | undefined, source:
 function openPrevious(path: string): { readonly config: StoredRunConfig; readonly state: TrainingState } {
   const folder = runFolderAt(path);
   if (listCheckpoints(folder.checkpoints).length === 0 && existsSync(folder.config)) {
-    // It ended before its first checkpoint: nothing is lost by beginning again.
+    // It ended before its first checkpoint: starting over loses nothing.
     const config = readStoredConfig(folder.config);
     return { config, state: initialState(dcgan28(config.latent), config.seed) };
   }
@@ -182,7 +182,7 @@ function openPrevious(path: string): { readonly config: StoredRunConfig; readonl
   return { config: storedConfig(checkpoint), state: checkpoint.state };
 }
 
-/** Faults are planned for one process: what goes on goes on without. */
+/** Faults are planned for one process: a resumed run has none. */
 function toSettings({
   format: _,
   dataName: __,

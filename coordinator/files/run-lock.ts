@@ -12,7 +12,7 @@ import { fromSystemError } from './atomic-file.ts';
 
 /** How long the process that holds a lock may take to say who it is. */
 const ANSWER_MS = 2_000;
-/** A process killed a moment ago may take this long to be gone: so often, so many milliseconds. */
+/** How often, and at which interval in milliseconds, to look whether a process that was just killed has gone. */
 const RETRIES = 20;
 const RETRY_MS = 50;
 /** A lock file whose process has not touched it for so long is left over. */
@@ -94,7 +94,7 @@ function listen(name: string, path: string): Promise<Server | undefined> {
   });
 }
 
-/** What holds a lock, `process 1234`; undefined when it has just let go. */
+/** The holder of a lock, `process 1234`; undefined when it was just released. */
 function askHolder(name: string): Promise<string | undefined> {
   return new Promise((done) => {
     let answer = '';

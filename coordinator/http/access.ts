@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { GanglionError, messageOf } from '../../shared/error.ts';
 
 const BODY_LIMIT = 1024;
-/** A value in a message is cut here. */
+/** Maximum length of a value in a message. */
 const SHOWN = 80;
 
 /** A request refused: HTTP status, and one line that says expected and got. */
@@ -49,7 +49,7 @@ export function show(value: unknown): string {
 }
 
 /**
- * Refuses who may not change the run. A browser is nobody's proof: the page of another site can make it send requests from
+ * Refuses requests from those who may not change the run. A browser proves nothing: the page of another site can make it send requests from
  * this machine, and can point a name of its own at this machine (DNS rebinding).
  */
 function checkAccess(address: string, headers: IncomingHttpHeaders, apiToken: string | null): void {
@@ -93,7 +93,7 @@ function toAnswer(error: unknown): { statusCode: number; message: string } {
 /** A route that changes the run: `POST` of JSON. */
 export interface ChangingRoute {
   readonly url: string;
-  /** Whoever shows it may come from everywhere; without one, only from this machine. */
+  /** A request with this token is accepted from anywhere; without a token, only from this machine. */
   readonly apiToken: string | null;
   /** Does what is asked for. @param body text of the request @returns the answer @throws Refusal, GanglionError */
   readonly act: (body: unknown) => unknown;
@@ -102,7 +102,7 @@ export interface ChangingRoute {
 /** Adds a route that only who may change the run can use. */
 export function addChangingRoute(server: FastifyInstance, { url, apiToken, act }: ChangingRoute): void {
   server.register(async (scope) => {
-    // JSON as text: what is wrong with it is for this file to say.
+    // JSON as text, so that this file reports what is wrong with it.
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('application/json', { parseAs: 'string' }, async (_: unknown, text: unknown) => text);
     scope.setErrorHandler((error, _, reply) => {

@@ -1,4 +1,4 @@
-// What holds for every request, whatever its route: limits, headers that tell browsers to do nothing with an answer but show it,
+// Rules for every request, whatever its route: limits, headers that let browsers do nothing with an answer but show it,
 // names of this machine only, and 405 where a path is served by another method.
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
@@ -7,7 +7,7 @@ import { isLoopback, namesThisMachine } from './access.ts';
 
 const BODY_LIMIT = 1024;
 const HEADER_LIMIT = 8 * 1024;
-/** A request that has not come whole by then never will. */
+/** Deadline for a whole request. */
 const REQUEST_TIMEOUT_MS = 10_000;
 const MAX_CONNECTIONS = 512;
 const READS = ['GET', 'HEAD'];
@@ -37,7 +37,7 @@ export const LIMITS = {
   },
 } as const;
 
-/** What came is no HTTP, or more than is read: no route will see it, so the answer is written here. */
+/** Answers what is not HTTP, or too large: no route sees it. */
 function answerNoRequest(error: Error & { code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || socket.destroyed) return;
   const statuses: Record<string, number> = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 };

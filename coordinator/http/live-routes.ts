@@ -1,4 +1,4 @@
-// What the live page asks for: its files, the run, its curves and pictures, events as they come, and two requests that change it.
+// The live page's routes: its files, the run, its curves and samples, a stream of events, and two requests that change the run.
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -15,15 +15,15 @@ export interface LiveRoutesOptions {
   readonly run: LiveRun;
   /** Folder of the page's files, with a slash at its end. */
   readonly page: URL;
-  /** What the page's buttons do; without it, the run can only be looked at. */
+  /** What the page's buttons do; without it, the page is read-only. */
   readonly actions?: LiveActions | undefined;
 }
 
 export interface LiveActions {
   readonly apiToken: string | null;
-  /** Asks for a checkpoint after the step under way. @throws GanglionError when the run has not begun, or ends */
+  /** Requests a checkpoint after the current step. @throws GanglionError when the run has not begun, or is ending */
   readonly checkpoint: () => void;
-  /** Asks for the end of the run after the step under way. */
+  /** Requests the end of the run after the current step. */
   readonly stop: () => void;
 }
 
@@ -55,7 +55,7 @@ const historyQuery = z.object({
   points: z.coerce.number().int().min(4).max(MOST_POINTS).default(POINTS),
 });
 
-/** Adds the routes; the function it returns tells every open page what is new, and lets it go. */
+/** Adds the routes. The returned function sends every open page what is new and closes its stream. */
 export function addLiveRoutes(server: FastifyInstance, options: LiveRoutesOptions): () => Promise<void> {
   const { run, page, actions } = options;
   const stream = new EventStream(run);

@@ -1,4 +1,4 @@
-// What the coordinator shows over HTTP: /metrics for Prometheus, /healthz for a supervisor, /api/status for people and programs;
+// What the coordinator serves over HTTP: /metrics for Prometheus, /healthz for a supervisor, /api/status for people and programs;
 // where the run lets it, /api/workers to change the number of replicas; and the live page, in live/.
 import fastify, { type FastifyInstance } from 'fastify';
 import { GanglionError, messageOf, systemErrorCode } from '../../shared/error.ts';
@@ -28,7 +28,7 @@ export interface HttpOptions {
 }
 
 /**
- * Listens on all interfaces, as Prometheus exporters do; requests that change the run say who may.
+ * Listens on all interfaces, as Prometheus exporters do; routes that change the run check who may.
  *
  * @throws GanglionError `environment` when the port is taken
  */

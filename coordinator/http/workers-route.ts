@@ -6,9 +6,9 @@ import { addChangingRoute, Refusal, show } from './access.ts';
 export interface WorkersRouteOptions {
   /** Asks for this many replicas; does not wait for them. */
   readonly resize: (count: number) => void;
-  /** The most replicas that could have work. */
+  /** Maximum number of replicas that can have work. */
   readonly shards: number;
-  /** Whoever shows it may come from everywhere; without one, only from this machine. */
+  /** A request with this token is accepted from anywhere; without a token, only from this machine. */
   readonly apiToken: string | null;
 }
 

@@ -1,4 +1,4 @@
-// Server-sent events to the pages that are open. A page has no queue: what it is told is what happened since the id that it has
+// Server-sent events to the open pages. A page has no queue: it receives what happened since the id that it has
 // seen last. So one that reads slowly is told later and more at once, and costs nothing meanwhile.
 // https://html.spec.whatwg.org/multipage/server-sent-events.html
 import type { ServerResponse } from 'node:http';
@@ -11,7 +11,7 @@ export interface EventStreamOptions {
   readonly tickMs?: number;
   /** Pages served at once. */
   readonly mostPages?: number;
-  /** A page that has not taken what was sent for so long is cut off; its browser comes back. */
+  /** A page that reads nothing for this long is disconnected; its browser reconnects. */
   readonly stuckMs?: number;
   /** Monotonic clock in milliseconds. */
   readonly now?: () => number;
@@ -19,18 +19,18 @@ export interface EventStreamOptions {
 
 interface Page {
   readonly response: ServerResponse;
-  /** What it has been told. */
+  /** Id of the last message sent. */
   id: string | undefined;
   status: string;
   /** When it was last written to. */
   sentMs: number;
 }
 
-/** A sign of life after so long without a message, so that nothing takes the connection for dead. */
+/** Interval of keep-alive messages, so that no proxy closes an idle connection. */
 const QUIET_MS = 15_000;
-/** A browser comes back after so long. */
+/** A browser reconnects after this time. */
 const RETRY_MS = 1000;
-/** Pages that are open at the end have so long to ask for the last picture, and then to take what was sent. */
+/** At the end, open pages have this long to request the last samples, and then to read what was sent. */
 const GRACE_MS = 300;
 const LAST_MS = 500;
 
@@ -78,7 +78,7 @@ export class EventStream {
     this.#timer ??= setInterval(() => this.#tick(), this.#tickMs).unref();
   }
 
-  /** Tells every page what is new, and ends. */
+  /** Sends every page what is new, then closes the streams. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#tick();

@@ -1,5 +1,5 @@
 // A run as the live page sees it, whether it trains in this process or lies on the disk: curves, events, status, and what a page
-// that was away has missed. It only takes notes; nothing is prepared before someone asks.
+// that was disconnected has missed. It only keeps notes; nothing is prepared before a page asks.
 import { randomBytes } from 'node:crypto';
 import { basename } from 'node:path';
 import type {
@@ -30,9 +30,9 @@ export interface LiveRunOptions {
   readonly timeline: Timeline;
 }
 
-/** What a page has seen: `session.step.event`, sent as the id of an event. */
+/** Position of a page: `session.step.event`, sent as the id of an event. */
 const CURSOR = /^([0-9a-f]{12})\.(\d{1,15})\.(\d{1,15})$/;
-/** Digits of a value on the way to a page. */
+/** Significant digits of a value that is sent to a page. */
 const DIGITS = 6;
 
 /** An event for a page. */
@@ -53,7 +53,7 @@ export class LiveRun {
   readonly history = new History({ curves: CURVES.length });
   readonly timeline: Timeline;
   readonly session = randomBytes(6).toString('hex');
-  /** What the run is computed on; null as long as nobody has said. */
+  /** The machine of the run; null until it is known. */
   environment: Environment | null = null;
   readonly #options: LiveRunOptions;
 
@@ -89,11 +89,11 @@ export class LiveRun {
   }
 
   /**
-   * What a page has missed.
+   * Updates since a page's position.
    *
    * @param id of what it has seen last; undefined for a page that has seen nothing
-   * @param status to tell, undefined when the page knows it
-   * @returns undefined when there is nothing to tell
+   * @param status to send; undefined when the page has it
+   * @returns undefined when there is nothing new
    */
   since(id: string | undefined, status: LiveStatus | undefined): LiveMessage | undefined {
     const [, session, step, seq] = CURSOR.exec(id ?? '') ?? [];

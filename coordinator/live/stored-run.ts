@@ -16,7 +16,7 @@ import { LiveRun } from './live-run.ts';
 const MOST_SKIPS = 500;
 
 /**
- * Reads a run, which must not be training: what comes later is not seen.
+ * Reads a run that is not training: later changes are not seen.
  *
  * @throws GanglionError `usage` when there is no run, `checkpoint` when a file of it cannot be read
  */
@@ -57,7 +57,7 @@ export async function openStoredRun(path: string): Promise<LiveRun> {
     if (skips.length >= 2 * MOST_SKIPS) skips = skips.slice(-MOST_SKIPS);
   });
   if (!noted) {
-    // A run of before there was events.jsonl: what the other files tell.
+    // A run older than events.jsonl: its events come from the other files.
     const told = [...skips, ...checkpointEvents(folder)].toSorted((a, b) => a.step - b.step);
     for (const event of told) timeline.recall(event);
   }

@@ -1,5 +1,5 @@
 // The run's metrics for Prometheus; docs/metrics.md has the table. Only this module and replica-metrics.ts know prom-client.
-// Steps wait until somebody asks, or there are some: each alone, between two others' work, would cost a few times as much.
+// Steps are observed in groups, or when somebody asks: one at a time, between the work of others, would cost a few times as much.
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { FAULT_REASONS } from '../../shared/error.ts';
 import type { Phase } from '../../shared/model/layout.ts';
@@ -28,7 +28,7 @@ export interface Metrics extends RunSink {
 const PHASES: readonly Phase[] = ['discriminator', 'generator'];
 /** Seconds, from a millisecond to ten seconds. */
 const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
-/** Steps that may wait. */
+/** Steps that are observed together. */
 const MOST_WAITING = 16;
 const SCRAPE_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1];
 

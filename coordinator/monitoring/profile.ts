@@ -39,7 +39,7 @@ const nowMs = (): number => performance.timeOrigin + performance.now();
 /** Records steps `after + 1` to `after + steps`, then writes the file; outside of them it does nothing. */
 export class Profile implements RunSink {
   readonly #options: ProfileOptions;
-  /** What has been recorded, as functions that make spans of it in the end: a profile should cost the steps that it shows little. */
+  /** Records, as functions that make their spans at the end: a profile should cost the steps that it shows little. */
   readonly #recorded: (() => Span[])[] = [];
   #state: 'before' | 'recording' | 'written' = 'before';
   #startedMs = 0;
@@ -75,12 +75,12 @@ export class Profile implements RunSink {
     }
   }
 
-  /** A replica has computed a pass of a shard. */
+  /** Records that a replica has computed a pass of a shard. */
   #computed(replica: number, shard: Shard, seconds: PassSeconds): void {
     if (this.#state === 'recording') this.#recorded.push(() => this.#passSpans(replica, shard, seconds));
   }
 
-  /** The coordinator has done a part of a step; times of its `performance.now()`. */
+  /** Records a part of a step of the coordinator; times of its `performance.now()`. */
   #span(part: CoordinatorPart, fromMs: number, toMs: number): void {
     if (this.#state !== 'recording') return;
     const at = (ms: number): number => this.#at(performance.timeOrigin + ms);
@@ -107,7 +107,7 @@ export class Profile implements RunSink {
     if (step >= after + steps) this.#close();
   }
 
-  /** Writes what has been recorded, unless it has been. @throws GanglionError `environment` */
+  /** Writes the records once. @throws GanglionError `environment` */
   #close(): void {
     if (this.#state !== 'recording') return;
     this.#state = 'written';

@@ -1,4 +1,4 @@
-// What Prometheus learns about the replicas, read from their group at every scrape. A part of metrics.ts.
+// Metrics of the replicas, read from their group at every scrape. A part of metrics.ts.
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { ReplicaState, ReplicaStatus } from '../replicas/replica-status.ts';
 
@@ -24,7 +24,7 @@ export function addReplicaMetrics(registry: Registry, replicas: () => readonly R
     },
   });
 
-  /** The group counts, over restarts too; a replica that is there no more leaves no series behind. */
+  /** The group counts, across restarts; a removed replica leaves no series behind. */
   const counter = (name: string, help: string, figureOf: (replica: ReplicaStatus) => number): void => {
     new Counter({
       name,

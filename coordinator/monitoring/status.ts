@@ -9,7 +9,7 @@ export interface Status {
   /** False when training has made no step for a minute. */
   readonly healthy: boolean;
   readonly run: string;
-  /** What computes, as `--backend` names it. */
+  /** The backend that computes, as `--backend` names it. */
   readonly backend: Backend;
   readonly step: number;
   readonly steps: number;
@@ -24,7 +24,7 @@ export interface Status {
 }
 
 const STALLED_MS = 60_000;
-/** Steps over which the speed is averaged. */
+/** Steps over which throughput is averaged. */
 const WINDOW = 50;
 
 export interface StatusOptions {

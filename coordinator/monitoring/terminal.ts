@@ -1,4 +1,4 @@
-// What a person sees while a run goes on: a progress bar on a terminal, a line every few seconds elsewhere.
+// Progress of a run: a bar on a terminal, a line every few seconds elsewhere.
 import { SingleBar } from 'cli-progress';
 import { type RunEvent, type RunSink, sentencesOf } from '../run-folder/run-event.ts';
 import type { Status } from './status.ts';

@@ -9,7 +9,7 @@ export interface ArtifactsOptions {
   readonly path: string;
   /** Folder of the live page's files. */
   readonly page: URL;
-  /** Told of what could not be made, while the rest is. */
+  /** Receives what could not be made, while the rest is. */
   readonly onFailure: (message: string) => void;
 }
 

@@ -1,4 +1,4 @@
-// The page's modules as one script, for a file that can load nothing. Each becomes a function that gives what the module exports; they
+// The page's modules as one script, for a file that must not load anything. Each becomes a function that gives what the module exports; they
 // are small and our own, so that the forms of import and export that they use are all there is to know: any other is refused.
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

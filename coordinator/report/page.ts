@@ -162,7 +162,7 @@ function image(type: 'png' | 'gif', description: string, base64: string): string
   return `<img src="data:image/${type};base64,${base64}" alt="${description}" width="${SIDE}" height="${SIDE}">`;
 }
 
-/** What the live page has there: its code finds these elements by their ids. */
+/** The elements that the live page's code expects, by id. */
 function curves({ history }: ReportData): Html {
   if (history.last === 0) {
     return html`<section class="curves"><h2>Curves</h2><p class="hint">No step was logged.</p></section>`;
@@ -222,7 +222,7 @@ function textOf(value: unknown): string {
   return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }
 
-/** Measured figures have more digits than they are worth. */
+/** Rounds measured figures to significant digits. */
 function rounded(values: Readonly<Record<string, unknown>> | null): Readonly<Record<string, unknown>> | null {
   const entries = Object.entries(values ?? {}).map(([name, value]) => {
     return [

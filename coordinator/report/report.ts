@@ -9,11 +9,11 @@ import { runFolderAt } from '../run-folder/run-folder.ts';
 import { type Picture, type ReportData, toReport } from './page.ts';
 import { readCheckpoints } from './stored-checkpoints.ts';
 
-/** Points of a curve: in them a band says what lies between. */
+/** Points of a curve; a band shows the values between two points. */
 const POINTS = 1500;
-/** Pictures of the course of the run, beside the newest one. */
+/** Grids of earlier samples, beside the newest. */
 const COURSE = 8;
-/** A picture has some 30 kB; what is larger than this is none of ours. */
+/** A grid of samples has about 30 kB; a larger file was not written by Ganglion. */
 const MOST_PICTURE_BYTES = 2 ** 18;
 /** A larger animation stays a file of its own. */
 const MOST_ANIMATION_BYTES = 6 * 2 ** 20;
@@ -28,7 +28,7 @@ export interface ReportOptions {
 }
 
 /**
- * Writes it. Memory does not grow with the number of steps, pictures or checkpoints.
+ * Writes the report. Memory does not grow with the number of steps, grids or checkpoints.
  *
  * @returns its path
  * @throws GanglionError `checkpoint` when a file of the run cannot be read, `environment` when the report cannot be written
@@ -69,7 +69,7 @@ async function readPicture(folder: string, step: number): Promise<Picture | null
   return base64 === null ? null : { step, base64 };
 }
 
-/** @returns null for a file that cannot be read, or is larger: the report goes without */
+/** @returns null for a file that cannot be read, or is larger: the report omits it */
 async function readBase64(path: string, most = MOST_PICTURE_BYTES): Promise<string | null> {
   try {
     const bytes = await readFile(path);

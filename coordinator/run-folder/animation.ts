@@ -1,4 +1,4 @@
-// samples/epochs.gif: what the generator has drawn from the same noise in the course of a run, one picture after another.
+// samples/epochs.gif: the samples of a run from fixed noise, animated.
 import { rmSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -9,16 +9,16 @@ import { GifWriter } from '../images/gif.ts';
 import { decodePng } from '../images/png.ts';
 import { ANIMATION, listSamples, sampleName, spread } from './pictures.ts';
 
-/** Frames at most: of more pictures, evenly spread ones with the first and the newest. */
+/** Maximum number of frames: of more samples, evenly spread ones with the first and the newest. */
 const MOST_FRAMES = 100;
 const FRAME_MS = 140;
-/** The newest is shown for longer, so that it can be looked at. */
+/** The newest is shown for longer. */
 const LAST_FRAME_MS = 3000;
 
 /**
- * Writes it from the pictures of the folder; where there are fewer than two, there is none.
+ * Writes it from the samples of the folder; none for fewer than two.
  *
- * @param onBroken told of a picture that cannot be read, which is left out
+ * @param onBroken receives the name of a grid that cannot be read, which is skipped
  * @throws GanglionError `environment` when it cannot be written
  */
 export async function writeAnimation(samples: string, onBroken: (message: string) => void): Promise<void> {
@@ -41,7 +41,7 @@ export async function writeAnimation(samples: string, onBroken: (message: string
   if (frames > 0) writeFileAtomicSync(path, gif.finish());
 }
 
-/** Removes that of an earlier end of the run. @throws GanglionError `environment` */
+/** Removes the animation of an earlier end of the run. @throws GanglionError `environment` */
 export function removeAnimation(samples: string): void {
   const path = join(samples, ANIMATION);
   try {

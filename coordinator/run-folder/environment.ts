@@ -1,4 +1,4 @@
-// What a run is computed on: kept with every start and resume in events.jsonl, since the same seed gives the same bits on one kind
+// The machine of a run: kept with every start and resume in events.jsonl, since the same seed gives the same bits on one kind
 // of machine only.
 import { readFileSync } from 'node:fs';
 import { cpus, release, totalmem, type } from 'node:os';
@@ -11,7 +11,7 @@ export type Environment = Readonly<Record<string, string | number>>;
 
 const OS_RELEASE = '/etc/os-release';
 
-/** @param backend what the replicas compute with, its version, and its device where there is one */
+/** @param backend the replicas' engine, its version, and its device where there is one */
 export function describeEnvironment(backend: Pick<Summary, 'backend' | 'libraryVersion' | 'device'>): Environment {
   const processors = cpus();
   return {

@@ -8,24 +8,24 @@ import { type StoredEvent, Timeline } from './timeline.ts';
 
 /** Milliseconds from 1970 to the last time that a Date can name. */
 const MOST_TIME = 8.64e15;
-/** A replica that is late again within this time is no event: a slow one would be nothing else. */
+/** A straggler is noted at most once in this time: a slow replica would fill the timeline. */
 const STRAGGLER_MS = 10_000;
 
 export interface EventLogOptions {
   /** Steps done before this process. */
   readonly step: number;
-  /** Told once, when events.jsonl cannot be read or written: the run goes on without. */
+  /** Called once when events.jsonl cannot be read or written; the run continues without it. */
   readonly onFailure: (message: string) => void;
   /** Milliseconds since 1970. */
   readonly now?: () => number;
 }
 
-/** Notes what happens, in memory and, once it is open, in events.jsonl. */
+/** Records events in memory and, once it is open, in events.jsonl. */
 export class EventLog implements RunSink {
   readonly timeline: Timeline;
   readonly #options: EventLogOptions;
   readonly #now: () => number;
-  /** When each replica was last noted as late. */
+  /** When each replica was last noted as a straggler. */
   readonly #late = new Map<number, number>();
   #step: number;
   #file: JsonLines | undefined;
@@ -37,7 +37,7 @@ export class EventLog implements RunSink {
     this.timeline = new Timeline((event) => this.#store(event), this.#now);
   }
 
-  /** Opens the file: what happened before is known from now on. */
+  /** Opens the file and reads its earlier events. */
   async open(path: string): Promise<void> {
     try {
       await readEvents(path, (event) => this.timeline.recall(event));
@@ -61,7 +61,7 @@ export class EventLog implements RunSink {
     this.#file = undefined;
   }
 
-  /** Undefined for what is no event of the timeline. */
+  /** Undefined for what does not belong in the timeline. */
   #kindOf(event: RunEvent): EventKind | undefined {
     switch (event.kind) {
       case 'started':

@@ -15,12 +15,12 @@ export type RunEvent =
   | { readonly kind: 'training' }
   /** A step is in the log. `fromMs` is when its commit began, by `performance.now()`. */
   | { readonly kind: 'step'; readonly record: StepRecord; readonly fromMs: number }
-  /** A grid of samples is on the disk. */
+  /** A grid of samples is on disk. */
   | { readonly kind: 'sampled'; readonly step: number; readonly png: Uint8Array }
   /** A checkpoint is about to be written: no log of a step may be behind it. */
   | { readonly kind: 'flush' }
   | { readonly kind: 'checkpoint'; readonly written: WrittenCheckpoint }
-  /** A checkpoint held the step loop for so long. */
+  /** How long a checkpoint blocked the step loop. */
   | { readonly kind: 'held'; readonly seconds: number }
   /** A replica was lost; the error names it, its shard and the reason. */
   | { readonly kind: 'lost'; readonly error: GanglionError }

@@ -1,10 +1,10 @@
-// What is left of a run in a few numbers, written at its end: summary.json.
+// summary.json: the result of a run in a few numbers, written at its end.
 import { readFileSync } from 'node:fs';
 import type { RunFolder } from './run-folder.ts';
 
 /** Content of summary.json. */
 export interface Summary {
-  /** Steps done in all, before and after every resume. */
+  /** Total steps done, before and after every resume. */
   readonly step: number;
   /**
    * Whole epochs done: 1 after a run of `--epochs 1`. The log, the status and the metrics give the epoch to which the newest
@@ -23,7 +23,7 @@ export interface Summary {
   readonly libraryVersion: string;
   /** Name of the GPU, where it was one by WebGPU. */
   readonly device?: string;
-  /** Replicas started again after a fault. */
+  /** Replicas restarted after a fault. */
   readonly restarts: number;
   /** Steps that metrics.jsonl lacks: 0. */
   readonly lostSteps: number;

@@ -7,7 +7,7 @@ const KEPT = 500;
 
 /** An event as events.jsonl has it. */
 export interface StoredEvent extends Omit<LiveEvent, 'seq'> {
-  /** What the run is computed on from now on; of `start` and `resume`. */
+  /** The machine from here on; only of `start` and `resume`. */
   readonly environment?: Environment;
 }
 
@@ -41,13 +41,13 @@ export class Timeline {
     this.recall(event);
   }
 
-  /** An event of before, which is on the disk already. */
+  /** Adds an earlier event, which is on disk already. */
   recall({ time, step, kind, text }: StoredEvent): void {
     this.#events.push({ seq: ++this.#seq, time, step, kind, text });
     if (this.#events.length >= 2 * KEPT) this.#events = this.#events.slice(-KEPT);
   }
 
-  /** Events after one; undefined when they go back further than what is kept, or are to come. */
+  /** Events after one; undefined when some of them are no longer kept, or are still to come. */
   after(seq: number): readonly LiveEvent[] | undefined {
     const kept = this.#events.at(0)?.seq ?? this.#seq + 1;
     if (seq > this.#seq || seq < kept - 1) return undefined;

@@ -1,5 +1,5 @@
 // One node of a training: a state, the replicas that compute its shards, the communicator that joins it to other nodes. It knows no
-// folder, no HTTP and no terminal; whoever wants to know what happens is given events.
+// folder, no HTTP and no terminal; it emits events.
 import type { Backend } from '../../shared/backend.ts';
 import { messageOf } from '../../shared/error.ts';
 import type { SampleJob } from '../../shared/protocol.ts';
@@ -19,7 +19,7 @@ import { type TrainerOptions, train } from '../training/trainer.ts';
 import { javascriptKernels, loadKernels } from '../training/update.ts';
 import type { Programs } from './programs.ts';
 
-/** The settings that a node needs to know. */
+/** The settings of a node. */
 export type NodeSettings = Pick<
   Settings,
   | 'isolation'
@@ -55,7 +55,7 @@ export interface NodeOptions {
   readonly emit: (event: RunEvent) => void;
 }
 
-/** A replica that takes longer than this for one answer counts as lost. */
+/** Deadline for an answer of a replica, which is lost when it passes. */
 const DEADLINE_MS = 120_000;
 
 export class Node {
@@ -159,7 +159,7 @@ function createReplicas(options: NodeOptions): ReplicaGroup {
   });
 }
 
-/** What the replicas tell, as events. */
+/** Turns what the replicas report into events. */
 function toObserver(emit: NodeOptions['emit'], profiled: boolean): GroupObserver {
   return {
     fault: (error) => emit({ kind: 'lost', error }),

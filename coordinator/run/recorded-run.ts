@@ -61,12 +61,12 @@ export class RecordedRun {
    * Runs it from start to end.
    *
    * @returns what is in summary.json
-   * @throws GanglionError when the run cannot start or go on; what was written is whole
+   * @throws GanglionError when the run cannot start or continue; what was written is whole
    */
   async run(): Promise<Summary> {
     const { node } = this;
     const { emit } = this.#sinks;
-    /** Whether the run has come to an end that a report can tell of. */
+    /** Whether the run ended in a way that a report can show. */
     let over = false;
     this.#host.stop.onRequest((who) => {
       if (!over) emit({ kind: 'stopping', who });
@@ -226,7 +226,7 @@ export class RecordedRun {
     return summary;
   }
 
-  /** Animation and report. Checkpoint and summary are on the disk; what goes wrong here is said and changes nothing. */
+  /** Writes animation and report. Checkpoint and summary are on disk: a failed report prints a warning, and the run still succeeds. */
   async #report(): Promise<void> {
     const { page } = this.#host.programs;
     const onFailure = (message: string): void => this.#notice(`not in the report: ${message}`);
@@ -243,7 +243,7 @@ export class RecordedRun {
   }
 }
 
-/** Whether a run has ended by too many faults, in order. */
+/** Whether a run ended in order because of too many faults. */
 function gaveUp(error: unknown): boolean {
   return error instanceof GanglionError && error.code === 'faults';
 }

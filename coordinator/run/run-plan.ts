@@ -12,7 +12,7 @@ import type { StopSwitch } from './stop.ts';
 /** Everything that a run is made of. */
 export interface RunPlan {
   readonly config: StoredRunConfig;
-  /** What computed the newest step that is there; null before the first. */
+  /** The backend of the newest step; null before the first. */
   readonly ranOnBefore: Backend | null;
   /** Folder of the run. */
   readonly path: string;
@@ -24,7 +24,7 @@ export interface RunPlan {
   readonly stepsPerEpoch: number;
   /** Whether the folder holds a run already. */
   readonly resumed: boolean;
-  /** What a request to change the run must show; never written anywhere. */
+  /** Token that a request to change the run must carry; never written anywhere. */
   readonly apiToken: string | null;
   /** Faults that a test of a cluster has planned. */
   readonly faults: FaultPlan | null;
@@ -32,12 +32,12 @@ export interface RunPlan {
   readonly profile: { readonly path: string; readonly steps: number } | null;
 }
 
-/** What whoever runs it brings along. */
+/** What the caller provides. */
 export interface RunHost {
   readonly programs: Programs;
-  /** Asks for an end. */
+  /** Requests a stop. */
   readonly stop: StopSwitch;
-  /** Shows the run to people; without one, nothing is printed. */
+  /** Prints the run for people; without one, nothing is printed. */
   readonly terminal?: Terminal;
   /** Called after every commit; the state changes only after it. */
   readonly onStep?: (record: StepRecord) => Promise<void>;

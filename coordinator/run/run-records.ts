@@ -1,4 +1,4 @@
-// What a run leaves behind while it goes on: after every step a line of metrics.jsonl, now and then samples and a checkpoint.
+// What a run writes while it trains: after every step a line of metrics.jsonl, at intervals samples and a checkpoint.
 import { join } from 'node:path';
 import type { Phase } from '../../shared/model/layout.ts';
 import { imageShapeOf } from '../../shared/model/spec.ts';
@@ -25,7 +25,7 @@ export interface RunRecordsOptions {
   readonly totalSteps: number;
   readonly stepsPerEpoch: number;
   readonly sample: (job: SampleJob) => Promise<Float32Array>;
-  /** Told of a picture that is there, with the bytes of its file. */
+  /** Receives a grid that was written, with the bytes of its file. */
   readonly onSample?: (step: number, png: Uint8Array) => void;
   /** Monotonic clock in milliseconds. */
   readonly now?: () => number;
@@ -61,7 +61,7 @@ export class RunRecords {
   }
 
   /**
-   * Everything that is due after a step. The state must not change before this resolves.
+   * Writes everything that is due after a step. The state must not change before this resolves.
    *
    * @throws GanglionError also for a checkpoint of an earlier step that has failed meanwhile; this step is not logged then
    */
@@ -74,13 +74,13 @@ export class RunRecords {
     if (last || this.#isCheckpointDue(record.step)) await this.#save();
   }
 
-  /** Asks for a checkpoint after the step under way. */
+  /** Requests a checkpoint after the current step. */
   checkpointSoon(): void {
     this.#wanted = true;
   }
 
   /**
-   * Waits until there is a checkpoint of the present state, which must be that after a whole step.
+   * Waits until there is a checkpoint of the current state, which must be that after a whole step.
    *
    * @returns the state's hash
    * @throws GanglionError `environment` when it cannot be written, or an earlier one could not

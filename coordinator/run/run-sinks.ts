@@ -1,4 +1,4 @@
-// All that watches a recorded run. An event is emitted once and goes to each of them in turn.
+// The sinks of a recorded run. An event is emitted once and goes to each of them in turn.
 import { basename } from 'node:path';
 import { LiveTraining } from '../live/live-training.ts';
 import { createMetrics, type Metrics } from '../monitoring/metrics.ts';
@@ -78,7 +78,7 @@ export class RunSinks {
     for (const sink of this.#sinks) sink.observe(event);
   };
 
-  /** The run's folder is there. @throws GanglionError when its log cannot be read, or the profile not be written */
+  /** Opens the logs; the run's folder exists by now. @throws GanglionError when its log cannot be read, or the profile not be written */
   async open(folder: RunFolder): Promise<void> {
     this.#profile?.open();
     await this.live.open(folder, this.#run.firstStep);

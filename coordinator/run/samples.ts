@@ -1,4 +1,4 @@
-// Pictures of a run: a grid of samples on fixed noise, and once a grid of real digits to compare them with.
+// Grids of a run: samples from fixed noise, and once real digits to compare.
 import type { ImageShape } from '../../shared/model/spec.ts';
 import type { SampleJob } from '../../shared/protocol.ts';
 import type { Dataset } from '../data/dataset.ts';
@@ -10,7 +10,7 @@ import { shuffle } from '../training/sampler.ts';
 const COUNT = 64;
 const COLUMNS = 8;
 
-/** Draws the grid of the generator on running statistics; noise i depends on (seed, i) only, so pictures can be compared. @returns the PNG file's bytes */
+/** Draws the grid of the generator on running statistics; noise i depends on (seed, i) only, so grids can be compared. @returns the PNG file's bytes */
 export async function writeSampleGrid(
   path: string,
   seed: number,

@@ -1,6 +1,6 @@
-// Ends a run in order: whoever asks first is noted, and training ends after the step under way.
+// Stops a run in order: the first request is noted, and training ends after the current step.
 
-/** Tells whether an end was asked for. */
+/** Whether a stop was requested. */
 export class StopSwitch {
   #requestedBy: string | undefined;
   readonly #listeners = new Set<(who: string) => void>();
@@ -9,7 +9,7 @@ export class StopSwitch {
     return this.#requestedBy !== undefined;
   }
 
-  /** Asks for an end; does nothing when one was asked for. @param who asks, for people to read */
+  /** Requests a stop; a second request does nothing. @param who requests it, for people to read */
   request(who: string): void {
     if (this.#requestedBy !== undefined) return;
     this.#requestedBy = who;

@@ -62,7 +62,7 @@ export const SETTINGS = {
     default: 'auto',
     description: `what computes: ${BACKENDS.join(', ')}, or auto, which is cpu where it can be compiled, else wasm`,
   }),
-  /** Steps in all; null means `epochs` counts. */
+  /** Total steps; null means that `epochs` counts. */
   steps: setting({
     value: 'N',
     expected: 'a whole number of at least 1',
@@ -171,7 +171,7 @@ export const SETTINGS = {
     default: 500,
     description: 'steps between checkpoints, or time: 30s, 5m',
   }),
-  /** Steps between pictures; null is an epoch. */
+  /** Steps between samples; null is an epoch. */
   samplesEvery: setting({
     value: 'N',
     expected: 'a whole number of at least 1',
@@ -196,7 +196,7 @@ export const SETTINGS = {
     description:
       'updates in a row skipped for bad gradients before the run writes a checkpoint and ends with exit code 3',
   }),
-  /** Share of the shards that are computed on two replicas, to compare the bits. */
+  /** Share of the shards that two replicas compute, to compare the bits. */
   audit: setting({
     value: 'FRACTION',
     expected: 'a number from 0 to 1',
@@ -204,7 +204,7 @@ export const SETTINGS = {
     default: 0,
     description: 'share of the shards computed on two replicas, to compare the bits',
   }),
-  /** Whether the run is written for TensorBoard too. */
+  /** Whether a log for TensorBoard is written. */
   tensorboard: setting({
     value: 'on|off',
     expected: 'on or off',
@@ -219,7 +219,7 @@ export const SETTINGS = {
     default: 9464,
     description: 'port of the live page, /metrics, /healthz and /api/status; 0 picks a free one',
   }),
-  /** What a request that changes the run must show; null lets only this machine make one. Never written anywhere. */
+  /** Token that a request to change the run must carry; null accepts such requests from this machine only. Never written anywhere. */
   apiToken: setting({
     value: 'TOKEN',
     expected: 'ASCII letters, digits and signs without blanks',

@@ -1,4 +1,4 @@
-// One phase of a step: its passes are handed out shard by shard, what they give is gathered, and an update ends it.
+// One phase of a step: replicas compute its passes shard by shard, the results are gathered, and an update ends it.
 import { PASSES, type Pass, type Phase } from '../../shared/model/layout.ts';
 import { phaseVectorOf, type ScalarName } from '../../shared/model/phase-vector.ts';
 import type { UpdateKernels } from '../../shared/update.ts';
@@ -31,7 +31,7 @@ export interface PhaseRecord {
   readonly outputFake: number;
   /** L2 norm of the mean gradient. */
   readonly gradientNorm: number;
-  /** Bytes of results that the replicas handed over. */
+  /** Bytes of results received from the replicas. */
   readonly gradientBytes: number;
   /**
    * Seconds: from handing out the shards to the update; exact sum; Adam, with the results that it adds to the sum in its own pass over

@@ -1,4 +1,4 @@
-// The state: everything a run needs to go on. Parameters lie in shared memory, where replicas in threads read them.
+// The state: everything a run needs to resume. Parameters lie in shared memory, where replicas in threads read them.
 
 import { initialise } from '../../shared/model/initialise.ts';
 import { layoutOf, type Net, type NetLayout } from '../../shared/model/layout.ts';

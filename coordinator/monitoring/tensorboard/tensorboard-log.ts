@@ -13,7 +13,7 @@ export interface TensorBoardOptions {
   readonly folder: string;
   /** Steps done at a resume; null for a new run. */
   readonly resumedAt: number | null;
-  /** Told once, when the log cannot be written: the run goes on without. */
+  /** Called once when the log cannot be written; the run continues without it. */
   readonly onFailure: (message: string) => void;
   /** Milliseconds since 1970. */
   readonly now?: () => number;
@@ -21,7 +21,7 @@ export interface TensorBoardOptions {
   readonly flushMs?: number;
 }
 
-/** What TensorBoard calls the curves: those of one prefix stand together. */
+/** TensorBoard's tags of the curves; tags of one prefix are shown together. */
 export const TAGS: Readonly<Record<Curve, string>> = {
   lossD: 'loss/D',
   lossG: 'loss/G',
@@ -35,7 +35,7 @@ export const SAMPLES_TAG = 'samples/fixed noise';
 export const REAL_TAG = 'samples/real';
 
 const CURVE_TAGS = CURVES.map((curve) => TAGS[curve]);
-/** More events than this are not kept waiting. */
+/** Maximum number of events in memory. */
 const MOST_WAITING = 1000;
 const FLUSH_MS = 2000;
 const FILE_NAME = /^events\.out\.tfevents\.(\d+)\./;
@@ -63,7 +63,7 @@ export class TensorBoardLog {
     });
   }
 
-  /** Digits of the data, to compare with. @param path a PNG file */
+  /** Real digits, to compare. @param path a PNG file */
   real(path: string): void {
     if (this.#file) this.#try(() => this.#image(0, REAL_TAG, readFileSync(path)));
   }
@@ -74,7 +74,7 @@ export class TensorBoardLog {
     this.#append(() => scalarsEvent(now, step, CURVE_TAGS, values));
   }
 
-  /** What the generator draws from the noise that is always the same. */
+  /** Samples from fixed noise. */
   sample(step: number, png: Uint8Array): void {
     this.#image(step, SAMPLES_TAG, png);
   }

@@ -11,7 +11,7 @@ export interface TensorBoardSinkOptions {
   readonly folder: RunFolder;
   /** Images a step. */
   readonly batch: number;
-  /** Told once, when the log cannot be written: the run goes on without. */
+  /** Called once when the log cannot be written; the run continues without it. */
   readonly onFailure: (message: string) => void;
 }
 
