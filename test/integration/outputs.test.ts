@@ -225,6 +225,7 @@ it('--dry-run prints the whole config and makes nothing', async () => {
       'epochs',
       'epsilon',
       'fault',
+      'format',
       'isolation',
     ].concat([
       'latent',
