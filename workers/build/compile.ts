@@ -10,7 +10,7 @@ const require = createRequire(import.meta.url);
 
 /** What {@link runCompiler} makes; paths are absolute. */
 export interface Compilation {
-  /** What it is, for people. */
+  /** Its name, for people. */
   readonly what: string;
   /** The add-on, or an object file. */
   readonly output: string;

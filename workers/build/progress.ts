@@ -1,4 +1,4 @@
-// What set-up tells a person while it works: a bar on a terminal, else a line now and then. It writes to stderr, so that
+// Progress of a set-up: a bar on a terminal, else a line at intervals. It writes to stderr, so that
 // stdout carries results only.
 
 import { SingleBar } from 'cli-progress';

@@ -3,7 +3,7 @@
 /** Values of inputs or outputs, by name. */
 export type Values = Readonly<Record<string, Float32Array>>;
 
-/** What an executor has computed before the late inputs were known. Uses memory until the run that takes it, or `dispose`. */
+/** Results computed before the late inputs were known. They use memory until the run that takes them, or `dispose`. */
 export interface Precomputed {
   dispose(): void;
 }

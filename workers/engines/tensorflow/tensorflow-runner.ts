@@ -1,4 +1,4 @@
-// Programs by libtensorflow: the engine `tensorflow`, which is set up when somebody asks for it.
+// Programs by libtensorflow: the engine `tensorflow`, which is set up on request.
 import type { ProgramRunner } from '../program-runner.ts';
 import { loadBinding } from './binding.ts';
 import { TensorflowExecutor } from './executor.ts';

@@ -8,7 +8,7 @@ import { GanglionError } from '../../../shared/error.ts';
 const EVENTS = ['uncaughtException', 'unhandledRejection'] as const;
 
 /**
- * Removes the listeners that Emscripten's loader adds to the process: they rethrow what nobody has caught, and the report shows their
+* Removes the listeners that Emscripten's loader adds to the process: they rethrow uncaught errors, and the report shows their
  * line instead of the error's.
  */
 async function withoutListeners<Result>(load: () => Promise<Result>): Promise<Result> {
@@ -32,7 +32,7 @@ interface EmscriptenModule {
   readonly HEAPU8: Uint8Array;
 }
 
-/** Says so where there is no memory left: tfjs itself would go on, and write over what lies at the beginning of it. */
+/** Throws when memory is exhausted: tfjs itself would continue, and overwrite the beginning of its memory. */
 function guardMemory(): void {
   const { wasm } = tf.backend() as unknown as { readonly wasm: EmscriptenModule };
   wasm._free(wasm._malloc(1)); // the first call puts the real function in the place of a stub
