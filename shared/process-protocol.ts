@@ -1,5 +1,5 @@
-// What travels between the coordinator and a replica's process: the headers of frames (frame.ts), checked on arrival, and which raw
-// body each has. Answers come in the order of the calls. The calls themselves are those of protocol.ts.
+// The messages between the coordinator and a replica's process: headers of frames (frame.ts), checked on arrival, and the raw body of each.
+// Answers come in the order of the calls. Shards and outcomes are those of protocol.ts.
 import { z } from 'zod';
 import { BACKENDS } from './backend.ts';
 import { ERROR_CODES, FAULT_REASONS, type PlainError } from './error.ts';

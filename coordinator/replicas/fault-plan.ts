@@ -1,4 +1,4 @@
-// --fault FILE: faults at planned places, for tests of a cluster. The replica group asks the plan whenever it hands out a shard.
+// --fault FILE: injects faults at planned places, for tests of a cluster. The replica group asks the plan whenever it assigns a shard.
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { GanglionError, messageOf } from '../../shared/error.ts';
@@ -20,11 +20,11 @@ const entry = z
     pass: z.enum(['real', 'fake', 'generator']).exactOptional(),
     /** Any shard where it is left out. */
     shard: whole.exactOptional(),
-    /** In place of a step: the next shard handed out so many milliseconds after the first one, unless it went wrong before. */
+    /** In place of a step: the next shard assigned so many milliseconds after the first one, unless it had a fault before. */
     afterMs: z.number().min(0).exactOptional(),
     /** Only when this replica gets the shard. */
     replica: whole.exactOptional(),
-    /** Shards handed out with this fault. */
+    /** Shards assigned with this fault. */
     times: z.int().min(1).default(1),
     ms: z.number().min(0).exactOptional(),
   })
@@ -88,12 +88,12 @@ function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
   return path.reduce<unknown>((part, key) => (part as Record<PropertyKey, unknown> | undefined)?.[key], value);
 }
 
-/** Which shard is to go wrong. Every entry is used up after `times` shards. */
+/** Chooses the shards that get a fault. Each entry hits `times` shards. */
 export class FaultPlan {
   readonly #entries: { readonly planned: PlannedFault; left: number }[];
   readonly #now: () => number;
   #firstMs: number | undefined;
-  /** Shards that went wrong once: a fault by time leaves them alone, as two NaNs of one shard would be a bad shard and not a fault. */
+  /** Shards that had a fault: a fault by time skips them, because two NaNs of one shard would be a bad shard and not a fault. */
   readonly #struck = new Set<string>();
 
   /** @param now monotonic clock in milliseconds */
@@ -102,7 +102,7 @@ export class FaultPlan {
     this.#now = now;
   }
 
-  /** The fault for a shard that is handed to a replica now, if any. */
+  /** The fault for a shard that is assigned to a replica now, if any. */
   take(shard: Shard, replica: number): InjectedFault | undefined {
     this.#firstMs ??= this.#now();
     const sinceMs = this.#now() - this.#firstMs;

@@ -1,7 +1,7 @@
-// A replica as the coordinator sees it, whatever carries its calls.
+// A replica as the coordinator sees it, over any transport.
 import type { PassSeconds, ReplicaReady, SampleJob, ShardRequest } from '../../shared/protocol.ts';
 
-/** A shard to compute; the transport chooses where its result lies, and brings the pixels. */
+/** A shard to compute. The transport chooses the slot of its result, and brings the pixels. */
 export interface Shard extends ShardRequest {
   /** Indices of the images of a pass over real ones. */
   readonly images?: Uint32Array;
@@ -12,7 +12,7 @@ export interface ShardResult {
   readonly values: Float32Array;
   readonly seconds: PassSeconds;
   readonly tensors: number;
-  /** Gives the memory of the values back: to be called once, by whom the result was handed to, after which they must not be read. */
+  /** Gives the memory of the values back. The receiver of the result calls it once, and does not read the values after that. */
   release(): void;
 }
 
@@ -23,7 +23,7 @@ export interface Replica {
   readonly ready: ReplicaReady;
   /** At most `SHARDS_IN_HAND` calls may be under way; they are answered in order. Those made at once may be sent and answered at once. */
   compute(shard: Shard): Promise<ShardResult>;
-  /** How many shards it has computed and not answered yet: it is at the one after them. None unless it says so. */
+  /** Shards that it has computed and not answered yet: it computes the one after them. 0 if absent. */
   readonly computed?: number;
   /** Images [count, values of an image] in [-1, 1]; they may overtake shards. */
   sample(job: SampleJob): Promise<Float32Array>;

@@ -1,4 +1,4 @@
-// When a lost replica is started again, and when the run gives up instead.
+// Decides when a lost replica is started again, and when the run gives up instead.
 import { GanglionError } from '../../shared/error.ts';
 
 /** Losses are counted over this time. */

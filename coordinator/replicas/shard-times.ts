@@ -1,10 +1,10 @@
-// How long a pass of a shard usually takes: what counts as late is learned from it.
+// Learns how long a pass of a shard usually takes, and so what counts as late.
 import type { Pass } from '../../shared/model/layout.ts';
 
 /** Newest times that the median is taken over. */
 const WINDOW = 63;
 
-/** A shard this many times slower than the median, and at least by the margin, is late: another replica gets it too. */
+/** A replica this many times slower than the median, and by the margin, is a straggler: another one gets its shard, too. */
 const STRAGGLER_FACTOR = 3;
 const STRAGGLER_MARGIN_MS = 50;
 /** A shard this many times slower than the median, and at least this late, counts as never coming. */
@@ -13,7 +13,7 @@ const DEADLINE_FLOOR_MS = 10_000;
 /** Before anything is known of how long a shard takes. */
 const FIRST_DEADLINE_MS = 120_000;
 
-/** What the mean moves by towards a new time. */
+/** Weight of a new time in the mean. */
 const MOVE = 1 / 16;
 
 /** Running medians and means, in milliseconds. */

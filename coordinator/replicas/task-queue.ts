@@ -66,8 +66,19 @@ export class TaskQueue {
       const call: ComputeCall = { accept, bad: [], unfinished: shards.length, finish: resolve, fail: reject };
       this.#calls.add(call);
       for (const shard of shards) {
-        const task = { kind: 'shard', shard, call, votes: [], audited: isAudited(shard) } as const;
-        this.putBack({ ...task, votes: [], order: ++this.#order, running: 0, failures: 0, done: false });
+        const order = ++this.#order;
+        const audited = isAudited(shard);
+        this.putBack({
+          kind: 'shard',
+          shard,
+          call,
+          votes: [],
+          audited,
+          order,
+          running: 0,
+          failures: 0,
+          done: false,
+        });
       }
     });
   }

@@ -1,4 +1,4 @@
-// Carries out the faults that a test has planned (coordinator/replicas/fault-plan.ts), where real ones would strike.
+// Injects the faults that a test has planned (coordinator/replicas/fault-plan.ts) where real ones would happen.
 import { spawn } from 'node:child_process';
 import type { InjectedFault } from '../../shared/fault.ts';
 import type { ShardOutcome } from '../../shared/protocol.ts';
@@ -6,7 +6,7 @@ import type { ShardOutcome } from '../../shared/protocol.ts';
 /** Exit code of a thread that ends by plan: that of a process ended by SIGKILL. */
 const KILLED = 137;
 
-/** Holds the thread, as a native call that lasts would. */
+/** Blocks the thread, as a long native call would. */
 function block(ms: number | undefined): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }

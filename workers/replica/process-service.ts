@@ -35,7 +35,7 @@ interface Failure {
   readonly error: PlainError;
 }
 
-/** What bodies are read into, and results sent from; shared with the thread. */
+/** Memory for the bodies that arrive and the results that are sent, shared with the thread. */
 interface Memory {
   readonly setup: ReplicaSetup;
   /** As many as there are shards in hand. */
@@ -75,7 +75,7 @@ function die(): void {
   process.kill(process.pid, 'SIGKILL');
 }
 
-/** A byte every now and then, until the coordinator is gone. */
+/** Sends a byte now and then until the coordinator is gone. */
 function beginHeartbeat(): void {
   const beat = Uint8Array.of(0);
   const socket = new Socket({ fd: HEARTBEAT_FD });

@@ -6,8 +6,8 @@ import type { ReplicaService, ReplicaSetup, ShardChannel, ShardJob, ShardOutcome
 import type { Engine } from '../engines/engine.ts';
 import { strikeBefore, strikeOutcome, strikeResult } from './faults.ts';
 import { Replica, toReplicaError } from './replica.ts';
+import { SerialQueue, yieldToEventLoop } from './serial-queue.ts';
 import { serveShards } from './shard-server.ts';
-import { letThrough, Turns } from './turns.ts';
 
 /** What a replica offers in its own thread. */
 export interface LocalReplicaService extends ReplicaService {
@@ -16,7 +16,7 @@ export interface LocalReplicaService extends ReplicaService {
 }
 
 /**
- * The service of one replica. Several shards are in its hands at a time: it computes one when that before it is done.
+ * The service of one replica. It may hold several shards, and computes one after another.
  *
  * @param createEngine called once, at start
  */
@@ -25,33 +25,33 @@ export function replicaService(createEngine: (backend: Backend) => Promise<Engin
   let engine: Engine | undefined;
   let replica: Replica | undefined;
   let results: ReplicaSetup['results'] | undefined;
-  const turns = new Turns();
+  const queue = new SerialQueue();
   /** Shards whose fake pass was the newest work, of one step. */
-  let drawn: { readonly step: number; readonly shards: number[] } = { step: -1, shards: [] };
+  let fakePasses: { readonly step: number; readonly shards: number[] } = { step: -1, shards: [] };
   const started = (): Replica => {
     if (!replica) throw new Error('the replica has not been started');
     return replica;
   };
   /**
-   * Begins generator passes until something is wanted: those of the shards whose fake pass was computed here, the newest first. The
-   * coordinator gives them to this replica, if it can (coordinator/replicas/affinity.ts).
+   * Precomputes generator passes while the replica is idle: those of the shards whose fake pass it computed, the newest first. The
+   * coordinator prefers this replica for them (coordinator/replicas/affinity.ts).
    */
-  const beginAhead = async (): Promise<void> => {
-    await letThrough();
-    if (turns.isWanted) return;
-    const { step } = drawn;
-    const shard = drawn.shards.pop();
+  const precompute = async (): Promise<void> => {
+    await yieldToEventLoop();
+    if (queue.hasPending) return;
+    const { step } = fakePasses;
+    const shard = fakePasses.shards.pop();
     if (shard === undefined) return;
-    await turns.take(async () => replica?.precompute(step, shard));
-    await beginAhead();
+    await queue.run(async () => replica?.precompute(step, shard));
+    await precompute();
   };
   const compute = async (job: ShardJob): Promise<ShardOutcome> => {
     const seconds = await started().compute(job);
     if (job.pass === 'fake') {
-      if (drawn.step !== job.step) drawn = { step: job.step, shards: [] };
-      drawn.shards.push(job.shard);
-      if (!turns.isWanted) beginAhead().catch(() => {});
-    } else drawn = { step: -1, shards: [] };
+      if (fakePasses.step !== job.step) fakePasses = { step: job.step, shards: [] };
+      fakePasses.shards.push(job.shard);
+      if (!queue.hasPending) precompute().catch(() => {});
+    } else fakePasses = { step: -1, shards: [] };
     const { step, pass, shard } = job;
     return { ok: true, step, pass, shard, seconds, tensors: engine?.tensorCount() ?? 0 };
   };
@@ -71,7 +71,7 @@ export function replicaService(createEngine: (backend: Backend) => Promise<Engin
   };
   return {
     start: (setup) =>
-      turns.take(async () => {
+      queue.run(async () => {
         id = setup.replica;
         results = setup.results;
         try {
@@ -84,10 +84,10 @@ export function replicaService(createEngine: (backend: Backend) => Promise<Engin
           return { ok: false, error: toReplicaError(error, id).toPlain() };
         }
       }),
-    compute: (job) => turns.take(() => outcomeOf(job)),
-    serve: (channel) => serveShards(channel, outcomeOf, turns),
+    compute: (job) => queue.run(() => outcomeOf(job)),
+    serve: (channel) => serveShards(channel, outcomeOf, queue),
     sample: (job) =>
-      turns.take(async () => {
+      queue.run(async () => {
         try {
           return { ok: true, images: await started().sample(job) };
         } catch (error) {
@@ -95,7 +95,7 @@ export function replicaService(createEngine: (backend: Backend) => Promise<Engin
         }
       }),
     stop: () =>
-      turns.take(async () => {
+      queue.run(async () => {
         replica?.dispose();
         replica = undefined;
       }),

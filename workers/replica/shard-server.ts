@@ -1,9 +1,9 @@
-// The replica's side of a ShardChannel. Every message that wakes the coordinator costs, where it has no core of its own, a replica's
-// time: outcomes travel together where it would only wait after the first of them.
+// The replica's side of a ShardChannel. Each message wakes the coordinator, which costs a replica's time where the coordinator has no core
+// of its own: outcomes travel together where it would only wait after the first of them.
 import { OUTCOMES_TOGETHER } from '../../shared/flow.ts';
 import { viewsOf } from '../../shared/pixels.ts';
 import type { ShardChannel, ShardJob, ShardOutcome } from '../../shared/protocol.ts';
-import { letThrough, type Turns } from './turns.ts';
+import { type SerialQueue, yieldToEventLoop } from './serial-queue.ts';
 
 /** Beside a pass that takes longer, in milliseconds, a message costs nothing, and its shard would seem late: it is answered at once. */
 const SLOW_MS = 10;
@@ -19,7 +19,7 @@ const SLOW_MS = 10;
 export function serveShards(
   { port, images, imageSize, indices, begun }: ShardChannel,
   compute: (job: ShardJob) => Promise<ShardOutcome>,
-  turns: Turns,
+  queue: SerialQueue,
   now: () => number = () => performance.now(),
 ): void {
   let outcomes: ShardOutcome[] = [];
@@ -30,7 +30,7 @@ export function serveShards(
     outcomes = [];
   };
   const answerWhenIdle = async (): Promise<void> => {
-    await letThrough();
+    await yieldToEventLoop();
     if (messages === 0) answer();
   };
   const computeAll = async (jobs: readonly ShardJob[]): Promise<void> => {
@@ -55,6 +55,6 @@ export function serveShards(
   };
   port.on('message', (jobs: readonly ShardJob[]) => {
     messages += 1;
-    void turns.take(() => computeAll(jobs));
+    void queue.run(() => computeAll(jobs));
   });
 }

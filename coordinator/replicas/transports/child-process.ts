@@ -1,4 +1,4 @@
-// The process of a replica, forked by node:cluster: frames to it and from it, its heartbeat, and its end.
+// The process of a replica, forked by node:cluster: carries frames both ways, watches the heartbeat and the end of the process.
 import cluster, { type Worker } from 'node:cluster';
 import { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
@@ -6,20 +6,20 @@ import { type FaultReason, GanglionError, messageOf } from '../../../shared/erro
 import { encodeFrame, FrameDecoder, type FrameSink } from '../../../shared/frame.ts';
 import { FRAME_FD, HEARTBEAT_FD, HEARTBEAT_MS, type Request } from '../../../shared/process-protocol.ts';
 
-/** What watches a process. */
+/** Receives what happens to a process. */
 export interface ProcessWatcher {
   /** Takes the frames that it sends. */
   readonly frames: FrameSink;
-  /** It is no use any more; may be told several times, the first is the cause. */
+  /** The process is lost. May be called several times; the first call names the cause. */
   lost(reason: FaultReason, what: string, cause?: unknown): void;
 }
 
-/** Heartbeats in a row that may be missing: 2 s. */
+/** Heartbeats in a row that may be missing (2 s). */
 const MISSED_BEATS = 2_000 / HEARTBEAT_MS;
-/** Between the end of a channel and that of its process: which of the two failed is known after this time. */
+/** Time between the end of a channel and the end of its process, after which it is known which of the two failed. */
 const LINGER_MS = 250;
 
-/** Flags of this process that its children share; a profile or an inspector is this process's own. */
+/** Flags of this process that its children inherit; profilers and inspectors they do not. */
 const execArgv = (): string[] => process.execArgv.filter((flag) => !/^--(inspect|cpu-prof|heap-prof|prof)/.test(flag));
 
 /** Forks an entry file. What it prints goes to standard error: standard output is the coordinator's. */

@@ -1,4 +1,4 @@
-// Which of a replica's result slots are free. A slot is taken when its shard is asked for, and free again when its result has been used.
+// Keeps the free result slots of a replica. A shard takes a slot when it is asked for, and releases it when its result has been used.
 import { RESULT_SLOTS } from '../../../shared/flow.ts';
 import { type Pass, phaseOf } from '../../../shared/model/layout.ts';
 import { phaseVectorOf } from '../../../shared/model/phase-vector.ts';
@@ -26,7 +26,7 @@ export class ResultSlots {
     this.#free = { real: all('real'), fake: all('fake'), generator: all('generator') };
   }
 
-  /** Takes a slot: that which was released last, as its memory is the likeliest to be in a cache. */
+  /** Takes the slot that was released last: its memory is most likely still in a cache. */
   take(pass: Pass): ResultSlot {
     const free = this.#free[pass];
     const index = free.pop();
@@ -42,7 +42,7 @@ export class ResultSlots {
     return { index, values, release };
   }
 
-  /** Tells when no slot is taken any more, at once if that is so. To be called when none will be. */
+  /** Calls `tell` once no slot is taken, at once if none is. To be called when no further slot will be taken. */
   onFree(tell: () => void): void {
     this.#onFree = tell;
     this.#tell();

@@ -1,11 +1,11 @@
-// The memory that the coordinator shares with replicas in threads. What one has left is for the one that takes its place: shared memory
-// that nobody knows any more goes back late, with a garbage collection.
+// The memory that the coordinator shares with replicas in threads. A new replica reuses the memory of one that has ended, because shared
+// memory is freed late, by garbage collection.
 import { RESULT_SLOTS } from '../../../shared/flow.ts';
 import type { Pass } from '../../../shared/model/layout.ts';
 import type { ModelSpec } from '../../../shared/model/spec.ts';
 import { resultArrays } from './result-slots.ts';
 
-/** What a replica in a thread shares with it, by slot. */
+/** What a replica in a thread and the coordinator share, by slot. */
 export interface ThreadMemory {
   readonly results: Readonly<Record<Pass, readonly Float32Array[]>>;
   /** Indices of the images of a shard. */

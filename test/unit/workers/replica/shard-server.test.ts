@@ -3,8 +3,8 @@ import { MessageChannel } from 'node:worker_threads';
 import { afterEach, expect, it } from 'vitest';
 import type { Pass } from '../../../../shared/model/layout.ts';
 import type { ShardJob, ShardOutcome } from '../../../../shared/protocol.ts';
+import { SerialQueue } from '../../../../workers/replica/serial-queue.ts';
 import { serveShards } from '../../../../workers/replica/shard-server.ts';
-import { Turns } from '../../../../workers/replica/turns.ts';
 
 const closing: (() => void)[] = [];
 afterEach(() => {
@@ -19,7 +19,7 @@ function createServer({ waits = false, passMs = 0 } = {}) {
   const indices = [0, 1, 2, 3].map((slot) => Uint32Array.of(slot, slot + 2));
   const computed: ShardJob[] = [];
   const waiting: (() => void)[] = [];
-  const turns = new Turns();
+  const queue = new SerialQueue();
   let clock = 0;
   const compute = async (job: ShardJob): Promise<ShardOutcome> => {
     computed.push(job);
@@ -28,7 +28,7 @@ function createServer({ waits = false, passMs = 0 } = {}) {
     const { step, pass, shard } = job;
     return { ok: true, step, pass, shard, seconds: { start: 0, prepare: 0, compute: 0, copy: 0 }, tensors: 0 };
   };
-  serveShards({ port: port2, images, imageSize: 784, indices, begun }, compute, turns, () => clock);
+  serveShards({ port: port2, images, imageSize: 784, indices, begun }, compute, queue, () => clock);
   const messages: string[][] = [];
   port1.on('message', (outcomes: { pass: Pass; shard: number }[]) =>
     messages.push(outcomes.map(({ pass, shard }) => `${pass} ${shard}`)),
@@ -36,7 +36,7 @@ function createServer({ waits = false, passMs = 0 } = {}) {
   closing.push(() => port1.close());
   const send = (...jobs: (readonly [Pass, number])[]) =>
     port1.postMessage(jobs.map(([pass, shard]) => ({ step: 1, pass, shard, slot: shard })));
-  return { messages, begun, computed, waiting, turns, send, port1 };
+  return { messages, begun, computed, waiting, queue, send, port1 };
 }
 
 const idle = () => new Promise((resolve) => setTimeout(resolve, 20));
@@ -108,10 +108,10 @@ it('sends them before more real images, so that others can be handed out meanwhi
 });
 
 it('sends them also while other calls wait', async () => {
-  const { messages, waiting, turns, send } = createServer({ waits: true });
+  const { messages, waiting, queue, send } = createServer({ waits: true });
   send(['real', 0]);
   await expect.poll(() => waiting).toHaveLength(1);
-  const others = [1, 2, 3].map(() => turns.take(async () => {}));
+  const others = [1, 2, 3].map(() => queue.run(async () => {}));
   waiting[0]?.();
   await Promise.all(others);
   await expect.poll(() => messages).toEqual([['real 0']]);
@@ -126,11 +126,11 @@ it('sends every outcome of a slow pass at once', async () => {
 });
 
 it('computes in turn with other calls', async () => {
-  const { computed, waiting, turns, send } = createServer({ waits: true });
+  const { computed, waiting, queue, send } = createServer({ waits: true });
   send(['fake', 0]);
   await expect.poll(() => waiting).toHaveLength(1);
   let stopped = false;
-  const stop = turns.take(async () => {
+  const stop = queue.run(async () => {
     stopped = true;
   });
   send(['fake', 1]);
