@@ -8,7 +8,7 @@ import { GanglionError } from '../../../shared/error.ts';
 const EVENTS = ['uncaughtException', 'unhandledRejection'] as const;
 
 /**
-* Removes the listeners that Emscripten's loader adds to the process: they rethrow uncaught errors, and the report shows their
+ * Removes the listeners that Emscripten's loader adds to the process: they rethrow uncaught errors, and the report shows their
  * line instead of the error's.
  */
 async function withoutListeners<Result>(load: () => Promise<Result>): Promise<Result> {
