@@ -1,4 +1,4 @@
-// coordinator/replicas/replica-group.ts where answers are late or in doubt: stragglers, values out of range, audits.
+// coordinator/replicas/replica-group.ts where answers are in doubt: values out of range, audits.
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Shard } from '../../../../coordinator/replicas/replica.ts';
 import { GanglionError } from '../../../../shared/error.ts';
@@ -15,96 +15,6 @@ async function pass(ms: number): Promise<void> {
   await vi.advanceTimersByTimeAsync(ms);
   await settled();
 }
-
-describe('a late shard', () => {
-  /** Two replicas that have each needed 10 ms for a shard; then `shards` are under way. */
-  async function usual(shards: number) {
-    const group = await stubGroup(2);
-    const first = group.compute(2);
-    await pass(10);
-    await group.starter.answerAll();
-    await first;
-    group.accepted.length = 0;
-    return { ...group, computed: group.compute(shards) };
-  }
-
-  it('is given to an idle replica too after three times the usual time and 50 ms; the first answer counts', async () => {
-    const { starter, observed, accepted, computed } = await usual(2);
-    starter.heads[1]?.answer(); // replica 1 is idle
-    await pass(60);
-    expect(observed.stragglers).toEqual([]);
-    await pass(40);
-    expect(observed.stragglers).toEqual([[0, 0]]);
-    expect(starter.pairs).toEqual([
-      [0, 0],
-      [1, 0],
-    ]);
-    const [slow] = starter.calls;
-    starter.calls[1]?.answer();
-    await computed;
-    expect(accepted).toEqual([1, 0]);
-    slow?.answer();
-    await settled();
-    expect(accepted).toEqual([1, 0]);
-    expect(observed.faults).toEqual([]);
-  });
-
-  it('counts once when the late replica is the first after all, and both work on', async () => {
-    const { group, starter, accepted, compute, computed } = await usual(2);
-    starter.heads[1]?.answer();
-    await pass(100);
-    starter.calls[0]?.answer();
-    await computed;
-    expect(accepted).toEqual([1, 0]);
-    const next = compute(2);
-    await starter.answerAll();
-    await next;
-    expect(accepted).toEqual([1, 0, 0, 1]);
-    expect(group.restarts).toBe(0);
-  });
-
-  it('waits while no replica is idle', async () => {
-    const { starter, observed, computed } = await usual(4);
-    await pass(300);
-    expect(observed.stragglers).toEqual([]);
-    await starter.answerAll();
-    await computed;
-  });
-
-  it('takes along the shard that the late replica has in hand', async () => {
-    const { starter, observed, accepted, computed } = await usual(4);
-    const late = starter.heads[0];
-    for (let i = 0; i < 2; i++) {
-      starter.calls.find(({ replica }) => replica.id === 1)?.answer();
-      await settled();
-    }
-    await pass(100);
-    expect(observed.stragglers).toEqual([[0, 0]]);
-    starter.calls.find(({ replica }) => replica.id === 1)?.answer();
-    await pass(40);
-    expect(observed.stragglers).toEqual([
-      [0, 0],
-      [2, 0],
-    ]);
-    starter.calls.find(({ replica }) => replica.id === 1)?.answer();
-    await computed;
-    expect(accepted.toSorted()).toEqual([0, 1, 2, 3]);
-    late?.answer();
-  });
-
-  it('goes to no third replica, and back into the queue when both are lost', async () => {
-    const { starter, observed, accepted, computed } = await usual(2);
-    starter.heads[1]?.answer();
-    await pass(100);
-    await pass(100);
-    expect(observed.stragglers.length).toBe(1);
-    for (const call of [...starter.calls]) call.fail(new Error('lost'));
-    for (let i = 0; i < 10; i++) await pass(20);
-    await starter.answerAll();
-    await computed;
-    expect(accepted).toEqual([1, 0]);
-  });
-});
 
 const bad = (value = 'gradient/x[3] is NaN') =>
   new GanglionError('range', value, { place: { replica: 9 }, reason: 'range' });
@@ -351,17 +261,6 @@ describe('an audit', () => {
     });
   });
 
-  it('tells 0 from -0, and equal NaN from none: bits count', async () => {
-    const { starter, observed, values, computed } = await audited(3, 1);
-    for (const answer of [0, -0, 0]) {
-      starter.next().answer(answer);
-      await settled();
-    }
-    await computed;
-    expect(Object.is(values[0], 0)).toBe(true);
-    expect(observed.faults.map(({ place }) => place.replica)).toEqual([1]);
-  });
-
   it('ends the run when five answers all differ', async () => {
     const { starter, computed } = await audited(2, 1);
     for (let i = 0; i < 5; i++) {
@@ -369,32 +268,6 @@ describe('an audit', () => {
       await settled();
     }
     await expect(computed).rejects.toMatchObject({ code: 'faults' });
-  });
-
-  it('asks the first replica again when the only other one is late', async () => {
-    const { group, starter, observed, computed } = await audited(2, 1);
-    for (let i = 0; i < 2; i++) {
-      await pass(10);
-      starter.next().answer(0.25);
-      await settled();
-    }
-    await computed;
-    const values: number[] = [];
-    const next = group.compute(shardsOf(1), (_, result) => values.push(result.values[0] ?? Number.NaN));
-    starter.next().answer(0.5); // of replica 0
-    await settled();
-    expect(starter.pairs).toEqual([[1, 0]]);
-    await pass(60);
-    expect(starter.pairs).toEqual([[1, 0]]);
-    await pass(60);
-    expect(starter.pairs).toEqual([
-      [1, 0],
-      [0, 0],
-    ]);
-    starter.calls[1]?.answer(0.5);
-    await next;
-    expect(values).toEqual([0.5]);
-    expect(observed.stragglers).toEqual([[0, 1]]);
   });
 
   it('takes the share of the shards that is asked for', async () => {

@@ -30,6 +30,7 @@ const createMember = (id: number, state: MemberState = 'ready'): Member => ({
 });
 const createCall = (): ComputeCall => ({ accept() {}, bad: [], unfinished: 9, finish() {}, fail() {} });
 let order = 0;
+const unstarted = { running: 0, failures: 0, done: false };
 const createShard = (pass: Pass, shard: number, call = createCall(), step = 1): ShardTask => ({
   kind: 'shard',
   shard: { step, pass, shard },
@@ -37,24 +38,14 @@ const createShard = (pass: Pass, shard: number, call = createCall(), step = 1): 
   votes: [],
   audited: false,
   order: ++order,
-  running: 0,
-  failures: 0,
-  done: false,
+  ...unstarted,
 });
 const shardsOf = (pass: Pass, count: number, step = 1): ShardTask[] => {
   const call = createCall();
   return Array.from({ length: count }, (_, shard) => createShard(pass, shard, call, step));
 };
-const createSample = (): Task => ({
-  kind: 'sample',
-  job: { seed: 1, count: 1, statistics: 'batch' },
-  finish() {},
-  fail() {},
-  order: 0,
-  running: 0,
-  failures: 0,
-  done: false,
-});
+const job = { seed: 1, count: 1, statistics: 'batch' } as const;
+const createSample = (): Task => ({ kind: 'sample', job, finish() {}, fail() {}, order: 0, ...unstarted });
 /** Puts tasks into a member's hands. */
 const give = (member: Member, tasks: readonly Task[], nowMs = 0): void => {
   for (const task of tasks) if (member.replica) addAssignment(member, member.replica, task, nowMs);
@@ -220,7 +211,7 @@ describe('a shard that replica 0 has answered', () => {
 
 describe('lateness', () => {
   it.each([
-    [62, false, false], // three times 4 ms, and 50 ms
+    [62, false, false], // 3 * 4 ms + 50 ms
     [63, true, false],
     [10_001, true, true],
   ])('%i ms after the start of a shard: straggler %s, overdue %s', (nowMs, straggler, overdue) => {
@@ -232,10 +223,10 @@ describe('lateness', () => {
   });
 
   it('assist gives the shards of a straggler to idle replicas, the current one first, none to a third', () => {
-    const straggler = Object.assign(createMember(0), {});
+    const straggler = createMember(0);
     const tasks = shardsOf('fake', 3);
     give(straggler, tasks);
-    if (straggler.replica) straggler.replica = Object.assign(straggler.replica, { computed: 1 });
+    Object.assign(straggler.replica ?? {}, { computed: 1 });
     const busy = createMember(1);
     give(busy, shardsOf('generator', 1), 100);
     const idle = [2, 3, 4].map((id) => createMember(id));

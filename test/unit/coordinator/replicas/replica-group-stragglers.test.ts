@@ -1,0 +1,76 @@
+// coordinator/replicas/replica-group.ts where answers are late.
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { settled, stubGroup } from './stub-replicas.ts';
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance'] });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+async function pass(ms: number): Promise<void> {
+  await vi.advanceTimersByTimeAsync(ms);
+  await settled();
+}
+
+describe('a late shard', () => {
+  /** Two replicas that have each needed 10 ms for a shard; then `shards` are under way. */
+  async function usual(shards: number) {
+    const group = await stubGroup(2);
+    const first = group.compute(2);
+    await pass(10);
+    await group.starter.answerAll();
+    await first;
+    group.accepted.length = 0;
+    return { ...group, computed: group.compute(shards) };
+  }
+
+  it('is given to an idle replica too after three times the usual time and 50 ms; the first answer counts', async () => {
+    const { starter, observed, accepted, computed } = await usual(2);
+    starter.heads[1]?.answer(); // replica 1 is idle
+    await pass(60);
+    expect(observed.stragglers).toEqual([]);
+    await pass(40);
+    expect(observed.stragglers).toEqual([[0, 0]]);
+    expect(starter.pairs).toEqual([
+      [0, 0],
+      [1, 0],
+    ]);
+    const [slow] = starter.calls;
+    starter.calls[1]?.answer();
+    await computed;
+    expect(accepted).toEqual([1, 0]);
+    slow?.answer();
+    await settled();
+    expect(accepted).toEqual([1, 0]);
+    expect(observed.faults).toEqual([]);
+  });
+
+  it('counts once when the late replica is the first after all, and both work on', async () => {
+    const { group, starter, accepted, compute, computed } = await usual(2);
+    starter.heads[1]?.answer();
+    await pass(100);
+    starter.calls[0]?.answer();
+    await computed;
+    expect(accepted).toEqual([1, 0]);
+    const next = compute(2);
+    await starter.answerAll();
+    await next;
+    expect(accepted).toEqual([1, 0, 0, 1]);
+    expect(group.restarts).toBe(0);
+  });
+
+  it('goes to no third replica, and back into the queue when both are lost', async () => {
+    const { starter, observed, accepted, computed } = await usual(2);
+    starter.heads[1]?.answer();
+    await pass(100);
+    await pass(100);
+    expect(observed.stragglers.length).toBe(1);
+    for (const call of [...starter.calls]) call.fail(new Error('lost'));
+    for (let i = 0; i < 10; i++) await pass(20);
+    await starter.answerAll();
+    await computed;
+    expect(accepted).toEqual([1, 0]);
+  });
+});
