@@ -11,11 +11,11 @@ import { latentDirections } from '../export/directions.ts';
 import { readPageParts, readWasm, toPage } from '../export/explorer-page.ts';
 import { toGraphModel, WEIGHTS_FILE } from '../export/graph-model.ts';
 import { fromSystemError, writeFileAtomicSync } from '../files/atomic-file.ts';
+import { draw } from '../run/draw.ts';
 import type { Programs } from '../run/programs.ts';
 import { storedConfig } from '../run-folder/run-config.ts';
 import { runFolderAt } from '../run-folder/run-folder.ts';
 import type { Settings } from '../settings/settings-table.ts';
-import { draw } from './sample.ts';
 import { chooseBackend } from './worker-programs.ts';
 
 export interface ExportRequest {
@@ -49,7 +49,7 @@ export async function exportCommand(request: ExportRequest): Promise<void> {
   checkFinite(checkpoint);
   const parts = readPageParts(pages);
   const backend = await chooseBackend(request.backend ?? storedConfig(checkpoint).backend);
-  const images = await draw({ ...FIRST, batchStatistics: false, programs }, checkpoint, backend);
+  const images = await draw(checkpoint.state, FIRST, { backend, programs });
 
   const { state, stateSha256 } = checkpoint;
   const { generator, spec, step } = state;

@@ -1,13 +1,12 @@
 // `ganglion sample`: draws digits from the newest checkpoint of a run.
 
-import type { Backend } from '../../shared/backend.ts';
 import { GanglionError } from '../../shared/error.ts';
-import { imageShapeOf, imageSizeOf } from '../../shared/model/spec.ts';
-import { type Checkpoint, checkpointName, newestCheckpoint } from '../checkpoints/checkpoint.ts';
+import { imageShapeOf } from '../../shared/model/spec.ts';
+import { checkpointName, newestCheckpoint } from '../checkpoints/checkpoint.ts';
 import { toGrid } from '../images/grid.ts';
 import { writeNpySync } from '../images/npy.ts';
 import { writePngSync } from '../images/png.ts';
-import { startThreadReplica } from '../replicas/transports/thread-replica.ts';
+import { draw } from '../run/draw.ts';
 import type { Programs } from '../run/programs.ts';
 import { storedConfig } from '../run-folder/run-config.ts';
 import { runFolderAt } from '../run-folder/run-folder.ts';
@@ -29,7 +28,6 @@ export interface SampleRequest {
 
 /** Images of one batch, whose activations must fit into memory together. */
 const MAX_BATCH = 4096;
-const DEADLINE_MS = 120_000;
 
 /** Runs the command. @throws GanglionError */
 export async function sampleCommand(request: SampleRequest): Promise<void> {
@@ -45,34 +43,9 @@ export async function sampleCommand(request: SampleRequest): Promise<void> {
     process.stderr.write(`ganglion: ${message}; using the previous one\n`);
   });
   const backend = await chooseBackend(request.backend ?? storedConfig(checkpoint).backend);
-  const images = await draw(request, checkpoint, backend);
+  const images = await draw(checkpoint.state, request, { backend, programs: request.programs });
   const shape = imageShapeOf(checkpoint.state.spec);
   if (isPng) writePngSync(output, toGrid(images, count, Math.ceil(Math.sqrt(count)), shape));
   else writeNpySync(output, images, count, shape);
   process.stdout.write(`${count} samples of ${checkpointName(checkpoint.state.step)} in ${output}\n`);
-}
-
-/** Images [count, values of an image] in [-1, 1]. */
-export async function draw(
-  { count, seed, batchStatistics, programs }: Pick<SampleRequest, 'count' | 'seed' | 'batchStatistics' | 'programs'>,
-  { state }: Checkpoint,
-  backend: Backend,
-): Promise<Float32Array> {
-  const parameters = { generator: state.generator.parameters, discriminator: state.discriminator.parameters };
-  const setup = { backend, shardSize: 2, spec: state.spec, seed, shards: 1, parameters };
-  const replica = await startThreadReplica(0, {
-    entry: programs.threadEntry,
-    setup,
-    images: new Uint8Array(),
-    deadlineMs: DEADLINE_MS,
-  });
-  try {
-    const statistics = batchStatistics ? 'batch' : state.generator.statistics;
-    const images = await replica.sample({ seed, count, statistics });
-    if (images.length !== count * imageSizeOf(state.spec))
-      throw new Error(`expected ${count} images, got ${images.length} values`);
-    return images;
-  } finally {
-    await replica.stop();
-  }
 }

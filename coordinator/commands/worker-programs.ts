@@ -3,14 +3,14 @@
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { BACKENDS, type Backend } from '../../shared/backend.ts';
+import type { Backend } from '../../shared/backend.ts';
 import { PROGRAMS } from '../run/programs.ts';
+import { resolveBackend } from '../run/resolve-backend.ts';
 
 const entry = (path: string): URL => new URL(`../../workers/entry/${path}`, import.meta.url);
 
 const SETUP_ENTRY = entry('setup-entry.js');
 const DOCTOR_ENTRY = entry('doctor-entry.js');
-const BACKEND_ENTRY = entry('backend-entry.js');
 
 /** What a shell reports for a process ended by a signal. */
 const exitCodeOf = (signal: NodeJS.Signals): number => 128 + constants.signals[signal];
@@ -67,31 +67,18 @@ export class AlreadyReported extends Error {
   }
 }
 
-/** Whether the kernels are there and load: nearly always, and no child process is needed to know. */
-async function hasKernels(): Promise<boolean> {
-  const { loadUpdate }: { loadUpdate(): object | undefined } = await import(PROGRAMS.updateEntry.href);
-  try {
-    return loadUpdate() !== undefined;
-  } catch {
-    return false; // the check says why
-  }
-}
-
 /**
- * The backend that a setting means on this machine. `auto` is `cpu` where the kernels are there or can be compiled now, else wasm, with a
- * line on standard error that says why; a name is that backend, never another.
+ * The backend that a setting means on this machine; see {@link resolveBackend}. Its program uses this process's terminal.
  *
  * @throws AlreadyReported when the backend cannot run; it has been printed why
  */
-export async function chooseBackend(setting: Backend | 'auto'): Promise<Backend> {
-  if (setting === 'wasm' || setting === 'js') return setting; // they run wherever Node.js does
-  if ((setting === 'auto' || setting === 'cpu') && (await hasKernels())) return 'cpu';
-  let output = '';
-  const exitCode = await runEntry(BACKEND_ENTRY, [setting], (text) => {
-    output += text;
+export function chooseBackend(setting: Backend | 'auto'): Promise<Backend> {
+  return resolveBackend(setting, PROGRAMS, async (entry, args) => {
+    let output = '';
+    const exitCode = await runEntry(entry, args, (text) => {
+      output += text;
+    });
+    if (exitCode !== 0) throw new AlreadyReported(exitCode);
+    return output;
   });
-  if (exitCode !== 0) throw new AlreadyReported(exitCode);
-  const chosen = BACKENDS.find((backend) => backend === output.trim());
-  if (chosen === undefined) throw new Error(`expected the name of a backend, got ${JSON.stringify(output)}`);
-  return chosen;
 }

@@ -1,19 +1,58 @@
 // metrics.jsonl: one record a step, written by the run, read for the live page and the report, and checked at the end.
 import { readFileSync } from 'node:fs';
+import type { Phase } from '../../shared/model/layout.ts';
 import { STEP_SCALARS, type StepScalars, toCurves } from '../../shared/step-scalars.ts';
 import { readJsonLines } from '../files/json-lines.ts';
+import { describeBadShard } from '../replicas/bad-shard.ts';
+import { toStepScalars } from '../training/step-scalars.ts';
+import type { StepRecord } from '../training/trainer.ts';
 
-/** A record of metrics.jsonl. */
+/** A record of metrics.jsonl. Numbers of a skipped update are NaN here, null in the file. */
+export interface StepLog extends StepScalars {
+  /** Steps done, so 1 for the first. */
+  readonly step: number;
+  /** Epoch of the step's images, from 0. */
+  readonly epoch: number;
+  /** From the end of the step before to the end of this one. */
+  readonly seconds: number;
+  /** Updates that were skipped for bad gradients; undefined when there was none, as nearly always. */
+  readonly skipped?: readonly SkippedUpdate[] | undefined;
+}
+
+export interface SkippedUpdate {
+  readonly phase: string;
+  /** A line for each bad shard of this node. */
+  readonly bad: readonly string[];
+}
+
+const PHASES: readonly Phase[] = ['discriminator', 'generator'];
+
+/** @param batch images a step */
+export function toStepLog(record: StepRecord, batch: number): StepLog {
+  const { step, epoch, seconds } = record;
+  // JSON leaves out what is undefined.
+  return { step, epoch, seconds, ...toStepScalars(record, batch), skipped: skippedOf(record) };
+}
+
+function skippedOf(record: StepRecord): StepLog['skipped'] {
+  if (!record.discriminator.skipped && !record.generator.skipped) return undefined;
+  return PHASES.filter((phase) => record[phase].skipped).map((phase) => {
+    return { phase, bad: record[phase].bad.map(describeBadShard) };
+  });
+}
+
+/** A step as the live page needs it. */
 export interface LoggedStep {
   readonly step: number;
   readonly epoch: number;
   /** Curves of the step; NaN where there is none. */
   readonly values: number[];
-  /** The skipped update, and why. */
+  /** The update that was skipped, and why. */
   readonly skipped: string | undefined;
 }
 
-function toLoggedStep(record: unknown): LoggedStep | undefined {
+/** A line of the file; undefined when it is none of a step. */
+function fromJson(record: unknown): StepLog | undefined {
   const step = stepOf(record);
   if (!Number.isSafeInteger(step)) return undefined;
   const fields = record as Readonly<Record<string, unknown>>;
@@ -22,20 +61,30 @@ function toLoggedStep(record: unknown): LoggedStep | undefined {
     return typeof value === 'number' ? value : Number.NaN;
   };
   const scalars = Object.fromEntries(STEP_SCALARS.map((name) => [name, number(name)])) as StepScalars;
-  return { step, epoch: number('epoch'), values: toCurves(scalars), skipped: describeSkipped(fields.skipped) };
+  const skipped = fromSkipped(fields.skipped);
+  return { step, epoch: number('epoch'), seconds: number('seconds'), ...scalars, ...(skipped ? { skipped } : {}) };
 }
 
-function describeSkipped(skipped: unknown): string | undefined {
+function fromSkipped(skipped: unknown): readonly SkippedUpdate[] | undefined {
   if (!Array.isArray(skipped)) return undefined;
   const phases = skipped.filter((each) => typeof each === 'object' && each !== null);
-  return phases.map(({ phase, bad }) => `${phase}: ${[bad].flat().join('; ')}`).join('; ');
+  return phases.map(({ phase, bad }) => ({ phase: String(phase), bad: [bad].flat().map(String) }));
 }
 
 /** Reads metrics.jsonl. @throws GanglionError `checkpoint` */
-export function readLog(path: string, each: (step: LoggedStep) => void): Promise<void> {
+export function readStepLogs(path: string, each: (step: StepLog) => void): Promise<void> {
   return readJsonLines(path, (record) => {
-    const step = toLoggedStep(record);
+    const step = fromJson(record);
     if (step) each(step);
+  });
+}
+
+/** Reads metrics.jsonl for the live page. @throws GanglionError `checkpoint` */
+export function readLog(path: string, each: (step: LoggedStep) => void): Promise<void> {
+  return readStepLogs(path, (log) => {
+    const { step, epoch, skipped } = log;
+    const why = skipped?.map(({ phase, bad }) => `${phase}: ${bad.join('; ')}`).join('; ');
+    each({ step, epoch, values: toCurves(log), skipped: why });
   });
 }
 

@@ -8,6 +8,8 @@ export interface Programs {
   readonly processEntry: URL;
   /** Entry file of the update's compiled kernels: the coordinator imports it when a run begins. */
   readonly updateEntry: URL;
+  /** Program that finds out which backend runs here. */
+  readonly backendEntry: URL;
   /** Folder of the live page's files, with a slash at the end. */
   readonly page: URL;
 }
@@ -19,5 +21,6 @@ export const PROGRAMS: Programs = {
   threadEntry: entry('thread-entry'),
   processEntry: entry('process-entry'),
   updateEntry: entry('update-entry'),
+  backendEntry: entry('backend-entry'),
   page: new URL('../../../dashboards/live/', import.meta.url),
 };

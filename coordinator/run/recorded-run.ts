@@ -34,6 +34,8 @@ export class RecordedRun {
   readonly #host: RunHost;
   readonly #sinks: RunSinks;
   #records: RunRecords | undefined;
+  /** Of the last checkpoint. */
+  #stateSha256: string | undefined;
 
   constructor(plan: RunPlan, host: RunHost) {
     const { config, path, workers, totalSteps, stepsPerEpoch, state, profile } = plan;
@@ -100,6 +102,15 @@ export class RecordedRun {
       throw new GanglionError('usage', 'there is no step after which a checkpoint can be written');
     }
     this.#records.checkpointSoon();
+  }
+
+  /** Waits for a checkpoint of the present state, which must be that after a whole step; after the end it is the last one. */
+  async checkpoint(): Promise<{ path: string; step: number; stateSha256: string }> {
+    const { path, state } = this.#plan;
+    const { step } = state;
+    const stateSha256 = (await this.#records?.checkpoint()) ?? this.#stateSha256;
+    if (stateSha256 === undefined) throw new GanglionError('usage', 'there is no checkpoint before the first step');
+    return { path: join(runFolderAt(path).checkpoints, checkpointName(step)), step, stateSha256 };
   }
 
   async #serve(): Promise<HttpServer | undefined> {
@@ -186,13 +197,14 @@ export class RecordedRun {
       await this.node.train({ shouldStop: () => stop.requested, commit }).catch(async (error: unknown) => {
         // Too many faults: what has been learned is kept, and can be resumed.
         if (gaveUp(error)) {
-          await records.checkpoint();
+          this.#stateSha256 = await records.checkpoint();
           this.#notice(`gave up at step ${state.step} of ${totalSteps}; resume with --resume ${path}`);
         }
         throw error;
       });
       this.#records = undefined;
       const stateSha256 = await records.checkpoint();
+      this.#stateSha256 = stateSha256;
       return this.#summarise(folder, { firstStep, stateSha256, wallSeconds: (performance.now() - startedMs) / 1000 });
     } finally {
       await writer.close(); // it may still bring the log to the disk

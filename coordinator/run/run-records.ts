@@ -1,18 +1,15 @@
 // What a run writes while it trains: after every step a line of metrics.jsonl, at intervals samples and a checkpoint.
 import { join } from 'node:path';
-import type { Phase } from '../../shared/model/layout.ts';
 import { imageShapeOf } from '../../shared/model/spec.ts';
 import type { SampleJob } from '../../shared/protocol.ts';
 import type { CheckpointWriter } from '../checkpoints/checkpoint-writer.ts';
 import type { JsonLines } from '../files/json-lines.ts';
-import { describeBadShard } from '../replicas/bad-shard.ts';
 import { sampleName } from '../run-folder/pictures.ts';
 import type { RunConfig } from '../run-folder/run-config.ts';
 import type { RunFolder } from '../run-folder/run-folder.ts';
+import { toStepLog } from '../run-folder/step-log.ts';
 import { toMilliseconds } from '../settings/settings-table.ts';
-import type { PhaseRecord } from '../training/phase.ts';
 import type { TrainingState } from '../training/state.ts';
-import { toStepScalars } from '../training/step-scalars.ts';
 import type { StepRecord } from '../training/trainer.ts';
 import { writeSampleGrid } from './samples.ts';
 
@@ -29,22 +26,6 @@ export interface RunRecordsOptions {
   readonly onSample?: (step: number, png: Uint8Array) => void;
   /** Monotonic clock in milliseconds. */
   readonly now?: () => number;
-}
-
-/** A record of metrics.jsonl. */
-function toLogRecord(record: StepRecord, batch: number) {
-  const { step, epoch, seconds, discriminator, generator } = record;
-  const skipped = skippedOf({ discriminator, generator }); // JSON leaves out what is undefined
-  return { step, epoch, seconds, ...toStepScalars(record, batch), skipped };
-}
-
-/** Phases whose update was skipped, each with its bad shards; undefined when there was none, as nearly always. */
-function skippedOf(phases: Record<Phase, PhaseRecord>) {
-  if (!phases.discriminator.skipped && !phases.generator.skipped) return undefined;
-  const skipped = (['discriminator', 'generator'] as const)
-    .filter((phase) => phases[phase].skipped)
-    .map((phase) => ({ phase, bad: phases[phase].bad.map(describeBadShard) }));
-  return skipped;
 }
 
 export class RunRecords {
@@ -68,7 +49,7 @@ export class RunRecords {
   async commit(record: StepRecord): Promise<void> {
     const { config, log, writer, totalSteps, stepsPerEpoch } = this.#options;
     writer.check();
-    log.append(toLogRecord(record, config.batch));
+    log.append(toStepLog(record, config.batch));
     const last = record.step === totalSteps;
     if (last || record.step % (config.samplesEvery ?? stepsPerEpoch) === 0) await this.#sample(record.step);
     if (last || this.#isCheckpointDue(record.step)) await this.#save();

@@ -1,0 +1,124 @@
+// Ganglion as a library: `import { train, Generator, openRun } from 'ganglion'`. Nothing here prints, listens to signals, opens a port
+// or makes a folder unless it is asked to. docs/library.md shows it at work.
+import { existsSync, statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { GanglionError } from '../../shared/error.ts';
+import { imageShapeOf } from '../../shared/model/spec.ts';
+import { type Checkpoint, newestCheckpoint, readCheckpoint } from '../checkpoints/checkpoint.ts';
+import { draw } from '../run/draw.ts';
+import { PROGRAMS } from '../run/programs.ts';
+import { resolveBackend } from '../run/resolve-backend.ts';
+import { StopSwitch } from '../run/stop.ts';
+import { storedConfig } from '../run-folder/run-config.ts';
+import { runFolderAt } from '../run-folder/run-folder.ts';
+import { fromConfigObject } from '../settings/settings.ts';
+import type { Settings } from '../settings/settings-table.ts';
+import type { Images, SampleOptions, Training, TrainOptions } from './api.ts';
+import { quietProgram } from './quiet-program.ts';
+import { openStoredRun, type StoredRun } from './stored-run.ts';
+import { DrivenTraining } from './training.ts';
+
+export type { SkippedUpdate, StepLog } from '../run-folder/step-log.ts';
+export type { Summary } from '../run-folder/summary.ts';
+export type { Images, SampleOptions, SavedCheckpoint, Training, TrainOptions } from './api.ts';
+export type { StoredCheckpoint } from './stored-run.ts';
+export type { StoredRun };
+export { GanglionError };
+
+const silent = (): void => {};
+
+/**
+ * Trains the DCGAN. The weights depend on the settings and the data, not on the number of workers: they are those of `ganglion train`
+ * with the same settings.
+ *
+ * ```js
+ * for await (const { step, lossG } of train({ steps: 60, seed: 7, workers: 2 })) console.log(step, lossG);
+ * ```
+ *
+ * Training begins with the iteration and waits after every step until the next one is asked for. Leaving the loop stops it in order,
+ * after the step under way, as `signal` does.
+ *
+ * @throws GanglionError `config` for a setting that cannot be; while iterating, everything by which a run can fail
+ */
+export function train(options: TrainOptions = {}): Training {
+  const { run, resume, signal, onNotice = silent, ...given } = options;
+  if (run !== undefined && resume !== undefined && resolve(run) !== resolve(resume)) {
+    throw new GanglionError('usage', `train: resume ${resume} goes on in that folder; run ${run} names another`);
+  }
+  const path = resume ?? run;
+  const { metricsPort = 'off' } = given;
+  if (path === undefined && metricsPort !== 'off') {
+    throw new GanglionError('usage', `train: metricsPort ${metricsPort}: expected a folder of the run (run) with it`);
+  }
+  const settings = fromConfigObject({ ...withoutUndefined(given), metricsPort }, 'train');
+  return new DrivenTraining(
+    { layers: [settings], path: path === undefined ? null : resolve(path), resumes: resume !== undefined },
+    {
+      programs: PROGRAMS,
+      stop: new StopSwitch(),
+      chooseBackend: (setting) => resolveBackend(setting, PROGRAMS, quietProgram(onNotice)),
+      onNotice,
+      signal,
+    },
+  );
+}
+
+/** A generator that has been trained. */
+export class Generator {
+  /** Steps that its weights have been trained for. */
+  readonly step: number;
+  /** SHA-256 of the checkpoint's state, in hex. */
+  readonly stateSha256: string;
+  readonly #checkpoint: Checkpoint;
+  readonly #backend: Settings['backend'];
+
+  private constructor(checkpoint: Checkpoint, backend: Settings['backend']) {
+    this.step = checkpoint.state.step;
+    this.stateSha256 = checkpoint.stateSha256;
+    this.#checkpoint = checkpoint;
+    this.#backend = backend;
+  }
+
+  /**
+   * Reads and verifies a checkpoint.
+   *
+   * @param path a checkpoint file, or the folder of a run: its newest valid checkpoint
+   * @param options.backend what draws; default: as the run was told
+   * @throws GanglionError `checkpoint` when there is none, or it is damaged
+   */
+  static open(path: string, options: { readonly backend?: Settings['backend'] } = {}): Generator {
+    const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+    const checkpoint = isFolder ? newestCheckpoint(runFolderAt(path).checkpoints, silent) : readCheckpoint(path);
+    return new Generator(checkpoint, options.backend ?? storedConfig(checkpoint).backend);
+  }
+
+  /**
+   * Draws images on a thread that ends with the call; image i depends on (seed, i) and the weights only.
+   *
+   * @throws GanglionError `environment` when the backend cannot run here
+   */
+  async draw({ count = 64, seed = 1 }: SampleOptions = {}): Promise<Images> {
+    const { state } = this.#checkpoint;
+    const backend = await resolveBackend(this.#backend, PROGRAMS, quietProgram(silent));
+    const values = await draw(state, { count, seed }, { backend, programs: PROGRAMS });
+    return { values, count, shape: imageShapeOf(state.spec) };
+  }
+}
+
+/**
+ * Opens the folder of a run, finished or not, for reading.
+ *
+ * @throws GanglionError `usage` when there is no run, `checkpoint` when its config cannot be read
+ */
+export function openRun(path: string): StoredRun {
+  const folder = runFolderAt(resolve(path));
+  if (!existsSync(folder.config)) {
+    throw new GanglionError('usage', `${path}: expected the folder of a run, got none with a config.json`);
+  }
+  return openStoredRun(folder);
+}
+
+/** What is not given takes its default. */
+function withoutUndefined(given: object): object {
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+}

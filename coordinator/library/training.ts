@@ -1,0 +1,214 @@
+// A training that is driven by whoever iterates over its steps: the library's `train`, and the command line's.
+import { resolve } from 'node:path';
+import type { Backend } from '../../shared/backend.ts';
+import { GanglionError } from '../../shared/error.ts';
+import { imageShapeOf } from '../../shared/model/spec.ts';
+import { stateSha256, writeCheckpoint } from '../checkpoints/checkpoint.ts';
+import { lockRunFolder } from '../files/run-lock.ts';
+import type { Terminal } from '../monitoring/terminal.ts';
+import { draw } from '../run/draw.ts';
+import { Node } from '../run/node.ts';
+import { checkCanBegin, type PlanRequest, planRun, planTraining, type TrainingPlan } from '../run/plan-run.ts';
+import type { Programs } from '../run/programs.ts';
+import { RecordedRun } from '../run/recorded-run.ts';
+import type { RunPlan } from '../run/run-plan.ts';
+import type { StopSwitch } from '../run/stop.ts';
+import { type StoredRunConfig, toRunConfig } from '../run-folder/run-config.ts';
+import { type StepLog, toStepLog } from '../run-folder/step-log.ts';
+import { mergeSettings } from '../settings/settings.ts';
+import type { Settings } from '../settings/settings-table.ts';
+import type { TrainingState } from '../training/state.ts';
+import type { StepRecord } from '../training/trainer.ts';
+import type { Images, SampleOptions, SavedCheckpoint, Training } from './api.ts';
+import { StepGate } from './step-gate.ts';
+
+/** What is to be trained: settings, and the folder of the run where it has one. */
+export interface TrainingRequest extends Pick<PlanRequest, 'layers' | 'resumes'> {
+  /** Null writes nothing. */
+  readonly path: string | null;
+  readonly profile?: RunPlan['profile'];
+}
+
+/** What whoever trains brings along. */
+export interface TrainingHost {
+  readonly programs: Programs;
+  readonly stop: StopSwitch;
+  /** The backend that the setting means on this machine. @throws when it cannot run */
+  readonly chooseBackend: (setting: Settings['backend']) => Promise<Backend>;
+  /** Shows the run to people. */
+  readonly terminal?: (run: { readonly batch: number; readonly totalSteps: number }) => Terminal;
+  /** Told what a person might want to know. */
+  readonly onNotice: (message: string) => void;
+  /** Asks for a stop, too. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What trains, once it has begun. */
+interface Running {
+  readonly node: Node;
+  readonly state: TrainingState;
+  readonly config: StoredRunConfig;
+  readonly backend: Backend;
+  /** Trains to the end. */
+  readonly train: (onStep: (record: StepRecord) => Promise<void>) => Promise<void>;
+  /** A checkpoint of the present state in the run's folder; null without one. */
+  readonly checkpoint: (() => Promise<SavedCheckpoint>) | null;
+}
+
+export class DrivenTraining implements Training {
+  readonly #request: TrainingRequest;
+  readonly #host: TrainingHost;
+  readonly #gate = new StepGate<StepRecord>();
+  #running: Running | undefined;
+  #hasBegun = false;
+  #isOver = false;
+
+  constructor(request: TrainingRequest, host: TrainingHost) {
+    this.#request = request;
+    this.#host = host;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<StepLog, void, undefined> {
+    if (this.#hasBegun) throw new GanglionError('usage', 'a training can be iterated over once');
+    this.#hasBegun = true;
+    const gate = this.#gate;
+    const trained = this.#train().finally(() => {
+      this.#isOver = true;
+      gate.end();
+    });
+    trained.catch(() => {}); // thrown below
+    try {
+      for (let record = await gate.next(); record !== undefined; record = await gate.next()) {
+        yield toStepLog(record, this.#started().config.batch);
+      }
+    } finally {
+      if (!this.#isOver) this.#host.stop.request('the program'); // it has left early
+      gate.release();
+      await trained;
+    }
+  }
+
+  checkpoint(path?: string): Promise<SavedCheckpoint> {
+    return this.#whenWhole(async () => {
+      const { state, config, checkpoint } = this.#started();
+      if (path !== undefined) {
+        const { sha256 } = writeCheckpoint(resolve(path), state, JSON.stringify(config));
+        return { path: resolve(path), step: state.step, stateSha256: sha256 };
+      }
+      if (!checkpoint) throw new GanglionError('usage', 'checkpoint: expected a path, as the training has no folder');
+      return await checkpoint();
+    });
+  }
+
+  sample({ count = 64, seed = 1 }: SampleOptions = {}): Promise<Images> {
+    return this.#whenWhole(async () => {
+      const { node, state, backend } = this.#started();
+      const { programs } = this.#host;
+      const values = this.#isOver
+        ? await draw(state, { count, seed }, { backend, programs })
+        : await node.sample({ count, seed, statistics: state.generator.statistics });
+      return { values, count, shape: imageShapeOf(state.spec) };
+    });
+  }
+
+  stateSha256(): Promise<string> {
+    return this.#whenWhole(async () => stateSha256(this.#started().state));
+  }
+
+  #whenWhole<Result>(action: () => Promise<Result>): Promise<Result> {
+    if (!this.#hasBegun) return Promise.reject(notBegun());
+    return this.#gate.whenWhole(action);
+  }
+
+  #started(): Running {
+    if (!this.#running) throw notBegun();
+    return this.#running;
+  }
+
+  async #train(): Promise<void> {
+    const { stop, signal } = this.#host;
+    if (signal?.aborted) return;
+    const onAbort = (): void => stop.request('an abort signal');
+    signal?.addEventListener('abort', onAbort);
+    try {
+      await this.#run();
+    } finally {
+      signal?.removeEventListener('abort', onAbort);
+    }
+  }
+
+  async #run(): Promise<void> {
+    const { path } = this.#request;
+    const onStep = (record: StepRecord): Promise<void> => this.#gate.pass(record);
+    if (path === null) {
+      this.#running = await this.#inMemory();
+      await this.#running.train(onStep);
+      return;
+    }
+    // Before the run is read: another process may be about to change it.
+    const release = await lockRunFolder(path);
+    try {
+      this.#running = await this.#inFolder(path);
+      await this.#running.train(onStep);
+    } finally {
+      release();
+    }
+  }
+
+  /** A node alone, which leaves nothing behind. */
+  async #inMemory(): Promise<Running> {
+    const { programs, stop, onNotice } = this.#host;
+    const plan = planTraining(mergeSettings(...this.#request.layers));
+    const { settings, state } = plan;
+    const backend = await this.#host.chooseBackend(settings.backend);
+    const config = { ...toRunConfig(settings, plan.dataset), ranOn: backend };
+    const node = new Node({
+      ...nodePart(plan),
+      ...{ config, backend, programs },
+      emit: (event) => {
+        if (event.kind === 'notice') onNotice(event.text);
+      },
+    });
+    const train: Running['train'] = async (commit) => {
+      try {
+        await node.start();
+        await node.train({ shouldStop: () => stop.requested, commit });
+      } finally {
+        await node.stop();
+      }
+    };
+    return { node, state, config, backend, train, checkpoint: null };
+  }
+
+  /** A run that leaves a folder behind. */
+  async #inFolder(path: string): Promise<Running> {
+    const { programs, stop, onNotice, terminal } = this.#host;
+    const planned = planRun({ ...this.#request, path, onNotice });
+    checkCanBegin(planned);
+    const backend = await this.#host.chooseBackend(planned.config.backend);
+    const config = { ...planned.config, ranOn: backend };
+    const { state, totalSteps } = planned;
+    let onStep: ((record: StepRecord) => Promise<void>) | undefined;
+    const run = new RecordedRun(
+      { ...planned, config },
+      {
+        ...{ programs, stop },
+        onStep: (record) => onStep?.(record) ?? Promise.resolve(),
+        ...(terminal ? { terminal: terminal({ batch: config.batch, totalSteps }) } : {}),
+      },
+    );
+    const train: Running['train'] = async (given) => {
+      onStep = given;
+      await run.run();
+    };
+    return { node: run.node, state, config, backend, train, checkpoint: () => run.checkpoint() };
+  }
+}
+
+function nodePart({ workers, dataset, state, totalSteps, faults }: TrainingPlan) {
+  return { workers, dataset, state, totalSteps, faults };
+}
+
+function notBegun(): GanglionError {
+  return new GanglionError('usage', 'the training has not begun: iterate over its steps');
+}

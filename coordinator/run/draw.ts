@@ -1,0 +1,46 @@
+// Draws images of a state's generator, on a replica of its own that lives as long as the drawing.
+import type { Backend } from '../../shared/backend.ts';
+import { imageSizeOf } from '../../shared/model/spec.ts';
+import { startThreadReplica } from '../replicas/transports/thread-replica.ts';
+import type { TrainingState } from '../training/state.ts';
+import type { Programs } from './programs.ts';
+
+export interface DrawRequest {
+  readonly count: number;
+  /** Noise i depends on (seed, i) only. */
+  readonly seed: number;
+  /** BatchNorm on the statistics of the batch instead of the running ones. */
+  readonly batchStatistics?: boolean;
+}
+
+export interface DrawOptions {
+  readonly backend: Backend;
+  readonly programs: Pick<Programs, 'threadEntry'>;
+}
+
+const DEADLINE_MS = 120_000;
+
+/** @returns images [count, values of an image] in [-1, 1] @throws GanglionError */
+export async function draw(
+  state: TrainingState,
+  { count, seed, batchStatistics = false }: DrawRequest,
+  { backend, programs }: DrawOptions,
+): Promise<Float32Array> {
+  const parameters = { generator: state.generator.parameters, discriminator: state.discriminator.parameters };
+  const setup = { backend, shardSize: 2, spec: state.spec, seed, shards: 1, parameters };
+  const replica = await startThreadReplica(0, {
+    entry: programs.threadEntry,
+    setup,
+    images: new Uint8Array(),
+    deadlineMs: DEADLINE_MS,
+  });
+  try {
+    const statistics = batchStatistics ? 'batch' : state.generator.statistics;
+    const images = await replica.sample({ seed, count, statistics });
+    if (images.length !== count * imageSizeOf(state.spec))
+      throw new Error(`expected ${count} images, got ${images.length} values`);
+    return images;
+  } finally {
+    await replica.stop();
+  }
+}
