@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { type FaultReason, GanglionError, messageOf } from '../../../shared/error.ts';
 import { encodeFrame, FrameDecoder, type FrameSink } from '../../../shared/frame.ts';
 import { FRAME_FD, HEARTBEAT_FD, HEARTBEAT_MS, type Request } from '../../../shared/process-protocol.ts';
+import { flagsForProcess } from './inherited-flags.ts';
 
 /** Receives what happens to a process. */
 export interface ProcessWatcher {
@@ -19,16 +20,13 @@ const MISSED_BEATS = 2_000 / HEARTBEAT_MS;
 /** Time between the end of a channel and the end of its process, after which it is known which of the two failed. */
 const LINGER_MS = 250;
 
-/** Flags of this process that its children inherit; profilers and inspectors they do not. */
-const execArgv = (): string[] => process.execArgv.filter((flag) => !/^--(inspect|cpu-prof|heap-prof|prof)/.test(flag));
-
 /** Forks an entry file. What it prints goes to standard error: standard output is the coordinator's. */
 function fork(entry: URL, name: string): Worker {
   // The settings of node:cluster are the process's own and stay from one fork to the next: so all of them, before every fork.
   cluster.setupPrimary({
     exec: fileURLToPath(entry),
     args: [name],
-    execArgv: execArgv(),
+    execArgv: flagsForProcess(),
     // 3 is what node:cluster needs; 4 and 5 are socket pairs, private to the two processes, that carry frames and heartbeats.
     // A frame of 1.5 MB there and back takes 0.67 ms on one, and 1.47 ms on the built-in channel (test/bench/channel.mjs).
     stdio: ['ignore', 2, 2, 'ipc', 'pipe', 'pipe'],

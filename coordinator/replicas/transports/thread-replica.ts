@@ -14,6 +14,7 @@ import type {
   StartOutcome,
 } from '../../../shared/protocol.ts';
 import type { Replica } from '../replica.ts';
+import { flagsForThread } from './inherited-flags.ts';
 import { succeeded } from './outcomes.ts';
 import { ResultSlots } from './result-slots.ts';
 import { ShardCalls } from './shard-calls.ts';
@@ -54,6 +55,7 @@ export async function startThreadReplica(id: number, options: ThreadOptions): Pr
   const worker = new Worker(entry, {
     env: SHARE_ENV, // the native library reads the environment of the process, which the worker sets before it loads it
     name: `replica-${id}`,
+    ...flagsForThread(),
     workerData: channel(port2),
     transferList: [port2],
   });
