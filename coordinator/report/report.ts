@@ -6,7 +6,8 @@ import type { LiveRun } from '../live/live-run.ts';
 import { VERSION } from '../machine/version.ts';
 import { ANIMATION, listSamples, REAL_SAMPLE, sampleName, spread } from '../run-folder/pictures.ts';
 import { runFolderAt } from '../run-folder/run-folder.ts';
-import { type Picture, type ReportData, toReport } from './page.ts';
+import { toReport } from './page.ts';
+import type { Picture, ReportData } from './report-data.ts';
 import { readCheckpoints } from './stored-checkpoints.ts';
 
 /** Points of a curve; a band shows the values between two points. */
