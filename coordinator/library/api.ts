@@ -3,7 +3,10 @@ import type { ImageShape } from '../../shared/model/spec.ts';
 import type { StepLog } from '../run-folder/step-log.ts';
 import type { Settings } from '../settings/settings-table.ts';
 
-/** What `train` takes: the settings of `ganglion train`, and what only a program can give. Each setting has the same default. */
+/**
+ * What `train` takes: the settings of `ganglion train`, and what only a program can give. Each setting has the same default. Without a
+ * folder, those of its files (`checkpointEvery`, `samplesEvery`, `tensorboard`) have no effect.
+ */
 export interface TrainOptions extends Partial<Omit<Settings, 'run' | 'metricsPort'>> {
   /** Folder of the run: log, samples, checkpoints, report, as `ganglion train` writes them. Default: nothing is written. */
   readonly run?: string;
