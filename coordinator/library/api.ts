@@ -38,9 +38,9 @@ export interface Training extends AsyncIterable<StepLog> {
 
 /** Which images to draw. */
 export interface SampleOptions {
-  /** At least 1. Default: 64. */
+  /** From 1 to 65,536. Default: 64. */
   readonly count?: number;
-  /** Image i depends on the seed, i and the weights only. Default: 1. */
+  /** Image i depends on the seed, i and the weights only. From 0. Default: 1. */
   readonly seed?: number;
 }
 

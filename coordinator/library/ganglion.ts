@@ -15,6 +15,7 @@ import { fromConfigObject } from '../settings/settings.ts';
 import type { Settings } from '../settings/settings-table.ts';
 import type { Images, SampleOptions, Training, TrainOptions } from './api.ts';
 import { quietProgram } from './quiet-program.ts';
+import { checkSampleOptions } from './sample-options.ts';
 import { openStoredRun, type StoredRun } from './stored-run.ts';
 import { DrivenTraining } from './training.ts';
 
@@ -43,7 +44,10 @@ const silent = (): void => {};
 export function train(options: TrainOptions = {}): Training {
   const { run, resume, signal, onNotice = silent, ...given } = options;
   if (run !== undefined && resume !== undefined && resolve(run) !== resolve(resume)) {
-    throw new GanglionError('usage', `train: resume ${resume} goes on in that folder; run ${run} names another`);
+    throw new GanglionError(
+      'usage',
+      `train: resume ${resume} resumes the run in that folder; run ${run} names another`,
+    );
   }
   const path = resume ?? run;
   const { metricsPort = 'off' } = given;
@@ -95,9 +99,10 @@ export class Generator {
   /**
    * Draws images on a thread that ends with the call; image i depends on (seed, i) and the weights only.
    *
-   * @throws GanglionError `environment` when the backend cannot run here
+   * @throws GanglionError `usage` for options that cannot be, `environment` when the backend cannot run here
    */
-  async draw({ count = 64, seed = 1 }: SampleOptions = {}): Promise<Images> {
+  async draw(options?: SampleOptions): Promise<Images> {
+    const { count, seed } = checkSampleOptions(options);
     const { state } = this.#checkpoint;
     const backend = await resolveBackend(this.#backend, PROGRAMS, quietProgram(silent));
     const values = await draw(state, { count, seed }, { backend, programs: PROGRAMS });

@@ -1,4 +1,4 @@
-// A training that is driven by whoever iterates over its steps: the library's `train`, and the command line's.
+// A training driven by the loop that iterates over its steps: the library's `train`, and the command line's.
 import { resolve } from 'node:path';
 import type { Backend } from '../../shared/backend.ts';
 import { GanglionError } from '../../shared/error.ts';
@@ -20,16 +20,17 @@ import type { Settings } from '../settings/settings-table.ts';
 import type { TrainingState } from '../training/state.ts';
 import type { StepRecord } from '../training/trainer.ts';
 import type { Images, SampleOptions, SavedCheckpoint, Training } from './api.ts';
+import { checkSampleOptions } from './sample-options.ts';
 import { StepGate } from './step-gate.ts';
 
-/** What is to be trained: settings, and the folder of the run where it has one. */
+/** What to train: settings, and the run's folder. */
 export interface TrainingRequest extends Pick<PlanRequest, 'layers' | 'resumes'> {
-  /** Null writes nothing. */
+  /** The run's folder; null writes nothing. */
   readonly path: string | null;
   readonly profile?: RunPlan['profile'];
 }
 
-/** What whoever trains brings along. */
+/** What the program that trains provides: the command line or the library. */
 export interface TrainingHost {
   readonly programs: Programs;
   readonly stop: StopSwitch;
@@ -37,13 +38,13 @@ export interface TrainingHost {
   readonly chooseBackend: (setting: Settings['backend']) => Promise<Backend>;
   /** Shows the run to people. */
   readonly terminal?: (run: { readonly batch: number; readonly totalSteps: number }) => Terminal;
-  /** Told what a person might want to know. */
+  /** Receives messages for people. */
   readonly onNotice: (message: string) => void;
   /** Asks for a stop, too. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What trains, once it has begun. */
+/** A training that has begun. */
 interface Running {
   readonly node: Node;
   readonly state: TrainingState;
@@ -100,8 +101,9 @@ export class DrivenTraining implements Training {
     });
   }
 
-  sample({ count = 64, seed = 1 }: SampleOptions = {}): Promise<Images> {
+  sample(options?: SampleOptions): Promise<Images> {
     return this.#whenWhole(async () => {
+      const { count, seed } = checkSampleOptions(options);
       const { node, state, backend } = this.#started();
       const { programs } = this.#host;
       const values = this.#isOver

@@ -29,9 +29,9 @@ export type RunEvent =
   | { readonly kind: 'straggler'; readonly shard: Shard; readonly replica: number }
   /** A shard is computed twice, to compare the bits. */
   | { readonly kind: 'audit' }
-  /** A replica has computed a pass of a shard; told only where a sink asks for a profile. */
+  /** A replica has computed a pass of a shard; emitted only for a profile. */
   | { readonly kind: 'computed'; readonly replica: number; readonly shard: Shard; readonly seconds: PassSeconds }
-  /** The coordinator has done a part of a step, times by `performance.now()`; told only for a profile. */
+  /** The coordinator has done a part of a step, times by `performance.now()`; emitted only for a profile. */
   | { readonly kind: 'span'; readonly part: CoordinatorPart; readonly fromMs: number; readonly toMs: number }
   | { readonly kind: 'resized'; readonly from: number; readonly to: number }
   | { readonly kind: 'stopping'; readonly who: string }
@@ -69,7 +69,7 @@ export interface RunSink {
   observe(event: RunEvent): void;
 }
 
-/** What people are told of an event: nothing of most, a line of some, one for every skipped update of a step. */
+/** The sentences that describe an event to people: none for most events, one for every skipped update of a step. */
 export function sentencesOf(event: RunEvent): string[] {
   switch (event.kind) {
     case 'started': {

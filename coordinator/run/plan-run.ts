@@ -38,7 +38,7 @@ export interface TrainingPlan {
 }
 
 /**
- * @param previous state to go on from; a new one by the seed unless given
+ * @param previous state to resume from; default: a new one from the seed
  * @throws GanglionError when settings, data and state do not fit together
  */
 export function planTraining(given: Settings, previous?: TrainingState): TrainingPlan {
@@ -70,10 +70,10 @@ export interface PlanRequest {
   readonly layers: readonly Partial<Settings>[];
   /** Folder of the run, absolute. */
   readonly path: string;
-  /** Whether to go on with the run in that folder. */
+  /** Whether to resume the run in that folder. */
   readonly resumes: boolean;
   readonly profile?: RunPlan['profile'];
-  /** Told of checkpoints that do not verify, and are passed over. */
+  /** Receives a message for every checkpoint that does not verify and is skipped. */
   readonly onNotice: (message: string) => void;
 }
 
@@ -89,7 +89,7 @@ export function planRun({ layers, path, resumes, profile = null, onNotice }: Pla
 }
 
 /**
- * Checks that a run can begin, or go on: its folder must be new, or the run not at its end. A run killed between its last checkpoint
+ * Checks that a run can start or resume: its folder is new, or the run is not at its end. A run killed between its last checkpoint
  * and its summary has that still to write.
  *
  * @throws GanglionError `usage`

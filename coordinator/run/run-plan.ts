@@ -1,4 +1,4 @@
-// What a recorded run is made of, read and checked before anything is changed; and what whoever runs it brings along.
+// What a recorded run needs, read and checked before anything changes; and what the program that runs it provides.
 import type { Backend } from '../../shared/backend.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { Terminal } from '../monitoring/terminal.ts';

@@ -148,6 +148,7 @@ describe('train', () => {
       report.setting = await failureOf(() => train({ batch: 1 }));
       report.unknown = await failureOf(() => train({ bacth: 16 }));
       report.port = await failureOf(() => train({ metricsPort: 0 }));
+      const one = train(${SETTINGS});
       report.early = await failureOf(() => train(${SETTINGS}).sample());
       report.folder = await failureOf(async () => {
         for await (const _ of train({ ...${SETTINGS}, run: ${JSON.stringify(REPOSITORY)} }));
@@ -157,6 +158,9 @@ describe('train', () => {
       });
       report.run = await failureOf(() => openRun('/nowhere'));
       report.generator = await failureOf(() => Generator.open('/nowhere.safetensors'));
+      report.count = await failureOf(async () => {
+        for await (const _ of one) await one.sample({ count: 0 });
+      });
       report.body = await failureOf(async () => {
         for await (const _ of train(${SETTINGS})) throw new GanglionError('usage', 'of the loop');
       });
@@ -171,6 +175,7 @@ describe('train', () => {
       together: [true, 'usage', expect.stringContaining('cannot be cut into 3 equal shards')],
       run: [true, 'usage', '/nowhere: expected the folder of a run, got none with a config.json'],
       generator: [true, 'checkpoint', expect.stringContaining('cannot read /nowhere.safetensors')],
+      count: [true, 'usage', 'count: expected a whole number from 1 to 65536, got 0'],
       body: [true, 'usage', 'of the loop'],
       after: [],
     });
