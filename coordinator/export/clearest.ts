@@ -1,12 +1,14 @@
 // Which of some drawn images are the clearest, so that the exported page opens on a digit and not on a smudge. A digit is a stroke: the ink
-// of a clear one is one connected piece, and little of the image is neither ink nor ground.
+// of a clear one is one connected piece without a blot, and little of the image is neither ink nor ground.
 import type { ImageShape } from '../../shared/model/spec.ts';
 
 /** From this distance to 0 on, a value in [-1, 1] counts as black or white. */
 const DECIDED = 0.9;
+/** A white square whose side is this part of the image's is wider than a stroke. */
+const BLOT = 0.18;
 
 /**
- * Indices of the images, clearest first: images whose ink is one piece before the others, then by grey pixels for one of ink.
+ * Indices of the images, clearest first: those whose ink is one stroke before the others, then by grey pixels for one of ink.
  *
  * @param images [count, height, width, channels], -1 is ground and 1 is ink
  */
@@ -16,10 +18,11 @@ export function clearestFirst(images: Float32Array, count: number, shape: ImageS
     const brightness = toBrightness(images.subarray(index * size, (index + 1) * size), shape);
     const ink = brightness.reduce((pixels, value) => pixels + (value > 0 ? 1 : 0), 0);
     const grey = brightness.reduce((pixels, value) => pixels + (Math.abs(value) < DECIDED ? 1 : 0), 0);
-    return { index, isOnePiece: countPieces(brightness, shape) === 1, grey: grey / Math.max(1, ink) };
+    const isStroke = countPieces(brightness, shape) === 1 && !hasBlot(brightness, shape);
+    return { index, isStroke, grey: grey / Math.max(1, ink) };
   });
   return judged
-    .toSorted((a, b) => Number(b.isOnePiece) - Number(a.isOnePiece) || a.grey - b.grey || a.index - b.index)
+    .toSorted((a, b) => Number(b.isStroke) - Number(a.isStroke) || a.grey - b.grey || a.index - b.index)
     .map(({ index }) => index);
 }
 
@@ -29,6 +32,19 @@ function toBrightness(image: Float32Array, [height, width, channels]: ImageShape
     const values = image.subarray(pixel * channels, (pixel + 1) * channels);
     return values.reduce((sum, value) => sum + value, 0) / channels;
   });
+}
+
+/** Whether there is a white square that is wider than a stroke. */
+function hasBlot(brightness: Float32Array, [height, width]: ImageShape): boolean {
+  const side = Math.max(2, Math.round(height * BLOT));
+  for (let top = 0; top + side <= height; top++) {
+    for (let left = 0; left + side <= width; left++) {
+      const isInk = (_: unknown, i: number) =>
+        (brightness[(top + Math.floor(i / side)) * width + left + (i % side)] ?? -1) >= DECIDED;
+      if (Array.from({ length: side * side }).every(isInk)) return true;
+    }
+  }
+  return false;
 }
 
 /** Connected pieces of ink; pixels that touch by a corner are connected. */

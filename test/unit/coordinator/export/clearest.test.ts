@@ -11,6 +11,7 @@ const STROKE = '.#.. ..#. ...# ..#.'; // joined by corners
 const BLURRED = '.#-. .-#. ..-# ..#.';
 const BROKEN = '#... #... ...# ...#';
 const SMUDGE = '-+-. +-+- -+-+ .-+-';
+const BLOT = '###. ###. ###. ....';
 const EMPTY = '.... .... .... ....';
 
 describe('clearestFirst', () => {
@@ -21,6 +22,11 @@ describe('clearestFirst', () => {
     expect(order[1]).toBe(2);
     expect(order.indexOf(3)).toBeLessThan(order.indexOf(1)); // one piece, however grey
     expect(order.toSorted()).toEqual([0, 1, 2, 3, 4]);
+  });
+
+  it('puts a stroke before a blot, which is sharper', () => {
+    const images = Float32Array.from([BLOT, BLURRED].flatMap((rows) => toImage(rows)));
+    expect(clearestFirst(images, 2, [4, 4, 1])).toEqual([1, 0]);
   });
 
   it('keeps the order of images that are equally clear', () => {
