@@ -69,11 +69,11 @@ it('sends a result before the next shard blocks the thread', async () => {
   await second;
 });
 
-describe('what is begun ahead', () => {
-  /** A service on an engine that can begin generator passes; `begun` has the noise of each that was. */
+describe('what is precomputed', () => {
+  /** A service on an engine that can precompute generator passes; `precomputed` has the noise of each. */
   async function eagerService() {
     const engine = new FakeRunner();
-    const begun: { readonly z: Float32Array | undefined; dropped: boolean; dispose(): void }[] = [];
+    const precomputed: { readonly z: Float32Array | undefined; dropped: boolean; dispose(): void }[] = [];
     const load: FakeRunner['load'] = (program) => {
       const executor = FakeRunner.prototype.load.call(engine, program);
       if (!program.lateInputs) return executor;
@@ -85,7 +85,7 @@ describe('what is begun ahead', () => {
             made.dropped = true;
           },
         };
-        begun.push(made);
+        precomputed.push(made);
         return made;
       };
       return { ...executor, precompute };
@@ -93,54 +93,55 @@ describe('what is begun ahead', () => {
     const service = replicaService(async () => new ProgramEngine(Object.assign(Object.create(engine), { load })));
     await service.start(setupOf());
     engine.runs.length = 0;
-    const idle = () => new Promise((resolve) => setTimeout(resolve, 10));
+    /** Waits until so many passes have been precomputed. */
+    const reached = (count: number) => expect.poll(() => precomputed.length).toBe(count);
     const compute = (pass: 'fake' | 'generator', shard: number, step = 1) =>
       service.compute({ step, pass, shard, slot: shard % 2 === 0 ? 0 : 1 });
-    return { engine, service, begun, idle, compute };
+    return { engine, service, precomputed, reached, compute };
   }
   const noise = (step: number, shard: number) =>
     fillNormal({ seed: 11, stream: 'generatorNoise', time: step, part: shard }, new Float32Array(SHARD_SIZE * LATENT));
 
   it('is the generator pass of the shards whose fake pass was here, the newest first, and is used', async () => {
-    const { engine, begun, idle, compute } = await eagerService();
+    const { engine, precomputed, reached, compute } = await eagerService();
     await Promise.all([compute('fake', 0), compute('fake', 2)]);
-    expect(begun).toEqual([]); // not before the answers
-    await idle();
-    expect(begun.map(({ z }) => z)).toEqual([noise(1, 2), noise(1, 0)]);
+    expect(precomputed).toEqual([]); // not before the answers
+    await reached(2);
+    expect(precomputed.map(({ z }) => z)).toEqual([noise(1, 2), noise(1, 0)]);
     const outcome = await compute('generator', 2);
     expect(outcome).toMatchObject({ ok: true, seconds: { precompute: { start: expect.any(Number) } } });
     const other = await compute('generator', 1);
     expect(other).toMatchObject({ ok: true });
     expect(other).not.toHaveProperty('seconds.precompute');
-    expect(engine.runs.map((run) => run.precomputed)).toEqual([undefined, undefined, begun[0], undefined]);
+    expect(engine.runs.map((run) => run.precomputed)).toEqual([undefined, undefined, precomputed[0], undefined]);
     expect(engine.runs[2]?.inputs.z).toEqual(noise(1, 2));
   });
 
   it('waits while something is wanted', async () => {
-    const { begun, idle, compute } = await eagerService();
+    const { precomputed, compute } = await eagerService();
     await Promise.all([compute('fake', 0), compute('generator', 0)]);
-    await idle();
-    expect(begun).toEqual([]);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(precomputed).toEqual([]);
   });
 
   it('is left for later, not left out, while something is wanted', async () => {
-    const { begun, idle, compute } = await eagerService();
+    const { precomputed, reached, compute } = await eagerService();
     await compute('fake', 0);
     await Promise.all([compute('fake', 1), compute('fake', 2)]); // wanted before the pass of shard 0 has begun
-    await idle();
-    expect(begun.map(({ z }) => z)).toEqual([noise(1, 2), noise(1, 1), noise(1, 0)]);
+    await reached(3);
+    expect(precomputed.map(({ z }) => z)).toEqual([noise(1, 2), noise(1, 1), noise(1, 0)]);
   });
 
   it('is dropped with its step, and at the end', async () => {
-    const { service, begun, idle, compute } = await eagerService();
+    const { service, precomputed, reached, compute } = await eagerService();
     await compute('fake', 3);
-    await idle();
+    await reached(1);
     await compute('fake', 3, 2);
-    expect(begun.map(({ dropped }) => dropped)).toEqual([true]);
-    await idle();
-    expect(begun.map(({ z }) => z)).toEqual([noise(1, 3), noise(2, 3)]);
+    expect(precomputed.map(({ dropped }) => dropped)).toEqual([true]);
+    await reached(2);
+    expect(precomputed.map(({ z }) => z)).toEqual([noise(1, 3), noise(2, 3)]);
     await service.stop();
-    expect(begun.map(({ dropped }) => dropped)).toEqual([true, true]);
+    expect(precomputed.map(({ dropped }) => dropped)).toEqual([true, true]);
   });
 
   it('is nothing that anyone waits for: an error of it is none of the shard', async () => {
