@@ -15,7 +15,14 @@ async function use(code: string) {
     import { train, Generator, openRun, GanglionError } from 'ganglion';
     const signals = () => process.listenerCount('SIGINT') + process.listenerCount('SIGTERM');
     const handles = () => process.getActiveResourcesInfo().filter((name) => /TCP|Server|MessagePort|Worker|Process/.test(name));
+    const listeners = () => process.eventNames().map((name) => [name, process.listenerCount(name)]);
+    /** What is still open once what was closed a moment ago has gone. */
+    const left = async () => {
+      for (let i = 0; i < 100 && handles().length > 0; i++) await new Promise((resolve) => setTimeout(resolve, 20));
+      return handles();
+    };
     const report = {};
+    const before = JSON.stringify(listeners());
     ${code}
     writeFileSync(${JSON.stringify(path)}, JSON.stringify(report));`;
   const { exitCode, stdout, stderr } = await start(process.execPath, ['--input-type=module', '--eval', module]).ended;
@@ -37,7 +44,7 @@ describe('train', () => {
         report.ports = handles().filter((name) => /TCP|Server/.test(name));
       }
       report.stateSha256 = await training.stateSha256();
-      report.after = handles();
+      report.after = await left();
     `);
     expect(report).toMatchObject({ signals: 0, ports: [], after: [] });
     expect(printed).toBe('');
@@ -98,8 +105,9 @@ describe('train', () => {
       report.checkpoints = stored.checkpoints;
       report.logged = (await stored.steps()).map(({ step }) => step);
       report.latent = stored.config.latent;
+      report.listeners = JSON.stringify(listeners()) === before;
       report.signals = signals();
-      report.after = handles();
+      report.after = await left();
     `);
     expect(printed).toBe('');
     expect(report).toMatchObject({
@@ -107,6 +115,7 @@ describe('train', () => {
       steps: [1, 2, 3],
       resumed: 4,
       left: 5,
+      listeners: true,
       signals: 0,
       after: [],
     });
@@ -164,7 +173,7 @@ describe('train', () => {
       report.body = await failureOf(async () => {
         for await (const _ of train(${SETTINGS})) throw new GanglionError('usage', 'of the loop');
       });
-      report.after = handles();
+      report.after = await left();
     `);
     expect(report).toMatchObject({
       setting: [true, 'config', 'train: batch: expected a whole number from 2 to 8192, got 1'],
