@@ -137,7 +137,7 @@ export class Profile implements RunSink {
       this.#at(precompute.start * 1000),
       this.#at((precompute.start + precompute.seconds) * 1000),
     ];
-    return [...spans, { name: 'ahead', lane, from: began, to: ended, args }];
+    return [...spans, { name: 'precompute', lane, from: began, to: ended, args }];
   }
 
   #begin(): void {

@@ -23,7 +23,7 @@ export function partsOf(path) {
     let pass = '';
     for (const { name, dur } of spansOf(tid)) {
       if (name === 'prepare') passes[pass === 'real' ? 'pixels' : 'noise'] += dur / 1000;
-      else if (name === 'compute' || name === 'ahead') passes['forward, backward'] += dur / 1000;
+      else if (name === 'compute' || name === 'precompute') passes['forward, backward'] += dur / 1000;
       else if (name === 'copy') passes.copy += dur / 1000;
       else pass = name;
     }

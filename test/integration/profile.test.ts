@@ -21,9 +21,9 @@ describe.each(['thread', 'process'] as const)('train --profile, isolation %s', (
 
     const spans = ['replica 0', 'replica 1'].flatMap((lane) => lanes.get(lane) ?? []);
     // What was begun before it was asked for belongs to a generator pass, of which it is a part.
-    const ahead = spans.filter(({ name }) => name === 'ahead');
-    const passes = spans.filter(({ name }) => name !== 'ahead');
-    for (const { args } of ahead) {
+    const precomputed = spans.filter(({ name }) => name === 'precompute');
+    const passes = spans.filter(({ name }) => name !== 'precompute');
+    for (const { args } of precomputed) {
       expect(
         passes.filter(
           ({ name, args: own }) => name === 'generator' && own.step === args.step && own.shard === args.shard,

@@ -103,7 +103,7 @@ describe('createMetrics', () => {
       const name = `ganglion_phase_duration_seconds_sum{phase="discriminator",part="${part}"}`;
       expect(series.get(name), name).toBeCloseTo(seconds, 10);
     }
-    // One of the generator's passes has been begun ahead, by 0.003 s, in both steps.
+    // One of the generator's passes was precomputed in part, for 0.003 s, in both steps.
     const computed = 'ganglion_phase_duration_seconds_sum{phase="generator",part="compute"}';
     expect(series.get(computed)).toBeCloseTo(0.08 + 2 * 0.003, 10);
     expect(series.get('ganglion_step_duration_seconds_sum')).toBeCloseTo(0.16, 10);
