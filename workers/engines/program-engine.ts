@@ -2,6 +2,7 @@
 // vectors. So a library that can compile a graph is an engine already.
 import { findOutside } from '../../shared/exact-sum.ts';
 import { layoutOf, type Net, type NetLayout, type Pass } from '../../shared/model/layout.ts';
+import { parameterInputs } from '../../shared/model/net-inputs.ts';
 import { PASS_PROGRAMS } from '../../shared/model/phases.ts';
 import { imageSizeOf } from '../../shared/model/spec.ts';
 import { toFloatPixels } from '../../shared/pixels.ts';
@@ -9,7 +10,6 @@ import type { SampleJob } from '../../shared/protocol.ts';
 import { fillNormal } from '../../shared/random.ts';
 import type { Engine, EngineSetup, ShardInput, ShardResult } from './engine.ts';
 import type { Executor, Values } from './executor.ts';
-import { parameterInputs } from './net-inputs.ts';
 import { type PrecomputedPass, PrecomputedPasses } from './precomputed-passes.ts';
 import type { ProgramRunner } from './program-runner.ts';
 import { ProgramSampler } from './program-sampler.ts';

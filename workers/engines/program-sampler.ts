@@ -1,11 +1,11 @@
 // Draws images by a program.
 import type { NetLayout } from '../../shared/model/layout.ts';
+import { statisticsInputs } from '../../shared/model/net-inputs.ts';
 import { samplingProgram } from '../../shared/model/phases.ts';
 import { imageSizeOf, type ModelSpec } from '../../shared/model/spec.ts';
 import type { SampleJob } from '../../shared/protocol.ts';
 import { fillNormal } from '../../shared/random.ts';
 import type { Executor, Values } from './executor.ts';
-import { statisticsInputs } from './net-inputs.ts';
 import type { ProgramRunner } from './program-runner.ts';
 
 /** Images that one call of the sampling program draws on running statistics. */

@@ -42,6 +42,22 @@ describe('GifWriter', () => {
     expect(gif.includes(Buffer.from('NETSCAPE2.0\x03\x01\x00\x00', 'latin1'))).toBe(true);
   });
 
+  it('has the colours of a coloured frame, each with a palette of its own', () => {
+    const writer = new GifWriter();
+    const colours = (red: number) => Uint8Array.from({ length: 3 * 6 }, (_, i) => [red, 128, 0][i % 3] ?? 0);
+    for (const red of [248, 0]) writer.add({ width: 3, height: 2, pixels: colours(red) }, 140);
+    const gif = Buffer.from(writer.finish());
+    expect([...gif.subarray(13, 16)]).toEqual([248, 128, 0]);
+    expect(gif.includes(Buffer.of(0, 128, 0))).toBe(true);
+  });
+
+  it('refuses pixels that are neither grey nor coloured', async () => {
+    const picture = { width: 3, height: 2, pixels: new Uint8Array(12) };
+    expect(await errorOf(() => new GifWriter().add(picture, 140))).toBe(
+      'shape: picture: expected 3 x 2 x 1 or 3 bytes, got 12',
+    );
+  });
+
   it('refuses a frame of another size', async () => {
     const writer = new GifWriter();
     writer.add(frame(30, 20), 140);

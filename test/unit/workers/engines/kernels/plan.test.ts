@@ -239,6 +239,28 @@ describe('a program without kernels', () => {
         });
       },
     ],
+    [
+      'a filter of another size',
+      (b) => {
+        return op.convolution(b.graph, b.input('x', 1, 16, 16, 16), b.input('w', 2, 2, 16, 32), {
+          stride: 2,
+          padding: 0,
+        });
+      },
+    ],
+    [
+      'a filter that moves by one pixel',
+      (b) => {
+        return op.convolution(b.graph, b.input('x', 1, 5, 5, 16), b.input('w', 4, 4, 16, 32), {
+          stride: 1,
+          padding: 0,
+        });
+      },
+    ],
+    [
+      'a BatchNorm of another epsilon',
+      (b) => op.batchNorm(b.graph, b.input('x', 1, 2, 2, 16), b.input('w', 16), b.input('v', 16), 1e-3).y,
+    ],
     ['the gradient of a bias of several channels alone', (b) => op.biasGradient(b.graph, b.input('x', 2, 16))],
     [
       'what a BatchNorm reserves beside its statistics',
