@@ -1,15 +1,9 @@
 #!/usr/bin/env node
-// The command line, and the composition root: what the commands need from outside is passed in from here.
+// The command line, and the composition root: what the commands need from outside is passed in from here. Each command is loaded when it
+// runs: what the others need would take a third of the time until training begins.
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { GanglionError, messageOf, systemErrorCode } from '../shared/error.ts';
-import { dataCommand } from './commands/data.ts';
-import { exportCommand } from './commands/export.ts';
-import { inspectCommand } from './commands/inspect.ts';
 import { restoreNpmFlags } from './commands/npm-flags.ts';
-import { reportCommand } from './commands/report.ts';
-import { sampleCommand } from './commands/sample.ts';
-import { trainCommand } from './commands/train.ts';
-import { viewCommand } from './commands/view.ts';
 import { AlreadyReported, runDoctor, runSetup } from './commands/worker-programs.ts';
 import { fromSystemError } from './files/atomic-file.ts';
 import { countPhysicalCores } from './machine/cores.ts';
@@ -68,6 +62,7 @@ function trainProgram(): Command {
       if (steps !== undefined && profile === undefined) {
         throw new GanglionError('usage', `--profile-steps ${steps}: expected --profile FILE with it`);
       }
+      const { trainCommand } = await import('./commands/train.ts');
       await trainCommand({
         flags: fromFlags(flags),
         environment: fromEnvironment(process.env),
@@ -99,9 +94,10 @@ function sampleProgram(): Command {
     .option('--backend <NAME>', `${SETTINGS.backend.description} (default: as the run was told)`)
     .option('--batch-statistics', "BatchNorm on the batch's own statistics instead of the running ones")
     .addHelpText('after', examples('ganglion sample --run runs/a --count 100 --seed 3 --output digits.png'))
-    .action(({ backend: name, batchStatistics = false, ...options }) =>
-      sampleCommand({ ...options, batchStatistics, backend: backendOf(name), programs: PROGRAMS }),
-    );
+    .action(async ({ backend: name, batchStatistics = false, ...options }) => {
+      const { sampleCommand } = await import('./commands/sample.ts');
+      await sampleCommand({ ...options, batchStatistics, backend: backendOf(name), programs: PROGRAMS });
+    });
 }
 
 /** The backend that a flag or the environment asks for; undefined when neither does. */
@@ -116,15 +112,16 @@ function exportProgram(): Command {
     .requiredOption('--output <DIR>', 'folder for model.json, its weights and explorer.html')
     .option('--backend <NAME>', `${SETTINGS.backend.description} (default: as the run was told)`)
     .addHelpText('after', examples('ganglion export --run runs/a --output explorer'))
-    .action(({ backend: name, ...options }) =>
-      exportCommand({
+    .action(async ({ backend: name, ...options }) => {
+      const { exportCommand } = await import('./commands/export.ts');
+      await exportCommand({
         ...options,
         backend: backendOf(name),
         version: VERSION,
         programs: PROGRAMS,
         pages: EXPLORER,
-      }),
-    );
+      });
+    });
 }
 
 function program(): Command {
@@ -140,19 +137,28 @@ function program(): Command {
     .argument('<RUN>', 'folder of the run')
     .option('--port <N>', 'port of the page; 0 picks a free one', wholeNumber(0, 65535), 9465)
     .addHelpText('after', examples('ganglion view runs/a', 'npm run view -- runs/a'))
-    .action((path, { port }) => viewCommand({ path, port, page: PROGRAMS.page }));
+    .action(async (path, { port }) => {
+      const { viewCommand } = await import('./commands/view.ts');
+      await viewCommand({ path, port, page: PROGRAMS.page });
+    });
   ganglion
     .command('report')
     .description('write report.html and the animation of a run again, from its files')
     .argument('<RUN>', 'folder of the run')
     .addHelpText('after', examples('ganglion report runs/a', 'npm run report -- runs/a'))
-    .action((path) => reportCommand({ path, page: PROGRAMS.page }));
+    .action(async (path) => {
+      const { reportCommand } = await import('./commands/report.ts');
+      await reportCommand({ path, page: PROGRAMS.page });
+    });
   ganglion
     .command('inspect')
     .description('verify a checkpoint, or all of a run, and print it')
     .argument('<FILE|RUN>', 'checkpoint file or run folder')
     .addHelpText('after', examples('ganglion inspect runs/a'))
-    .action(inspectCommand);
+    .action(async (path) => {
+      const { inspectCommand } = await import('./commands/inspect.ts');
+      await inspectCommand(path);
+    });
   ganglion
     .command('doctor')
     .description('say what is installed, try every backend, and name the one that training would take')
@@ -165,7 +171,10 @@ function program(): Command {
     .requiredOption('--output <DIR>', 'folder for the four files')
     .option('--mirror <URL...>', 'base addresses to try instead of the public ones')
     .addHelpText('after', examples('ganglion data --output mnist', 'ganglion train --data mnist'))
-    .action(({ output, mirror }) => dataCommand({ output, mirrors: mirror }));
+    .action(async ({ output, mirror }) => {
+      const { dataCommand } = await import('./commands/data.ts');
+      await dataCommand({ output, mirrors: mirror });
+    });
   ganglion
     .command('setup')
     .description('compile the kernels, also after a set-up that failed; does nothing when they are there')

@@ -1,0 +1,42 @@
+// start.mjs, by which the scripts of package.json run: it compiles what has changed, and only then.
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { expect, it } from 'vitest';
+import { REPOSITORY, scratchFolder, start } from './ganglion.ts';
+
+const scratch = scratchFolder('start');
+
+it('compiles at the first start, after a change, and again after an error; else it does not run the compiler', async () => {
+  for (const folder of ['coordinator', 'workers', 'shared', 'bin']) mkdirSync(scratch(folder));
+  for (const name of ['start.mjs', 'tsconfig.json']) copyFileSync(join(REPOSITORY, name), scratch(name));
+  for (const name of ['package.json', 'package-lock.json']) writeFileSync(scratch(name), '{ "type": "module" }');
+  writeFileSync(scratch('shared/text.ts'), 'export const text: string = "one";\n');
+  const main = "import { text } from '../shared/text.ts';\nconsole.log(text, ...process.argv.slice(2));\n";
+  writeFileSync(scratch('coordinator/main.ts'), main);
+  const compiler = join(REPOSITORY, 'node_modules', '.bin', 'tsc');
+  writeFileSync(scratch('bin/tsc'), `#!/bin/sh\necho x >> ${scratch('calls')}\nexec ${compiler} "$@" --types ''\n`);
+  chmodSync(scratch('bin/tsc'), 0o755);
+  const run = (...args: string[]) =>
+    start(process.execPath, ['start.mjs', ...args], {
+      cwd: scratch(),
+      env: { PATH: [scratch('bin'), process.env.PATH].join(delimiter) },
+    }).ended;
+  const calls = () => (existsSync(scratch('calls')) ? readFileSync(scratch('calls'), 'utf8').length / 2 : 0);
+
+  writeFileSync(scratch('coordinator/main.ts'), main.replace('console', '// @ts-ignore\nconsole'));
+  expect(await run('a', '--b=1')).toMatchObject({ exitCode: 0, stdout: 'one a --b=1\n' });
+  expect(await run()).toMatchObject({ exitCode: 0, stdout: 'one\n' });
+  expect(calls()).toBe(1);
+
+  writeFileSync(scratch('shared/text.ts'), 'export const text: string = "two";\n');
+  expect(await run()).toMatchObject({ exitCode: 0, stdout: 'two\n' });
+  expect(calls()).toBe(2);
+
+  writeFileSync(scratch('shared/text.ts'), 'export const text: string = 3;\n');
+  for (const attempt of [3, 4]) {
+    const { exitCode, stdout } = await run();
+    expect(exitCode).not.toBe(0);
+    expect(stdout).toMatch(/shared\/text\.ts.*error TS2322/);
+    expect(calls()).toBe(attempt);
+  }
+});
