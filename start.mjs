@@ -8,9 +8,13 @@ import { join } from 'node:path';
 const STAMP = 'dist/.tsbuildinfo';
 const SOURCES = ['coordinator', 'workers', 'shared'];
 
-/** @param {string} path */
+/**
+ * By ctime: a file that is put in another's place keeps its own mtime.
+ *
+ * @param {string} path
+ */
 function changedMs(path) {
-  return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Number.POSITIVE_INFINITY;
+  return statSync(path, { throwIfNoEntry: false })?.ctimeMs ?? Number.POSITIVE_INFINITY;
 }
 
 /** Time of the newest source. */

@@ -1,5 +1,14 @@
 // start.mjs, by which the scripts of package.json run: it compiles what has changed, and only then.
-import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { expect, it } from 'vitest';
 import { REPOSITORY, scratchFolder, start } from './ganglion.ts';
@@ -32,8 +41,15 @@ it('compiles at the first start, after a change, and again after an error; else 
   expect(await run()).toMatchObject({ exitCode: 0, stdout: 'two\n' });
   expect(calls()).toBe(2);
 
+  // Another file in its place, with an older time, as an archive leaves it.
+  writeFileSync(scratch('old.ts'), 'export const text: string = "old";\n');
+  utimesSync(scratch('old.ts'), 1, 1);
+  renameSync(scratch('old.ts'), scratch('shared/text.ts'));
+  expect(await run()).toMatchObject({ exitCode: 0, stdout: 'old\n' });
+  expect(calls()).toBe(3);
+
   writeFileSync(scratch('shared/text.ts'), 'export const text: string = 3;\n');
-  for (const attempt of [3, 4]) {
+  for (const attempt of [4, 5]) {
     const { exitCode, stdout } = await run();
     expect(exitCode).not.toBe(0);
     expect(stdout).toMatch(/shared\/text\.ts.*error TS2322/);
