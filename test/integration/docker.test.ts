@@ -37,8 +37,9 @@ describe('Dockerfile', () => {
     ]);
     for (const [from, to] of taken) expect(to).toBe(from);
     const folders = taken.map(([from]) => from ?? '');
-    // Of the package's files those that are no documents, and what Prometheus and Grafana read.
-    const needed = packageJson.files.filter((file) => !/^!|\.md$|^dashboards\/(grafana|prometheus)/.test(file));
+    // Of the package's files those that are no documents, and not what Prometheus and Grafana read.
+    const documents = /^!|\.md$|^(docs|examples)$|^dashboards\/(grafana|prometheus)/;
+    const needed = packageJson.files.filter((file) => !documents.test(file));
     for (const file of needed)
       expect(
         folders.some((folder) => file === folder || file.startsWith(`${folder}/`)),
