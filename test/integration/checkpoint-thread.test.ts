@@ -14,7 +14,9 @@ import { errorOf } from '../unit/scratch.ts';
 import { REPOSITORY, scratchFolder } from './ganglion.ts';
 
 const scratch = scratchFolder('checkpoint-thread');
-const thread = startCheckpointThread(pathToFileURL(join(REPOSITORY, 'dist', 'coordinator', 'checkpoint-job.js')));
+const thread = startCheckpointThread(
+  pathToFileURL(join(REPOSITORY, 'dist', 'coordinator', 'checkpoints', 'checkpoint-job.js')),
+);
 const state = sharedState(dcgan28(LATENT));
 copyState(madeUpState(12), state);
 
@@ -43,7 +45,7 @@ describe('the checkpoint thread', () => {
 });
 
 it('may end while it is being loaded, at any moment', async () => {
-  const module = pathToFileURL(join(REPOSITORY, 'dist', 'coordinator', 'checkpoint-thread.js')).href;
+  const module = pathToFileURL(join(REPOSITORY, 'dist', 'coordinator', 'checkpoints', 'checkpoint-thread.js')).href;
   const program = `
     const { startCheckpointThread } = await import(${JSON.stringify(module)});
     for (let ms = 0; ms < 120; ms += 2) {
