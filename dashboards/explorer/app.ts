@@ -6,6 +6,7 @@ import { Gallery } from './gallery.ts';
 import { BACKENDS, type Backend, Generator } from './generator.ts';
 import { Directions, noiseOf } from './latent.ts';
 import { DigitMap, type Place } from './map.ts';
+import { twoDigits } from './numbers.ts';
 import { Path } from './path.ts';
 import { paint, resize, saveImage } from './pictures.ts';
 import { Sliders } from './sliders.ts';
@@ -176,7 +177,7 @@ async function use(name: Backend): Promise<void> {
       drawing.start(generator);
       const { difference, milliseconds } = generator;
       say(
-        `${milliseconds.toPrecision(2)} ms a digit; pixels differ by at most ${difference.toExponential(0)} from those of ganglion sample`,
+        `${twoDigits(milliseconds)} ms a digit; pixels differ by at most ${difference.toExponential(0)} from those of ganglion sample`,
       );
     } catch (error) {
       await before?.resume();
