@@ -9,7 +9,9 @@ export const EVERY_BACKEND = [
   '--use-angle=swiftshader',
   '--enable-unsafe-swiftshader',
   '--enable-features=Vulkan',
-].concat(['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader']);
+  '--enable-unsafe-webgpu',
+  '--use-webgpu-adapter=swiftshader',
+];
 export const NO_GPU = ['--disable-gpu', '--disable-webgl', '--disable-webgl2', '--disable-software-rasterizer'];
 
 export function launch(args: readonly string[]): Promise<Browser> {

@@ -20,6 +20,7 @@ export async function exportRun(scratch: (...parts: string[]) => string, run: st
   return sampled;
 }
 
+/** The largest difference between values at the same place, which NaN makes NaN. The lengths must be equal. */
 export function largestDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
   expect(a.length).toBe(b.length);
   return Array.from(a).reduce((most, value, i) => Math.max(most, Math.abs(value - (b[i] ?? Number.NaN))), 0);

@@ -1,4 +1,4 @@
-// What a step asks of native code, of TensorFlow first and of Ganglion's kernels then: calls, bytes copied, tensors alive. Exact numbers, so that a change which adds a call or a
+// What a step asks of the kernels: calls, arrays made, bytes copied, memory kept. Exact numbers, so that a change which adds a call or a
 // copy has to change them here. No times: those are measured by `npm run bench`.
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';

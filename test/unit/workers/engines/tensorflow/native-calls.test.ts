@@ -1,5 +1,5 @@
-// What a step asks of native code, of TensorFlow first and of Ganglion's kernels then: calls, bytes copied, tensors alive. Exact numbers, so that a change which adds a call or a
-// copy has to change them here. No times: those are measured by `npm run bench`.
+// What a step asks of TensorFlow: calls, bytes copied, tensors alive. Exact numbers, so that a change which adds a call or a copy has to
+// change them here. No times: those are measured by `npm run bench`.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Pass } from '../../../../../shared/model/layout.ts';
 import { phaseOf } from '../../../../../shared/model/layout.ts';
