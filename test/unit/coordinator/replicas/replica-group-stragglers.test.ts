@@ -1,6 +1,6 @@
 // coordinator/replicas/replica-group.ts where answers are late.
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { settled, stubGroup } from './stub-replicas.ts';
+import { settled, shardsOf, stubGroup } from './stub-replicas.ts';
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance'] });
@@ -73,4 +73,63 @@ describe('a late shard', () => {
     await computed;
     expect(accepted).toEqual([1, 0]);
   });
+});
+
+it('a late replica is not waited for by an audit: the one that has answered is asked again', async () => {
+  const { group, starter, observed } = await stubGroup(2, { audit: 1 });
+  const values: number[] = [];
+  const compute = () =>
+    group.compute(shardsOf(1), (_, result) => {
+      values.push(result.values[0] ?? Number.NaN);
+      result.release();
+    });
+  const first = compute();
+  for (let i = 0; i < 2; i++) {
+    await pass(10);
+    starter.next().answer(0.25);
+    await settled();
+  }
+  await first;
+  const next = compute();
+  starter.next().answer(0.5); // of replica 0
+  await pass(60);
+  expect(starter.pairs).toEqual([[1, 0]]);
+  await pass(60);
+  expect(starter.pairs).toEqual([
+    [1, 0],
+    [0, 0],
+  ]);
+  starter.calls[1]?.answer(0.5);
+  await next;
+  expect(values).toEqual([0.25, 0.5]);
+  expect(observed.stragglers).toEqual([[0, 1]]);
+});
+
+it('an answer of a replica that was given up is released, and counts for nothing', async () => {
+  const { group, starter, observed, accepted, compute } = await stubGroup(2);
+  const released: number[] = [];
+  for (const replica of starter.started) {
+    const answer = replica.compute.bind(replica);
+    replica.compute = async (shard) => {
+      const result = await answer(shard);
+      return { ...result, release: () => released.push(replica.id) };
+    };
+    replica.onStop = () => new Promise(() => {}); // stuck in its shard
+  }
+  const computed = compute(2);
+  const slow = starter.heads[0];
+  await pass(10);
+  starter.heads[1]?.answer();
+  await pass(100); // replica 1 is given shard 0, too
+  starter.heads[1]?.answer();
+  await computed;
+  await pass(10_000);
+  expect(observed.faults).toMatchObject([{ reason: 'deadline', place: { replica: 0, shard: 0 } }]);
+  slow?.answer();
+  await settled();
+  expect([accepted, released]).toEqual([
+    [1, 0],
+    [1, 1, 0],
+  ]);
+  expect(group.restarts).toBe(1);
 });
