@@ -55,14 +55,19 @@ interface StoredParts {
  * Takes a stored config apart.
  *
  * @param run folder of the run; where a config has no format, what computed is looked up there
- * @throws GanglionError `config` for a format of a later version
+ * @throws GanglionError with `code` for a format of a later version
  */
-export function storedParts(stored: Readonly<Record<string, unknown>>, source: string, run: string): StoredParts {
+export function storedParts(
+  stored: Readonly<Record<string, unknown>>,
+  source: string,
+  run: string,
+  code: 'config' | 'checkpoint' = 'config',
+): StoredParts {
   const { format, dataName, dataSha256, ranOn, ...settings } = stored;
   if (format === CONFIG_FORMAT) return { dataName, dataSha256, ranOn, settings };
   if (format !== undefined) {
-    const message = `${source}: expected format ${CONFIG_FORMAT}, got ${JSON.stringify(format)}: a newer Ganglion has written it`;
-    throw new GanglionError('config', message);
+    const message = `${source}: expected format ${CONFIG_FORMAT} of its config, got ${JSON.stringify(format)}: a newer Ganglion has written it`;
+    throw new GanglionError(code, message);
   }
   const rename = (name: unknown): unknown => {
     if (name === 'cpu') return 'js';
@@ -82,7 +87,7 @@ function parseRunConfig(text: string, path: string, run: string): StoredRunConfi
   try {
     const stored: unknown = JSON.parse(text);
     if (typeof stored !== 'object' || stored === null) return fail();
-    const { dataName, dataSha256, ranOn, settings } = storedParts({ ...stored }, path, run);
+    const { dataName, dataSha256, ranOn, settings } = storedParts({ ...stored }, path, run, 'checkpoint');
     const backend = BACKENDS.find((name) => name === ranOn);
     if (typeof dataName !== 'string' || typeof dataSha256 !== 'string' || !backend) return fail();
     const given = fromConfigObject(settings, path);
@@ -91,6 +96,7 @@ function parseRunConfig(text: string, path: string, run: string): StoredRunConfi
     const { apiToken: _, ...complete } = { ...defaultSettings(), ...given };
     return { format: CONFIG_FORMAT, ...complete, dataName, dataSha256, ranOn: backend };
   } catch (error) {
+    if (error instanceof GanglionError && error.code === 'checkpoint') throw error; // it says more
     return fail(error);
   }
 }

@@ -65,13 +65,19 @@ describe('storedConfig', () => {
     ['no seed', without('seed')],
     ['an unknown setting', JSON.stringify({ ...CONFIG, other: 1 })],
     ['a wrong value', JSON.stringify({ ...CONFIG, batch: 'many' })],
-    ['a later format', JSON.stringify({ ...STORED, format: 3 })],
     ['an unknown backend', JSON.stringify({ ...STORED, ranOn: 'gpu' })],
   ])('refuses %s', async (_, config) => {
     expect(await errorOf(() => storedConfig(checkpointWith(config)))).toBe(
       'checkpoint: a.safetensors: its config cannot be read',
     );
   });
+});
+
+it('a later format is refused by its number', async () => {
+  const config = JSON.stringify({ ...STORED, format: 3 });
+  expect(await errorOf(() => storedConfig(checkpointWith(config)))).toBe(
+    'checkpoint: a.safetensors: expected format 2 of its config, got 3: a newer Ganglion has written it',
+  );
 });
 
 describe('a config without a format', () => {
