@@ -104,12 +104,18 @@ export class RecordedRun {
     this.#records.checkpointSoon();
   }
 
-  /** Waits for a checkpoint of the present state, which must be that after a whole step; after the end it is the last one. */
+  /**
+   * Waits for a checkpoint of the present state, which must be that after a whole step; after the end it is the last one.
+   *
+   * @throws GanglionError `usage` when the run has ended by an error, `environment` when it cannot be written
+   */
   async checkpoint(): Promise<{ path: string; step: number; stateSha256: string }> {
     const { path, state } = this.#plan;
     const { step } = state;
     const stateSha256 = (await this.#records?.checkpoint()) ?? this.#stateSha256;
-    if (stateSha256 === undefined) throw new GanglionError('usage', 'there is no checkpoint before the first step');
+    if (stateSha256 === undefined) {
+      throw new GanglionError('usage', 'checkpoint: the run has ended by an error; expected a path to write it to');
+    }
     return { path: join(runFolderAt(path).checkpoints, checkpointName(step)), step, stateSha256 };
   }
 
@@ -207,6 +213,7 @@ export class RecordedRun {
       this.#stateSha256 = stateSha256;
       return this.#summarise(folder, { firstStep, stateSha256, wallSeconds: (performance.now() - startedMs) / 1000 });
     } finally {
+      this.#records = undefined; // its files close
       await writer.close(); // it may still bring the log to the disk
       log.close();
     }

@@ -11,7 +11,7 @@ const SETTINGS = '{ steps: 6, batch: 16, shards: 4, seed: 7, workers: 2 }';
 async function use(code: string) {
   const path = scratch(`report-${performance.now()}.json`);
   const module = `
-    import { writeFileSync } from 'node:fs';
+    import { rmSync, writeFileSync } from 'node:fs';
     import { train, Generator, openRun, GanglionError } from 'ganglion';
     const signals = () => process.listenerCount('SIGINT') + process.listenerCount('SIGTERM');
     const handles = () => process.getActiveResourcesInfo().filter((name) => /TCP|Server|MessagePort|Worker|Process/.test(name));
@@ -170,6 +170,12 @@ describe('train', () => {
       report.count = await failureOf(async () => {
         for await (const _ of one) await one.sample({ count: 0 });
       });
+      const run = ${JSON.stringify(scratch('fails'))};
+      const fails = train({ ...${SETTINGS}, run, samplesEvery: 1 });
+      report.disk = await failureOf(async () => {
+        for await (const _ of fails) rmSync(run + '/samples', { recursive: true });
+      });
+      report.afterwards = await failureOf(() => fails.checkpoint());
       report.body = await failureOf(async () => {
         for await (const _ of train(${SETTINGS})) throw new GanglionError('usage', 'of the loop');
       });
@@ -185,6 +191,8 @@ describe('train', () => {
       run: [true, 'usage', '/nowhere: expected the folder of a run, got none with a config.json'],
       generator: [true, 'checkpoint', expect.stringContaining('cannot read /nowhere.safetensors')],
       count: [true, 'usage', 'count: expected a whole number from 1 to 65536, got 0'],
+      disk: [true, 'environment', expect.stringMatching(/^cannot write .*step-00000002\.png: no such file/)],
+      afterwards: [true, 'usage', 'checkpoint: the run has ended by an error; expected a path to write it to'],
       body: [true, 'usage', 'of the loop'],
       after: [],
     });
