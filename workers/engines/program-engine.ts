@@ -43,6 +43,8 @@ export class ProgramEngine implements Engine {
   readonly #runner: ProgramRunner;
   readonly #precomputed = new PrecomputedPasses();
   readonly #parameters: Partial<Record<Net, Parameters>> = {};
+  /** Parameters of both nets, as inputs. */
+  #inputs: Values = {};
   #prepared: Prepared | undefined;
 
   constructor(runner: ProgramRunner) {
@@ -88,6 +90,7 @@ export class ProgramEngine implements Engine {
   setParameters(net: Net, _version: number | undefined, values: Float32Array): void {
     if (this.#parameters[net]?.values === values) return;
     this.#parameters[net] = { values, inputs: parameterInputs(this.#ready.layouts[net], values) };
+    this.#inputs = { ...this.#parameters.generator?.inputs, ...this.#parameters.discriminator?.inputs };
   }
 
   async computePass(pass: Pass, step: number, shards: readonly ShardInput[]): Promise<ShardResult[]> {
@@ -133,7 +136,7 @@ export class ProgramEngine implements Engine {
     const { executor, writer } = this.#ready.passes[pass];
     const precomputed = pass === 'generator' ? this.#precomputed.take(shard) : undefined;
     const started = performance.now();
-    const inputs = this.#inputs(pass, step, { shard, pixels }, precomputed);
+    const inputs = this.#inputsOf(pass, step, { shard, pixels }, precomputed);
     const prepared = performance.now();
     const outputs = await executor.run(inputs, precomputed?.values, writer.placesIn(into));
     const computed = performance.now();
@@ -149,16 +152,20 @@ export class ProgramEngine implements Engine {
     return { ok: true, vector: into, seconds };
   }
 
-  #inputs(
+  #inputsOf(
     pass: Pass,
     step: number,
     { shard, pixels }: { readonly shard: number; readonly pixels: ShardInput['pixels'] },
     precomputed: PrecomputedPass | undefined,
   ): Values {
-    const parameters = { ...this.#parameters.generator?.inputs, ...this.#parameters.discriminator?.inputs };
-    if (pass !== 'real') return { ...parameters, z: precomputed?.z ?? this.#noise(pass, step, shard) };
-    if (!pixels) throw new Error('a job on real images carries pixels');
-    return { ...parameters, images: toFloatPixels(pixels) };
+    // Assigned, not part of the literal: V8 is slow with a long object that begins with `...`.
+    const inputs: Record<string, Float32Array> = { ...this.#inputs };
+    if (pass !== 'real') inputs.z = precomputed?.z ?? this.#noise(pass, step, shard);
+    else {
+      if (!pixels) throw new Error('a job on real images carries pixels');
+      inputs.images = toFloatPixels(pixels);
+    }
+    return inputs;
   }
 
   /** The noise of a shard, which nothing but (seed, pass, step, shard) decides. */
