@@ -80,7 +80,7 @@ describe('a process that', () => {
   it.each([
     ['exits', 'exit', 'exit', /^replica 5 ended with exit code 7$/],
     ['is ended by a signal', 'abort', 'exit', /^replica 5 was ended by SIGSEGV$/],
-    ['closes its channel', 'channel', 'channel', /^replica 5 closed its channel and goes on running$/],
+    ['closes its channel', 'channel', 'channel', /^replica 5 closed its channel but is still running$/],
     ['throws', 'throw', 'error', /^replica 5 crashed: replica 5 failed: cosmic ray$/],
     ['throws outside of a call', 'crash', 'error', /^replica 5 crashed: replica 5 failed: cosmic ray$/],
     ['freezes', 'freeze', 'heartbeat', /^replica 5 gave no sign of life for 2\.25 s$/],

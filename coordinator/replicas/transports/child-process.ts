@@ -144,7 +144,7 @@ export class ReplicaProcess {
   /** A process that ends closes its channel too, and its last frame may still be on the way when it has: so both are waited for. */
   #tellEnd(): void {
     const tell = (): void => {
-      if (this.#exit === undefined) this.#watcher.lost('channel', 'closed its channel and goes on running');
+      if (this.#exit === undefined) this.#watcher.lost('channel', 'closed its channel but is still running');
       else this.#watcher.lost('exit', this.#exit);
     };
     if (this.#exit !== undefined && !this.#channelOpen) tell();
