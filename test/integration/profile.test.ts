@@ -1,5 +1,6 @@
 // A profile of a real run, from threads and from processes.
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readTrace } from '../unit/coordinator/monitoring/trace.ts';
 import { ganglion, SMALL, scratchFolder, succeed, summaryOf } from './ganglion.ts';
@@ -23,16 +24,18 @@ describe.each(['thread', 'process'] as const)('train --profile, isolation %s', (
     // What was begun before it was asked for belongs to a generator pass, of which it is a part.
     const precomputed = spans.filter(({ name }) => name === 'precompute');
     const passes = spans.filter(({ name }) => name !== 'precompute');
+    // On a busy machine a replica may be a straggler, whose shard another one computes too.
+    const isTwice = readFileSync(join(run, 'events.jsonl'), 'utf8').includes('"straggler"');
     for (const { args } of precomputed) {
-      expect(
-        passes.filter(
-          ({ name, args: own }) => name === 'generator' && own.step === args.step && own.shard === args.shard,
-        ),
-      ).toHaveLength(1);
+      const owners = passes.filter(
+        ({ name, args: own }) => name === 'generator' && own.step === args.step && own.shard === args.shard,
+      );
+      expect(owners.length).toBeGreaterThanOrEqual(1);
+      if (!isTwice) expect(owners).toHaveLength(1);
     }
     for (const pass of ['real', 'fake', 'generator']) {
       const shards = passes.filter(({ name, args }) => name === pass && args.step === 5).map(({ args }) => args.shard);
-      expect(shards.toSorted(), pass).toEqual([0, 1, 2, 3]);
+      expect((isTwice ? [...new Set(shards)] : shards).toSorted(), pass).toEqual([0, 1, 2, 3]);
     }
     for (const part of ['prepare', 'compute', 'copy']) {
       expect(passes.filter(({ name }) => name === part)).toHaveLength(passes.length / 4);
