@@ -3,10 +3,13 @@ import { defineConfig } from 'vitest/config';
 // Two files at a time: training runs share two cores, but many tests wait more than they compute. No test takes time as proof.
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
     maxWorkers: 2,
     testTimeout: 120_000,
     hookTimeout: 120_000,
     pool: 'forks',
+    projects: [
+      { extends: true, test: { name: 'tests', include: ['test/{unit,integration}/**/*.test.ts'] } },
+      { extends: true, test: { name: 'slow', include: ['test/slow/**/*.test.ts'] } },
+    ],
   },
 });

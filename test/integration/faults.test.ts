@@ -1,5 +1,5 @@
 // Replicas that fail in every way, by plan: each is named with its shard and the reason, replaced, and its shard computed again. What
-// cannot be repaired leaves a checkpoint, and the run goes on from it. The hashes of every fault: fault-table.test.ts.
+// cannot be repaired leaves a checkpoint, and the run goes on from it. The hashes of every fault: ../slow/fault-table.test.ts.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';

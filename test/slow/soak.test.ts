@@ -1,7 +1,7 @@
 // A short soak: random faults, seeded, in threads and in processes; the same state as in quiet runs of the same steps beside it.
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { REPOSITORY, start } from './ganglion.ts';
+import { REPOSITORY, start } from '../integration/ganglion.ts';
 
 const SOAK = join(REPOSITORY, 'test', 'bench', 'soak.mjs');
 

@@ -11,8 +11,8 @@ import {
   startGanglion,
   stepsOf,
   summaryOf,
-} from './ganglion.ts';
-import { expectNoneLeft, markOf, replicasOf } from './left-behind.ts';
+} from '../integration/ganglion.ts';
+import { expectNoneLeft, markOf, replicasOf } from '../integration/left-behind.ts';
 
 const scratch = scratchFolder('table');
 const STEPS = 12;
