@@ -1,136 +1,145 @@
 // The messages between the coordinator and a replica's process: headers of frames (frame.ts), checked on arrival, and the raw body of each.
 // Answers come in the order of the calls. Shards and outcomes are those of protocol.ts.
-import { z } from 'zod';
 import { BACKENDS } from './backend.ts';
-import { ERROR_CODES, FAULT_REASONS, type PlainError } from './error.ts';
+import type { PlainError } from './error.ts';
 import { FAULT_KINDS, type InjectedFault } from './fault.ts';
 import { malformed } from './frame.ts';
-import type { Layer, ModelSpec } from './model/spec.ts';
-import type { ReplicaReady, ReplicaSetup, ShardOutcome, ShardRequest } from './protocol.ts';
+import {
+  type Check,
+  flag,
+  kind,
+  list,
+  Misfit,
+  number,
+  object,
+  oneOf,
+  optional,
+  tagged,
+  text,
+  whole,
+} from './message-check.ts';
+import type { Net } from './model/layout.ts';
+import type { Activation, Layer, ModelSpec } from './model/spec.ts';
+import type { ReplicaReady, ReplicaSetup, ShardOutcome, ShardRequest, StartOutcome } from './protocol.ts';
+import { errorCheck, type Failure, outcomeOf, passCheck, shardOutcome } from './shard-outcome.ts';
 
 /** File descriptors of the child: frames both ways; one byte every {@link HEARTBEAT_MS} towards the coordinator. */
 export const FRAME_FD = 4;
 export const HEARTBEAT_FD = 5;
 export const HEARTBEAT_MS = 250;
 
-const whole = z.int().min(0);
-const net = z.enum(['generator', 'discriminator']);
-const pass = z.enum(['real', 'fake', 'generator']);
-const seconds = z.strictObject({
-  start: z.number(),
-  prepare: z.number(),
-  compute: z.number(),
-  copy: z.number(),
-  precompute: z.strictObject({ start: z.number(), seconds: z.number() }).exactOptional(),
-});
+type Call<Kind extends string> = { readonly kind: Kind; readonly call: number };
 
-const layer: z.ZodType<Layer> = z.strictObject({
-  kind: z.enum(['convolution', 'transposedConvolution']),
-  inputs: whole.min(1),
-  outputs: whole.min(1),
-  kernel: whole.min(1),
-  stride: whole.min(1),
-  padding: whole,
-  bias: z.boolean(),
-  norm: z.boolean(),
-  activation: z.union([
-    z.strictObject({ kind: z.enum(['none', 'relu', 'tanh']) }),
-    z.strictObject({ kind: z.literal('leakyRelu'), slope: z.number() }),
+/** What a process is told at its start; it has memory of its own. */
+export type ProcessSetup = Omit<ReplicaSetup, 'parameters' | 'results'>;
+
+/** From the coordinator to a process. */
+export type Request =
+  | (Call<'start'> & { readonly setup: ProcessSetup })
+  /** Body: the net's parameters, float32. Has no answer; holds for all calls after it. */
+  | { readonly kind: 'parameters'; readonly net: Net }
+  /** Body: uint8 pixels, or nothing. */
+  | (Call<'compute'> & { readonly job: ShardRequest })
+  /** Body: running statistics of the generator, float32, or nothing for those of the batch. */
+  | (Call<'sample'> & { readonly seed: number; readonly count: number })
+  | Call<'stop'>;
+
+/** How a call ended that gives nothing but a body. */
+type Outcome = { readonly ok: true } | Failure;
+
+/** From a process to the coordinator. */
+export type Answer =
+  | (Call<'start'> & { readonly outcome: StartOutcome })
+  /** Body: the phase vector; of errors none. */
+  | (Call<'compute'> & { readonly outcome: ShardOutcome })
+  /** Body: the images, float32; of errors none. */
+  | (Call<'sample'> & { readonly outcome: Outcome })
+  | (Call<'stop'> & { readonly outcome: Outcome })
+  /** The process has crashed, and ends. */
+  | { readonly kind: 'crashed'; readonly error: PlainError };
+
+const layer = object<Layer>({
+  kind: oneOf<Layer['kind']>(['convolution', 'transposedConvolution']),
+  inputs: whole(1),
+  outputs: whole(1),
+  kernel: whole(1),
+  stride: whole(1),
+  padding: whole(),
+  bias: flag,
+  norm: flag,
+  activation: tagged<Activation>('kind', [
+    ['none', object({ kind: kind('none') })],
+    ['relu', object({ kind: kind('relu') })],
+    ['tanh', object({ kind: kind('tanh') })],
+    ['leakyRelu', object({ kind: kind('leakyRelu'), slope: number })],
   ]),
 });
 
-const spec: z.ZodType<ModelSpec> = z.strictObject({
-  latentSize: whole.min(1),
-  epsilon: z.number().min(0),
-  generator: z.array(layer).min(1),
-  discriminator: z.array(layer).min(1),
-});
-
-export type ProcessSetup = Omit<ReplicaSetup, 'parameters' | 'results'>;
-
-const setup: z.ZodType<ProcessSetup> = z.strictObject({
-  replica: whole,
-  backend: z.enum(BACKENDS),
-  shardSize: whole.min(1),
-  spec,
-  seed: whole,
-  shards: whole.min(1),
-});
-
-const ready: z.ZodType<ReplicaReady> = z.strictObject({
-  backend: z.string(),
-  libraryVersion: z.string(),
-  device: z.string().exactOptional(),
-  threadId: whole,
-  pid: whole,
-});
-
-const plainError: z.ZodType<PlainError> = z.strictObject({
-  code: z.enum(ERROR_CODES),
-  message: z.string(),
-  place: z.strictObject({
-    replica: whole.exactOptional(),
-    step: whole.exactOptional(),
-    pass: z.string().exactOptional(),
-    shard: whole.exactOptional(),
+const setup = object<ProcessSetup>({
+  replica: whole(),
+  backend: oneOf(BACKENDS),
+  shardSize: whole(1),
+  spec: object<ModelSpec>({
+    latentSize: whole(1),
+    epsilon: number,
+    generator: list(layer),
+    discriminator: list(layer),
   }),
-  reason: z.enum(FAULT_REASONS).exactOptional(),
-  stack: z.string().exactOptional(),
+  seed: whole(),
+  shards: whole(1),
 });
 
-const fault: z.ZodType<InjectedFault> = z.strictObject({ kind: z.enum(FAULT_KINDS), ms: z.number().exactOptional() });
-
-const job: z.ZodType<ShardRequest> = z.strictObject({
-  step: whole,
-  pass,
-  shard: whole,
-  fault: fault.exactOptional(),
+const job = object<ShardRequest>({
+  step: whole(),
+  pass: passCheck,
+  shard: whole(),
+  fault: optional(
+    object<InjectedFault>({ kind: oneOf(FAULT_KINDS), ms: optional(number), wholeProcess: optional(kind(true)) }),
+  ),
 });
 
-const failed = z.strictObject({ ok: z.literal(false), error: plainError });
-/** How a call ended: with `given`, or with an error. */
-const outcomeOf = <Given extends z.core.$ZodLooseShape>(given: Given) =>
-  z.discriminatedUnion('ok', [z.strictObject({ ok: z.literal(true), ...given }), failed]);
+const ready = object<ReplicaReady>({
+  backend: text,
+  libraryVersion: text,
+  device: optional(text),
+  threadId: whole(),
+  pid: whole(),
+});
 
-const shardOutcome: z.ZodType<ShardOutcome> = outcomeOf({ step: whole, pass, shard: whole, seconds, tensors: whole });
+const call = whole();
+const bare = outcomeOf(object<{ readonly ok: true }>({ ok: kind(true) }));
+const started = outcomeOf(object<Extract<StartOutcome, { readonly ok: true }>>({ ok: kind(true), ready }));
 
-const requestSchema = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('start'), call: whole, setup }),
-  /** Body: the net's parameters, float32. Has no answer; holds for all calls after it. */
-  z.strictObject({ kind: z.literal('parameters'), net }),
-  /** Body: uint8 pixels, or nothing. */
-  z.strictObject({ kind: z.literal('compute'), call: whole, job }),
-  /** Body: running statistics of the generator, float32, or nothing for those of the batch. */
-  z.strictObject({ kind: z.literal('sample'), call: whole, seed: whole, count: whole.min(1) }),
-  z.strictObject({ kind: z.literal('stop'), call: whole }),
+const requestCheck = tagged<Request>('kind', [
+  ['start', object({ kind: kind('start'), call, setup })],
+  ['parameters', object({ kind: kind('parameters'), net: oneOf<Net>(['generator', 'discriminator']) })],
+  ['compute', object({ kind: kind('compute'), call, job })],
+  ['sample', object({ kind: kind('sample'), call, seed: whole(), count: whole(1) })],
+  ['stop', object({ kind: kind('stop'), call })],
 ]);
 
-const answerSchema = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('start'), call: whole, outcome: outcomeOf({ ready }) }),
-  /** Body: the phase vector; of errors none. */
-  z.strictObject({ kind: z.literal('compute'), call: whole, outcome: shardOutcome }),
-  /** Body: the images, float32; of errors none. */
-  z.strictObject({ kind: z.literal('sample'), call: whole, outcome: outcomeOf({}) }),
-  z.strictObject({ kind: z.literal('stop'), call: whole, outcome: outcomeOf({}) }),
-  /** The process has crashed, and ends. */
-  z.strictObject({ kind: z.literal('crashed'), error: plainError }),
+const answerCheck = tagged<Answer>('kind', [
+  ['start', object({ kind: kind('start'), call, outcome: started })],
+  ['compute', object({ kind: kind('compute'), call, outcome: shardOutcome })],
+  ['sample', object({ kind: kind('sample'), call, outcome: bare })],
+  ['stop', object({ kind: kind('stop'), call, outcome: bare })],
+  ['crashed', object({ kind: kind('crashed'), error: errorCheck })],
 ]);
 
-export type Request = z.infer<typeof requestSchema>;
-export type Answer = z.infer<typeof answerSchema>;
-
-function check<T>(schema: z.ZodType<T>, header: unknown): T {
-  const parsed = schema.safeParse(header);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw malformed(`its header is not a message: ${issue?.path.join('.') || 'kind'}: ${issue?.message}`);
+function checkHeader<T>(check: Check<T>, header: unknown): T {
+  try {
+    return check(header, '');
+  } catch (error) {
+    if (error instanceof Misfit) throw malformed(`its header is not a message: ${error.message}`);
+    throw error;
+  }
 }
 
 /** @throws GanglionError with reason `frame` */
-export const toRequest = (header: unknown): Request => check(requestSchema, header);
+export const toRequest = (header: unknown): Request => checkHeader(requestCheck, header);
 
 /** @throws GanglionError with reason `frame` */
-export const toAnswer = (header: unknown): Answer => check(answerSchema, header);
+export const toAnswer = (header: unknown): Answer => checkHeader(answerCheck, header);
 
 /** The bytes of an array, in place. */
 export function bytesOf(values: Float32Array): Uint8Array {

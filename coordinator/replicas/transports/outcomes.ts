@@ -1,14 +1,9 @@
 // What the coordinator makes of the outcome of a call, whichever transport has carried it.
-import { GanglionError, type PlainError } from '../../../shared/error.ts';
+import { GanglionError } from '../../../shared/error.ts';
 import { describeShard } from '../../../shared/protocol.ts';
-import { isShardOutcome } from '../../../shared/shard-outcome.ts';
+import { type Failure, shardOutcomeOf } from '../../../shared/shard-outcome.ts';
 import type { Shard, ShardResult } from '../replica.ts';
 import type { ResultSlot } from './result-slots.ts';
-
-interface Failure {
-  readonly ok: false;
-  readonly error: PlainError;
-}
 
 /** The outcome of a call that succeeded. @throws GanglionError what went wrong in one that failed */
 export function succeeded<Outcome extends { readonly ok: true } | Failure>(
@@ -24,9 +19,10 @@ export function succeeded<Outcome extends { readonly ok: true } | Failure>(
  * @throws GanglionError what the replica says is wrong with the shard; reason `frame` when this is no outcome of the shard
  */
 export function toShardResult(replica: number, shard: Shard, slot: ResultSlot, outcome: unknown): ShardResult {
-  if (isShardOutcome(outcome)) {
-    if (!outcome.ok) throw GanglionError.fromPlain(outcome.error);
-    const { step, pass, shard: number, seconds, tensors } = outcome;
+  const got = shardOutcomeOf(outcome);
+  if (got) {
+    if (!got.ok) throw GanglionError.fromPlain(got.error);
+    const { step, pass, shard: number, seconds, tensors } = got;
     if (step === shard.step && pass === shard.pass && number === shard.shard) {
       return { values: slot.values, seconds, tensors, release: slot.release };
     }
