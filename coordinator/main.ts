@@ -136,10 +136,13 @@ function program(): Command {
     .description('show a run that does not train in the live page, from its files')
     .argument('<RUN>', 'folder of the run')
     .option('--port <N>', 'port of the page; 0 picks a free one', wholeNumber(0, 65535), 9465)
+    .option('--allowed-hosts <NAMES>', SETTINGS.allowedHosts.description)
+    .option('--base-path <PATH>', SETTINGS.basePath.description)
     .addHelpText('after', examples('ganglion view runs/a', 'npm run view -- runs/a'))
-    .action(async (path, { port }) => {
+    .action(async (path, { port, ...flags }) => {
+      const { allowedHosts = null, basePath = null } = fromFlags(flags);
       const { viewCommand } = await import('./commands/view.ts');
-      await viewCommand({ path, port, page: PROGRAMS.page });
+      await viewCommand({ path, port, allowedHosts, basePath, page: PROGRAMS.page });
     });
   ganglion
     .command('report')

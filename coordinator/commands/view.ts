@@ -1,11 +1,10 @@
 // `ganglion view`: shows a run that does not train in the live page, read-only, from its files.
-import fastify from 'fastify';
-import { addGuards, LIMITS } from '../http/guards.ts';
+import { createServer, type Reach } from '../http/guards.ts';
 import { addLiveRoutes } from '../http/live-routes.ts';
 import { listen } from '../http/server.ts';
 import { openStoredRun } from '../live/stored-run.ts';
 
-export interface ViewRequest {
+export interface ViewRequest extends Reach {
   /** Folder of the run. */
   readonly path: string;
   /** 0 picks a free one. */
@@ -18,10 +17,9 @@ export interface ViewRequest {
 const HOST = '127.0.0.1';
 
 /** Serves until SIGINT or SIGTERM. @throws GanglionError */
-export async function viewCommand({ path, port, page }: ViewRequest): Promise<void> {
+export async function viewCommand({ path, port, page, ...reach }: ViewRequest): Promise<void> {
   const run = await openStoredRun(path);
-  const server = fastify({ forceCloseConnections: true, ...LIMITS });
-  addGuards(server);
+  const server = createServer(reach);
   const release = addLiveRoutes(server, { run, page });
   const ended = new Promise<void>((resolve) => {
     process.once('SIGINT', () => resolve());

@@ -1,11 +1,10 @@
 // Who may change the run over HTTP: every route that changes something is added here, and refuses everybody else.
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
-import { BlockList, isIP, isIPv6 } from 'node:net';
-import { hostname } from 'node:os';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { GanglionError, messageOf } from '../../shared/error.ts';
+import { isOwnAddress, namesThisMachine } from './hosts.ts';
 
 const BODY_LIMIT = 1024;
 /** Maximum length of a value in a message. */
@@ -21,23 +20,6 @@ export class Refusal extends Error {
   }
 }
 
-const LOOPBACK = new BlockList();
-LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
-LOOPBACK.addAddress('::1', 'ipv6');
-
-/** Whether an address is this machine's own; IPv4 may come as `::ffff:127.0.0.1`. */
-export function isLoopback(address: string): boolean {
-  const plain = address.replace(/^::ffff:(?=\d+\.)/i, '');
-  return isIP(plain) !== 0 && LOOPBACK.check(plain, isIPv6(plain) ? 'ipv6' : 'ipv4');
-}
-
-/** Whether the header `Host` has an address or this machine's name, so nothing that a foreign name server could point here. */
-export function namesThisMachine(host = ''): boolean {
-  const name = /^(?:\[([^\]]+)\]|([^:[\]]+))(?::\d+)?$/.exec(host);
-  const hostName = (name?.[1] ?? name?.[2] ?? '').toLowerCase();
-  return isIP(hostName) !== 0 || hostName === 'localhost' || hostName === hostname().toLowerCase();
-}
-
 function sha256(text: string): Buffer {
   return createHash('sha256').update(text).digest();
 }
@@ -48,28 +30,29 @@ export function show(value: unknown): string {
   return text.length <= SHOWN ? text : `${text.slice(0, SHOWN)}...`;
 }
 
+/** What a proxy adds to a request that it passes on: its own address says nothing about the sender. */
+const FORWARDED = ['forwarded', 'x-forwarded-for', 'x-real-ip', 'via'];
+
 /**
  * Refuses requests from those who may not change the run. A browser proves nothing: the page of another site can make it send requests from
- * this machine, and can point a name of its own at this machine (DNS rebinding).
+ * this machine, and can point a name of its own at this machine. A name of --allowed-hosts proves nothing either: it is for others, too.
  */
-function checkAccess(address: string, headers: IncomingHttpHeaders, apiToken: string | null): void {
-  const { authorization, host = '', origin } = headers;
+async function checkAccess(address: string, headers: IncomingHttpHeaders, apiToken: string | null): Promise<void> {
   if (apiToken !== null) {
-    const given = /^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1];
+    const given = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1];
     if (given === undefined || !timingSafeEqual(sha256(given), sha256(apiToken))) {
       throw new Refusal(401, `expected the header "Authorization: Bearer TOKEN" with the run's --api-token`);
     }
-  } else {
-    if (!isLoopback(address)) {
-      throw new Refusal(403, `expected a request from this machine, got one from ${address}; see --api-token`);
-    }
-    if (!namesThisMachine(host)) {
-      throw new Refusal(403, `expected this machine's name or address as Host, got ${show(host)}`);
-    }
+    return;
   }
-  const own = [`http://${host}`, `https://${host}`].map((site) => site.toLowerCase());
-  if (origin !== undefined && !own.includes(origin.toLowerCase())) {
-    throw new Refusal(403, `expected no Origin but ${own[0]}, got ${show(origin)}`);
+  const proxy = FORWARDED.some((name) => headers[name] !== undefined);
+  if (proxy || !isOwnAddress(address)) {
+    const sender = proxy ? 'a proxy' : address;
+    throw new Refusal(403, `expected a request from this machine, got one from ${sender}; see --api-token`);
+  }
+  const { host = '' } = headers;
+  if (!(await namesThisMachine(host))) {
+    throw new Refusal(403, `expected this machine's name or address as Host, got ${show(host)}`);
   }
 }
 
@@ -116,7 +99,7 @@ export function addChangingRoute(server: FastifyInstance, { url, apiToken, act }
       bodyLimit: BODY_LIMIT,
       // Before the body is read.
       onRequest: async ({ ip, headers }) => {
-        checkAccess(ip, headers, apiToken);
+        await checkAccess(ip, headers, apiToken);
         checkContentType(headers['content-type']);
       },
       handler: async ({ body }, reply) => reply.code(202).send(act(body)),

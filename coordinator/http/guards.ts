@@ -2,8 +2,9 @@
 // names of this machine only, and 405 where a path is served by another method.
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { isLoopback, namesThisMachine } from './access.ts';
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { Refusal, show } from './access.ts';
+import { isAllowedHost, namesThisMachine } from './hosts.ts';
 
 const BODY_LIMIT = 1024;
 const HEADER_LIMIT = 8 * 1024;
@@ -11,6 +12,8 @@ const HEADER_LIMIT = 8 * 1024;
 const REQUEST_TIMEOUT_MS = 10_000;
 const MAX_CONNECTIONS = 512;
 const READS = ['GET', 'HEAD'];
+/** Scrapers and probes call by names of services, which no list here could know. */
+const ANY_HOST = ['/metrics', '/healthz'];
 
 /** A route that needs another one sets it. */
 const SECURITY_HEADERS = {
@@ -22,8 +25,7 @@ const SECURITY_HEADERS = {
   'cache-control': 'no-store',
 } as const;
 
-/** For `fastify()`. */
-export const LIMITS = {
+const LIMITS = {
   bodyLimit: BODY_LIMIT,
   requestTimeout: REQUEST_TIMEOUT_MS,
   http: {
@@ -54,12 +56,22 @@ function answerNoRequest(error: Error & { code?: string }, socket: Socket): void
   socket.destroy(error);
 }
 
-/**
- * Adds the hooks. Routes that change something check for themselves who may: for reading, it is enough that a page of another site
- * cannot point a name of its own at this machine (DNS rebinding) and read what only this machine should. From elsewhere the
- * coordinator may be called by any name, as containers and proxies do.
- */
-export function addGuards(server: FastifyInstance): void {
+/** Under which names and paths a server is reached, as the settings have them. */
+export interface Reach {
+  /** Names beside this machine's own. */
+  readonly allowedHosts: string | null;
+  /** Path that a proxy leaves in the address. */
+  readonly basePath: string | null;
+}
+
+/** A server without routes, with the rules for every request. */
+export function createServer({ allowedHosts, basePath }: Reach): FastifyInstance {
+  const base = basePath?.replace(/\/$/, '');
+  const server = fastify({
+    forceCloseConnections: true,
+    rewriteUrl: ({ url = '' }) => (base !== undefined && url.startsWith(`${base}/`) ? url.slice(base.length) : url),
+    ...LIMITS,
+  });
   server.server.maxConnections = MAX_CONNECTIONS;
   const methods = new Map<string, Set<string>>();
   server.addHook('onRoute', ({ url, method }) => {
@@ -69,23 +81,51 @@ export function addGuards(server: FastifyInstance): void {
   });
   server.addHook('onRequest', async (request, reply) => {
     reply.headers(SECURITY_HEADERS);
-    const refusal = refusalOf(request);
-    if (refusal) return reply.code(refusal.status).send({ error: refusal.error });
+    try {
+      await check(request, allowedHosts);
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      return reply.code(error.statusCode).send({ error: error.message });
+    }
   });
-  server.setNotFoundHandler((request, reply) => answerNotFound(methods, request, reply));
+  server.setNotFoundHandler((request, reply) => {
+    // The page's addresses are relative to a folder.
+    if (request.url === base) return reply.redirect(`${base}/`, 308);
+    return answerNotFound(methods, request, reply);
+  });
+  return server;
 }
 
-function refusalOf({ method, ip, headers }: FastifyRequest): { status: number; error: string } | undefined {
-  if (!READS.includes(method)) return undefined;
-  // Every browser sends it.
-  if (headers.host !== undefined && isLoopback(ip) && !namesThisMachine(headers.host)) {
-    const got = JSON.stringify(headers.host).slice(0, 80);
-    return { status: 403, error: `expected this machine's name or address as Host, got ${got}` };
+/**
+ * Refuses what no route should see. Routes that change something check for themselves who may: for reading, it is enough that a page of
+ * another site cannot point a name of its own at this machine (DNS rebinding) and read what only its own network should.
+ *
+ * @throws Refusal
+ */
+async function check(request: FastifyRequest, allowedHosts: string | null): Promise<void> {
+  const { method, headers, raw, originalUrl, routeOptions } = request;
+  if (raw.rawHeaders.filter((text, i) => i % 2 === 0 && text.toLowerCase() === 'host').length > 1) {
+    throw new Refusal(400, 'expected one Host, got several');
   }
-  if (headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0) {
-    return { status: 413, error: `expected no body with ${method}` };
+  const reads = READS.includes(method);
+  if (reads && (headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0)) {
+    throw new Refusal(413, `expected no body with ${method}`);
   }
-  return undefined;
+  if (ANY_HOST.includes(routeOptions.url ?? '')) return;
+  // A whole address as the target counts for more than Host (RFC 9112, 3.2.2). Every browser sends one of both.
+  const host = /^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)/i.exec(originalUrl)?.[1] ?? headers.host;
+  if (reads && host !== undefined && !isAllowedHost(host, allowedHosts) && !(await namesThisMachine(host))) {
+    throw new Refusal(403, `expected this machine's name or address as Host, got ${show(host)}; see --allowed-hosts`);
+  }
+  checkOrigin(headers.origin, host ?? '', allowedHosts);
+}
+
+/** The pages that may ask: this server's own, also where a proxy has put another Host. @throws Refusal */
+function checkOrigin(origin: string | undefined, host: string, allowedHosts: string | null): void {
+  if (origin === undefined) return;
+  const [, site = ''] = /^https?:\/\/(.+)$/i.exec(origin) ?? [];
+  if (site !== '' && (site.toLowerCase() === host.toLowerCase() || isAllowedHost(site, allowedHosts))) return;
+  throw new Refusal(403, `expected no Origin but http://${host.toLowerCase()}, got ${show(origin)}`);
 }
 
 function answerNotFound(

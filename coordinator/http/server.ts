@@ -1,11 +1,11 @@
 // What the coordinator serves over HTTP: /metrics for Prometheus, /healthz for a supervisor, /api/status for people and programs;
 // where the run lets it, /api/workers to change the number of replicas; and the live page, in live/.
-import fastify, { type FastifyInstance } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { GanglionError, messageOf, systemErrorCode } from '../../shared/error.ts';
 import { CONTENT_TYPES, formatFor } from '../monitoring/exposition.ts';
 import type { Metrics } from '../monitoring/metrics.ts';
 import type { Status } from '../monitoring/status.ts';
-import { addGuards, LIMITS } from './guards.ts';
+import { createServer, type Reach } from './guards.ts';
 import { addLiveRoutes, type LiveRoutesOptions } from './live-routes.ts';
 import { addWorkersRoute } from './workers-route.ts';
 
@@ -25,6 +25,8 @@ export interface HttpOptions {
   readonly resize: ((count: number) => void) | undefined;
   /** The live page; without it, there is none. */
   readonly live?: LiveRoutesOptions;
+  /** Default: this machine's own names, without a path. */
+  readonly reach?: Reach;
 }
 
 /**
@@ -33,9 +35,17 @@ export interface HttpOptions {
  * @throws GanglionError `environment` when the port is taken
  */
 export async function startHttp(options: HttpOptions): Promise<HttpServer> {
-  const { port, metrics, status, shards, apiToken, resize, live } = options;
-  const server = fastify({ forceCloseConnections: true, ...LIMITS });
-  addGuards(server);
+  const {
+    port,
+    metrics,
+    status,
+    shards,
+    apiToken,
+    resize,
+    live,
+    reach = { allowedHosts: null, basePath: null },
+  } = options;
+  const server = createServer(reach);
   server.get('/metrics', async ({ headers }, reply) => {
     const format = formatFor(headers.accept);
     return reply

@@ -131,6 +131,7 @@ export class RecordedRun {
       status: () => status.status,
       shards: config.shards,
       apiToken,
+      reach: config,
       resize: (count) => this.node.resize(count),
       live: {
         run: live.run,

@@ -2,6 +2,7 @@
 // environment and --help all derive from this table.
 import { z } from 'zod';
 import { BACKENDS, toBackendName } from '../../shared/backend.ts';
+import { areHostNames } from './host-names.ts';
 
 /** A time such as `30s` or `5m`. */
 export type Duration = `${number}${'s' | 'm'}`;
@@ -218,6 +219,26 @@ export const SETTINGS = {
     schema: z.union([counting(0, 65535), z.literal('off')]),
     default: 9464,
     description: 'port of the live page, /metrics, /healthz and /api/status; 0 picks a free one',
+  }),
+  /** Names under which page and API are served beside this machine's own; null is none. */
+  allowedHosts: setting({
+    value: 'NAMES',
+    expected: 'names such as gan.example.org or .example.org, with commas between',
+    schema: text.refine(areHostNames).nullable(),
+    default: null,
+    description:
+      "names for page and API beside this machine's own, such as gan.example.org,.lab.example (a dot: all below it)",
+  }),
+  /** Path under which a proxy shows this server without taking it away; null is none. */
+  basePath: setting({
+    value: 'PATH',
+    expected: 'a path such as /gan/',
+    schema: z
+      .string()
+      .regex(/^(\/[\w.~-]+)+\/?$/)
+      .nullable(),
+    default: null,
+    description: 'path of the page where a proxy leaves it in the address, such as /gan/',
   }),
   /** Token that a request to change the run must carry; null accepts such requests from this machine only. Never written anywhere. */
   apiToken: setting({

@@ -2,7 +2,7 @@
 import { GanglionError } from '../../shared/error.ts';
 import { flagOf, SETTING_NAMES, SETTINGS, type SettingName, type Settings } from './settings-table.ts';
 
-const TEXTS: readonly SettingName[] = ['data', 'run', 'apiToken', 'fault'];
+const TEXTS: readonly SettingName[] = ['data', 'run', 'allowedHosts', 'basePath', 'apiToken', 'fault'];
 
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 

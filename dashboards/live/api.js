@@ -21,7 +21,7 @@ async function get(path) {
 
 /** @returns {Promise<LiveRunInfo>} */
 export function getRun() {
-  return get('/api/run');
+  return get('api/run');
 }
 
 /**
@@ -29,12 +29,12 @@ export function getRun() {
  * @returns {Promise<LiveHistory>}
  */
 export function getHistory({ from = 0, to = Number.MAX_SAFE_INTEGER, points }) {
-  return get(`/api/history?from=${Math.max(0, Math.floor(from))}&to=${Math.max(0, Math.ceil(to))}&points=${points}`);
+  return get(`api/history?from=${Math.max(0, Math.floor(from))}&to=${Math.max(0, Math.ceil(to))}&points=${points}`);
 }
 
 /** @returns {Promise<{ session: string, steps: number[], real: boolean, animation: boolean }>} */
 export function getSamples() {
-  return get('/api/samples');
+  return get('api/samples');
 }
 
 /**
@@ -76,7 +76,7 @@ export function listen({ reload, update, connected }) {
   let retry;
 
   function open() {
-    const source = new EventSource(last === '' ? '/api/events' : `/api/events?last=${encodeURIComponent(last)}`);
+    const source = new EventSource(last === '' ? 'api/events' : `api/events?last=${encodeURIComponent(last)}`);
     /** What has come while everything is asked for. @type {Promise<void>} */
     let before = Promise.resolve();
     const lost = () => {

@@ -15,13 +15,13 @@ export class Controls {
     const dialog = byId('stop-dialog', HTMLDialogElement);
     /** @param {string} id @param {() => void} action */
     const on = (id, action) => byId(id, HTMLButtonElement).addEventListener('click', action);
-    on('checkpoint', () => this.#ask('/api/checkpoint', {}, 'A checkpoint is written after this step.'));
+    on('checkpoint', () => this.#ask('api/checkpoint', {}, 'A checkpoint is written after this step.'));
     on('resize', () => this.#resize());
     on('stop', () => dialog.showModal());
     on('stop-no', () => dialog.close());
     on('stop-yes', () => {
       dialog.close();
-      this.#ask('/api/stop', {}, 'The run ends after this step.');
+      this.#ask('api/stop', {}, 'The run ends after this step.');
     });
     this.#workers.addEventListener('keydown', ({ key }) => {
       if (key === 'Enter') this.#resize();
@@ -37,7 +37,7 @@ export class Controls {
 
   #resize() {
     const count = this.#workers.valueAsNumber;
-    this.#ask('/api/workers', { count }, `There will be ${count} workers.`);
+    this.#ask('api/workers', { count }, `There will be ${count} workers.`);
   }
 
   /** @param {string} path @param {object} body @param {string} done */

@@ -54,7 +54,7 @@ export class Pictures {
     this.#steps = steps;
     this.#real.disabled = !real;
     this.#animation.hidden = !animation;
-    this.#animation.href = `/samples/epochs.gif?run=${session}`;
+    this.#animation.href = `samples/epochs.gif?run=${session}`;
     const at = step === undefined ? -1 : steps.indexOf(step);
     this.#show(newest || at === -1 ? steps.length - 1 : at);
   }
@@ -97,7 +97,7 @@ export class Pictures {
    * @param {string} alt
    */
   #set(name, text, alt) {
-    const source = `/samples/${name}?run=${this.#session}`;
+    const source = `samples/${name}?run=${this.#session}`;
     if (this.#wanted === source && this.#image.getAttribute('src') === source) return;
     this.#wanted = source;
     const picture = new Image();

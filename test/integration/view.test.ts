@@ -1,6 +1,9 @@
 // `ganglion view` of a run of 100,000 steps, whose log is made up.
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createServer, request } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { LiveHistory } from '../../shared/live-protocol.ts';
 import { expectClean, openPage, withoutChromium } from './browser.ts';
 import { ganglion, type Running, scratchFolder, snapshot, startGanglion } from './ganglion.ts';
@@ -22,7 +25,7 @@ let before: Record<string, string>;
 beforeAll(async () => {
   writeLongRun(RUN, STEPS, PEAK);
   before = snapshot(RUN);
-  view = startGanglion(['view', RUN, '--port', '0']);
+  view = startGanglion(['view', RUN, '--port', '0', '--allowed-hosts', '.example.org', '--base-path', '/gan/']);
   const [, port] = await view.said(/^long: http:\/\/localhost:(\d+)\/ \(Ctrl-C ends\)$/m);
   url = `http://127.0.0.1:${port}`;
 });
@@ -60,7 +63,49 @@ it('does not hold the log in memory', async () => {
   expect(Number(peak) * 1024).toBeLessThan(MOST_BYTES);
 });
 
+/** A proxy that shows the server under a path of its own, as JupyterHub does, or passes the path on. @returns its address */
+async function proxied(path: string, strips: boolean): Promise<string> {
+  const proxy = createServer((incoming, outgoing) => {
+    const { method, headers, url: target = '' } = incoming;
+    if (!target.startsWith(path)) return outgoing.writeHead(404).end();
+    const passed = strips ? target.slice(path.length - 1) : target;
+    const through = request(new URL(passed, url), { method, headers }, (answer) => {
+      outgoing.writeHead(answer.statusCode ?? 500, answer.headers);
+      answer.pipe(outgoing);
+    });
+    outgoing.on('close', () => through.destroy());
+    through.on('error', () => outgoing.destroy());
+    return incoming.pipe(through);
+  });
+  await once(proxy.listen(0, '127.0.0.1'), 'listening');
+  onTestFinished(() => {
+    proxy.close();
+    proxy.closeAllConnections();
+  });
+  return `http://127.0.0.1:${(proxy.address() as AddressInfo).port}${path}`;
+}
+
+it('is served under the names of --allowed-hosts, and under no other', async () => {
+  const statusOf = (host: string): Promise<number | undefined> =>
+    new Promise((resolve, reject) => {
+      const asked = request(url, { headers: { host } }, (answer) => resolve(answer.resume().statusCode));
+      asked.on('error', reject).end();
+    });
+  expect(await statusOf('gan.example.org')).toBe(200);
+  expect(await statusOf('evil.example')).toBe(403);
+});
+
 describe.skipIf(withoutChromium)('the page of 100,000 steps', () => {
+  it.each([
+    ['/user/ann/proxy/9556/', true],
+    ['/gan/', false],
+  ])('can be shown under a path: %s, which a proxy takes away: %j', async (path, strips) => {
+    const visit = await openPage(await proxied(path, strips));
+    await expect.poll(() => visit.text('#step'), WAIT).toBe('100,000 / 100,000');
+    await expect.poll(async () => visit.page.getAttribute('.plot >> nth=0', 'aria-label'), WAIT).toContain('100,000');
+    await expectClean(visit);
+  });
+
   it('can be used: zooms to a peak, in a few points', async () => {
     const visit = await openPage(url);
     const { page } = visit;

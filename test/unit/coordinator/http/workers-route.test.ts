@@ -3,7 +3,9 @@ import { connect } from 'node:net';
 import { hostname, networkInterfaces } from 'node:os';
 import { json, text } from 'node:stream/consumers';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { createServer } from '../../../../coordinator/http/guards.ts';
 import { type HttpOptions, startHttp } from '../../../../coordinator/http/server.ts';
+import { addWorkersRoute } from '../../../../coordinator/http/workers-route.ts';
 import { createMetrics } from '../../../../coordinator/monitoring/metrics.ts';
 import { StatusKeeper } from '../../../../coordinator/monitoring/status.ts';
 import { GanglionError } from '../../../../shared/error.ts';
@@ -130,12 +132,41 @@ describe('POST /api/workers', () => {
 });
 
 describe('without a token', () => {
-  it.skipIf(outside === undefined)('answers this machine only', async () => {
-    const { counts, post } = await served();
-    expect(await post('{"count":3}', JSON_TYPE, outside)).toMatchObject({
+  it('answers this machine only', async () => {
+    const counts: number[] = [];
+    const server = createServer({ allowedHosts: null, basePath: null });
+    addWorkersRoute(server, { resize: (count) => counts.push(count), shards: 4, apiToken: null });
+    onTestFinished(() => server.close());
+    const post = async (remoteAddress: string, headers: Record<string, string> = {}) => {
+      const answer = await server.inject({
+        ...{ method: 'POST', url: '/api/workers', remoteAddress, payload: '{"count":3}' },
+        headers: { ...JSON_TYPE, host: 'localhost', ...headers },
+      });
+      return { status: answer.statusCode, error: answer.json().error };
+    };
+    const refused = (sender: string) => ({
       status: 403,
-      body: { error: `expected a request from this machine, got one from ::ffff:${outside}; see --api-token` },
+      error: `expected a request from this machine, got one from ${sender}; see --api-token`,
     });
+    for (const address of ['203.0.113.9', '::ffff:203.0.113.9', '2001:db8::9', 'fe80::dead:beef%eth0']) {
+      expect(await post(address)).toEqual(refused(address));
+    }
+    for (const header of ['x-forwarded-for', 'forwarded', 'via', 'x-real-ip']) {
+      expect(await post('127.0.0.1', { [header]: '127.0.0.1' })).toEqual(refused('a proxy'));
+    }
+    expect(counts).toEqual([]);
+    expect((await post('127.0.0.1')).status).toBe(202);
+    expect(counts).toEqual([3]);
+  });
+
+  it.skipIf(outside === undefined)('takes an address of its own for this machine', async () => {
+    const { post } = await served();
+    expect(await post('{"count":3}', JSON_TYPE, outside)).toMatchObject({ status: 202 });
+  });
+
+  it('does not take a name of --allowed-hosts for this machine: it is for others, too', async () => {
+    const { counts, post } = await served({ reach: { allowedHosts: 'gan.example', basePath: null } });
+    expect(await post('{"count":3}', { ...JSON_TYPE, host: 'gan.example' })).toMatchObject({ status: 403 });
     expect(counts).toEqual([]);
   });
 

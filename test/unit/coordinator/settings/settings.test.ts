@@ -53,6 +53,8 @@ describe('SETTINGS', () => {
       audit: 0,
       tensorboard: 'on',
       metricsPort: 9464,
+      allowedHosts: null,
+      basePath: null,
       apiToken: null,
       fault: null,
     });
@@ -92,6 +94,12 @@ describe('fromFlags', () => {
     ['maxRestarts', ['0', '20'], ['-1', '1.5', 'none']],
     ['tensorboard', ['on', 'off'], ['', 'true', '1']],
     ['metricsPort', ['0', '65535', 'off'], ['65536', '-1', 'on', '80.5']],
+    [
+      'allowedHosts',
+      ['gan.example.org', '.example.org,b', 'a, b.', 'trainer', 'm\u00fcnchen.example', 'a_b.example'],
+      ['', ',', 'a,', '.', 'http://a.example', 'a.example:80', '*.example.org', 'a b', 'a/b', 'é/b', '-a', 'a..b'],
+    ],
+    ['basePath', ['/gan', '/user/ann/proxy/9556/', '/~a.b-c'], ['', '/', 'gan', '//a', '/a?b', '/a b', '/%2e']],
   ] as const)('--%s takes %j and refuses %j', async (name, accepted, refused) => {
     for (const text of accepted) {
       const value = name === 'data' || name === 'run' || Number.isNaN(Number(text)) ? text : Number(text);
