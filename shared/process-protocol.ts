@@ -99,7 +99,7 @@ const job = object<ShardRequest>({
 });
 
 const ready = object<ReplicaReady>({
-  backend: text,
+  engine: text,
   libraryVersion: text,
   device: optional(text),
   threadId: whole(),

@@ -42,7 +42,7 @@ export interface ShardChannel {
 /** The replica is ready: it has run every program once. */
 export interface ReplicaReady {
   /** What computes: `kernels-avx512`, `kernels-avx2`, `tensorflow-cpu`, `tensorflow-gpu`, `tfjs-wasm`, `tfjs-webgpu` or `tfjs-cpu`. */
-  readonly backend: string;
+  readonly engine: string;
   readonly libraryVersion: string;
   /** Name of the GPU that WebGPU computes on. */
   readonly device?: string;

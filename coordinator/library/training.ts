@@ -12,6 +12,7 @@ import { checkCanBegin, type PlanRequest, planRun, planTraining, type TrainingPl
 import type { Programs } from '../run/programs.ts';
 import { RecordedRun } from '../run/recorded-run.ts';
 import type { RunPlan } from '../run/run-plan.ts';
+import { noticeSink } from '../run/run-sinks.ts';
 import type { StopSwitch } from '../run/stop.ts';
 import { type StoredRunConfig, toRunConfig } from '../run-folder/run-config.ts';
 import { type StepLog, toStepLog } from '../run-folder/step-log.ts';
@@ -163,13 +164,11 @@ export class DrivenTraining implements Training {
     const plan = planTraining(mergeSettings(...this.#request.layers));
     const { settings, state } = plan;
     const backend = await this.#host.chooseBackend(settings.backend);
-    const config = { ...toRunConfig(settings, plan.dataset), ranOn: backend };
+    const config = { ...toRunConfig(settings, plan.dataset), chosenBackend: backend };
     const node = new Node({
       ...nodePart(plan),
       ...{ config, backend, programs },
-      emit: (event) => {
-        if (event.kind === 'notice') onNotice(event.text);
-      },
+      emit: noticeSink(onNotice).observe,
     });
     const train: Running['train'] = async (commit) => {
       try {
@@ -188,13 +187,13 @@ export class DrivenTraining implements Training {
     const planned = planRun({ ...this.#request, path, onNotice });
     checkCanBegin(planned);
     const backend = await this.#host.chooseBackend(planned.config.backend);
-    const config = { ...planned.config, ranOn: backend };
+    const config = { ...planned.config, chosenBackend: backend };
     const { state, totalSteps } = planned;
     let onStep: ((record: StepRecord) => Promise<void>) | undefined;
     const run = new RecordedRun(
       { ...planned, config },
       {
-        ...{ programs, stop },
+        ...{ programs, stop, onNotice },
         onStep: (record) => onStep?.(record) ?? Promise.resolve(),
         ...(terminal ? { terminal: terminal({ batch: config.batch, totalSteps }) } : {}),
       },

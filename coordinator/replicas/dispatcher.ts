@@ -103,14 +103,14 @@ export class Dispatcher {
 
   /** @param result of a shard, which `use` releases or hands on */
   #answered(assignment: Assignment, use: () => void, result?: ShardResult): void {
-    const { member, replica, task } = assignment;
+    const { member, task } = assignment;
     if (!member.assignments.includes(assignment)) {
       result?.release(); // of a replica that was given up meanwhile
       return;
     }
     const shard = shardOf(task);
     if (result && shard) {
-      if (member.replica === replica) this.#options.observer.computed?.(member.id, shard, result);
+      this.#options.observer.computed?.(member.id, shard, result);
       this.#times.add(shard.pass, computeMs(result));
     }
     endAssignment(assignment, this.#options.now(), result);

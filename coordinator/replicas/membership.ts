@@ -216,7 +216,7 @@ export class Membership<Member extends Life> {
 
   /** Refuses a replica that computes with something else than the first one: its bits would be others. */
   async #check(replica: Replica): Promise<Replica> {
-    const computing = `${replica.ready.backend} ${replica.ready.libraryVersion}`;
+    const computing = `${replica.ready.engine} ${replica.ready.libraryVersion}`;
     this.#computing ??= computing;
     if (computing === this.#computing) return replica;
     await this.#end(replica);

@@ -83,10 +83,10 @@ export class ReplicaGroup {
   }
 
   /** What the replicas compute with, once they have started. */
-  get backend(): Pick<ReplicaReady, 'backend' | 'libraryVersion' | 'device'> {
+  get computing(): Pick<ReplicaReady, 'engine' | 'libraryVersion' | 'device'> {
     const ready = this.#membership.members.find(({ replica }) => replica)?.replica?.ready;
-    const { backend = 'none', libraryVersion = 'none', device } = ready ?? {};
-    return { backend, libraryVersion, ...(device === undefined ? {} : { device }) };
+    const { engine = 'none', libraryVersion = 'none', device } = ready ?? {};
+    return { engine, libraryVersion, ...(device === undefined ? {} : { device }) };
   }
 
   /**

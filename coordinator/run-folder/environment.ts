@@ -11,13 +11,13 @@ export type Environment = Readonly<Record<string, string | number>>;
 
 const OS_RELEASE = '/etc/os-release';
 
-/** @param backend the replicas' engine, its version, and its device where there is one */
-export function describeEnvironment(backend: Pick<Summary, 'backend' | 'libraryVersion' | 'device'>): Environment {
+/** @param computing the replicas' engine, its version, and its device where there is one */
+export function describeEnvironment(computing: Pick<Summary, 'engine' | 'libraryVersion' | 'device'>): Environment {
   const processors = cpus();
   return {
     ganglion: VERSION,
     node: process.version,
-    ...backend,
+    ...computing,
     os: `${distribution()}, ${type()} ${release()}`,
     architecture: process.arch,
     cpu: processors[0]?.model.trim() ?? 'unknown',

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 export function lastEngine(run: string): string | undefined {
   const events = readText(join(run, 'events.jsonl'))
     .split('\n')
-    .map((line) => backendOf(parse(line), 'environment'));
-  return events.findLast((backend) => backend !== undefined) ?? backendOf(parse(readText(join(run, 'summary.json'))));
+    .map((line) => engineOf(parse(line), 'environment'));
+  return events.findLast((engine) => engine !== undefined) ?? engineOf(parse(readText(join(run, 'summary.json'))));
 }
 
 function readText(path: string): string {
@@ -27,9 +27,10 @@ function parse(text: string): unknown {
 }
 
 /** @param within name of the object in `value` that has it */
-function backendOf(value: unknown, within?: string): string | undefined {
+function engineOf(value: unknown, within?: string): string | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   const fields: Readonly<Record<string, unknown>> = { ...value };
-  if (within !== undefined) return backendOf(fields[within]);
-  return typeof fields.backend === 'string' ? fields.backend : undefined;
+  if (within !== undefined) return engineOf(fields[within]);
+  const { backend, engine = backend } = fields; // `backend` was its name before 0.2
+  return typeof engine === 'string' ? engine : undefined;
 }

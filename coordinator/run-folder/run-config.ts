@@ -22,7 +22,7 @@ export interface RunConfig extends StoredSettings {
 /** As config.json and checkpoints hold it. */
 export interface StoredRunConfig extends RunConfig {
   /** What has computed the newest steps: the setting may say `auto`, which another machine takes otherwise. */
-  readonly ranOn: Backend;
+  readonly chosenBackend: Backend;
 }
 
 export function toRunConfig({ apiToken: _, ...settings }: Settings, dataset: Dataset): RunConfig {
@@ -47,7 +47,7 @@ export function readStoredConfig(path: string): StoredRunConfig {
 interface StoredParts {
   readonly dataName: unknown;
   readonly dataSha256: unknown;
-  readonly ranOn: unknown;
+  readonly chosenBackend: unknown;
   readonly settings: Readonly<Record<string, unknown>>;
 }
 
@@ -63,8 +63,9 @@ export function storedParts(
   run: string,
   code: 'config' | 'checkpoint' = 'config',
 ): StoredParts {
-  const { format, dataName, dataSha256, ranOn, ...settings } = stored;
-  if (format === CONFIG_FORMAT) return { dataName, dataSha256, ranOn, settings };
+  // `ranOn` was its name before 0.2.
+  const { format, dataName, dataSha256, ranOn, chosenBackend = ranOn, ...settings } = stored;
+  if (format === CONFIG_FORMAT) return { dataName, dataSha256, chosenBackend, settings };
   if (format !== undefined) {
     const message = `${source}: expected format ${CONFIG_FORMAT} of its config, got ${JSON.stringify(format)}: a newer Ganglion has written it`;
     throw new GanglionError(code, message);
@@ -77,7 +78,7 @@ export function storedParts(
   // Before there were other backends, all ran on native.
   const { backend, ...others } = settings;
   const named = backend === undefined ? others : { ...others, backend: rename(backend) };
-  return { dataName, dataSha256, ranOn: rename(ranOn ?? 'native'), settings: named };
+  return { dataName, dataSha256, chosenBackend: rename(chosenBackend ?? 'native'), settings: named };
 }
 
 function parseRunConfig(text: string, path: string, run: string): StoredRunConfig {
@@ -87,14 +88,14 @@ function parseRunConfig(text: string, path: string, run: string): StoredRunConfi
   try {
     const stored: unknown = JSON.parse(text);
     if (typeof stored !== 'object' || stored === null) return fail();
-    const { dataName, dataSha256, ranOn, settings } = storedParts({ ...stored }, path, run, 'checkpoint');
-    const backend = BACKENDS.find((name) => name === ranOn);
+    const { dataName, dataSha256, chosenBackend, settings } = storedParts({ ...stored }, path, run, 'checkpoint');
+    const backend = BACKENDS.find((name) => name === chosenBackend);
     if (typeof dataName !== 'string' || typeof dataSha256 !== 'string' || !backend) return fail();
     const given = fromConfigObject(settings, path);
     if (IMMUTABLE_SETTINGS.some((name) => given[name] === undefined)) return fail();
     // A run of an earlier version may lack a setting that came later; none of those changes what is trained.
     const { apiToken: _, ...complete } = { ...defaultSettings(), ...given };
-    return { format: CONFIG_FORMAT, ...complete, dataName, dataSha256, ranOn: backend };
+    return { format: CONFIG_FORMAT, ...complete, dataName, dataSha256, chosenBackend: backend };
   } catch (error) {
     if (error instanceof GanglionError && error.code === 'checkpoint') throw error; // it says more
     return fail(error);

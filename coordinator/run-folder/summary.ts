@@ -19,7 +19,7 @@ export interface Summary {
   readonly workers: number;
   readonly shards: number;
   /** What computed since the run began or was resumed: `tensorflow-cpu`, `tfjs-wasm` and others, see ReplicaReady. */
-  readonly backend: string;
+  readonly engine: string;
   readonly libraryVersion: string;
   /** Name of the GPU, where it was one by WebGPU. */
   readonly device?: string;

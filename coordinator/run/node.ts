@@ -128,8 +128,8 @@ export class Node {
   }
 
   /** What the replicas compute with, once they have started. */
-  get computing(): ReplicaGroup['backend'] {
-    return this.#replicas.backend;
+  get computing(): ReplicaGroup['computing'] {
+    return this.#replicas.computing;
   }
 }
 

@@ -47,10 +47,11 @@ export class RecordedRun {
       tokenNeeded: plan.apiToken !== null,
       replicas: () => this.node.replicas,
       terminal: host.terminal,
+      onNotice: host.onNotice,
     });
     this.node = new Node({
       ...{ config, workers, state, totalSteps },
-      backend: config.ranOn,
+      backend: config.chosenBackend,
       dataset: plan.dataset,
       programs: host.programs,
       faults: plan.faults,
@@ -149,7 +150,7 @@ export class RecordedRun {
   #announce(http: HttpServer | undefined): void {
     const { config, resumed, state, workers, dataset } = this.#plan;
     const { computing } = this.node;
-    const { backend, libraryVersion, device } = computing;
+    const { engine, libraryVersion, device } = computing;
     this.#sinks.emit({
       kind: 'started',
       resumed,
@@ -157,7 +158,7 @@ export class RecordedRun {
       workers,
       shards: config.shards,
       data: dataset.name,
-      computing: [`${backend} ${libraryVersion}`, device ?? []].flat().join(', '),
+      computing: [`${engine} ${libraryVersion}`, device ?? []].flat().join(', '),
       environment: describeEnvironment(computing),
     });
     const change = describeChange(this.#plan);

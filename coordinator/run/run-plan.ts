@@ -13,7 +13,7 @@ import type { StopSwitch } from './stop.ts';
 export interface RunPlan {
   readonly config: StoredRunConfig;
   /** The backend of the newest step; null before the first. */
-  readonly ranOnBefore: Backend | null;
+  readonly backendBefore: Backend | null;
   /** Folder of the run. */
   readonly path: string;
   readonly workers: number;
@@ -39,12 +39,14 @@ export interface RunHost {
   readonly stop: StopSwitch;
   /** Prints the run for people; without one, nothing is printed. */
   readonly terminal?: Terminal;
+  /** Receives the lines that a terminal would show as notices, where there is none. */
+  readonly onNotice?: (text: string) => void;
   /** Called after every commit; the state changes only after it. */
   readonly onStep?: (record: StepRecord) => Promise<void>;
 }
 
 /** What a change of the backend means; undefined when there is none. */
-export function describeChange({ ranOnBefore, config: { ranOn }, state }: RunPlan): string | undefined {
-  if (ranOnBefore === null || ranOnBefore === ranOn) return undefined;
-  return `step ${state.step} was computed on ${ranOnBefore}, from here it is ${ranOn}: the bits will differ from those of a run on one of them`;
+export function describeChange({ backendBefore, config: { chosenBackend }, state }: RunPlan): string | undefined {
+  if (backendBefore === null || backendBefore === chosenBackend) return undefined;
+  return `step ${state.step} was computed on ${backendBefore}, from here it is ${chosenBackend}: the bits will differ from those of a run on one of them`;
 }

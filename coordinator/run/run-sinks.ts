@@ -27,6 +27,8 @@ export interface ObservedRun {
   readonly replicas: () => readonly ReplicaStatus[];
   /** Shows the run to people. */
   readonly terminal?: Terminal | undefined;
+  /** Receives notices where there is no terminal. */
+  readonly onNotice?: ((text: string) => void) | undefined;
 }
 
 /** Steps before a profile begins, or half of a short run: V8 compiles for some hundred, beside the replicas. */
@@ -43,7 +45,7 @@ export class RunSinks {
   readonly #sinks: readonly RunSink[];
 
   constructor(run: ObservedRun) {
-    const { config, path, firstStep, terminal } = run;
+    const { config, path, firstStep, terminal, onNotice } = run;
     this.#run = run;
     this.status = createStatus(run);
     this.metrics = createRunMetrics(run);
@@ -67,7 +69,7 @@ export class RunSinks {
             onFailure: (message) => this.#notice(message),
           });
     this.#profile = createProfile(run);
-    const shown = terminal && terminalSink(terminal, () => this.status.status);
+    const shown = terminal ? terminalSink(terminal, () => this.status.status) : onNotice && noticeSink(onNotice);
     // The profile comes last: its span of a commit has all others in it.
     const sinks = [this.metrics, this.status, this.live, this.#events, this.#tensorboard, shown, this.#profile];
     this.#sinks = sinks.filter((sink) => sink !== undefined);
@@ -95,6 +97,15 @@ export class RunSinks {
   }
 }
 
+/** Hands notices on, and nothing else. */
+export function noticeSink(onNotice: (text: string) => void): RunSink {
+  return {
+    observe(event) {
+      if (event.kind === 'notice') onNotice(event.text);
+    },
+  };
+}
+
 function createStatus({ path, firstStep, stepsPerEpoch, totalSteps, config, replicas }: ObservedRun): StatusKeeper {
   return new StatusKeeper({
     run: path,
@@ -102,7 +113,7 @@ function createStatus({ path, firstStep, stepsPerEpoch, totalSteps, config, repl
     epoch: Math.floor(Math.max(0, firstStep - 1) / stepsPerEpoch),
     steps: totalSteps,
     batch: config.batch,
-    backend: config.ranOn,
+    backend: config.chosenBackend,
     replicas,
   });
 }
@@ -111,7 +122,7 @@ function createRunMetrics({ path, config, workers, replicas }: ObservedRun): Met
   const info = {
     run: basename(path),
     node: process.version,
-    backend: config.ranOn,
+    backend: config.chosenBackend,
     workers: String(workers),
     shards: String(config.shards),
   };

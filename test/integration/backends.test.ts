@@ -45,8 +45,8 @@ describe('a machine without g++ and kernels', () => {
     const first = await ganglion(['train', ...MODEL, '--steps', '2', '--run', run], { env: env() });
     expect(first).toMatchObject({ exitCode: 0, stderr: expect.stringMatching(LINE) });
     expect(first.stdout).toMatch(/^training: .*; tfjs-wasm \d+\.\d+\.\d+$/m);
-    expect(summaryOf(run)).toMatchObject({ step: 2, backend: 'tfjs-wasm', libraryVersion: expect.any(String) });
-    expect(configOf(run)).toMatchObject({ backend: 'auto', ranOn: 'wasm' });
+    expect(summaryOf(run)).toMatchObject({ step: 2, engine: 'tfjs-wasm', libraryVersion: expect.any(String) });
+    expect(configOf(run)).toMatchObject({ backend: 'auto', chosenBackend: 'wasm' });
     const second = await ganglion(['train', '--resume', run, '--steps', '3'], { env: env() });
     expect(second).toMatchObject({ exitCode: 0, stderr: expect.stringMatching(LINE) });
     expect(second.stdout).not.toMatch(CHANGED);
@@ -103,7 +103,7 @@ it('a system that the kernels are not written for trains on wasm too, one proces
       /^ganglion: training in WebAssembly, [^\n]*: the kernels need linux x64, this is darwin arm64\n$/,
     ),
   });
-  expect(summaryOf(run)).toMatchObject({ backend: 'tfjs-wasm', lostSteps: 0 });
+  expect(summaryOf(run)).toMatchObject({ engine: 'tfjs-wasm', lostSteps: 0 });
   const again = await ganglion(['train', '--resume', run, '--steps', '1'], { env });
   expect(again).toMatchObject({ exitCode: 2, stderr: expect.stringMatching(/ is at step \d+ of 1; /) }); // its lock is gone
 });
@@ -134,7 +134,7 @@ it.each([
     exitCode: 0,
     stderr: expect.stringMatching(`^ganglion: training in WebAssembly, [^\n]*: ${reason}\n$`),
   });
-  expect(summaryOf(run)).toMatchObject({ step: 2, backend: 'tfjs-wasm' });
+  expect(summaryOf(run)).toMatchObject({ step: 2, engine: 'tfjs-wasm' });
   const named = await ganglion([...args, '--run', `${run}-named`, '--backend', 'cpu'], { env });
   expect(named).toMatchObject({ exitCode: 1, stderr: `ganglion: --backend cpu cannot run here: ${reason}\n` });
 });
@@ -157,7 +157,7 @@ it('the doctor tries every backend where the kernels are, too', async () => {
   const report = JSON.parse(await succeed(['doctor', '--json']));
   expect(report.auto).toEqual({ backend: 'cpu', note: null, runs: true });
   expect(report.backends).toMatchObject([
-    { backend: 'cpu', runs: true, detail: `${KERNELS.backend} ${KERNELS.libraryVersion}` },
+    { backend: 'cpu', runs: true, detail: `${KERNELS.name} ${KERNELS.libraryVersion}` },
     hasTensorflow
       ? { backend: 'tensorflow', runs: true, detail: expect.stringMatching(/^tensorflow-(cpu|gpu) 2\./) }
       : { backend: 'tensorflow', runs: false, detail: expect.stringContaining('not set up') },
@@ -208,7 +208,7 @@ describe('on wasm', () => {
     ];
     await succeed(['train', ...flags], { env: markOf(run) });
     const summary = summaryOf(run);
-    expect(summary).toMatchObject({ step: STEPS, backend: 'tfjs-wasm', lostSteps: 0, repeatedSteps: 0 });
+    expect(summary).toMatchObject({ step: STEPS, engine: 'tfjs-wasm', lostSteps: 0, repeatedSteps: 0 });
     expect(summary.restarts).toBe(lost);
     expect(stepsOf(run)).toEqual(oneTo(STEPS));
     await expectNoneLeft(run);
@@ -243,7 +243,7 @@ describe('on wasm', () => {
 
     const cluster = ['--workers', '2', '--isolation', 'process'];
     expect(await succeed(['train', '--resume', run, ...cluster])).not.toMatch(CHANGED); // the setting is the run's
-    expect(summaryOf(run)).toMatchObject({ step: STEPS, backend: 'tfjs-wasm', stateSha256: hashes[0] });
+    expect(summaryOf(run)).toMatchObject({ step: STEPS, engine: 'tfjs-wasm', stateSha256: hashes[0] });
 
     const said = await succeed(['train', '--resume', copy, '--backend', 'cpu']);
     expect(CHANGED.exec(said)?.slice(1)).toEqual([expect.stringMatching(/^[24]$/), 'wasm', 'cpu']);
@@ -273,13 +273,13 @@ it('a checkpoint of the kernels goes on on wasm, and back, and each time the log
   expect(await succeed(['train', ...MODEL, '--steps', '2', '--run', run])).not.toMatch(CHANGED);
   const there = await succeed(['train', '--resume', run, '--steps', '4', '--backend', 'wasm']);
   expect(CHANGED.exec(there)?.slice(1)).toEqual(['2', 'cpu', 'wasm']);
-  expect(summaryOf(run)).toMatchObject({ step: 4, backend: 'tfjs-wasm', lostSteps: 0, repeatedSteps: 0 });
-  expect(configOf(run)).toMatchObject({ backend: 'wasm', ranOn: 'wasm' });
+  expect(summaryOf(run)).toMatchObject({ step: 4, engine: 'tfjs-wasm', lostSteps: 0, repeatedSteps: 0 });
+  expect(configOf(run)).toMatchObject({ backend: 'wasm', chosenBackend: 'wasm' });
   const back = await succeed(['train', '--resume', run, '--steps', '5', '--backend', 'cpu']);
   expect(CHANGED.exec(back)?.slice(1)).toEqual(['4', 'wasm', 'cpu']);
   expect(summaryOf(run)).toMatchObject({ step: 5, ...KERNELS });
   // As a run on wasm leaves it that ends before its first checkpoint: the newest steps that are there are the kernels'.
-  writeFileSync(join(run, 'config.json'), JSON.stringify({ ...configOf(run), ranOn: 'wasm' }));
+  writeFileSync(join(run, 'config.json'), JSON.stringify({ ...configOf(run), chosenBackend: 'wasm' }));
   expect(await succeed(['train', '--resume', run, '--steps', '6'])).not.toMatch(CHANGED);
   expect(stepsOf(run)).toEqual(oneTo(6));
 });

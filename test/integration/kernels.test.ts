@@ -16,16 +16,16 @@ async function train(name: string, kernels: string, ...flags: string[]): Promise
 it('the state has the same bits with every instruction set, in threads and processes', async () => {
   const steps = [...MODEL, '--steps', String(STEPS)];
   const two = [...steps, '--workers', '2'];
-  const { backend, libraryVersion } = KERNELS;
+  const { name, libraryVersion } = KERNELS;
   const runs = [
-    [await train('widest', 'on', ...steps, '--workers', '1'), backend],
-    [await train('widest-threads', 'on', ...two), backend],
-    [await train('widest-processes', 'on', ...two, '--isolation', 'process'), backend],
+    [await train('widest', 'on', ...steps, '--workers', '1'), name],
+    [await train('widest-threads', 'on', ...two), name],
+    [await train('widest-processes', 'on', ...two, '--isolation', 'process'), name],
     [await train('avx2', 'avx2', ...steps, '--workers', '1'), 'kernels-avx2'],
     [await train('avx2-processes', 'avx2', ...two, '--isolation', 'process'), 'kernels-avx2'],
   ] as const;
-  for (const [summary, name] of runs) {
-    expect(summary).toMatchObject({ step: STEPS, backend: name, libraryVersion, restarts: 0, lostSteps: 0 });
+  for (const [summary, engine] of runs) {
+    expect(summary).toMatchObject({ step: STEPS, engine, libraryVersion, restarts: 0, lostSteps: 0 });
   }
   expect(new Set(runs.map(([{ stateSha256 }]) => stateSha256)).size).toBe(1);
 });
@@ -34,7 +34,7 @@ it.skipIf(!hasTensorflow)(
   'TensorFlow gives other bits, and losses as near as those; a run of it goes on by kernels',
   async () => {
     const tensorflow = await train('tensorflow', 'on', ...MODEL, '--backend', 'tensorflow', '--steps', '3');
-    expect(tensorflow).toMatchObject({ step: 3, backend: expect.stringMatching(/^tensorflow-(cpu|gpu)$/) });
+    expect(tensorflow).toMatchObject({ step: 3, engine: expect.stringMatching(/^tensorflow-(cpu|gpu)$/) });
     const kernels = await train('kernels', 'on', ...MODEL, '--steps', '3');
     expect(kernels.stateSha256).not.toBe(tensorflow.stateSha256);
     const losses = (name: string) => recordsOf(scratch(name)).flatMap((record) => [record.lossDReal, record.lossG]);

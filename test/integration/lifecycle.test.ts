@@ -235,8 +235,8 @@ describe('folders', () => {
 describe('settings', () => {
   it("a run's config.json is a config file for another run", async () => {
     const config = join(scratch('whole'), 'config.json');
-    const { ranOn, ...stored } = JSON.parse(readFileSync(config, 'utf8'));
-    expect(ranOn).toBe('cpu'); // what ran is no setting
+    const { chosenBackend, ...stored } = JSON.parse(readFileSync(config, 'utf8'));
+    expect(chosenBackend).toBe('cpu'); // what ran is no setting
     const planned = await succeed(['train', '--config', config, '--dry-run'], { cwd: scratch() });
     expect(JSON.parse(planned)).toEqual({
       ...stored,

@@ -9,7 +9,7 @@ import { mergeSettings } from '../../coordinator/settings/settings.ts';
 export function writeLongRun(path: string, steps: number, peak: number): RunFolder {
   const folder = createRunFolder(path);
   const dataset = toDataset('two digits', new Uint8Array(2 * 784), Uint8Array.of(3, 4), [28, 28, 1]);
-  writeJson(folder.config, { ...toRunConfig(mergeSettings({ steps }), dataset), ranOn: 'cpu' });
+  writeJson(folder.config, { ...toRunConfig(mergeSettings({ steps }), dataset), chosenBackend: 'cpu' });
   let state = 1;
   const noise = () => {
     state = (state * 48271) % 2147483647;

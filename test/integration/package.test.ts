@@ -78,7 +78,7 @@ describe.skipIf(!hasRegistry)('the packed package', () => {
     const args = ['--steps', '2', '--batch', '16', '--seed', '7', '--metrics-port', 'off', '--run', 'a'];
     const trained = await run(project, 'npx', 'ganglion', 'train', ...args);
     expect(trained.stderr).toBe('');
-    expect(summaryOf(join(project, 'a'))).toMatchObject({ step: 2, backend: expect.stringMatching(/^kernels-/) });
+    expect(summaryOf(join(project, 'a'))).toMatchObject({ step: 2, engine: expect.stringMatching(/^kernels-/) });
     expect(existsSync(join(project, 'a', 'report.html'))).toBe(true);
     await run(project, 'npx', 'ganglion', 'export', '--run', 'a', '--output', 'page');
     for (const name of ['model.json', 'explorer.html'])

@@ -63,7 +63,7 @@ it.each(CASES)('$backend gives the same bits in $kinds, now and later', async ({
   const replicas = await startAll(backend, kinds);
   try {
     for (const { ready } of replicas) {
-      expect(ready.backend).toBe(`tfjs-${backend}`);
+      expect(ready.engine).toBe(`tfjs-${backend}`);
       expect(ready.device).toEqual(backend === 'webgpu' ? expect.stringMatching(/swiftshader/i) : undefined);
     }
     const hashes = () => Promise.all(replicas.map((replica) => hashOf(replica, withSamples)));
@@ -99,6 +99,6 @@ it.each([
     const loaded = ${JSON.stringify(libraries)}.filter((name) => files.some((file) => file.includes(name)));
     console.log(JSON.stringify({ backend, loaded }));`;
   const output = execFileSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' });
-  const names: Record<string, unknown> = { cpu: KERNELS.backend, tensorflow: expect.stringMatching(/^tensorflow-/) };
+  const names: Record<string, unknown> = { cpu: KERNELS.name, tensorflow: expect.stringMatching(/^tensorflow-/) };
   expect(JSON.parse(output)).toEqual({ backend: names[backend] ?? `tfjs-${backend}`, loaded: expected });
 });

@@ -38,7 +38,7 @@ describe('a process', () => {
   it('computes with the parameters of the version that a pass needs, and answers in order', async () => {
     const parameters = makeParameters();
     const replica = await start('', 20_000, parameters);
-    expect(replica).toMatchObject({ id: 5, kind: 'process', ready: { backend: 'stub' } });
+    expect(replica).toMatchObject({ id: 5, kind: 'process', ready: { engine: 'stub' } });
     const firstValueOf = async (given: Parameters<Replica['compute']>[0]): Promise<number | undefined> => {
       const { values } = await replica.compute(given);
       expect(new Set(values).size).toBe(1);

@@ -47,7 +47,7 @@ export type ShardResult =
 /** Computes for one replica. Calls come one at a time. */
 export interface Engine {
   /** What computes, such as `kernels-avx512`. */
-  readonly backend: string;
+  readonly name: string;
   readonly libraryVersion: string;
   /** Name of the GPU, where there is a choice. */
   readonly device?: string | undefined;

@@ -51,8 +51,8 @@ export class ProgramEngine implements Engine {
     this.#runner = runner;
   }
 
-  get backend(): string {
-    return this.#runner.backend;
+  get name(): string {
+    return this.#runner.name;
   }
 
   get libraryVersion(): string {

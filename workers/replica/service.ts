@@ -77,8 +77,8 @@ export function replicaService(createEngine: (backend: Backend) => Promise<Engin
         try {
           engine = await createEngine(setup.backend);
           replica = await Replica.start(engine, setup);
-          const { backend, libraryVersion, device } = engine;
-          const ready = { backend, libraryVersion, threadId, pid: process.pid };
+          const { name, libraryVersion, device } = engine;
+          const ready = { engine: name, libraryVersion, threadId, pid: process.pid };
           return { ok: true, ready: device === undefined ? ready : { ...ready, device } };
         } catch (error) {
           return { ok: false, error: toReplicaError(error, id).toPlain() };

@@ -51,7 +51,7 @@ export async function probeHere(backend: Backend): Promise<BackendReport> {
     const executor = runner.load(convolutionOfOnes());
     const { y } = await executor.run({ x: ones(INPUT), filter: ones(FILTER) });
     executor.dispose();
-    const { backend: name, libraryVersion, device } = runner;
+    const { name, libraryVersion, device } = runner;
     const right = y?.length === EXPECTED.length && EXPECTED.every((value, i) => y[i] === value);
     if (!right) return { backend, runs: false, detail: `${name} computes a convolution of ones wrongly` };
     return { backend, runs: true, detail: [`${name} ${libraryVersion}`, device ?? []].flat().join(', ') };

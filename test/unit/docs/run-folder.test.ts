@@ -21,7 +21,7 @@ import { type Row, rowsFor, tableOf } from './markdown-tables.ts';
 const DOCUMENT = 'docs/run-folder.md';
 const dataset = toDataset('two digits', new Uint8Array(2 * 784), Uint8Array.of(3, 4), [28, 28, 1]);
 const config = toRunConfig(mergeSettings({ steps: 9 }), dataset);
-const ENVIRONMENT = describeEnvironment({ backend: 'tensorflow-cpu', libraryVersion: '2.21.0' });
+const ENVIRONMENT = describeEnvironment({ engine: 'tensorflow-cpu', libraryVersion: '2.21.0' });
 
 /** What a JSON value is called in the tables. */
 function typeOf(value: unknown): string {

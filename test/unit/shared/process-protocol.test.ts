@@ -54,7 +54,7 @@ const good = { ok: true, ...job, seconds, tensors: 0 };
 
 describe('toAnswer', () => {
   it('takes what answers a call', () => {
-    const ready = { backend: 'tfjs-webgpu', libraryVersion: '4.22.0', threadId: 1, pid: 2 };
+    const ready = { engine: 'tfjs-webgpu', libraryVersion: '4.22.0', threadId: 1, pid: 2 };
     const started = (given: object) => ({ kind: 'start', call: 0, outcome: { ok: true, ready: given } });
     const answers = [
       { kind: 'compute', call: 3, outcome: good },

@@ -19,7 +19,7 @@ export function kernelRunner(): ProgramRunner {
 export function runnerOf(binding: KernelBinding): Omit<ProgramRunner, 'libraryVersion'> {
   const noise = kernelNoise(binding);
   return {
-    backend: `kernels-${binding.isa}`,
+    name: `kernels-${binding.isa}`,
     load: (program) => {
       const executor = kernelExecutor(binding, program);
       if (!executor) throw new GanglionError('shape', `there are no kernels for the program ${program.name}`);

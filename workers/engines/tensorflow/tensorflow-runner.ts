@@ -14,7 +14,7 @@ export function tensorflowRunner(): ProgramRunner {
   // with 4.22.0 on TensorFlow 2.21.0, whenever the first program could not be loaded).
   binding.deleteTensor(binding.createTensor([1], binding.TF_FLOAT, new Float32Array(1)));
   return {
-    backend: binding.isUsingGpuDevice() ? 'tensorflow-gpu' : 'tensorflow-cpu',
+    name: binding.isUsingGpuDevice() ? 'tensorflow-gpu' : 'tensorflow-cpu',
     libraryVersion: binding.TF_Version,
     load: (program) => new TensorflowExecutor(binding, program),
     tensorCount: () => binding.getNumOfTensors(),

@@ -38,7 +38,7 @@ export async function tfjsRunner(backend: TfjsBackend): Promise<ProgramRunner> {
   const device = await load(backend);
   const convolutions = backend === 'wasm' ? COMPOSED_CONVOLUTIONS : STOCK_CONVOLUTIONS;
   return {
-    backend: `tfjs-${backend}`,
+    name: `tfjs-${backend}`,
     libraryVersion: tf.version_core,
     device,
     load: (program) => new PortableExecutor(program, convolutions),

@@ -17,7 +17,7 @@ function record(step: number, epoch = 0) {
 function storedRun(settings: Partial<Settings> = {}) {
   const folder = createRunFolder(join(scratchFolder(), 'run'));
   const dataset = toDataset('two digits', new Uint8Array(2 * 784), Uint8Array.of(3, 4), [28, 28, 1]);
-  writeJson(folder.config, { ...toRunConfig(mergeSettings({ epochs: 3 }, settings), dataset), ranOn: 'cpu' });
+  writeJson(folder.config, { ...toRunConfig(mergeSettings({ epochs: 3 }, settings), dataset), chosenBackend: 'cpu' });
   const log = (...records: unknown[]): void => {
     for (const each of records) appendFileSync(folder.metrics, `${JSON.stringify(each)}\n`);
   };

@@ -162,7 +162,7 @@ describe('a replica that fails', () => {
   });
 
   it.each([
-    [{ backend: 'tensorflow-cpu', libraryVersion: '2.21.0' }, 'tensorflow-cpu 2.21.0'],
+    [{ engine: 'tensorflow-cpu', libraryVersion: '2.21.0' }, 'tensorflow-cpu 2.21.0'],
     [{ libraryVersion: '1.3' }, 'stub 1.3'],
   ])('is not replaced by one that computes with something else: %o', async (computing, words) => {
     const { group, starter, observed, accepted, compute } = await stubGroup(2);

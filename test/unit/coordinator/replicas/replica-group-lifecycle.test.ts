@@ -9,7 +9,7 @@ describe('start and stop', () => {
   it('refuses replicas that compute with different things, and ends them', async () => {
     const starter = new StubStarter();
     starter.onStarted = () => {
-      starter.computing = { backend: 'other' };
+      starter.computing = { engine: 'other' };
     };
     const group = new ReplicaGroup({ count: 3, start: starter.start, observer: new Observed(), maxRestarts: 9 });
     await expect(group.start()).rejects.toMatchObject({
@@ -36,14 +36,14 @@ describe('start and stop', () => {
       { id: 0, state: 'idle', kind: 'thread', pid: 0, threadId: 10, ...counts },
       { id: 1, state: 'idle', kind: 'thread', pid: 1, threadId: 11, ...counts },
     ]);
-    expect(group.backend).toEqual({ backend: 'stub', libraryVersion: '1.2' });
+    expect(group.computing).toEqual({ engine: 'stub', libraryVersion: '1.2' });
     expect(group.restarts).toBe(0);
     await group.stop();
     expect(group.status).toEqual([
       { id: 0, state: 'stopped', kind: null, pid: null, threadId: null, ...counts },
       { id: 1, state: 'stopped', kind: null, pid: null, threadId: null, ...counts },
     ]);
-    expect(group.backend).toEqual({ backend: 'none', libraryVersion: 'none' });
+    expect(group.computing).toEqual({ engine: 'none', libraryVersion: 'none' });
   });
 
   it('counts the shards that a replica did, and takes the median of its times', async () => {

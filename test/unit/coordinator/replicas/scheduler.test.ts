@@ -18,7 +18,7 @@ for (const [pass, ms] of [['real', 1] as const, ['fake', 2] as const, ['generato
 const createReplica = (id: number): Replica => ({
   id,
   kind: 'thread',
-  ready: { backend: 'stub', libraryVersion: '1', threadId: 0, pid: 0 },
+  ready: { engine: 'stub', libraryVersion: '1', threadId: 0, pid: 0 },
   compute: () => Promise.reject(new Error('not asked')),
   sample: () => Promise.reject(new Error('not asked')),
   stop: async () => {},

@@ -42,7 +42,7 @@ export class StubReplica implements Replica {
     this.id = id;
     this.#now = now;
     this.ready = {
-      backend: 'stub',
+      engine: 'stub',
       libraryVersion: '1.2',
       threadId: 10 + id,
       pid: 100 * generation + id,

@@ -18,7 +18,7 @@ const EVIL = `</script><script>alert("1")</script><img src='https://example.org/
 function madeUp() {
   const folder = createRunFolder(join(scratchFolder(), 'run'));
   const dataset = toDataset(EVIL, new Uint8Array(2 * 784), Uint8Array.of(3, 4), [28, 28, 1]);
-  writeJson(folder.config, { ...toRunConfig(mergeSettings({ steps: 9 }), dataset), ranOn: 'cpu' });
+  writeJson(folder.config, { ...toRunConfig(mergeSettings({ steps: 9 }), dataset), chosenBackend: 'cpu' });
   writeFileSync(folder.metrics, '{"step":1,"epoch":0,"lossG":2}\n');
   const write = async (): Promise<string> => {
     const run = await openStoredRun(folder.path);

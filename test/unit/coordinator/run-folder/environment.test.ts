@@ -3,11 +3,11 @@ import { expect, it } from 'vitest';
 import { describeEnvironment } from '../../../../coordinator/run-folder/environment.ts';
 
 it('names versions, system and processor of this machine', () => {
-  const environment = describeEnvironment({ backend: 'tensorflow-cpu', libraryVersion: '2.21.0' });
+  const environment = describeEnvironment({ engine: 'tensorflow-cpu', libraryVersion: '2.21.0' });
   expect(environment).toMatchObject({
     ganglion: expect.stringMatching(/^\d+\.\d+\.\d+$/),
     node: process.version,
-    backend: 'tensorflow-cpu',
+    engine: 'tensorflow-cpu',
     libraryVersion: '2.21.0',
     os: expect.stringMatching(/^.+, Linux \d/),
     architecture: process.arch,

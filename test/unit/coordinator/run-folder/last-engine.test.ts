@@ -4,15 +4,16 @@ import { expect, it } from 'vitest';
 import { lastEngine } from '../../../../coordinator/run-folder/last-engine.ts';
 import { scratchFolder } from '../../scratch.ts';
 
-const event = (kind: string, backend?: string) =>
-  `${JSON.stringify({ time: 1, step: 0, kind, text: 't', ...(backend ? { environment: { backend } } : {}) })}\n`;
+/** @param field its name: `engine`, and once `backend` */
+const event = (kind: string, engine?: string, field = 'engine') =>
+  `${JSON.stringify({ time: 1, step: 0, kind, text: 't', ...(engine ? { environment: { [field]: engine } } : {}) })}\n`;
 
 it('is that of the newest start in events.jsonl, else that of summary.json, else unknown', () => {
   const run = scratchFolder();
   expect(lastEngine(run)).toBeUndefined();
   writeFileSync(join(run, 'summary.json'), '{"backend":"tfjs-wasm"}');
   expect(lastEngine(run)).toBe('tfjs-wasm');
-  const events = event('start', 'kernels-avx2') + event('resume', 'tensorflow-cpu') + event('checkpoint');
+  const events = event('start', 'kernels-avx2', 'backend') + event('resume', 'tensorflow-cpu') + event('checkpoint');
   writeFileSync(join(run, 'events.jsonl'), `${events}{"time":2,"environment":{"back`);
   expect(lastEngine(run)).toBe('tensorflow-cpu');
   writeFileSync(join(run, 'events.jsonl'), event('checkpoint'));

@@ -18,7 +18,7 @@ import { errorOf, scratchFolder } from '../../scratch.ts';
 
 const DATASET = toDataset('two digits', new Uint8Array(2 * 784), Uint8Array.of(3, 4), [28, 28, 1]);
 const CONFIG = toRunConfig(mergeSettings({ steps: 60, seed: 7 }), DATASET);
-const STORED: StoredRunConfig = { ...CONFIG, ranOn: 'wasm' };
+const STORED: StoredRunConfig = { ...CONFIG, chosenBackend: 'wasm' };
 
 function checkpointWith(config: string): Checkpoint {
   return { path: 'a.safetensors', state: emptyState(dcgan28(1)), stateSha256: '', config };
@@ -44,11 +44,19 @@ describe('storedConfig', () => {
   });
 
   it('gives a run of an earlier version the defaults of settings that came later', () => {
-    const { format: _f, isolation: _i, audit: _a, samplesEvery: _s, backend: _b, ranOn: _r, ...earlier } = STORED;
+    const {
+      format: _f,
+      isolation: _i,
+      audit: _a,
+      samplesEvery: _s,
+      backend: _b,
+      chosenBackend: _c,
+      ...earlier
+    } = STORED;
     expect(storedConfig(checkpointWith(JSON.stringify(earlier)))).toEqual({
       ...CONFIG,
       backend: 'auto',
-      ranOn: 'cpu', // there was no other
+      chosenBackend: 'cpu', // there was no other
       isolation: 'auto',
       audit: 0,
       samplesEvery: null,
@@ -65,7 +73,7 @@ describe('storedConfig', () => {
     ['no seed', without('seed')],
     ['an unknown setting', JSON.stringify({ ...CONFIG, other: 1 })],
     ['a wrong value', JSON.stringify({ ...CONFIG, batch: 'many' })],
-    ['an unknown backend', JSON.stringify({ ...STORED, ranOn: 'gpu' })],
+    ['an unknown backend', JSON.stringify({ ...STORED, chosenBackend: 'gpu' })],
   ])('refuses %s', async (_, config) => {
     expect(await errorOf(() => storedConfig(checkpointWith(config)))).toBe(
       'checkpoint: a.safetensors: its config cannot be read',
@@ -81,17 +89,17 @@ it('a later format is refused by its number', async () => {
 });
 
 describe('a config without a format', () => {
-  const { format: _, ...unnumbered } = STORED;
+  const { format: _, chosenBackend: __, ...unnumbered } = STORED;
   /** The config of a run, and what it has written of its engine. */
   function stored(config: object, engine?: string) {
     const run = scratchFolder();
     if (engine !== undefined) writeFileSync(join(run, 'summary.json'), JSON.stringify({ backend: engine }));
     writeFileSync(join(run, 'config.json'), JSON.stringify({ ...unnumbered, ...config }));
-    const { backend, ranOn } = readStoredConfig(join(run, 'config.json'));
+    const { backend, chosenBackend } = readStoredConfig(join(run, 'config.json'));
     const path = join(run, 'checkpoints', 'a.safetensors');
     const checkpoint = { ...checkpointWith(JSON.stringify({ ...unnumbered, ...config })), path };
-    expect(storedConfig(checkpoint)).toMatchObject({ backend, ranOn });
-    return [backend, ranOn];
+    expect(storedConfig(checkpoint)).toMatchObject({ backend, chosenBackend });
+    return [backend, chosenBackend];
   }
 
   it.each([
@@ -107,8 +115,11 @@ describe('a config without a format', () => {
 
   it('keeps its names in one with a format', () => {
     for (const name of ['cpu', 'js', 'tensorflow'] as const) {
-      const config = { ...STORED, backend: name, ranOn: name };
+      const config = { ...STORED, backend: name, chosenBackend: name };
       expect(storedConfig(checkpointWith(JSON.stringify(config)))).toEqual(config);
+      const { chosenBackend, ...others } = config;
+      const former = { ...others, ranOn: chosenBackend };
+      expect(storedConfig(checkpointWith(JSON.stringify(former)))).toEqual(config);
     }
   });
 });

@@ -23,7 +23,7 @@ function observed(settings: Partial<Settings> = {}, isShown = true) {
   const folder = createRunFolder(join(scratchFolder(), 'run'));
   const config = {
     ...toRunConfig(mergeSettings({ steps: 9, batch: 16 }, settings), dataset),
-    ranOn: 'cpu' as const,
+    chosenBackend: 'cpu' as const,
   };
   writeRealGrid(join(folder.samples, 'real.png'), 1, dataset);
   const run = {
@@ -36,10 +36,12 @@ function observed(settings: Partial<Settings> = {}, isShown = true) {
     tokenNeeded: false,
   };
   const terminal = isShown ? createTerminal(process.stdout, { batch: 16, totalSteps: 9 }) : undefined;
-  const sinks = new RunSinks({ ...run, profile: null, replicas: () => [], terminal });
+  const notices: string[] = [];
+  const onNotice = (text: string) => void notices.push(text);
+  const sinks = new RunSinks({ ...run, profile: null, replicas: () => [], terminal, onNotice });
   onTestFinished(() => sinks.close());
   const eventFiles = () => readdirSync(folder.path).filter((name) => name.startsWith('events.out.'));
-  return { sinks, folder, said, eventFiles };
+  return { sinks, folder, said, notices, eventFiles };
 }
 
 describe('RunSinks', () => {
@@ -81,6 +83,15 @@ describe('RunSinks', () => {
     sinks.emit(stepEvent(1));
     sinks.emit({ kind: 'flush' });
     expect(eventFiles()).toEqual([]);
+  });
+
+  it('give notices, and nothing else, to who has no terminal', async () => {
+    const { sinks, folder, notices } = observed({}, false);
+    await sinks.open(folder);
+    rmSync(folder.path, { recursive: true });
+    sinks.emit(startedEvent());
+    sinks.emit(stepEvent(1));
+    expect(notices).toEqual([expect.stringMatching(/; nothing more is written for TensorBoard$/)]);
   });
 
   it('print nothing without a terminal', async () => {

@@ -24,7 +24,7 @@ export interface Run {
 
 /** A runner whose outputs are 0, but for those of `outputs`; it remembers every run. */
 export class FakeRunner implements ProgramRunner {
-  readonly backend = 'fake';
+  readonly name = 'fake';
   readonly libraryVersion = '0';
   readonly runs: Run[] = [];
   readonly outputs: Record<string, (size: number) => Float32Array> = {};

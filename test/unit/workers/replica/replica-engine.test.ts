@@ -15,7 +15,7 @@ async function startedOn(result: (shard: ShardInput) => ShardResult, others: Par
   const setup = setupOf();
   const { generator, discriminator } = setup.parameters;
   const engine: Engine = {
-    ...{ backend: 'stub', libraryVersion: '0', tensorCount: () => 0 },
+    ...{ name: 'stub', libraryVersion: '0', tensorCount: () => 0 },
     prepare: async (given) => void calls.push(['prepare', given]),
     setParameters(net, version, values) {
       const isOwn = values === { generator, discriminator }[net];

@@ -24,7 +24,7 @@ async function slowService() {
     };
   };
   const service = replicaService(async () => new ProgramEngine(Object.assign(Object.create(engine), { load })));
-  expect(await service.start(setupOf())).toMatchObject({ ok: true, ready: { backend: 'fake', libraryVersion: '0' } });
+  expect(await service.start(setupOf())).toMatchObject({ ok: true, ready: { engine: 'fake', libraryVersion: '0' } });
   slow = true;
   engine.runs.length = 0;
   const programs = () => engine.runs.map(({ program }) => program);

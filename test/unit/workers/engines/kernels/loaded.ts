@@ -28,7 +28,7 @@ export function useIsa(isa: (typeof ISAS)[number]): void {
 export function kernelsRunner(): ProgramRunner {
   const binding = loadedBinding();
   return {
-    ...{ backend: 'kernels', libraryVersion: 'test' },
+    ...{ name: 'kernels', libraryVersion: 'test' },
     load: (program) => {
       const executor = kernelExecutor(binding, program);
       if (!executor) throw new Error(`there are no kernels for ${program.name}`);

@@ -107,7 +107,7 @@ describe.skipIf(!hasKernels)('a pass of a shard by the kernels', () => {
     const parameters = { generator: initialParameters('generator'), discriminator: initialParameters('discriminator') };
     for (const { buffer } of Object.values(parameters)) lasting.add(buffer);
     const engine: ProgramRunner = {
-      ...{ backend: 'counting', libraryVersion: 'kernels', tensorCount: () => 0 },
+      ...{ name: 'counting', libraryVersion: 'kernels', tensorCount: () => 0 },
       load: (program) => {
         const executor = kernelExecutor(wrapped, program);
         if (!executor) throw new Error(`no kernels for ${program.name}`);

@@ -196,7 +196,7 @@ describe.skipIf(loadKernels({ ...process.env, GANGLION_KERNELS: 'on' }) === unde
 
     it('five steps of training give the same state with it as without', async () => {
       const runner = kernelRunner();
-      expect(runner.backend).toBe(`kernels-${kernels.isa}`);
+      expect(runner.name).toBe(`kernels-${kernels.isa}`);
       const { fillNormal: fill, ...without } = runner;
       if (!fill) throw new Error('expected a runner that has it');
       const filled: string[] = [];

@@ -92,7 +92,7 @@ describe.skipIf(!hasTensorflow)('a pass of a shard by TensorFlow', () => {
     binding = loadBinding();
     const wrapped = counting(binding);
     const engine = {
-      ...{ backend: 'counting', libraryVersion: binding.TF_Version },
+      ...{ name: 'counting', libraryVersion: binding.TF_Version },
       load: (program: ConstructorParameters<typeof TensorflowExecutor>[1]) => new TensorflowExecutor(wrapped, program),
       tensorCount: () => binding.getNumOfTensors(),
     };

@@ -36,7 +36,7 @@ describe.each(['wasm', 'js'] as const)('PortableExecutor on %s', (backend) => {
   });
 
   it('says what it is', () => {
-    expect(engine).toMatchObject({ backend: `tfjs-${backend}`, libraryVersion: '4.22.0' });
+    expect(engine).toMatchObject({ name: `tfjs-${backend}`, libraryVersion: '4.22.0' });
     expect(engine.device).toBeUndefined();
   });
 

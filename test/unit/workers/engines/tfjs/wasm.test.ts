@@ -6,8 +6,8 @@ import { createEngine } from '../../../../../workers/engines/engines.ts';
 it('leaves no listener on the process, also when it is loaded again', async () => {
   const listeners = () => process.listenerCount('uncaughtException') + process.listenerCount('unhandledRejection');
   const before = listeners();
-  expect((await createEngine('wasm')).backend).toBe('tfjs-wasm');
-  expect((await createEngine('wasm')).backend).toBe('tfjs-wasm');
+  expect((await createEngine('wasm')).name).toBe('tfjs-wasm');
+  expect((await createEngine('wasm')).name).toBe('tfjs-wasm');
   expect(listeners()).toBe(before);
 });
 
