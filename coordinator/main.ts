@@ -3,6 +3,7 @@
 // runs: what the others need would take a third of the time until training begins.
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { GanglionError, messageOf, systemErrorCode } from '../shared/error.ts';
+import { printLine } from '../shared/print.ts';
 import { restoreNpmFlags } from './commands/npm-flags.ts';
 import { AlreadyReported, runDoctor, runSetup } from './commands/worker-programs.ts';
 import { fromSystemError } from './files/atomic-file.ts';
@@ -218,7 +219,7 @@ function report(error: unknown): void {
   } else if (error instanceof CommanderError) {
     process.exitCode = error.exitCode === 0 ? 0 : 2; // help and version are no errors
   } else if (error instanceof GanglionError) {
-    process.stderr.write(`ganglion: ${messageOf(error)}\n`);
+    printLine(process.stderr, `ganglion: ${messageOf(error)}`);
     process.exitCode = error.exitCode;
   } else {
     throw error;
@@ -239,7 +240,7 @@ for (const command of [ganglion, ...ganglion.commands]) {
     .exitOverride()
     .allowExcessArguments(false)
     .configureOutput({
-      outputError: (text, write) => {
+      outputError: (text) => {
         const line = text
           .replace(/^error: /, '')
           .trim()
@@ -247,7 +248,7 @@ for (const command of [ganglion, ...ganglion.commands]) {
         const hint = line.startsWith('too many arguments')
           ? ' Write every value behind its flag, as in --workers 4.'
           : '';
-        write(`ganglion: ${line}${hint}\n`);
+        printLine(process.stderr, `ganglion: ${line}${hint}`);
       },
     });
 }

@@ -1,4 +1,5 @@
 // The one error class. A code says whose mistake it is; it crosses threads and processes whole (toPlain, fromPlain).
+import { toPrintable } from './printable.ts';
 
 /**
  * Whose mistake, and so the exit code of the command line:
@@ -45,7 +46,7 @@ export interface PlainError {
   readonly stack?: string;
 }
 
-/** An error with a {@link ErrorCode}; its message is one line that says expected and got. */
+/** An error with a {@link ErrorCode}; its message is one printable line that says expected and got. */
 export class GanglionError extends Error {
   override readonly name = 'GanglionError';
   readonly code: ErrorCode;
@@ -58,7 +59,7 @@ export class GanglionError extends Error {
     message: string,
     options: { cause?: unknown; place?: ErrorPlace; reason?: FaultReason | undefined } = {},
   ) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    super(toPrintable(message), options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.place = options.place ?? {};
     this.reason = options.reason;
@@ -95,7 +96,7 @@ export function systemErrorCode(error: unknown): string | undefined {
   return typeof code === 'string' ? code : undefined;
 }
 
-/** The message of anything thrown, in one line. */
+/** The message of anything thrown, in one printable line. */
 export function messageOf(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).replace(/\s*\n\s*/g, ' ').trim();
+  return toPrintable((error instanceof Error ? error.message : String(error)).replace(/\s*\n\s*/g, ' ').trim());
 }

@@ -1,4 +1,5 @@
 // `ganglion data`: brings the four files of full MNIST into a folder.
+import { printLine } from '../../shared/print.ts';
 import { downloadMnist } from '../data/download.ts';
 
 export interface DataRequest {
@@ -11,8 +12,8 @@ export interface DataRequest {
 export async function dataCommand({ output, mirrors }: DataRequest): Promise<void> {
   const { downloaded, kept } = await downloadMnist(output, {
     ...(mirrors === undefined ? {} : { mirrors }),
-    onNotice: (line) => process.stderr.write(`ganglion: ${line}\n`),
+    onNotice: (line) => printLine(process.stderr, `ganglion: ${line}`),
   });
-  process.stdout.write(`MNIST is in ${output}: ${downloaded.length} files fetched, ${kept.length} already there\n`);
-  process.stdout.write(`train on it with --data ${output}\n`);
+  printLine(process.stdout, `MNIST is in ${output}: ${downloaded.length} files fetched, ${kept.length} already there`);
+  printLine(process.stdout, `train on it with --data ${output}`);
 }

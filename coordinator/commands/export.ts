@@ -1,9 +1,11 @@
 // `ganglion export`: the generator of a run for a browser, as a graph model of TensorFlow.js and as a page to explore it.
-import { mkdirSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { GanglionError } from '../../shared/error.ts';
 import type { ExplorerData } from '../../shared/explorer-data.ts';
 import { imageShapeOf, imageSizeOf } from '../../shared/model/spec.ts';
+import { printLine } from '../../shared/print.ts';
+import { toJson } from '../../shared/printable.ts';
 import { type Checkpoint, checkpointName, newestCheckpoint } from '../checkpoints/checkpoint.ts';
 import { toBytes } from '../checkpoints/safetensors.ts';
 import { clearestFirst } from '../export/clearest.ts';
@@ -11,6 +13,7 @@ import { latentDirections } from '../export/directions.ts';
 import { readPageParts, readWasm, toPage } from '../export/explorer-page.ts';
 import { toGraphModel, WEIGHTS_FILE } from '../export/graph-model.ts';
 import { fromSystemError, writeFileAtomicSync } from '../files/atomic-file.ts';
+import { makeFolder } from '../files/make-folder.ts';
 import { draw } from '../run/draw.ts';
 import type { Programs } from '../run/programs.ts';
 import { storedConfig } from '../run-folder/run-config.ts';
@@ -44,7 +47,7 @@ export async function exportCommand(request: ExportRequest): Promise<void> {
   const { run, output, version, programs, pages } = request;
   checkOutput(output);
   const checkpoint = newestCheckpoint(runFolderAt(run).checkpoints, (message) => {
-    process.stderr.write(`ganglion: ${message}; using the previous one\n`);
+    printLine(process.stderr, `ganglion: ${message}; using the previous one`);
   });
   checkFinite(checkpoint);
   const parts = readPageParts(pages);
@@ -74,9 +77,9 @@ export async function exportCommand(request: ExportRequest): Promise<void> {
 
   makeOutput(output);
   writeFileAtomicSync(join(output, WEIGHTS_FILE), weights);
-  writeFileAtomicSync(join(output, 'model.json'), Buffer.from(`${JSON.stringify(json)}\n`));
+  writeFileAtomicSync(join(output, 'model.json'), Buffer.from(`${toJson(json)}\n`));
   writeFileAtomicSync(join(output, 'explorer.html'), Buffer.from(page));
-  process.stdout.write(`generator of ${checkpointName(step)} in ${output}: model.json, explorer.html\n`);
+  printLine(process.stdout, `generator of ${checkpointName(step)} in ${output}: model.json, explorer.html`);
 }
 
 /** Before anything is computed. */
@@ -94,7 +97,7 @@ function checkOutput(path: string): void {
 
 function makeOutput(path: string): void {
   try {
-    mkdirSync(path, { recursive: true });
+    makeFolder(path);
   } catch (error) {
     throw fromSystemError(`cannot make folder ${path}`, error);
   }

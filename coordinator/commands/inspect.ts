@@ -2,6 +2,7 @@
 import { existsSync, readFileSync, type Stats, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { GanglionError, messageOf } from '../../shared/error.ts';
+import { printLine } from '../../shared/print.ts';
 import { type Checkpoint, listCheckpoints, readCheckpoint, toTensors } from '../checkpoints/checkpoint.ts';
 import { fromSystemError } from '../files/atomic-file.ts';
 import { storedConfig } from '../run-folder/run-config.ts';
@@ -25,7 +26,7 @@ function statOf(path: string): Stats | undefined {
 }
 
 function print(lines: readonly string[]): void {
-  process.stdout.write(`${lines.join('\n')}\n`);
+  for (const line of lines) printLine(process.stdout, line);
 }
 
 function describe(checkpoint: Checkpoint): string[] {
@@ -67,7 +68,7 @@ function inspectRun(path: string): void {
       : `  ${basename(checkpoint.path)}  ${checkpoint.stateSha256}`,
   );
   print([`checkpoints of ${path}`, ...list]);
-  if (existsSync(folder.summary)) print(['summary', readFileSync(folder.summary, 'utf8').trimEnd()]);
+  if (existsSync(folder.summary)) print(['summary', ...readFileSync(folder.summary, 'utf8').trimEnd().split('\n')]);
   if (newest === undefined || typeof newest === 'string') {
     throw new GanglionError('checkpoint', `${path}: none of ${files.length} checkpoints is valid`);
   }

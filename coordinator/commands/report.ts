@@ -1,5 +1,6 @@
 // `ganglion report`: writes the report of a run again, from its files: for a run that crashed, or is older than reports.
 import { resolve } from 'node:path';
+import { printLine } from '../../shared/print.ts';
 import { writeArtifacts } from '../report/artifacts.ts';
 
 export interface ReportRequest {
@@ -12,8 +13,8 @@ export interface ReportRequest {
 /** Runs the command. @throws GanglionError */
 export async function reportCommand({ path, page }: ReportRequest): Promise<void> {
   const onFailure = (message: string): void => {
-    process.stderr.write(`not in the report: ${message}\n`);
+    printLine(process.stderr, `not in the report: ${message}`);
   };
   const written = await writeArtifacts({ path: resolve(path), page, onFailure });
-  process.stdout.write(`report: ${written}\n`);
+  printLine(process.stdout, `report: ${written}`);
 }

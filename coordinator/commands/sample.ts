@@ -2,6 +2,7 @@
 
 import { GanglionError } from '../../shared/error.ts';
 import { imageShapeOf } from '../../shared/model/spec.ts';
+import { printLine } from '../../shared/print.ts';
 import { checkpointName, newestCheckpoint } from '../checkpoints/checkpoint.ts';
 import { toGrid } from '../images/grid.ts';
 import { writeNpySync } from '../images/npy.ts';
@@ -40,12 +41,12 @@ export async function sampleCommand(request: SampleRequest): Promise<void> {
     throw new GanglionError('usage', `--batch-statistics: expected --count from 2 to ${MAX_BATCH}, got ${count}`);
   }
   const checkpoint = newestCheckpoint(runFolderAt(request.run).checkpoints, (message) => {
-    process.stderr.write(`ganglion: ${message}; using the previous one\n`);
+    printLine(process.stderr, `ganglion: ${message}; using the previous one`);
   });
   const backend = await chooseBackend(request.backend ?? storedConfig(checkpoint).backend);
   const images = await draw(checkpoint.state, request, { backend, programs: request.programs });
   const shape = imageShapeOf(checkpoint.state.spec);
   if (isPng) writePngSync(output, toGrid(images, count, Math.ceil(Math.sqrt(count)), shape));
   else writeNpySync(output, images, count, shape);
-  process.stdout.write(`${count} samples of ${checkpointName(checkpoint.state.step)} in ${output}\n`);
+  printLine(process.stdout, `${count} samples of ${checkpointName(checkpoint.state.step)} in ${output}`);
 }

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { GanglionError, messageOf } from '../../shared/error.ts';
+import { printJson, printLine } from '../../shared/print.ts';
 import { fromSystemError } from '../files/atomic-file.ts';
 import { DrivenTraining, type TrainingHost, type TrainingRequest } from '../library/training.ts';
 import { createTerminal, type Terminal } from '../monitoring/terminal.ts';
@@ -40,11 +41,11 @@ export async function trainCommand(request: TrainRequest): Promise<void> {
     checkSameFolder(resume, file.run, `${configFile}: run`);
   }
   const path = resolve(resume ?? pathOfNewRun(mergeSettings(file, flags)));
-  const onNotice = (message: string): void => void process.stderr.write(`ganglion: ${message}\n`);
+  const onNotice = (message: string): void => printLine(process.stderr, `ganglion: ${message}`);
   const planned = { layers: [file, environment, flags], path, resumes, profile };
   if (request.dryRun) {
     const { config, totalSteps } = planRun({ ...planned, onNotice });
-    process.stdout.write(`${JSON.stringify({ ...config, totalSteps }, null, 2)}\n`);
+    printJson(process.stdout, { ...config, totalSteps }, 2);
     return;
   }
   await trainOnTerminal(planned, request.programs, onNotice);

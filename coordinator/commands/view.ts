@@ -1,4 +1,6 @@
 // `ganglion view`: shows a run that does not train in the live page, read-only, from its files.
+
+import { printLine } from '../../shared/print.ts';
 import { createServer, type Reach } from '../http/guards.ts';
 import { addLiveRoutes } from '../http/live-routes.ts';
 import { listen } from '../http/server.ts';
@@ -26,7 +28,7 @@ export async function viewCommand({ path, port, page, ...reach }: ViewRequest): 
     process.once('SIGTERM', () => resolve());
   });
   const bound = await listen(server, { port, host: HOST, hint: 'choose another with --port N' });
-  process.stdout.write(`${run.info.name}: http://localhost:${bound}/ (Ctrl-C ends)\n`);
+  printLine(process.stdout, `${run.info.name}: http://localhost:${bound}/ (Ctrl-C ends)`);
   await ended;
   await release();
   await server.close();

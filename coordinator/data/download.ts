@@ -1,10 +1,11 @@
 // Brings the four MNIST files into a folder, from the first mirror that has them. A file is verified in memory, then appears
 // under its name at once: an interrupted run leaves whole files or none, and the next run fetches only what is missing.
-import { mkdirSync, readdirSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { GanglionError } from '../../shared/error.ts';
 import { fromSystemError, writeFileAtomicSync } from '../files/atomic-file.ts';
+import { makeFolder } from '../files/make-folder.ts';
 import { fetchBytes } from './fetch-bytes.ts';
 import { idxLength } from './idx.ts';
 import { chooseName, gunzip, MNIST_FILES, type MnistFile, readMnistFile, verifyMnistFile } from './mnist-files.ts';
@@ -123,7 +124,7 @@ function checkMirrors(mirrors: readonly string[]): string[] {
 
 function createFolder(folder: string): readonly string[] {
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     return readdirSync(folder);
   } catch (error) {
     throw fromSystemError(`cannot create data folder ${folder}`, error);

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { GanglionError, messageOf } from '../../shared/error.ts';
+import { show } from '../../shared/printable.ts';
 import { fromSystemError } from '../files/atomic-file.ts';
 import { type Dataset, toDataset } from './dataset.ts';
 import { MNIST_SHAPE } from './mnist-files.ts';
@@ -79,7 +80,7 @@ function recoverBytes(values: readonly unknown[], path: string, bytes: Uint8Arra
     const byte = typeof value === 'number' ? Math.round(value * 255) : -1;
     if (STORED[byte] !== value) {
       const expected = 'byte/255 rounded to 3 decimals';
-      throw new GanglionError('data', `${path}: value ${i}: expected ${expected}, got ${JSON.stringify(value)}`);
+      throw new GanglionError('data', `${path}: value ${i}: expected ${expected}, got ${show(value)}`);
     }
     bytes[i] = byte;
   }

@@ -3,6 +3,7 @@ import { closeSync, createReadStream, fsync, ftruncateSync, openSync, readFileSy
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { systemErrorCode } from '../../shared/error.ts';
+import { toJson } from '../../shared/printable.ts';
 import { appendWholeSync, fromSystemError, syncFolder } from './atomic-file.ts';
 
 const fsyncBesideTheLoop = promisify(fsync);
@@ -32,7 +33,7 @@ export class JsonLines {
 
   /** @throws GanglionError `environment` when the disk is full; the file then ends with the record before. */
   append(record: unknown): void {
-    const line = `${JSON.stringify(record)}\n`;
+    const line = `${toJson(record)}\n`;
     this.#length += appendWholeSync(this.#path, this.#descriptor, this.#length, line);
   }
 

@@ -4,30 +4,23 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { GanglionError, messageOf } from '../../shared/error.ts';
+import { show, toPrintable } from '../../shared/printable.ts';
 import { isOwnAddress, namesThisMachine } from './hosts.ts';
 
 const BODY_LIMIT = 1024;
-/** Maximum length of a value in a message. */
-const SHOWN = 80;
 
 /** A request refused: HTTP status, and one line that says expected and got. */
 export class Refusal extends Error {
   readonly statusCode: number;
 
   constructor(statusCode: number, message: string) {
-    super(message);
+    super(toPrintable(message));
     this.statusCode = statusCode;
   }
 }
 
 function sha256(text: string): Buffer {
   return createHash('sha256').update(text).digest();
-}
-
-export function show(value: unknown): string {
-  // JSON has no word for a number that overflowed, and none for nothing.
-  const text = typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? 'nothing');
-  return text.length <= SHOWN ? text : `${text.slice(0, SHOWN)}...`;
 }
 
 /** What a proxy adds to a request that it passes on: its own address says nothing about the sender. */

@@ -3,7 +3,9 @@
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import { Refusal, show } from './access.ts';
+import { messageOf } from '../../shared/error.ts';
+import { show, toJson } from '../../shared/printable.ts';
+import { Refusal } from './access.ts';
 import { isAllowedHost, namesThisMachine } from './hosts.ts';
 
 const BODY_LIMIT = 1024;
@@ -35,7 +37,10 @@ const LIMITS = {
   },
   clientErrorHandler: answerNoRequest,
   frameworkErrors: (error: Error, _: FastifyRequest, reply: FastifyReply) => {
-    reply.code(400).headers(SECURITY_HEADERS).send({ error: error.message }); // a URL that cannot be decoded
+    reply
+      .code(400)
+      .headers(SECURITY_HEADERS)
+      .send({ error: messageOf(error) }); // a URL that cannot be decoded
   },
 } as const;
 
@@ -73,6 +78,7 @@ export function createServer({ allowedHosts, basePath }: Reach): FastifyInstance
     ...LIMITS,
   });
   server.server.maxConnections = MAX_CONNECTIONS;
+  server.setReplySerializer((answer) => toJson(answer));
   const methods = new Map<string, Set<string>>();
   server.addHook('onRoute', ({ url, method }) => {
     const known = methods.get(url) ?? new Set();

@@ -1,7 +1,8 @@
 // POST /api/workers {"count": 3}: asks for another number of replicas.
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import { addChangingRoute, Refusal, show } from './access.ts';
+import { show } from '../../shared/printable.ts';
+import { addChangingRoute, Refusal } from './access.ts';
 
 export interface WorkersRouteOptions {
   /** Asks for this many replicas; does not wait for them. */

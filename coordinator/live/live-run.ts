@@ -10,6 +10,7 @@ import type {
   LiveStatus,
   LiveUpdate,
 } from '../../shared/live-protocol.ts';
+import { toJson } from '../../shared/printable.ts';
 import { CURVES } from '../../shared/step-scalars.ts';
 import type { Environment } from '../run-folder/environment.ts';
 import type { Timeline } from '../run-folder/timeline.ts';
@@ -103,7 +104,7 @@ export class LiveRun {
     if (rows.length === 0 && events.length === 0 && status === undefined) return undefined;
     const short = rows.map(({ step, values }): LiveRow => [step, ...Array.from(values, toShort)]);
     const update: LiveUpdate = { ...(status ? { status } : {}), rows: short, events };
-    return { id: this.cursor, event: 'update', data: JSON.stringify(update) };
+    return { id: this.cursor, event: 'update', data: toJson(update) };
   }
 
   /** The curves, thinned. */

@@ -1,5 +1,6 @@
 // Progress of a run: a bar on a terminal, a line every few seconds elsewhere.
 import { SingleBar } from 'cli-progress';
+import { printLine } from '../../shared/print.ts';
 import { type RunEvent, type RunSink, sentencesOf } from '../run-folder/run-event.ts';
 import type { Status } from './status.ts';
 
@@ -83,7 +84,7 @@ function lineTerminal(stream: NodeJS.WritableStream, options: TerminalOptions): 
   const { batch, totalSteps, now = () => performance.now() } = options;
   let shownMs = Number.NEGATIVE_INFINITY;
   const line = (text: string): void => {
-    stream.write(`${text}\n`);
+    printLine(stream, text);
   };
   return {
     line,
@@ -132,7 +133,7 @@ function barTerminal(stream: NodeJS.WriteStream, { batch, totalSteps }: Terminal
     line(text) {
       // At its end the bar jumps back to the line where it began: it must not have moved by then. The next one begins below.
       finish();
-      stream.write(`${text}\n`);
+      printLine(stream, text);
     },
   };
 }

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { GanglionError, messageOf } from '../../shared/error.ts';
 import { FAULT_KINDS, type InjectedFault } from '../../shared/fault.ts';
 import { phaseOf } from '../../shared/model/layout.ts';
+import { show } from '../../shared/printable.ts';
 import { describeShard } from '../../shared/protocol.ts';
 import { fromSystemError } from '../files/atomic-file.ts';
 import type { Shard } from './replica.ts';
@@ -72,7 +73,7 @@ function parseFaults(value: unknown, path: string, shards: number): PlannedFault
     const [issue] = parsed.error.issues;
     const place = (issue?.path ?? []).map((part) => (typeof part === 'number' ? `fault ${part}` : String(part)));
     const problem = (issue?.message ?? '').replace(/^(Invalid \w+|Too \w+): /, '');
-    const got = place.length > 1 ? `, got ${JSON.stringify(valueAt(value, issue?.path ?? []))}` : '';
+    const got = place.length > 1 ? `, got ${show(valueAt(value, issue?.path ?? []))}` : '';
     throw new GanglionError('config', `${[path, ...place].join(': ')}: ${problem}${got}`);
   }
   for (const [i, { shard }] of parsed.data.entries()) {

@@ -1,4 +1,5 @@
 // HTML text in which every value is escaped, unless it was made here.
+import { escapeControls } from '../../shared/printable.ts';
 
 const ENTITIES: Readonly<Record<string, string>> = {
   '&': '&amp;',
@@ -29,7 +30,7 @@ function toText(value: HtmlValue): string {
   if (value === null || value === undefined) return '';
   if (value instanceof Html) return value.text;
   if (typeof value === 'object') return value.map(toText).join('');
-  return String(value).replace(/[&<>"']/g, (sign) => ENTITIES[sign] ?? sign);
+  return escapeControls(String(value)).replace(/[&<>"']/g, (sign) => ENTITIES[sign] ?? sign);
 }
 
 /** JSON that may stand in a script element: nothing in it ends the element. */

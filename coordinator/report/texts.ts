@@ -1,4 +1,5 @@
 // Numbers and times as a report writes them.
+import { show } from '../../shared/printable.ts';
 import { type Html, html } from './html.ts';
 
 /** Of a figure that was measured. */
@@ -22,7 +23,7 @@ export function timeOf(ms: number): Html {
 }
 
 export function textOf(value: unknown): string {
-  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+  return typeof value === 'object' ? show(value) : String(value);
 }
 
 /** Rounds measured figures to significant digits. */

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { BACKENDS, type Backend } from '../../shared/backend.ts';
 import { GanglionError } from '../../shared/error.ts';
+import { show } from '../../shared/printable.ts';
 import type { Checkpoint } from '../checkpoints/checkpoint.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { fromSystemError } from '../files/atomic-file.ts';
@@ -67,7 +68,7 @@ export function storedParts(
   const { format, dataName, dataSha256, ranOn, chosenBackend = ranOn, ...settings } = stored;
   if (format === CONFIG_FORMAT) return { dataName, dataSha256, chosenBackend, settings };
   if (format !== undefined) {
-    const message = `${source}: expected format ${CONFIG_FORMAT} of its config, got ${JSON.stringify(format)}: a newer Ganglion has written it`;
+    const message = `${source}: expected format ${CONFIG_FORMAT} of its config, got ${show(format)}: a newer Ganglion has written it`;
     throw new GanglionError(code, message);
   }
   const rename = (name: unknown): unknown => {

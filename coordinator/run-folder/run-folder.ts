@@ -1,9 +1,11 @@
 // A run is a folder, of which docs/run-folder.md has every file. Files are written whole or not at all.
-import { accessSync, constants, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync, rmSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { GanglionError, systemErrorCode } from '../../shared/error.ts';
+import { toJson } from '../../shared/printable.ts';
 import { listCheckpoints } from '../checkpoints/checkpoint.ts';
 import { fromSystemError, writeFileAtomicSync } from '../files/atomic-file.ts';
+import { makeFolder } from '../files/make-folder.ts';
 
 /** Paths of a run. */
 export interface RunFolder {
@@ -97,17 +99,6 @@ export function makeFolders(run: RunFolder): void {
   }
 }
 
-/** Makes a folder and those above it. Node's own recursive form calls a read-only file system "no such file or directory". */
-function makeFolder(path: string): void {
-  if (existsSync(path)) return;
-  makeFolder(dirname(path));
-  try {
-    mkdirSync(path);
-  } catch (error) {
-    if (systemErrorCode(error) !== 'EEXIST') throw error;
-  }
-}
-
 /** Removes what a killed process left half-written. @throws GanglionError `environment`. */
 export function removeTemporaries(run: RunFolder): void {
   try {
@@ -133,5 +124,5 @@ export function removeSummary(run: RunFolder): void {
 
 /** Writes an object as readable JSON. */
 export function writeJson(path: string, value: unknown): void {
-  writeFileAtomicSync(path, Buffer.from(`${JSON.stringify(value, null, 2)}\n`));
+  writeFileAtomicSync(path, Buffer.from(`${toJson(value, 2)}\n`));
 }

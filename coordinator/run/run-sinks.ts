@@ -1,5 +1,6 @@
 // The sinks of a recorded run. An event is emitted once and goes to each of them in turn.
 import { basename } from 'node:path';
+import { toPrintable } from '../../shared/printable.ts';
 import { LiveTraining } from '../live/live-training.ts';
 import { createMetrics, type Metrics } from '../monitoring/metrics.ts';
 import { Profile } from '../monitoring/profile.ts';
@@ -120,7 +121,7 @@ function createStatus({ path, firstStep, stepsPerEpoch, totalSteps, config, repl
 
 function createRunMetrics({ path, config, workers, replicas }: ObservedRun): Metrics {
   const info = {
-    run: basename(path),
+    run: toPrintable(basename(path)),
     node: process.version,
     backend: config.chosenBackend,
     workers: String(workers),

@@ -1,19 +1,18 @@
 // Settings from where a user gives them: flags, environment, config file; checked one by one and together.
 import { GanglionError } from '../../shared/error.ts';
+import { show, toPrintable } from '../../shared/printable.ts';
 import { flagOf, SETTING_NAMES, SETTINGS, type SettingName, type Settings } from './settings-table.ts';
 
 const TEXTS: readonly SettingName[] = ['data', 'run', 'allowedHosts', 'basePath', 'apiToken', 'fault'];
+
+/** Characters of a name that is none of a setting, in its message. */
+const MOST_NAME = 100;
 
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 
 /** A flag's text as a number where it is one, for settings that take numbers. */
 function fromText(name: SettingName, given: string): unknown {
   return !TEXTS.includes(name) && NUMBER.test(given) ? Number(given) : given;
-}
-
-/** A value as the user wrote it; JSON has no word for a number that overflowed. */
-function show(given: unknown): string {
-  return typeof given === 'number' ? String(given) : JSON.stringify(given);
 }
 
 /**
@@ -56,13 +55,16 @@ export function fromEnvironment(env: NodeJS.ProcessEnv): Partial<Settings> {
 /** Checks the content of a config file. @throws GanglionError `config`. */
 export function fromConfigObject(value: unknown, source: string): Partial<Settings> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new GanglionError('config', `${source}: expected an object of settings, got ${JSON.stringify(value)}`);
+    throw new GanglionError('config', `${source}: expected an object of settings, got ${show(value)}`);
   }
   const settings: Partial<Record<SettingName, unknown>> = {};
   for (const [key, given] of Object.entries(value)) {
     const name = SETTING_NAMES.find((known) => known === key);
     if (!name)
-      throw new GanglionError('config', `${source}: unknown setting ${key}; known: ${SETTING_NAMES.join(', ')}`);
+      throw new GanglionError(
+        'config',
+        `${source}: unknown setting ${toPrintable(key, MOST_NAME)}; known: ${SETTING_NAMES.join(', ')}`,
+      );
     settings[name] = checkValue(name, given, `${source}: ${key}`, 'config');
   }
   return settings as Partial<Settings>;

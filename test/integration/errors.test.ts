@@ -62,10 +62,61 @@ describe('flags of the other commands', () => {
   });
 });
 
+describe('control characters', () => {
+  const HOSTILE = '\u001b[2J\u009bx\u202e';
+  const SHOWN = '\\\\u001b\\[2J\\\\u009bx\\\\u202e';
+
+  it.concurrent.each([
+    [['train', `--${HOSTILE}`]],
+    [['train', '--lr', HOSTILE]],
+    [['train', '--data', HOSTILE]],
+    [['train', '--config', HOSTILE]],
+    [['train', '--fault', HOSTILE]],
+    [['train', '--resume', HOSTILE]],
+    [['sample', '--run', HOSTILE]],
+    [['inspect', HOSTILE]],
+    [['view', HOSTILE]],
+    [[HOSTILE]],
+  ])('of %j are escaped', async (args) => {
+    expectOneLine(await ganglion(args, { cwd: scratch() }), 2, new RegExp(SHOWN));
+  });
+
+  it('of a run are escaped on the terminal and in its files', async () => {
+    const run = scratch(`run${HOSTILE}`);
+    const small = ['--workers', '1', '--batch', '8', '--shards', '4', '--latent', '16', '--steps', '1'];
+    const { stdout } = await ganglion(['train', ...OFF, ...small, '--run', run]);
+    expect(stdout).toMatch(new RegExp(SHOWN));
+    const { stdout: report } = await ganglion(['report', run]);
+    const { stdout: inspected } = await ganglion(['inspect', run]);
+    const files = ['config.json', 'events.jsonl', 'metrics.jsonl', 'summary.json', 'report.html'];
+    const texts = [stdout, report, inspected, ...files.map((name) => readFileSync(join(run, name), 'utf8'))];
+    expect(texts.filter((text) => /\p{Cc}|\p{Bidi_Control}/u.test(text.replaceAll('\n', '')))).toEqual([]);
+    expect(JSON.parse(readFileSync(join(run, 'config.json'), 'utf8')).run).toBe(run);
+  });
+});
+
 describe('a config file', () => {
   it.concurrent.each([
     ['that is missing', 'missing.json', undefined, /cannot read config file missing\.json: no such file/],
     ['that is not JSON', 'text.json', '{ "steps": 3, ', /text\.json: expected JSON, got an error: /],
+    [
+      'of 20,000 levels',
+      'deep.json',
+      '['.repeat(20_000) + ']'.repeat(20_000),
+      /deep\.json: expected an object of settings, got \[\[/,
+    ],
+    [
+      'with a value of 20,000 levels',
+      'depth.json',
+      `{"lr":${'['.repeat(20_000)}${']'.repeat(20_000)}}`,
+      /lr: expected a number .*, got \[\[/,
+    ],
+    [
+      'with a long key',
+      'long.json',
+      `{"${'x'.repeat(1e5)}":1}`,
+      /unknown setting x+…\(100000 characters\)…x+; known: .{1,900}\n$/,
+    ],
     ['that is no object', 'list.json', '[1]', /list\.json: expected an object of settings, got \[1\]/],
     [
       'with an unknown key',

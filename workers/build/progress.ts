@@ -2,6 +2,7 @@
 // stdout carries results only.
 
 import { SingleBar } from 'cli-progress';
+import { printLine } from '../../shared/print.ts';
 
 const LINE_INTERVAL_MS = 5_000;
 
@@ -27,7 +28,7 @@ export interface ProgressStream extends NodeJS.WritableStream {
 /** Progress on `stream`; `now` is a clock in milliseconds. */
 export function createProgress(stream: ProgressStream, now: () => number = Date.now): Progress {
   const line = (text: string) => {
-    stream.write(`${text}\n`);
+    printLine(stream, text);
   };
   return {
     line,

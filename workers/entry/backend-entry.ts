@@ -4,6 +4,7 @@
 
 import { BACKENDS, type Backend } from '../../shared/backend.ts';
 import { GanglionError, messageOf, systemErrorCode } from '../../shared/error.ts';
+import { printLine } from '../../shared/print.ts';
 import { abortOnInterrupt, Interrupted } from '../build/interrupt.ts';
 import { readKernelsSetting, requireKernels } from '../engines/kernels/binding.ts';
 import { locateKernels } from '../engines/kernels/library.ts';
@@ -43,8 +44,9 @@ async function pick(): Promise<Backend> {
     const { recallFailure } = await import('../build/failed-setup.ts');
     const isRemembered = recallFailure(locateKernels().kernelsFolder) !== undefined;
     const later = isRemembered ? '; not tried again until: npm run setup' : '';
-    process.stderr.write(
-      `ganglion: training in WebAssembly, about ${TIMES_SLOWER} times slower than by compiled kernels: ${messageOf(error)}${later}\n`,
+    printLine(
+      process.stderr,
+      `ganglion: training in WebAssembly, about ${TIMES_SLOWER} times slower than by compiled kernels: ${messageOf(error)}${later}`,
     );
     return 'wasm';
   }
@@ -73,9 +75,9 @@ const setting = process.argv[2];
 const named = BACKENDS.find((backend) => backend === setting);
 try {
   readKernelsSetting(); // a wrong value is refused before anything is made
-  process.stdout.write(`${await (named === undefined ? pick() : check(named))}\n`);
+  printLine(process.stdout, await (named === undefined ? pick() : check(named)));
 } catch (error) {
   if (!(error instanceof GanglionError || error instanceof Interrupted)) throw error;
-  process.stderr.write(`ganglion: ${error.message}\n`);
+  printLine(process.stderr, `ganglion: ${error.message}`);
   process.exitCode = error.exitCode;
 }

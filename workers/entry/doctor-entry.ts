@@ -1,15 +1,17 @@
 // Entry file of `ganglion doctor`, a child process of the coordinator. Usage: node doctor-entry.js PHYSICAL_CORES [--json]
 // Exit code 0 when training can start on the backend that `auto` takes, else 1.
 
+import { printJson, printLine } from '../../shared/print.ts';
 import { locateKernels } from '../engines/kernels/library.ts';
 import { locateLibrary } from '../engines/tensorflow/library.ts';
 import { type DoctorReport, examine } from '../setup/doctor.ts';
 
 const report = await examine(locateKernels(), locateLibrary(), Number(process.argv[2]));
-process.stdout.write(`${process.argv.includes('--json') ? JSON.stringify(report) : toTable(report)}\n`);
+if (process.argv.includes('--json')) printJson(process.stdout, report);
+else for (const line of toLines(report)) printLine(process.stdout, line);
 process.exitCode = report.auto.runs ? 0 : 1;
 
-function toTable(report: DoctorReport): string {
+function toLines(report: DoctorReport): string[] {
   const { convolution } = report;
   const rows: [string, string][] = [
     ['node', report.node],
@@ -31,7 +33,7 @@ function toTable(report: DoctorReport): string {
     ]),
     ['training', toTrainingText(report.auto)],
   ];
-  return rows.map(([name, value]) => `${name.padEnd(12)}${value}`).join('\n');
+  return rows.map(([name, value]) => `${name.padEnd(12)}${value}`);
 }
 
 function toTrainingText({ backend, note, runs }: DoctorReport['auto']): string {

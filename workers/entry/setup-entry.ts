@@ -1,6 +1,7 @@
 // Entry file of `ganglion setup`, a child process of the coordinator. Usage: node setup-entry.js [--tensorflow]
 
 import { GanglionError } from '../../shared/error.ts';
+import { printLine } from '../../shared/print.ts';
 import { abortOnInterrupt, Interrupted } from '../build/interrupt.ts';
 import { createProgress } from '../build/progress.ts';
 import { locateKernels } from '../engines/kernels/library.ts';
@@ -13,14 +14,14 @@ try {
   if (process.argv.includes('--tensorflow')) {
     const location = locateLibrary();
     await installTensorflow(location, options);
-    process.stdout.write(`TensorFlow ${TENSORFLOW_VERSION} (${VARIANT}) is ready in ${location.libraryFolder}\n`);
+    printLine(process.stdout, `TensorFlow ${TENSORFLOW_VERSION} (${VARIANT}) is ready in ${location.libraryFolder}`);
   } else {
     const location = locateKernels();
     await installKernels(location, options);
-    process.stdout.write(`the kernels are ready in ${location.kernelsFolder}\n`);
+    printLine(process.stdout, `the kernels are ready in ${location.kernelsFolder}`);
   }
 } catch (error) {
   if (!(error instanceof GanglionError || error instanceof Interrupted)) throw error;
-  process.stderr.write(`ganglion: ${error.message}\n`);
+  printLine(process.stderr, `ganglion: ${error.message}`);
   process.exitCode = error.exitCode;
 }

@@ -1,5 +1,6 @@
 // What the coordinator makes of the outcome of a call, whichever transport has carried it.
 import { GanglionError } from '../../../shared/error.ts';
+import { show } from '../../../shared/printable.ts';
 import { describeShard } from '../../../shared/protocol.ts';
 import { type Failure, shardOutcomeOf } from '../../../shared/shard-outcome.ts';
 import type { Shard, ShardResult } from '../replica.ts';
@@ -27,6 +28,6 @@ export function toShardResult(replica: number, shard: Shard, slot: ResultSlot, o
       return { values: slot.values, seconds, tensors, release: slot.release };
     }
   }
-  const message = `replica ${replica} gave a malformed answer: expected one to ${describeShard(shard)}, got ${JSON.stringify(outcome)}`;
+  const message = `replica ${replica} gave a malformed answer: expected one to ${describeShard(shard)}, got ${show(outcome)}`;
   throw new GanglionError('replica', message, { place: { replica }, reason: 'frame' });
 }

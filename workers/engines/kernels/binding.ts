@@ -2,6 +2,7 @@
 
 import { createRequire } from 'node:module';
 import { GanglionError, messageOf } from '../../../shared/error.ts';
+import { show } from '../../../shared/printable.ts';
 import type { UpdateKernels } from '../../../shared/update.ts';
 import { areKernelsReady, locateKernels } from './library.ts';
 
@@ -69,7 +70,7 @@ export function readKernelsSetting(env: NodeJS.ProcessEnv = process.env): (typeo
   const given = env.GANGLION_KERNELS || 'on'; // an empty variable counts as none
   const setting = SETTINGS.find((name) => name === given);
   if (setting !== undefined) return setting;
-  throw new GanglionError('usage', `GANGLION_KERNELS: expected ${SETTINGS.join(', ')}, got ${JSON.stringify(given)}`);
+  throw new GanglionError('usage', `GANGLION_KERNELS: expected ${SETTINGS.join(', ')}, got ${show(given)}`);
 }
 
 /** Why there are no kernels when `GANGLION_KERNELS` is `off`. */

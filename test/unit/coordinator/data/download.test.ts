@@ -138,7 +138,7 @@ describe.skipIf(!hasMnist)('a download that cannot succeed', () => {
     const file = join(scratchFolder(), 'file');
     writeFileSync(file, '');
     expect(await errorOf(() => downloadMnist(file))).toBe(
-      `environment: cannot create data folder ${file}: file already exists`,
+      `environment: cannot create data folder ${file}: not a directory`,
     );
   });
 

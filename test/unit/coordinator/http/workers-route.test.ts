@@ -89,7 +89,7 @@ describe('POST /api/workers', () => {
     ['{"count":[3]}', 'count: expected a whole number from 1 to 4, got [3]'],
     [
       `{"count":"${'x'.repeat(500)}"}`,
-      `count: expected a whole number from 1 to 4, got "${'x'.repeat(79)}...`, // cut
+      `count: expected a whole number from 1 to 4, got "${'x'.repeat(108)}…(500 characters)…${'x'.repeat(72)}"`, // shortened
     ],
     ['{"count":3,"force":true}', `body: expected ${EXPECTED}, got {"count":3,"force":true}`],
     ['{"count":3,"__proto__":{}}', `body: expected ${EXPECTED}, got {"count":3,"__proto__":{}}`],
