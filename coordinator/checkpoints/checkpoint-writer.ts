@@ -1,6 +1,7 @@
 // Checkpoints beside the step loop: the loop waits while the state is copied; a thread then encodes, hashes and writes the copy.
 import { join } from 'node:path';
 import type { ModelSpec } from '../../shared/model/spec.ts';
+import type { LockTicket } from '../files/run-lock.ts';
 import { copyState, sharedState, type TrainingState } from '../training/state.ts';
 import { checkpointName } from './checkpoint.ts';
 import type { CheckpointThread, WrittenFile } from './checkpoint-thread.ts';
@@ -19,6 +20,8 @@ export interface CheckpointWriterOptions {
   readonly folder: string;
   /** The run's config as JSON. */
   readonly config: string;
+  /** Of the run's folder; null when it is not locked. */
+  readonly ticket: LockTicket | null;
   /** Model of the states to come. */
   readonly spec: ModelSpec;
   /** Receives jobs one after another. */
@@ -66,11 +69,11 @@ export class CheckpointWriter {
   }
 
   async #write(startedMs: number): Promise<void> {
-    const { folder, config, thread, syncLog, onWritten } = this.#options;
+    const { folder, config, ticket, thread, syncLog, onWritten } = this.#options;
     const { step } = this.#copy;
     const path = join(folder, checkpointName(step));
     await syncLog();
-    const file = await thread.write({ path, state: this.#copy, config });
+    const file = await thread.write({ path, state: this.#copy, config, ticket });
     this.#newest = { ...file, path, step, seconds: (this.#now() - startedMs) / 1000 };
     onWritten(this.#newest);
   }

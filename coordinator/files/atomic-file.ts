@@ -18,27 +18,31 @@ import { constants } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { getSystemErrorMap } from 'node:util';
 import { type ErrorCode, GanglionError, messageOf } from '../../shared/error.ts';
+import { checkOwned } from './owned-folders.ts';
 
 /**
  * Replaces the content of `path`: temporary file `.<name>.<random>.tmp` in the same folder, fsync, rename, fsync of the
  * folder. A symbolic link is followed. When it fails, `path` is as before and no temporary file is left.
- * @throws GanglionError `environment` that names the path and the reason (disk full, read-only, no permission, no folder).
+ * @throws GanglionError `environment` that names the path and the reason (disk full, read-only, no permission, no folder), or says who
+ *   has taken over the run's folder that it is in.
  */
 export function writeFileAtomicSync(path: string, bytes: Uint8Array): void {
   const action = `cannot write ${path}`;
   try {
+    checkOwned(path);
     const before = statSync(path, { throwIfNoEntry: false });
     if (before !== undefined && !before.isFile()) {
       const got = before.isDirectory() ? 'a folder' : 'a device or pipe';
       throw new GanglionError('environment', `${action}: expected a file or nothing there, got ${got}`);
     }
-    replaceFile(before === undefined ? path : realpathSync(path), bytes);
+    replaceFile(before === undefined ? path : realpathSync(path), bytes, () => checkOwned(path));
   } catch (error) {
     throw fromSystemError(action, error);
   }
 }
 
-function replaceFile(path: string, bytes: Uint8Array): void {
+/** @param check called right before the file gets its name */
+function replaceFile(path: string, bytes: Uint8Array, check: () => void): void {
   const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(4).toString('hex')}.tmp`);
   const descriptor = openSync(temporary, 'wx');
   try {
@@ -48,6 +52,7 @@ function replaceFile(path: string, bytes: Uint8Array): void {
     } finally {
       closeSync(descriptor);
     }
+    check();
     renameSync(temporary, path);
   } catch (error) {
     rmSync(temporary, { force: true });
@@ -62,9 +67,10 @@ function replaceFile(path: string, bytes: Uint8Array): void {
  * @param length of the file before, in bytes
  * @param data text is written as UTF-8, by the system call itself: a buffer made of it first costs as much again
  * @returns bytes appended
- * @throws GanglionError `environment` when the disk is full; the file is then as before
+ * @throws GanglionError `environment` when the disk is full, or the run's folder was taken over; the file is then as before
  */
 export function appendWholeSync(path: string, descriptor: number, length: number, data: string | Uint8Array): number {
+  checkOwned(path);
   try {
     const size = Buffer.byteLength(data);
     let written = typeof data === 'string' ? writeSync(descriptor, data) : writeSync(descriptor, data);
@@ -74,6 +80,20 @@ export function appendWholeSync(path: string, descriptor: number, length: number
   } catch (error) {
     ftruncateSync(descriptor, length);
     throw fromSystemError(`cannot write ${path}`, error);
+  }
+}
+
+/**
+ * Removes a file, if it is there.
+ *
+ * @throws GanglionError `environment` that names the path and the reason, or says who has taken over the run's folder that it is in
+ */
+export function removeFileSync(path: string): void {
+  try {
+    checkOwned(path);
+    rmSync(path, { force: true });
+  } catch (error) {
+    throw fromSystemError(`cannot remove ${path}`, error);
   }
 }
 

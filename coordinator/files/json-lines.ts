@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import { systemErrorCode } from '../../shared/error.ts';
 import { toJson } from '../../shared/printable.ts';
 import { appendWholeSync, fromSystemError, syncFolder } from './atomic-file.ts';
+import { checkOwned } from './owned-folders.ts';
 
 const fsyncBesideTheLoop = promisify(fsync);
 
@@ -22,6 +23,7 @@ export class JsonLines {
   constructor(path: string, keep: (record: unknown) => boolean = () => false) {
     this.#path = path;
     try {
+      checkOwned(path);
       this.#descriptor = openSync(path, 'a+');
       this.#length = keptLength(readFileSync(path, 'latin1'), keep);
       ftruncateSync(this.#descriptor, this.#length);

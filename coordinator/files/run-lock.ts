@@ -1,112 +1,230 @@
-// One process at a time on a run folder. The lock is a socket in Linux's abstract namespace (unix(7)), named after the folder:
-// the kernel takes it away with its process, however that ends. So it is never stale, and nothing of it lies in the folder. Other
-// systems have no such names: there it is a folder for temporary files that its process keeps fresh, stale some seconds after its end.
-import { createHash } from 'node:crypto';
-import { realpathSync } from 'node:fs';
-import { connect, createServer, type Server } from 'node:net';
-import { tmpdir } from 'node:os';
-import { basename, dirname, join, resolve } from 'node:path';
+// One process at a time on a run's folder, on whatever machine or in whatever container it runs: lock.json in the folder names the owner,
+// who touches it every two seconds. A file that nobody touches for ten is taken over; one of a process that is known to have ended at
+// once. The clocks of two machines are never compared: who waits watches the file by its own clock. An owner that was frozen meanwhile
+// finds another's name in the file before its next write. Not by proper-lockfile: loaded, it listens to every signal, which a library
+// must not, and it takes a file for left over by comparing its time with this machine's clock.
+import { randomBytes } from 'node:crypto';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  futimesSync,
+  openSync,
+  readSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { GanglionError, systemErrorCode } from '../../shared/error.ts';
 import { fromSystemError } from './atomic-file.ts';
+import { describeOwner, fateOf, type LockOwner, ownerHere, parseOwner } from './lock-owner.ts';
+import { checkWritesBelow } from './owned-folders.ts';
 
-/** How long the process that holds a lock may take to say who it is. */
-const ANSWER_MS = 2_000;
-/** How often, and at which interval in milliseconds, to look whether a process that was just killed has gone. */
-const RETRIES = 20;
-const RETRY_MS = 50;
-/** A lock file whose process has not touched it for so long is left over. */
+/** Name of the file in the folder. */
+export const LOCK_FILE = 'lock.json';
+
+const TOUCH_MS = 2_000;
+/** A file that nobody touches for so long is left over. */
 const STALE_MS = 10_000;
-/** Some file systems count time in whole seconds, and the lock's is rounded up. */
-const MARGIN_MS = 2_000;
+const POLL_MS = 100;
+/** An owner that lives has touched the file by then; people are told of a longer wait. */
+const TELL_MS = 1.5 * TOUCH_MS;
+/** A record has some 250 bytes; of a longer file, nothing more is read. */
+const MOST_BYTES = 4096;
+/** How often the file may go and come back while it is looked at. */
+const ATTEMPTS = 20;
+
+/** What names the lock of a folder, for a thread of the process that holds it. */
+export interface LockTicket {
+  readonly folder: string;
+  /** Content of lock.json, which no other owner's equals. */
+  readonly record: string;
+}
+
+export interface RunLock {
+  readonly ticket: LockTicket;
+  /** Gives the folder up. */
+  release(): void;
+}
+
+export interface LockOptions {
+  /** Told once when the file must be watched for more than three seconds, which takes up to `staleMs`. */
+  readonly onWait?: (message: string) => void;
+  readonly staleMs?: number;
+}
+
+/** Whether a process holds a folder, or has left it without a word. */
+export function isLocked(folder: string): boolean {
+  return existsSync(join(folder, LOCK_FILE));
+}
 
 /**
- * Takes the lock of a run folder, which need not exist yet.
+ * Takes the lock of a run's folder, which must be there. From then on every write below it is checked: see {@link checkWritesBelow}.
  *
- * @returns releases it
- * @throws GanglionError `environment` that names the process that holds it
+ * @throws GanglionError `environment` that names the process that holds it, or says why the folder cannot be locked
  */
-export async function lockRunFolder(path: string): Promise<() => void> {
-  const hash = createHash('sha256')
-    .update(realPathOf(resolve(path)))
-    .digest('hex');
-  return process.platform === 'linux' ? lockBySocket(hash, path) : lockByFile(hash, path);
-}
-
-async function lockBySocket(hash: string, path: string): Promise<() => void> {
-  const name = `\0ganglion-run-${hash}`;
-  for (let retry = 0; retry < RETRIES; retry++) {
-    const server = await listen(name, path);
-    if (server) return () => server.close();
-    const holder = await askHolder(name);
-    if (holder !== undefined) throw new GanglionError('environment', `${path} is in use by ${holder}`);
-    await delay(RETRY_MS);
-  }
-  throw new GanglionError('environment', `${path} is in use by another process`);
-}
-
-/**
- * The lock of systems without abstract sockets, see {@link lockRunFolder}.
- *
- * @param staleMs at least 2,000
- */
-export async function lockByFile(hash: string, path: string, staleMs = STALE_MS): Promise<() => void> {
-  const { lock } = await import('proper-lockfile'); // where it is needed: it listens to every signal
-  const options = { realpath: false, stale: staleMs, update: staleMs / 4 };
-  const file = join(tmpdir(), `ganglion-run-${hash}`);
-  // one that a killed process has left is taken over once it is stale
-  for (const sinceMs = performance.now(); ; await delay(RETRY_MS)) {
-    try {
-      const release = await lock(file, options);
-      return () => void release().catch(() => {}); // it becomes stale
-    } catch (error) {
-      if (systemErrorCode(error) !== 'ELOCKED') throw fromSystemError(`cannot lock ${path}`, error);
-    }
-    if (performance.now() - sinceMs > staleMs + MARGIN_MS) {
-      throw new GanglionError('environment', `${path} is in use by another process`);
-    }
-  }
-}
-
-/** The path without symbolic links, as far as it exists. */
-function realPathOf(path: string): string {
+export async function lockRunFolder(folder: string, options: LockOptions = {}): Promise<RunLock> {
+  const file = join(folder, LOCK_FILE);
   try {
-    return realpathSync(path);
-  } catch {
-    const above = dirname(path);
-    return above === path ? path : join(realPathOf(above), basename(path));
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const found = read(file);
+      if (found) await waitUntilFree(folder, found, options);
+      const lock = found ? takeOver(folder, found) : create(folder);
+      if (lock) return lock;
+    }
+  } catch (error) {
+    throw fromSystemError(`cannot write ${file}`, error);
+  }
+  throw inUse(folder, undefined);
+}
+
+/** Checks in another thread what the process that holds the lock checks. @returns ends that */
+export function joinLock({ folder, record }: LockTicket): () => void {
+  return checkWritesBelow(folder, () => checkRecord(folder, record));
+}
+
+/** lock.json as it lies there. */
+interface Found {
+  readonly record: string;
+  /** What changes when it is touched. */
+  readonly touched: string;
+  readonly touchedMs: number;
+}
+
+/** Opens it, by which a network file system asks its server. @returns undefined when there is none @throws GanglionError for what is no file */
+function read(file: string): Found | undefined {
+  let descriptor: number;
+  try {
+    descriptor = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
+  } catch (error) {
+    if (systemErrorCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+  try {
+    const stats = fstatSync(descriptor);
+    if (!stats.isFile()) throw new GanglionError('environment', `${file}: expected a file or nothing there; remove it`);
+    const bytes = Buffer.alloc(MOST_BYTES);
+    const record = bytes.toString('utf8', 0, readSync(descriptor, bytes, 0, MOST_BYTES, 0));
+    return { record, touched: `${stats.ino} ${stats.mtimeMs}`, touchedMs: stats.mtimeMs };
+  } finally {
+    closeSync(descriptor);
   }
 }
 
-/** @returns undefined when the name is taken */
-function listen(name: string, path: string): Promise<Server | undefined> {
-  return new Promise((done, fail) => {
-    const server = createServer((socket) => {
-      socket.unref().on('error', () => {}); // who asked may be gone
-      socket.end(`process ${process.pid}`);
-    });
-    server.unref();
-    server.once('error', (error) => {
-      if (systemErrorCode(error) === 'EADDRINUSE') done(undefined);
-      else fail(fromSystemError(`cannot lock ${path}`, error));
-    });
-    server.listen(name, () => done(server));
-  });
+/** @throws GanglionError when its owner lives */
+async function waitUntilFree(folder: string, found: Found, { onWait, staleMs = STALE_MS }: LockOptions): Promise<void> {
+  const { record, touched, touchedMs } = found;
+  const owner = parseOwner(record);
+  const fate = owner ? fateOf(owner) : 'unknown';
+  if (fate === 'dead') return;
+  if (fate === 'alive' && Math.abs(Date.now() - touchedMs) < staleMs) throw inUse(folder, owner);
+  const startMs = performance.now();
+  const waitedMs = () => performance.now() - startMs;
+  for (let told = false; waitedMs() < staleMs; await delay(POLL_MS)) {
+    if (!told && waitedMs() > TELL_MS) {
+      told = true;
+      onWait?.(`${folder} was in use by ${describeOwner(owner)}, which gives no sign of life; taking it over soon`);
+    }
+    const now = read(join(folder, LOCK_FILE));
+    if (!now || now.record !== record) return; // given up, or taken over: the next attempt sees by whom
+    if (now.touched !== touched) throw inUse(folder, owner);
+  }
 }
 
-/** The holder of a lock, `process 1234`; undefined when it was just released. */
-function askHolder(name: string): Promise<string | undefined> {
-  return new Promise((done) => {
-    let answer = '';
-    const socket = connect(name);
-    socket.setTimeout(ANSWER_MS, () => {
-      answer = 'another process'; // stopped, or busy
-      socket.destroy();
-    });
-    socket.on('data', (bytes) => {
-      answer += bytes;
-    });
-    socket.on('error', () => {});
-    socket.on('close', () => done(answer === '' ? undefined : answer));
-  });
+/** @returns undefined when another process was faster */
+function create(folder: string): RunLock | undefined {
+  const file = join(folder, LOCK_FILE);
+  const record = toRecord(ownerHere(1));
+  try {
+    return hold(folder, record, writeRecord(file, record));
+  } catch (error) {
+    if (systemErrorCode(error) === 'EEXIST') return undefined;
+    throw error;
+  }
+}
+
+/** @returns undefined when another process was faster */
+function takeOver(folder: string, found: Found): RunLock | undefined {
+  const file = join(folder, LOCK_FILE);
+  if (read(file)?.record !== found.record) return undefined;
+  const record = toRecord(ownerHere((parseOwner(found.record)?.token ?? 0) + 1));
+  const temporary = join(folder, `.${LOCK_FILE}.${randomBytes(4).toString('hex')}.tmp`);
+  const descriptor = writeRecord(temporary, record);
+  try {
+    renameSync(temporary, file);
+  } catch (error) {
+    closeSync(descriptor);
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+  return hold(folder, record, descriptor);
+}
+
+function toRecord(owner: LockOwner): string {
+  return `${JSON.stringify(owner)}\n`;
+}
+
+/** Makes a file that must not be there yet; nothing of it stays when that fails. @returns its descriptor */
+function writeRecord(path: string, record: string): number {
+  const descriptor = openSync(path, 'wx');
+  try {
+    writeSync(descriptor, record);
+    touchSync(descriptor);
+    return descriptor;
+  } catch (error) {
+    closeSync(descriptor);
+    rmSync(path, { force: true });
+    throw error;
+  }
+}
+
+function touchSync(descriptor: number): void {
+  const now = new Date();
+  futimesSync(descriptor, now, now);
+}
+
+/** @param descriptor of lock.json: another owner's file has another, so that only one's own is touched */
+function hold(folder: string, record: string, descriptor: number): RunLock {
+  const touching = setInterval(() => {
+    try {
+      touchSync(descriptor);
+    } catch {
+      // A file system that is gone fails the next write.
+    }
+  }, TOUCH_MS).unref();
+  const uncheck = joinLock({ folder, record });
+  return {
+    ticket: { folder, record },
+    release() {
+      clearInterval(touching);
+      uncheck();
+      closeSync(descriptor);
+      try {
+        if (read(join(folder, LOCK_FILE))?.record === record) rmSync(join(folder, LOCK_FILE));
+      } catch {
+        // It is left over, of a process that will have ended.
+      }
+    },
+  };
+}
+
+/** @throws GanglionError when the file has another record by now */
+function checkRecord(folder: string, record: string): void {
+  const file = join(folder, LOCK_FILE);
+  let found: Found | undefined;
+  try {
+    found = read(file);
+  } catch (error) {
+    throw fromSystemError(`cannot read ${file}`, error);
+  }
+  if (found?.record === record) return;
+  const why = found ? `was taken over by ${describeOwner(parseOwner(found.record))}` : `has lost its ${LOCK_FILE}`;
+  throw new GanglionError('environment', `${folder} ${why}; this process writes nothing more there`);
+}
+
+function inUse(folder: string, owner: LockOwner | undefined): GanglionError {
+  return new GanglionError('environment', `${folder} is in use by ${describeOwner(owner)}`);
 }

@@ -1,6 +1,6 @@
 // Ganglion as a library: `import { train, Generator, openRun } from 'ganglion'`. Nothing here prints, listens to signals, opens a port
 // or makes a folder unless it is asked to. docs/library.md shows it at work.
-import { existsSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { GanglionError } from '../../shared/error.ts';
 import { imageShapeOf } from '../../shared/model/spec.ts';
@@ -10,7 +10,7 @@ import { PROGRAMS } from '../run/programs.ts';
 import { resolveBackend } from '../run/resolve-backend.ts';
 import { StopSwitch } from '../run/stop.ts';
 import { storedConfig } from '../run-folder/run-config.ts';
-import { runFolderAt } from '../run-folder/run-folder.ts';
+import { checkIsRun, runFolderAt } from '../run-folder/run-folder.ts';
 import { fromConfigObject } from '../settings/settings.ts';
 import type { Settings } from '../settings/settings-table.ts';
 import type { Images, SampleOptions, Training, TrainOptions } from './api.ts';
@@ -116,11 +116,8 @@ export class Generator {
  * @throws GanglionError `usage` when there is no run, `checkpoint` when its config cannot be read
  */
 export function openRun(path: string): StoredRun {
-  const folder = runFolderAt(resolve(path));
-  if (!existsSync(folder.config)) {
-    throw new GanglionError('usage', `${path}: expected the folder of a run, got none with a config.json`);
-  }
-  return openStoredRun(folder);
+  checkIsRun(path);
+  return openStoredRun(runFolderAt(resolve(path)));
 }
 
 /** What is not given takes its default. */

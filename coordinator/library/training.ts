@@ -1,17 +1,18 @@
 // A training driven by the loop that iterates over its steps: the library's `train`, and the command line's.
+import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Backend } from '../../shared/backend.ts';
 import { GanglionError } from '../../shared/error.ts';
 import { imageShapeOf } from '../../shared/model/spec.ts';
 import { stateSha256, writeCheckpoint } from '../checkpoints/checkpoint.ts';
-import { lockRunFolder } from '../files/run-lock.ts';
+import { isLocked, type LockTicket, lockRunFolder, type RunLock } from '../files/run-lock.ts';
 import type { Terminal } from '../monitoring/terminal.ts';
 import { draw } from '../run/draw.ts';
 import { Node } from '../run/node.ts';
 import { checkCanBegin, type PlanRequest, planRun, planTraining, type TrainingPlan } from '../run/plan-run.ts';
 import type { Programs } from '../run/programs.ts';
 import { RecordedRun } from '../run/recorded-run.ts';
-import type { RunPlan } from '../run/run-plan.ts';
+import type { RunHost, RunPlan } from '../run/run-plan.ts';
 import { noticeSink } from '../run/run-sinks.ts';
 import type { StopSwitch } from '../run/stop.ts';
 import { type StoredRunConfig, toRunConfig } from '../run-folder/run-config.ts';
@@ -148,13 +149,18 @@ export class DrivenTraining implements Training {
       await this.#running.train(onStep);
       return;
     }
-    // Before the run is read: another process may be about to change it.
-    const release = await lockRunFolder(path);
+    let held: RunLock | undefined;
+    const lock = async (): Promise<LockTicket> => {
+      held ??= await lockRunFolder(path, { onWait: this.#host.onNotice });
+      return held.ticket;
+    };
     try {
-      this.#running = await this.#inFolder(path);
+      // Before a run is read: another process may be about to change it. A new folder is locked once it is made.
+      if (isFolder(path) && (this.#request.resumes || isLocked(path))) await lock();
+      this.#running = await this.#inFolder(path, lock);
       await this.#running.train(onStep);
     } finally {
-      release();
+      held?.release();
     }
   }
 
@@ -182,7 +188,7 @@ export class DrivenTraining implements Training {
   }
 
   /** A run that leaves a folder behind. */
-  async #inFolder(path: string): Promise<Running> {
+  async #inFolder(path: string, lock: RunHost['lock']): Promise<Running> {
     const { programs, stop, onNotice, terminal } = this.#host;
     const planned = planRun({ ...this.#request, path, onNotice });
     checkCanBegin(planned);
@@ -193,7 +199,7 @@ export class DrivenTraining implements Training {
     const run = new RecordedRun(
       { ...planned, config },
       {
-        ...{ programs, stop, onNotice },
+        ...{ programs, stop, lock, onNotice },
         onStep: (record) => onStep?.(record) ?? Promise.resolve(),
         ...(terminal ? { terminal: terminal({ batch: config.batch, totalSteps }) } : {}),
       },
@@ -203,6 +209,14 @@ export class DrivenTraining implements Training {
       await run.run();
     };
     return { node: run.node, state, config, backend, train, checkpoint: () => run.checkpoint() };
+  }
+}
+
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false; // who reads it says why
   }
 }
 

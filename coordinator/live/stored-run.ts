@@ -1,13 +1,12 @@
 // A run as its files tell it, for `ganglion view`: the same page as while it trains, but nothing can be changed.
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { GanglionError } from '../../shared/error.ts';
 import type { LiveStatus } from '../../shared/live-protocol.ts';
 import { listCheckpoints, stepOfCheckpoint } from '../checkpoints/checkpoint.ts';
 import { readEvents } from '../run-folder/events.ts';
 import { listSamples } from '../run-folder/pictures.ts';
 import { type RunConfig, readStoredConfig } from '../run-folder/run-config.ts';
-import { type RunFolder, runFolderAt } from '../run-folder/run-folder.ts';
+import { checkIsRun, type RunFolder, runFolderAt } from '../run-folder/run-folder.ts';
 import { readLog } from '../run-folder/step-log.ts';
 import { type StoredEvent, Timeline } from '../run-folder/timeline.ts';
 import { LiveRun } from './live-run.ts';
@@ -22,9 +21,7 @@ const MOST_SKIPS = 500;
  */
 export async function openStoredRun(path: string): Promise<LiveRun> {
   const folder = runFolderAt(resolve(path));
-  if (!existsSync(folder.config)) {
-    throw new GanglionError('usage', `${path}: expected the folder of a run, got none with a config.json`);
-  }
+  checkIsRun(path);
   const config = readStoredConfig(folder.config);
   const summary = readSummary(folder);
   const { steps: pictures } = await listSamples(folder.samples);

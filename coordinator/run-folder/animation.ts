@@ -1,10 +1,9 @@
 // samples/epochs.gif: the samples of a run from fixed noise, animated.
-import { rmSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { messageOf } from '../../shared/error.ts';
-import { fromSystemError, writeFileAtomicSync } from '../files/atomic-file.ts';
+import { removeFileSync, writeFileAtomicSync } from '../files/atomic-file.ts';
 import { GifWriter } from '../images/gif.ts';
 import { decodePng } from '../images/png.ts';
 import { ANIMATION, listSamples, sampleName, spread } from './pictures.ts';
@@ -43,10 +42,5 @@ export async function writeAnimation(samples: string, onBroken: (message: string
 
 /** Removes the animation of an earlier end of the run. @throws GanglionError `environment` */
 export function removeAnimation(samples: string): void {
-  const path = join(samples, ANIMATION);
-  try {
-    rmSync(path, { force: true });
-  } catch (error) {
-    throw fromSystemError(`cannot remove ${path}`, error);
-  }
+  removeFileSync(join(samples, ANIMATION));
 }

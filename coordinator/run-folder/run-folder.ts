@@ -1,11 +1,12 @@
 // A run is a folder, of which docs/run-folder.md has every file. Files are written whole or not at all.
-import { accessSync, constants, existsSync, readdirSync, rmSync } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { GanglionError, systemErrorCode } from '../../shared/error.ts';
 import { toJson } from '../../shared/printable.ts';
 import { listCheckpoints } from '../checkpoints/checkpoint.ts';
-import { fromSystemError, writeFileAtomicSync } from '../files/atomic-file.ts';
+import { fromSystemError, removeFileSync, writeFileAtomicSync } from '../files/atomic-file.ts';
 import { makeFolder } from '../files/make-folder.ts';
+import { LOCK_FILE } from '../files/run-lock.ts';
 
 /** Paths of a run. */
 export interface RunFolder {
@@ -50,7 +51,7 @@ export function checkNewRunFolder(path: string): void {
   const run = runFolderAt(resolve(path));
   let entries: string[] = [];
   try {
-    entries = readdirSync(run.path);
+    entries = readdirSync(run.path).filter((name) => name !== LOCK_FILE);
   } catch (error) {
     if (systemErrorCode(error) !== 'ENOENT') throw fromSystemError(`cannot use ${path} as run folder`, error);
   }
@@ -75,6 +76,12 @@ function isUnbegun(run: RunFolder, entries: readonly string[]): boolean {
     entries.every((name) => made.includes(name) || TEMPORARY.test(name)) &&
     listCheckpoints(run.checkpoints).length === 0
   );
+}
+
+/** Checks that a folder is a run's. @throws GanglionError `usage` */
+export function checkIsRun(path: string): void {
+  if (existsSync(runFolderAt(path).config)) return;
+  throw new GanglionError('usage', `${path}: expected the folder of a run, got none with a config.json`);
 }
 
 function nearestExisting(path: string): string {
@@ -104,7 +111,7 @@ export function removeTemporaries(run: RunFolder): void {
   try {
     for (const folder of [run.path, run.checkpoints, run.samples]) {
       const names = readdirSync(folder).filter((name) => TEMPORARY.test(name));
-      for (const name of names) rmSync(join(folder, name), { force: true });
+      for (const name of names) removeFileSync(join(folder, name));
     }
   } catch (error) {
     throw fromSystemError(`cannot clear ${run.path}`, error);
@@ -113,13 +120,7 @@ export function removeTemporaries(run: RunFolder): void {
 
 /** Removes summary and report, which are there only while they hold. @throws GanglionError `environment`. */
 export function removeSummary(run: RunFolder): void {
-  for (const path of [run.summary, run.report]) {
-    try {
-      rmSync(path, { force: true });
-    } catch (error) {
-      throw fromSystemError(`cannot remove ${path}`, error);
-    }
-  }
+  for (const path of [run.summary, run.report]) removeFileSync(path);
 }
 
 /** Writes an object as readable JSON. */

@@ -6,11 +6,13 @@ import { checkpointName, writeCheckpoint } from '../checkpoints/checkpoint.ts';
 import { startCheckpointThread } from '../checkpoints/checkpoint-thread.ts';
 import { CheckpointWriter } from '../checkpoints/checkpoint-writer.ts';
 import { JsonLines } from '../files/json-lines.ts';
+import type { LockTicket } from '../files/run-lock.ts';
 import type { HttpServer } from '../http/server.ts';
 import { removeAnimation } from '../run-folder/animation.ts';
 import { describeEnvironment } from '../run-folder/environment.ts';
 import { REAL_SAMPLE } from '../run-folder/pictures.ts';
 import {
+  checkNewRunFolder,
   createRunFolder,
   makeFolders,
   type RunFolder,
@@ -78,11 +80,11 @@ export class RecordedRun {
     try {
       // The port first: when it is taken, nothing has been made yet.
       http = await this.#serve();
-      const folder = openFolder(this.#plan);
+      const { folder, ticket } = await openFolder(this.#plan, this.#host);
       await this.#sinks.open(folder);
       await node.start();
       this.#announce(http);
-      const summary = await this.#train(folder);
+      const summary = await this.#train(folder, ticket);
       over = true;
       return summary;
     } catch (error) {
@@ -168,7 +170,7 @@ export class RecordedRun {
     this.#notice(`live page: http://localhost:${http.port}/`);
   }
 
-  async #train(folder: RunFolder): Promise<Summary> {
+  async #train(folder: RunFolder, ticket: LockTicket): Promise<Summary> {
     const { config, state, totalSteps, stepsPerEpoch, path } = this.#plan;
     const { stop, onStep } = this.#host;
     const { emit } = this.#sinks;
@@ -179,6 +181,7 @@ export class RecordedRun {
       folder: folder.checkpoints,
       config: JSON.stringify(config),
       spec: state.spec,
+      ticket,
       thread: startCheckpointThread(),
       syncLog: () => {
         emit({ kind: 'flush' });
@@ -269,8 +272,13 @@ function gaveUp(error: unknown): boolean {
   return error instanceof GanglionError && error.code === 'faults';
 }
 
-function openFolder({ config, path, resumed, dataset, state }: RunPlan): RunFolder {
+async function openFolder(
+  { config, path, resumed, dataset, state }: RunPlan,
+  { lock }: RunHost,
+): Promise<{ readonly folder: RunFolder; readonly ticket: LockTicket }> {
   const folder = resumed ? runFolderAt(path) : createRunFolder(path);
+  const ticket = await lock();
+  if (!resumed) checkNewRunFolder(path); // another process may have begun a run here a moment ago
   makeFolders(folder);
   removeTemporaries(folder);
   writeJson(folder.config, config);
@@ -281,5 +289,5 @@ function openFolder({ config, path, resumed, dataset, state }: RunPlan): RunFold
     writeCheckpoint(join(folder.checkpoints, checkpointName(state.step)), state, JSON.stringify(config));
     writeRealGrid(join(folder.samples, REAL_SAMPLE), config.seed, dataset);
   }
-  return folder;
+  return { folder, ticket };
 }

@@ -1,6 +1,7 @@
 // What a recorded run needs, read and checked before anything changes; and what the program that runs it provides.
 import type { Backend } from '../../shared/backend.ts';
 import type { Dataset } from '../data/dataset.ts';
+import type { LockTicket } from '../files/run-lock.ts';
 import type { Terminal } from '../monitoring/terminal.ts';
 import type { FaultPlan } from '../replicas/fault-plan.ts';
 import type { StoredRunConfig } from '../run-folder/run-config.ts';
@@ -37,6 +38,8 @@ export interface RunHost {
   readonly programs: Programs;
   /** Requests a stop. */
   readonly stop: StopSwitch;
+  /** Locks the run's folder, if that is not done yet; the folder is there by then. @throws GanglionError when another process has it */
+  readonly lock: () => Promise<LockTicket>;
   /** Prints the run for people; without one, nothing is printed. */
   readonly terminal?: Terminal;
   /** Receives the lines that a terminal would show as notices, where there is none. */

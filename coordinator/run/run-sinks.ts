@@ -1,6 +1,7 @@
 // The sinks of a recorded run. An event is emitted once and goes to each of them in turn.
 import { basename } from 'node:path';
 import { toPrintable } from '../../shared/printable.ts';
+import { isOwned } from '../files/owned-folders.ts';
 import { LiveTraining } from '../live/live-training.ts';
 import { createMetrics, type Metrics } from '../monitoring/metrics.ts';
 import { Profile } from '../monitoring/profile.ts';
@@ -52,7 +53,7 @@ export class RunSinks {
     this.metrics = createRunMetrics(run);
     this.#events = new EventLog({
       step: firstStep,
-      onFailure: (message) => this.#notice(`${message}; the timeline is no longer written`),
+      onFailure: (message) => this.#logFailed(`${message}; the timeline is no longer written`),
     });
     this.live = new LiveTraining({
       path,
@@ -67,7 +68,7 @@ export class RunSinks {
         : new TensorBoardSink({
             folder: runFolderAt(path),
             batch: config.batch,
-            onFailure: (message) => this.#notice(message),
+            onFailure: (message) => this.#logFailed(message),
           });
     this.#profile = createProfile(run);
     const shown = terminal ? terminalSink(terminal, () => this.status.status) : onNotice && noticeSink(onNotice);
@@ -91,6 +92,11 @@ export class RunSinks {
   close(): void {
     this.#events.close();
     this.#tensorboard?.close();
+  }
+
+  /** The run goes on without that log. When the folder is another process's by now it ends, and says so itself. */
+  #logFailed(message: string): void {
+    if (isOwned(this.#run.path)) this.#notice(message);
   }
 
   #notice(text: string): void {

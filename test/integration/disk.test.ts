@@ -85,7 +85,7 @@ describe.skipIf(!canMount)('a full disk', () => {
     samples = sizeOf('samples', 'step-00000002.png');
     checkpoint = sizeOf('checkpoints', 'step-00000002.safetensors') + SLACK;
     for (const size of [config, checkpoint]) expect(size % PAGE).toBeGreaterThan(SLACK + 16);
-    start = [config, checkpoint, real, PAGE]; // the last is events.jsonl
+    start = [PAGE, config, checkpoint, real, PAGE]; // the first is lock.json, the last events.jsonl
   });
 
   /**
@@ -94,9 +94,9 @@ describe.skipIf(!canMount)('a full disk', () => {
    */
   const places: [fails: string, room: () => string, args: string[], steps: number | undefined][] = [
     ['the folders', () => 'size=64m,nr_inodes=2', [], undefined],
-    ['config.json', () => 'size=64m,nr_inodes=4', [], undefined],
-    ['step-00000000.safetensors', () => bytesFor(config, checkpoint / 2), [], undefined],
-    ['real.png', () => bytesFor(...start.slice(0, 2), real - PAGE), [], undefined],
+    ['config.json', () => 'size=64m,nr_inodes=5', [], undefined],
+    ['step-00000000.safetensors', () => bytesFor(PAGE, config, checkpoint / 2), [], undefined],
+    ['real.png', () => bytesFor(...start.slice(0, 3), real - PAGE), [], undefined],
     ['metrics.jsonl', () => bytesFor(...start), [], 0],
     ['step-00000001.png', () => bytesFor(...start, PAGE), ['--samples-every', '1'], 1],
     ['step-00000002.png', () => bytesFor(...start, PAGE, samples), ['--samples-every', '1'], 2],

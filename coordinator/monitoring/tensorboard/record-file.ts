@@ -3,6 +3,7 @@
 import { closeSync, openSync } from 'node:fs';
 import { Crc32c } from '@aws-crypto/crc32c';
 import { appendWholeSync, fromSystemError } from '../../files/atomic-file.ts';
+import { checkOwned } from '../../files/owned-folders.ts';
 
 /** Bytes around the data of a record. */
 const HEADER = 12;
@@ -39,6 +40,7 @@ export class RecordFile {
   constructor(path: string) {
     this.#path = path;
     try {
+      checkOwned(path);
       this.#descriptor = openSync(path, 'ax');
     } catch (error) {
       throw fromSystemError(`cannot write ${path}`, error);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { toDataset } from '../../../coordinator/data/dataset.ts';
 import { JsonLines } from '../../../coordinator/files/json-lines.ts';
+import { ownerHere } from '../../../coordinator/files/lock-owner.ts';
 import { REAL_TAG, SAMPLES_TAG, TAGS } from '../../../coordinator/monitoring/tensorboard/tensorboard-log.ts';
 import { RunRecords } from '../../../coordinator/run/run-records.ts';
 import { describeEnvironment } from '../../../coordinator/run-folder/environment.ts';
@@ -85,6 +86,10 @@ describe(DOCUMENT, () => {
   it('has all of the environment and no more', () => {
     const table = rowsFor(tableOf(DOCUMENT, 'of `environment`'), 'of `environment`', Object.keys(ENVIRONMENT));
     expect(rowsOf(table, 'of `environment`')).toEqual(fieldsOf([ENVIRONMENT], table, 'of `environment`'));
+  });
+
+  it('has every field of lock.json and no other', () => {
+    expect(tableOf(DOCUMENT, 'field', 3).map(({ field }) => field)).toEqual(Object.keys(ownerHere(1)));
   });
 
   it('has every tag of TensorBoard', () => {

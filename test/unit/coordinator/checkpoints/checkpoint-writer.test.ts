@@ -22,6 +22,7 @@ function writerWithStubs() {
   const writer = new CheckpointWriter({
     folder: 'checkpoints',
     config: '{"seed":1}',
+    ticket: null,
     spec: dcgan28(LATENT),
     syncLog: () => {
       events.push('sync');
