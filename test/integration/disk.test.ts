@@ -134,7 +134,7 @@ describe.skipIf(!canMount)('a full disk', () => {
     expectOneLine(await trainIn(run, '--steps', '6', '--checkpoint-every', '2'), /no space left on device/);
     const before = snapshot(run);
     expect(() => writeFileSync(join(folder, 'filler'), Buffer.alloc(checkpoint))).toThrow(/ENOSPC/);
-    expectOneLine(await ganglion(['train', '--resume', run]), /cannot write .*config\.json: no space left on device/);
+    expectOneLine(await ganglion(['train', '--resume', run]), /cannot write .*lock\.json: no space left on device/);
     expect(snapshot(run)).toEqual(before);
     const moved = scratch('moved');
     cpSync(run, moved, { recursive: true });
