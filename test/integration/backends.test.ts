@@ -157,7 +157,7 @@ it('the doctor tries every backend where the kernels are, too', async () => {
   const report = JSON.parse(await succeed(['doctor', '--json']));
   expect(report.auto).toEqual({ backend: 'cpu', note: null, runs: true });
   expect(report.backends).toMatchObject([
-    { backend: 'cpu', runs: true, detail: `${KERNELS.name} ${KERNELS.libraryVersion}` },
+    { backend: 'cpu', runs: true, detail: `${KERNELS.engine} ${KERNELS.libraryVersion}` },
     hasTensorflow
       ? { backend: 'tensorflow', runs: true, detail: expect.stringMatching(/^tensorflow-(cpu|gpu) 2\./) }
       : { backend: 'tensorflow', runs: false, detail: expect.stringContaining('not set up') },

@@ -19,9 +19,9 @@ export const FULL_MNIST = join(REPOSITORY, '..', 'shared', 'mnist');
 export const SMALL = ['--batch', '16', '--shards', '4', '--seed', '7', '--metrics-port', 'off'] as const;
 
 /** What computes where nobody asks for another: the kernels. The tests need them, and so a processor that they are for. */
-export const KERNELS = ((): { readonly name: string; readonly libraryVersion: string } => {
+export const KERNELS = ((): { readonly engine: string; readonly libraryVersion: string } => {
   const { binding, version } = requireKernels();
-  return { name: `kernels-${binding.isa}`, libraryVersion: version };
+  return { engine: `kernels-${binding.isa}`, libraryVersion: version };
 })();
 
 /** How a process ended. */

@@ -16,16 +16,16 @@ async function train(name: string, kernels: string, ...flags: string[]): Promise
 it('the state has the same bits with every instruction set, in threads and processes', async () => {
   const steps = [...MODEL, '--steps', String(STEPS)];
   const two = [...steps, '--workers', '2'];
-  const { name, libraryVersion } = KERNELS;
+  const { engine, libraryVersion } = KERNELS;
   const runs = [
-    [await train('widest', 'on', ...steps, '--workers', '1'), name],
-    [await train('widest-threads', 'on', ...two), name],
-    [await train('widest-processes', 'on', ...two, '--isolation', 'process'), name],
+    [await train('widest', 'on', ...steps, '--workers', '1'), engine],
+    [await train('widest-threads', 'on', ...two), engine],
+    [await train('widest-processes', 'on', ...two, '--isolation', 'process'), engine],
     [await train('avx2', 'avx2', ...steps, '--workers', '1'), 'kernels-avx2'],
     [await train('avx2-processes', 'avx2', ...two, '--isolation', 'process'), 'kernels-avx2'],
   ] as const;
-  for (const [summary, engine] of runs) {
-    expect(summary).toMatchObject({ step: STEPS, engine, libraryVersion, restarts: 0, lostSteps: 0 });
+  for (const [summary, name] of runs) {
+    expect(summary).toMatchObject({ step: STEPS, engine: name, libraryVersion, restarts: 0, lostSteps: 0 });
   }
   expect(new Set(runs.map(([{ stateSha256 }]) => stateSha256)).size).toBe(1);
 });

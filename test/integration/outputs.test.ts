@@ -114,7 +114,7 @@ describe('a run', () => {
 
   it('says in lines where its pictures and checkpoints are', () => {
     expect(stdout).not.toContain('\x1b');
-    const native = `${KERNELS.name} ${KERNELS.libraryVersion}`;
+    const native = `${KERNELS.engine} ${KERNELS.libraryVersion}`;
     expect(stdout).toMatch(new RegExp(`^training: .*; 2 workers, 20 shards; ${native}\\n`));
     expect(stdout).toMatch(/^step 3\/3, \d+ images\/s, loss D \d+\.\d+, loss G \d+\.\d+, 0s left$/m);
     expect(stdout).toContain(`samples: ${join(run, 'samples')}\n`);

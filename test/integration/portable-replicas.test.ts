@@ -99,6 +99,6 @@ it.each([
     const loaded = ${JSON.stringify(libraries)}.filter((name) => files.some((file) => file.includes(name)));
     console.log(JSON.stringify({ backend, loaded }));`;
   const output = execFileSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' });
-  const names: Record<string, unknown> = { cpu: KERNELS.name, tensorflow: expect.stringMatching(/^tensorflow-/) };
+  const names: Record<string, unknown> = { cpu: KERNELS.engine, tensorflow: expect.stringMatching(/^tensorflow-/) };
   expect(JSON.parse(output)).toEqual({ backend: names[backend] ?? `tfjs-${backend}`, loaded: expected });
 });
