@@ -213,6 +213,7 @@ it('--dry-run prints the whole config and makes nothing', async () => {
   const config = JSON.parse(await succeed(['train', '--steps', '9', '--dry-run'], { cwd }));
   expect(Object.keys(config).sort()).toEqual(
     [
+      'allowedHosts',
       'audit',
       'backend',
       'batch',

@@ -94,11 +94,11 @@ it.each([
     import { createRequire } from 'node:module';
     import { createEngine } from '${new URL('../../dist/workers/engines/engines.js', import.meta.url)}';
     import '${entry('process').href.replace('entry/process-entry', 'replica/process-service')}';
-    const { backend } = await createEngine('${backend}');
+    const { name } = await createEngine('${backend}');
     const files = Object.keys(createRequire(import.meta.url).cache);
     const loaded = ${JSON.stringify(libraries)}.filter((name) => files.some((file) => file.includes(name)));
-    console.log(JSON.stringify({ backend, loaded }));`;
+    console.log(JSON.stringify({ name, loaded }));`;
   const output = execFileSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' });
   const names: Record<string, unknown> = { cpu: KERNELS.engine, tensorflow: expect.stringMatching(/^tensorflow-/) };
-  expect(JSON.parse(output)).toEqual({ backend: names[backend] ?? `tfjs-${backend}`, loaded: expected });
+  expect(JSON.parse(output)).toEqual({ name: names[backend] ?? `tfjs-${backend}`, loaded: expected });
 });
