@@ -216,6 +216,7 @@ it('--dry-run prints the whole config and makes nothing', async () => {
       'allowedHosts',
       'audit',
       'backend',
+      'basePath',
       'batch',
       'beta1',
       'beta2',
