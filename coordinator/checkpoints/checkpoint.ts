@@ -1,16 +1,19 @@
 // A checkpoint: all of the state in one safetensors file that PyTorch can open, with a SHA-256 over the tensors in its metadata.
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { GanglionError, messageOf, systemErrorCode } from '../../shared/error.ts';
 import { layoutOf } from '../../shared/model/layout.ts';
 import { dcgan28, type ModelSpec } from '../../shared/model/spec.ts';
 import { fromTorchLayout, toTorchLayout } from '../../shared/model/torch-layout.ts';
 import { fromSystemError, writeFileAtomicSync } from '../files/atomic-file.ts';
+import { readRegularSync } from '../files/regular-file.ts';
 import { emptyState, NETS, type NetState, type TrainingState } from '../training/state.ts';
 import { decodeSafetensors, encodeSafetensors, type StoredTensor, toBytes, toFloat32 } from './safetensors.ts';
 
 const FORMAT = 'ganglion-1';
+/** Most bytes of a file: ten times those of the largest model, of 4096 latent values. */
+const MOST_BYTES = 2 ** 30;
 const FILE_NAME = /^step-(\d{8,})\.safetensors$/;
 
 /** A checkpoint as read, verified. */
@@ -167,7 +170,7 @@ function specOf(tensors: ReadonlyMap<string, StoredTensor>, model: (latentSize: 
 export function readCheckpoint(path: string, model: (latentSize: number) => ModelSpec = dcgan28): Checkpoint {
   let bytes: Uint8Array;
   try {
-    bytes = readFileSync(path);
+    bytes = readRegularSync(path, MOST_BYTES);
   } catch (error) {
     throw fromSystemError(`cannot read ${path}`, error, 'checkpoint');
   }

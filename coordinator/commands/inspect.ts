@@ -1,12 +1,14 @@
 // `ganglion inspect`: verifies a checkpoint, or all checkpoints of a run, and prints what is in it.
-import { existsSync, readFileSync, type Stats, statSync } from 'node:fs';
+import { type Stats, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { GanglionError, messageOf } from '../../shared/error.ts';
 import { printLine } from '../../shared/print.ts';
+import { toJson } from '../../shared/printable.ts';
 import { type Checkpoint, listCheckpoints, readCheckpoint, toTensors } from '../checkpoints/checkpoint.ts';
 import { fromSystemError } from '../files/atomic-file.ts';
 import { storedConfig } from '../run-folder/run-config.ts';
 import { runFolderAt } from '../run-folder/run-folder.ts';
+import { readSummary } from '../run-folder/summary.ts';
 
 /** Runs the command. @throws GanglionError `checkpoint` when the file, or any file of the run, is invalid */
 export function inspectCommand(path: string): void {
@@ -68,7 +70,8 @@ function inspectRun(path: string): void {
       : `  ${basename(checkpoint.path)}  ${checkpoint.stateSha256}`,
   );
   print([`checkpoints of ${path}`, ...list]);
-  if (existsSync(folder.summary)) print(['summary', ...readFileSync(folder.summary, 'utf8').trimEnd().split('\n')]);
+  const summary = readSummary(folder);
+  if (summary) print(['summary', ...toJson(summary, 2).split('\n')]);
   if (newest === undefined || typeof newest === 'string') {
     throw new GanglionError('checkpoint', `${path}: none of ${files.length} checkpoints is valid`);
   }

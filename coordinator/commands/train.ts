@@ -1,9 +1,9 @@
 // `ganglion train`: from flags, config file and an earlier run to a complete config; then runs it.
-import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { GanglionError, messageOf } from '../../shared/error.ts';
 import { printJson, printLine } from '../../shared/print.ts';
 import { fromSystemError } from '../files/atomic-file.ts';
+import { MOST_TEXT_BYTES, readRegularSync } from '../files/regular-file.ts';
 import { DrivenTraining, type TrainingHost, type TrainingRequest } from '../library/training.ts';
 import { createTerminal, type Terminal } from '../monitoring/terminal.ts';
 import { planRun } from '../run/plan-run.ts';
@@ -81,7 +81,7 @@ function pathOfNewRun({ run, seed }: Settings): string {
 function readConfigFile(path: string, resumes: boolean): Partial<Settings> {
   let text: string;
   try {
-    text = readFileSync(path, 'utf8');
+    text = readRegularSync(path, MOST_TEXT_BYTES).toString('utf8');
   } catch (error) {
     throw fromSystemError(`cannot read config file ${path}`, error, 'config');
   }

@@ -1,11 +1,11 @@
 // The four files of the full MNIST: their names, sizes and SHA-256, and how one is found in a folder, unpacked and verified.
 // Nothing of them is used before its content is known to be MNIST to the last bit.
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { GanglionError, messageOf, systemErrorCode } from '../../shared/error.ts';
 import type { ImageShape } from '../../shared/model/spec.ts';
 import { fromSystemError } from '../files/atomic-file.ts';
+import { OddFile, readRegularSync } from '../files/regular-file.ts';
 import { idxLength, parseIdx } from './idx.ts';
 
 /** Height, width and channels of a digit. */
@@ -46,6 +46,9 @@ export const MNIST_FILES = {
   },
 } as const satisfies Record<string, MnistFile>;
 
+/** More than its values, raw or compressed, a file cannot have. */
+const MOST_SURPLUS_BYTES = 2 ** 20;
+
 /** Name under which `file` is read from a folder with these entries: compressed if that is there, else plain. */
 export function chooseName(file: MnistFile, entries: readonly string[]): string {
   return entries.includes(`${file.name}.gz`) ? `${file.name}.gz` : file.name;
@@ -58,10 +61,9 @@ export function chooseName(file: MnistFile, entries: readonly string[]): string 
 export function readMnistFile(file: MnistFile, path: string): Uint8Array {
   let content: Uint8Array;
   try {
-    content = readFileSync(path);
+    content = readRegularSync(path, idxLength(file.shape) + MOST_SURPLUS_BYTES);
   } catch (error) {
-    const code = systemErrorCode(error);
-    const usersMistake = code === 'ENOENT' || code === 'EISDIR';
+    const usersMistake = error instanceof OddFile || systemErrorCode(error) === 'ENOENT';
     throw fromSystemError(`cannot read ${path}`, error, usersMistake ? 'data' : 'environment');
   }
   return verifyMnistFile(file, path.endsWith('.gz') ? gunzip(file, content, path) : content, path);

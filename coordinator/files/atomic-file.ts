@@ -19,6 +19,7 @@ import { basename, dirname, join } from 'node:path';
 import { getSystemErrorMap } from 'node:util';
 import { type ErrorCode, GanglionError, messageOf } from '../../shared/error.ts';
 import { checkOwned } from './owned-folders.ts';
+import { kindOf, OddFile } from './regular-file.ts';
 
 /**
  * Replaces the content of `path`: temporary file `.<name>.<random>.tmp` in the same folder, fsync, rename, fsync of the
@@ -32,8 +33,7 @@ export function writeFileAtomicSync(path: string, bytes: Uint8Array): void {
     checkOwned(path);
     const before = statSync(path, { throwIfNoEntry: false });
     if (before !== undefined && !before.isFile()) {
-      const got = before.isDirectory() ? 'a folder' : 'a device or pipe';
-      throw new GanglionError('environment', `${action}: expected a file or nothing there, got ${got}`);
+      throw new GanglionError('environment', `${action}: expected a file or nothing there, got ${kindOf(before)}`);
     }
     replaceFile(before === undefined ? path : realpathSync(path), bytes, () => checkOwned(path));
   } catch (error) {
@@ -118,9 +118,11 @@ export function syncFolder(folder: string): void {
 
 /**
  * The error to throw for `error`, caught while doing `action` ("cannot write /x"): a system error becomes a GanglionError
- * `<action>: <reason>` with `code`; anything else, such as a GanglionError or a bug, is given back as it is.
+ * `<action>: <reason>` with `code`, and so does an {@link OddFile}; anything else, such as a GanglionError or a bug, is given back as it
+ * is.
  */
 export function fromSystemError(action: string, error: unknown, code: ErrorCode = 'environment'): unknown {
+  if (error instanceof OddFile) return new GanglionError(code, `${action}: ${error.message}`, { cause: error });
   const errno = errnoOf(error);
   if (errno === undefined) return error;
   // libuv has no text for a full quota.

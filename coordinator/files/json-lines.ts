@@ -1,13 +1,17 @@
-// A file of JSON records, one a line, that survives a crash: a record is there whole or not at all.
-import { closeSync, createReadStream, fsync, ftruncateSync, openSync, readFileSync } from 'node:fs';
+// A file of JSON records, one a line, that survives a crash: a record is there whole or not at all. Such a file grows with a run: it is
+// read a piece at a time, and no longer line is held than a record can be.
+import { closeSync, fsync, ftruncateSync, read, readSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { systemErrorCode } from '../../shared/error.ts';
 import { toJson } from '../../shared/printable.ts';
 import { appendWholeSync, fromSystemError, syncFolder } from './atomic-file.ts';
+import { type JsonLine, LineSplitter, PIECE_BYTES } from './line-splitter.ts';
 import { checkOwned } from './owned-folders.ts';
+import { APPEND, openRegular, openRegularSync } from './regular-file.ts';
 
 const fsyncBesideTheLoop = promisify(fsync);
+const readBesideTheLoop = promisify(read);
 
 /** Appends one JSON record a line; a record is there whole or not at all. */
 export class JsonLines {
@@ -15,19 +19,31 @@ export class JsonLines {
   readonly #descriptor: number;
   #length: number;
 
+  private constructor(path: string, descriptor: number, length: number) {
+    this.#path = path;
+    this.#descriptor = descriptor;
+    this.#length = length;
+  }
+
   /**
    * Opens the file and keeps the leading records that satisfy `keep`; the rest, and a line cut by a crash, is dropped.
    *
    * @throws GanglionError `environment`
    */
-  constructor(path: string, keep: (record: unknown) => boolean = () => false) {
-    this.#path = path;
+  static async open(path: string, keep: (record: unknown) => boolean = () => false): Promise<JsonLines> {
     try {
       checkOwned(path);
-      this.#descriptor = openSync(path, 'a+');
-      this.#length = keptLength(readFileSync(path, 'latin1'), keep);
-      ftruncateSync(this.#descriptor, this.#length);
-      syncFolder(dirname(path));
+      const descriptor = openRegularSync(path, Number.POSITIVE_INFINITY, APPEND);
+      try {
+        const length = await keptLength(descriptor, keep);
+        checkOwned(path);
+        ftruncateSync(descriptor, length);
+        syncFolder(dirname(path));
+        return new JsonLines(path, descriptor, length);
+      } catch (error) {
+        closeSync(descriptor);
+        throw error;
+      }
     } catch (error) {
       throw fromSystemError(`cannot write ${path}`, error);
     }
@@ -57,37 +73,42 @@ export class JsonLines {
   }
 }
 
-/** @param text one character a byte, so that lengths are those of the file */
-function keptLength(text: string, keep: (record: unknown) => boolean): number {
+async function keptLength(descriptor: number, keep: (record: unknown) => boolean): Promise<number> {
   let length = 0;
-  for (const line of text.split('\n').slice(0, -1)) {
-    let record: unknown;
-    try {
-      record = JSON.parse(line);
-    } catch {
-      break;
+  for await (const lines of readLines(descriptor)) {
+    for (const { record, end } of lines) {
+      if (record === undefined || !keep(record)) return length;
+      length = end;
     }
-    if (!keep(record)) break;
-    length += line.length + 1;
   }
   return length;
 }
 
+/** Lines of a file, as many at a time as a piece of it has. */
+async function* readLines(descriptor: number): AsyncGenerator<readonly JsonLine[]> {
+  const splitter = new LineSplitter();
+  const piece = Buffer.allocUnsafe(PIECE_BYTES);
+  for (;;) {
+    const { bytesRead } = await readBesideTheLoop(descriptor, piece, 0, PIECE_BYTES, splitter.bytes);
+    if (bytesRead === 0) return;
+    yield splitter.split(piece.subarray(0, bytesRead));
+  }
+}
+
 /**
- * Gives every whole record of a file of JSON lines to `each`, in order, a piece of the file at a time.
+ * The whole records of a file of JSON lines, in order, as many at a time as a piece of the file has.
  *
  * @throws GanglionError `checkpoint` when it cannot be read; a file that is missing has no records
  */
-export async function readJsonLines(path: string, each: (record: unknown) => void): Promise<void> {
-  let rest = '';
+export async function* readJsonRecords(path: string): AsyncGenerator<unknown[]> {
   try {
-    for await (const piece of createReadStream(path, { encoding: 'utf8' })) {
-      const lines = (rest + piece).split('\n');
-      rest = lines.pop() ?? ''; // a line that a crash has cut has no end
-      for (const line of lines) {
-        const record = parsed(line);
-        if (record !== undefined) each(record);
+    const file = await openRegular(path);
+    try {
+      for await (const lines of readLines(file.fd)) {
+        yield lines.filter(({ record }) => record !== undefined).map(({ record }) => record);
       }
+    } finally {
+      await file.close();
     }
   } catch (error) {
     if (systemErrorCode(error) === 'ENOENT') return;
@@ -95,10 +116,27 @@ export async function readJsonLines(path: string, each: (record: unknown) => voi
   }
 }
 
-function parsed(line: string): unknown {
+/** Gives every whole record of a file of JSON lines to `each`, in order. @throws as {@link readJsonRecords} */
+export async function readJsonLines(path: string, each: (record: unknown) => void): Promise<void> {
+  for await (const records of readJsonRecords(path)) for (const record of records) each(record);
+}
+
+/**
+ * Gives every whole record of a file of JSON lines to `each`, in order, before it returns: for short files, as all else waits.
+ *
+ * @throws OddFile, or Node's error
+ */
+export function readJsonLinesSync(path: string, each: (record: unknown) => void): void {
+  const descriptor = openRegularSync(path);
   try {
-    return JSON.parse(line);
-  } catch {
-    return undefined;
+    const splitter = new LineSplitter();
+    const piece = Buffer.allocUnsafe(PIECE_BYTES);
+    for (;;) {
+      const bytes = readSync(descriptor, piece, 0, PIECE_BYTES, splitter.bytes);
+      if (bytes === 0) return;
+      for (const { record } of splitter.split(piece.subarray(0, bytes))) if (record !== undefined) each(record);
+    }
+  } finally {
+    closeSync(descriptor);
   }
 }

@@ -1,11 +1,11 @@
 // The live page's routes: its files, the run, its curves and samples, a stream of events, and two requests that change the run.
-import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { systemErrorCode } from '../../shared/error.ts';
+import { OddFile, readRegular } from '../files/regular-file.ts';
 import { EventStream } from '../live/event-stream.ts';
 import type { LiveRun } from '../live/live-run.ts';
 import { ANIMATION, listSamples, REAL_SAMPLE, SAMPLE_NAME } from '../run-folder/pictures.ts';
@@ -44,6 +44,8 @@ const SECURITY_HEADERS = {
   'cross-origin-resource-policy': 'same-origin',
 } as const;
 
+/** Larger files than an animation of samples are not served. */
+const MOST_FILE_BYTES = 2 ** 26;
 /** Points of a curve, where the page does not say, and at most. */
 const POINTS = 1000;
 const MOST_POINTS = 2000;
@@ -140,10 +142,11 @@ function addActions(scope: FastifyInstance, { apiToken, checkpoint, stop }: Live
 
 async function sendFile(reply: FastifyReply, file: URL | string, type: string): Promise<FastifyReply> {
   try {
-    const bytes = await readFile(file);
+    const bytes = await readRegular(file, MOST_FILE_BYTES);
     return reply.type(type).send(bytes);
   } catch (error) {
-    if (systemErrorCode(error) === 'ENOENT') return reply.code(404).send({ error: 'there is no such file' });
+    if (error instanceof OddFile || systemErrorCode(error) === 'ENOENT')
+      return reply.code(404).send({ error: 'there is no such file' });
     throw error;
   }
 }

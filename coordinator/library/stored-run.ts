@@ -1,10 +1,9 @@
 // A run's folder, for reading.
-import { readFileSync } from 'node:fs';
 import { listCheckpoints, stepOfCheckpoint } from '../checkpoints/checkpoint.ts';
 import { readStoredConfig, type StoredRunConfig } from '../run-folder/run-config.ts';
 import type { RunFolder } from '../run-folder/run-folder.ts';
 import { readStepLogs, type StepLog } from '../run-folder/step-log.ts';
-import type { Summary } from '../run-folder/summary.ts';
+import { readSummary, type Summary } from '../run-folder/summary.ts';
 
 /** A run as its folder has it. */
 export interface StoredRun {
@@ -16,8 +15,8 @@ export interface StoredRun {
   readonly summary: Summary | null;
   /** Newest first; `Generator.open` verifies one. */
   readonly checkpoints: readonly StoredCheckpoint[];
-  /** Reads the log: a record a step, in order. @throws GanglionError `checkpoint` when it cannot be read */
-  steps(): Promise<StepLog[]>;
+  /** Reads the log, of which a part is in memory at a time: a record a step, in order. @throws GanglionError `checkpoint` when it cannot be read */
+  steps(): AsyncIterable<StepLog>;
 }
 
 export interface StoredCheckpoint {
@@ -31,20 +30,8 @@ export function openStoredRun(folder: RunFolder): StoredRun {
   return {
     path: folder.path,
     config: readStoredConfig(folder.config),
-    summary: readSummary(folder.summary),
+    summary: readSummary(folder) as Summary | null,
     checkpoints: listCheckpoints(folder.checkpoints).map((path) => ({ path, step: stepOfCheckpoint(path) })),
-    async steps() {
-      const steps: StepLog[] = [];
-      await readStepLogs(folder.metrics, (step) => steps.push(step));
-      return steps;
-    },
+    steps: () => readStepLogs(folder.metrics),
   };
-}
-
-function readSummary(path: string): Summary | null {
-  try {
-    return JSON.parse(readFileSync(path, 'utf8')) as Summary;
-  } catch {
-    return null; // missing or cut: the run was killed before its end
-  }
 }

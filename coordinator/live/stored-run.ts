@@ -1,5 +1,5 @@
 // A run as its files tell it, for `ganglion view`: the same page as while it trains, but nothing can be changed.
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { LiveStatus } from '../../shared/live-protocol.ts';
 import { listCheckpoints, stepOfCheckpoint } from '../checkpoints/checkpoint.ts';
@@ -8,6 +8,7 @@ import { listSamples } from '../run-folder/pictures.ts';
 import { type RunConfig, readStoredConfig } from '../run-folder/run-config.ts';
 import { checkIsRun, type RunFolder, runFolderAt } from '../run-folder/run-folder.ts';
 import { readLog } from '../run-folder/step-log.ts';
+import { readSummary } from '../run-folder/summary.ts';
 import { type StoredEvent, Timeline } from '../run-folder/timeline.ts';
 import { LiveRun } from './live-run.ts';
 
@@ -59,15 +60,6 @@ export async function openStoredRun(path: string): Promise<LiveRun> {
     for (const event of told) timeline.recall(event);
   }
   return run;
-}
-
-function readSummary(folder: RunFolder): Readonly<Record<string, unknown>> | null {
-  try {
-    const summary: unknown = JSON.parse(readFileSync(folder.summary, 'utf8'));
-    return typeof summary === 'object' && summary !== null ? { ...summary } : null;
-  } catch {
-    return null; // the run was killed before its end
-  }
 }
 
 function checkpointEvents(folder: RunFolder): StoredEvent[] {

@@ -1,5 +1,4 @@
 // --fault FILE: injects faults at planned places, for tests of a cluster. The replica group asks the plan whenever it assigns a shard.
-import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { GanglionError, messageOf } from '../../shared/error.ts';
 import { FAULT_KINDS, type InjectedFault } from '../../shared/fault.ts';
@@ -7,6 +6,7 @@ import { phaseOf } from '../../shared/model/layout.ts';
 import { show } from '../../shared/printable.ts';
 import { describeShard } from '../../shared/protocol.ts';
 import { fromSystemError } from '../files/atomic-file.ts';
+import { MOST_TEXT_BYTES, readRegularSync } from '../files/regular-file.ts';
 import type { Shard } from './replica.ts';
 
 const whole = z.int().min(0);
@@ -54,7 +54,7 @@ type PlannedFault = z.infer<typeof entry>;
 export function readFaultPlan(path: string, shards: number): FaultPlan {
   let text: string;
   try {
-    text = readFileSync(path, 'utf8');
+    text = readRegularSync(path, MOST_TEXT_BYTES).toString('utf8');
   } catch (error) {
     throw fromSystemError(`cannot read fault plan ${path}`, error, 'config');
   }

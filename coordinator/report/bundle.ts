@@ -1,7 +1,7 @@
 // The page's modules as one script, for a file that must not load anything. Each becomes a function that gives what the module exports; they
 // are small and our own, so that the forms of import and export that they use are all there is to know: any other is refused.
-import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { readInstalled } from '../files/installed-file.ts';
 
 const IMPORT = /^import (?:\{ (\w+(?:, \w+)*) \}|(\w+)) from '(\.[^']+)';$/gm;
 const EXPORT = /^export (?=(?:async )?(?:class|function|const|let) (\w+))/gm;
@@ -11,7 +11,7 @@ const UNKNOWN = /^(?:import|export)\b.*$/m;
  * @param entry a module; what it imports is found from it
  * @param given expressions for imported files that are not modules, by their end
  * @returns the text of a classic script
- * @throws Error for a form of import or export that is not known here
+ * @throws Error for a form of import or export that is not known here, GanglionError `environment` for a module that cannot be read
  */
 export function bundle(entry: URL, given: Readonly<Record<string, string>>): string {
   const names = new Map<string, string>();
@@ -21,7 +21,7 @@ export function bundle(entry: URL, given: Readonly<Record<string, string>>): str
   function add(module: URL): string {
     const known = names.get(module.href);
     if (known !== undefined) return known;
-    const source = readFileSync(module, 'utf8');
+    const source = readInstalled(module).toString('utf8');
     const imported = source.replace(IMPORT, (_, list: string | undefined, single: string | undefined, from: string) => {
       const expression = Object.entries(given).find(([end]) => from.endsWith(end))?.[1] ?? add(new URL(from, module));
       return list === undefined ? `const ${single} = ${expression};` : `const { ${list} } = ${expression};`;

@@ -1,10 +1,10 @@
 // The report as HTML: what is written on it stands in the text, so that it can be read and printed without scripts; only the curves
 // are drawn by the live page's own code.
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { readInstalled } from '../files/installed-file.ts';
 import { bundle } from './bundle.ts';
 import { Html, html, jsonForScript } from './html.ts';
 import type { ReportData } from './report-data.ts';
@@ -14,12 +14,12 @@ import { rounded, timeOf } from './texts.ts';
 /** @param page folder of the live page's files */
 export function toReport(data: ReportData, page: URL): string {
   const style = [uPlotFile('uPlot.min.css'), new URL('live.css', page), new URL('../report/report.css', page)]
-    .map((file) => readFileSync(file, 'utf8'))
+    .map((file) => readInstalled(file).toString('utf8'))
     .join('\n');
-  const uPlot = readFileSync(uPlotFile('uPlot.iife.min.js'), 'utf8');
+  const uPlot = readInstalled(uPlotFile('uPlot.iife.min.js')).toString('utf8');
   const script = `${uPlot}\n${bundle(new URL('../report/report.js', page), { 'uplot.js': 'globalThis.uPlot' })}`;
   const { last, steps, curves: points } = data.history;
-  const icon = readFileSync(new URL('icon.svg', page)).toString('base64');
+  const icon = readInstalled(new URL('icon.svg', page)).toString('base64');
   // Nothing may be loaded, sent or run but what is in the file.
   const policy = [
     "default-src 'none'",

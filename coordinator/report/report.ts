@@ -1,10 +1,10 @@
 // report.html: a run in one file that needs nothing else, written from the run's files at its end, or later by `ganglion report`.
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomicSync } from '../files/atomic-file.ts';
+import { readRegular } from '../files/regular-file.ts';
 import type { LiveRun } from '../live/live-run.ts';
 import { VERSION } from '../machine/version.ts';
-import { ANIMATION, listSamples, REAL_SAMPLE, sampleName, spread } from '../run-folder/pictures.ts';
+import { ANIMATION, listSamples, MOST_PICTURE_BYTES, REAL_SAMPLE, sampleName, spread } from '../run-folder/pictures.ts';
 import { runFolderAt } from '../run-folder/run-folder.ts';
 import { toReport } from './page.ts';
 import type { Picture, ReportData } from './report-data.ts';
@@ -14,8 +14,6 @@ import { readCheckpoints } from './stored-checkpoints.ts';
 const POINTS = 1500;
 /** Grids of earlier samples, beside the newest. */
 const COURSE = 8;
-/** A grid of samples has about 30 kB; a larger file was not written by Ganglion. */
-const MOST_PICTURE_BYTES = 2 ** 18;
 /** A larger animation stays a file of its own. */
 const MOST_ANIMATION_BYTES = 6 * 2 ** 20;
 
@@ -73,8 +71,7 @@ async function readPicture(folder: string, step: number): Promise<Picture | null
 /** @returns null for a file that cannot be read, or is larger: the report omits it */
 async function readBase64(path: string, most = MOST_PICTURE_BYTES): Promise<string | null> {
   try {
-    const bytes = await readFile(path);
-    return bytes.length > most ? null : bytes.toString('base64');
+    return (await readRegular(path, most)).toString('base64');
   } catch {
     return null;
   }

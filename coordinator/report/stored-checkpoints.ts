@@ -1,8 +1,9 @@
 // The checkpoints of a run as a report lists them: what their headers say. `ganglion inspect` verifies them, which reads them whole.
-import { lstat, open, stat } from 'node:fs/promises';
+import { lstat, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { z } from 'zod';
 import { listCheckpoints, stepOfCheckpoint } from '../checkpoints/checkpoint.ts';
+import { openRegular } from '../files/regular-file.ts';
 
 export interface StoredCheckpoint {
   readonly name: string;
@@ -38,7 +39,7 @@ async function readOne(path: string): Promise<StoredCheckpoint> {
 
 /** @throws Error when the header cannot be read */
 async function readHash(path: string): Promise<string> {
-  const file = await open(path);
+  const file = await openRegular(path);
   try {
     const start = await file.read(Buffer.alloc(8), 0, 8, 0);
     const length = start.bytesRead === 8 ? Number(start.buffer.readBigUInt64LE()) : 0;

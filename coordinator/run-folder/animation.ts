@@ -1,12 +1,12 @@
 // samples/epochs.gif: the samples of a run from fixed noise, animated.
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { messageOf } from '../../shared/error.ts';
 import { removeFileSync, writeFileAtomicSync } from '../files/atomic-file.ts';
+import { readRegular } from '../files/regular-file.ts';
 import { GifWriter } from '../images/gif.ts';
 import { decodePng } from '../images/png.ts';
-import { ANIMATION, listSamples, sampleName, spread } from './pictures.ts';
+import { ANIMATION, listSamples, MOST_PICTURE_BYTES, sampleName, spread } from './pictures.ts';
 
 /** Maximum number of frames: of more samples, evenly spread ones with the first and the newest. */
 const MOST_FRAMES = 100;
@@ -29,7 +29,7 @@ export async function writeAnimation(samples: string, onBroken: (message: string
   for (const step of spread(steps, MOST_FRAMES)) {
     const picture = join(samples, sampleName(step));
     try {
-      const frame = decodePng(await readFile(picture));
+      const frame = decodePng(await readRegular(picture, MOST_PICTURE_BYTES));
       gif.add(frame, step === steps.at(-1) ? LAST_FRAME_MS : FRAME_MS);
       frames += 1;
     } catch (error) {

@@ -41,7 +41,7 @@ export class EventLog implements RunSink {
   async open(path: string): Promise<void> {
     try {
       await readEvents(path, (event) => this.timeline.recall(event));
-      this.#file = new JsonLines(path, () => true);
+      this.#file = await JsonLines.open(path, () => true);
     } catch (error) {
       this.#options.onFailure(messageOf(error));
     }

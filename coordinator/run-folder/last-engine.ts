@@ -1,29 +1,20 @@
 // What computed a run last, by what it has written: stored configs of earlier versions do not tell kernels from TensorFlow.
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readJsonLinesSync } from '../files/json-lines.ts';
+import { runFolderAt } from './run-folder.ts';
+import { readSummary } from './summary.ts';
 
 /** The engine's name, such as `kernels-avx512`, `tensorflow-cpu` or `tfjs-wasm`; undefined where the run has not written it. */
 export function lastEngine(run: string): string | undefined {
-  const events = readText(join(run, 'events.jsonl'))
-    .split('\n')
-    .map((line) => engineOf(parse(line), 'environment'));
-  return events.findLast((engine) => engine !== undefined) ?? engineOf(parse(readText(join(run, 'summary.json'))));
-}
-
-function readText(path: string): string {
+  const folder = runFolderAt(run);
+  let newest: string | undefined;
   try {
-    return readFileSync(path, 'utf8');
+    readJsonLinesSync(folder.events, (event) => {
+      newest = engineOf(event, 'environment') ?? newest;
+    });
   } catch {
-    return ''; // the run has none
+    // the run has none
   }
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined; // a line that was cut
-  }
+  return newest ?? engineOf(readSummary(folder));
 }
 
 /** @param within name of the object in `value` that has it */

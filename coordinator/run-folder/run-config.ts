@@ -1,5 +1,4 @@
 // What a run is: its settings and the identity of its data. Stored in config.json and in every checkpoint, compared on resume.
-import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { BACKENDS, type Backend } from '../../shared/backend.ts';
 import { GanglionError } from '../../shared/error.ts';
@@ -7,6 +6,7 @@ import { show } from '../../shared/printable.ts';
 import type { Checkpoint } from '../checkpoints/checkpoint.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { fromSystemError } from '../files/atomic-file.ts';
+import { MOST_TEXT_BYTES, readRegularSync } from '../files/regular-file.ts';
 import { defaultSettings, fromConfigObject } from '../settings/settings.ts';
 import { flagOf, IMMUTABLE_SETTINGS, type Settings, type StoredSettings } from '../settings/settings-table.ts';
 import { lastEngine } from './last-engine.ts';
@@ -38,7 +38,7 @@ export function storedConfig({ config, path }: Checkpoint): StoredRunConfig {
 /** The config in a run's config.json. @throws GanglionError `checkpoint` when it is not one. */
 export function readStoredConfig(path: string): StoredRunConfig {
   try {
-    return parseRunConfig(readFileSync(path, 'utf8'), path, dirname(path));
+    return parseRunConfig(readRegularSync(path, MOST_TEXT_BYTES).toString('utf8'), path, dirname(path));
   } catch (error) {
     throw fromSystemError(`cannot read ${path}`, error, 'checkpoint');
   }

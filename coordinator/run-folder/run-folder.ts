@@ -1,11 +1,12 @@
 // A run is a folder, of which docs/run-folder.md has every file. Files are written whole or not at all.
-import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync, renameSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { GanglionError, systemErrorCode } from '../../shared/error.ts';
 import { toJson } from '../../shared/printable.ts';
 import { listCheckpoints } from '../checkpoints/checkpoint.ts';
 import { fromSystemError, removeFileSync, writeFileAtomicSync } from '../files/atomic-file.ts';
 import { makeFolder } from '../files/make-folder.ts';
+import { isRegular } from '../files/regular-file.ts';
 import { LOCK_FILE } from '../files/run-lock.ts';
 
 /** Paths of a run. */
@@ -115,6 +116,33 @@ export function removeTemporaries(run: RunFolder): void {
     }
   } catch (error) {
     throw fromSystemError(`cannot clear ${run.path}`, error);
+  }
+}
+
+/** The checkpoint or the grid of a step. */
+const OF_STEP = /^step-(\d{8,15})\.(safetensors|png)$/;
+
+/**
+ * Renames what is no file but has the name of a checkpoint or grid still to be written, to `<name>.odd`, or `.odd2` ... where that is
+ * taken: the run would end where it comes to that step.
+ *
+ * @param step of the state that training goes on from
+ * @throws GanglionError `environment`
+ */
+export function setOddAside(run: RunFolder, step: number): void {
+  for (const folder of [run.checkpoints, run.samples]) {
+    const names = readdirSync(folder);
+    for (const name of names) {
+      const at = Number(OF_STEP.exec(name)?.[1] ?? -1);
+      if (at < step || isRegular(join(folder, name))) continue;
+      let aside = `${name}.odd`;
+      for (let number = 2; names.includes(aside); number++) aside = `${name}.odd${number}`;
+      try {
+        renameSync(join(folder, name), join(folder, aside));
+      } catch (error) {
+        throw fromSystemError(`cannot rename ${join(folder, name)}`, error);
+      }
+    }
   }
 }
 

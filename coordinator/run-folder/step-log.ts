@@ -1,8 +1,7 @@
 // metrics.jsonl: one record a step, written by the run, read for the live page and the report, and checked at the end.
-import { readFileSync } from 'node:fs';
 import type { Phase } from '../../shared/model/layout.ts';
 import { STEP_SCALARS, type StepScalars, toCurves } from '../../shared/step-scalars.ts';
-import { readJsonLines } from '../files/json-lines.ts';
+import { readJsonLines, readJsonRecords } from '../files/json-lines.ts';
 import { describeBadShard } from '../replicas/bad-shard.ts';
 import { toStepScalars } from '../training/step-scalars.ts';
 import type { StepRecord } from '../training/trainer.ts';
@@ -71,17 +70,21 @@ function fromSkipped(skipped: unknown): readonly SkippedUpdate[] | undefined {
   return phases.map(({ phase, bad }) => ({ phase: String(phase), bad: [bad].flat().map(String) }));
 }
 
-/** Reads metrics.jsonl. @throws GanglionError `checkpoint` */
-export function readStepLogs(path: string, each: (step: StepLog) => void): Promise<void> {
-  return readJsonLines(path, (record) => {
-    const step = fromJson(record);
-    if (step) each(step);
-  });
+/** The records of metrics.jsonl, in order. @throws GanglionError `checkpoint` */
+export async function* readStepLogs(path: string): AsyncGenerator<StepLog, void, undefined> {
+  for await (const records of readJsonRecords(path)) {
+    for (const record of records) {
+      const step = fromJson(record);
+      if (step) yield step;
+    }
+  }
 }
 
 /** Reads metrics.jsonl for the live page. @throws GanglionError `checkpoint` */
 export function readLog(path: string, each: (step: LoggedStep) => void): Promise<void> {
-  return readStepLogs(path, (log) => {
+  return readJsonLines(path, (record) => {
+    const log = fromJson(record);
+    if (!log) return;
     const { step, epoch, skipped } = log;
     const why = skipped?.map(({ phase, bad }) => `${phase}: ${bad.join('; ')}`).join('; ');
     each({ step, epoch, values: toCurves(log), skipped: why });
@@ -92,20 +95,4 @@ export function readLog(path: string, each: (step: LoggedStep) => void): Promise
 export function stepOf(record: unknown): number {
   const step = typeof record === 'object' && record !== null && 'step' in record ? record.step : undefined;
   return typeof step === 'number' ? step : Number.NaN;
-}
-
-/**
- * Checks from the log that every step up to `step` was committed once: counts those that are missing and those that stand
- * there twice.
- */
-export function countStepFaults(metricsPath: string, step: number): { lostSteps: number; repeatedSteps: number } {
-  const seen = new Uint8Array(step + 1);
-  let repeatedSteps = 0;
-  for (const line of readFileSync(metricsPath, 'utf8').split('\n')) {
-    if (line === '') continue;
-    const at = stepOf(JSON.parse(line));
-    if (seen[at] === 1) repeatedSteps++;
-    seen[at] = 1;
-  }
-  return { lostSteps: seen.subarray(1).filter((flag) => flag === 0).length, repeatedSteps };
 }

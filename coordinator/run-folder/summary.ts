@@ -1,5 +1,5 @@
 // summary.json: the result of a run in a few numbers, written at its end.
-import { readFileSync } from 'node:fs';
+import { MOST_TEXT_BYTES, readRegularSync } from '../files/regular-file.ts';
 import type { RunFolder } from './run-folder.ts';
 
 /** Content of summary.json. */
@@ -31,12 +31,19 @@ export interface Summary {
   readonly repeatedSteps: number;
 }
 
+/** The summary of a run that has ended in order. Null where it is missing, cut or no summary: the run was killed before its end. */
+export function readSummary(folder: RunFolder): Readonly<Record<string, unknown>> | null {
+  try {
+    const summary: unknown = JSON.parse(readRegularSync(folder.summary, MOST_TEXT_BYTES).toString('utf8'));
+    if (typeof summary !== 'object' || summary === null) return null;
+    // Every value of a summary is a number or a text; what else is in the file may be of any depth.
+    return Object.fromEntries(Object.entries(summary).filter(([, value]) => typeof value !== 'object'));
+  } catch {
+    return null;
+  }
+}
+
 /** Whether a run has a whole summary of this step: it has ended there in order. */
 export function hasSummaryOf(folder: RunFolder, step: number): boolean {
-  try {
-    const summary: unknown = JSON.parse(readFileSync(folder.summary, 'utf8'));
-    return typeof summary === 'object' && summary !== null && 'step' in summary && summary.step === step;
-  } catch {
-    return false; // missing or cut: the run was killed before its end
-  }
+  return readSummary(folder)?.step === step;
 }

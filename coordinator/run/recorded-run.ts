@@ -19,9 +19,11 @@ import {
   removeSummary,
   removeTemporaries,
   runFolderAt,
+  setOddAside,
   writeJson,
 } from '../run-folder/run-folder.ts';
-import { countStepFaults, stepOf } from '../run-folder/step-log.ts';
+import { countStepFaults } from '../run-folder/step-faults.ts';
+import { stepOf } from '../run-folder/step-log.ts';
 import type { Summary } from '../run-folder/summary.ts';
 import type { StepRecord } from '../training/trainer.ts';
 import { Node } from './node.ts';
@@ -176,7 +178,7 @@ export class RecordedRun {
     const { emit } = this.#sinks;
     const firstStep = state.step;
     // Steps after the checkpoint, done before a crash, are done again: their records give way.
-    const log = new JsonLines(folder.metrics, (record) => stepOf(record) <= firstStep);
+    const log = await JsonLines.open(folder.metrics, (record) => stepOf(record) <= firstStep);
     const writer = new CheckpointWriter({
       folder: folder.checkpoints,
       config: JSON.stringify(config),
@@ -216,7 +218,11 @@ export class RecordedRun {
       this.#records = undefined;
       const stateSha256 = await records.checkpoint();
       this.#stateSha256 = stateSha256;
-      return this.#summarise(folder, { firstStep, stateSha256, wallSeconds: (performance.now() - startedMs) / 1000 });
+      return await this.#summarise(folder, {
+        firstStep,
+        stateSha256,
+        wallSeconds: (performance.now() - startedMs) / 1000,
+      });
     } finally {
       this.#records = undefined; // its files close
       await writer.close(); // it may still bring the log to the disk
@@ -224,10 +230,10 @@ export class RecordedRun {
     }
   }
 
-  #summarise(
+  async #summarise(
     folder: RunFolder,
     { firstStep, stateSha256, wallSeconds }: { firstStep: number; stateSha256: string; wallSeconds: number },
-  ): Summary {
+  ): Promise<Summary> {
     const { config, state, totalSteps, stepsPerEpoch } = this.#plan;
     const { step } = state;
     const imagesPerSecond = ((step - firstStep) * config.batch) / wallSeconds;
@@ -241,7 +247,7 @@ export class RecordedRun {
       shards: config.shards,
       ...this.node.computing,
       restarts: this.node.restarts,
-      ...countStepFaults(folder.metrics, step),
+      ...(await countStepFaults(folder.metrics, step)),
     };
     writeJson(folder.summary, summary);
     this.#sinks.emit({ kind: 'ended', step, totalSteps, imagesPerSecond, stateSha256 });
@@ -281,6 +287,7 @@ async function openFolder(
   if (!resumed) checkNewRunFolder(path); // another process may have begun a run here a moment ago
   makeFolders(folder);
   removeTemporaries(folder);
+  setOddAside(folder, state.step);
   writeJson(folder.config, config);
   removeSummary(folder); // of the end before a resume
   removeAnimation(folder.samples);

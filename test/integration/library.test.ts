@@ -103,7 +103,8 @@ describe('train', () => {
       const stored = openRun(run);
       report.summary = stored.summary;
       report.checkpoints = stored.checkpoints;
-      report.logged = (await stored.steps()).map(({ step }) => step);
+      report.logged = [];
+      for await (const { step } of stored.steps()) report.logged.push(step);
       report.latent = stored.config.latent;
       report.listeners = JSON.stringify(listeners()) === before;
       report.signals = signals();

@@ -1,10 +1,12 @@
 // events.out.tfevents.*: the run as TensorBoard reads it, while it trains and later. A step leaves its values in memory; they are
 // written every few seconds and before every checkpoint. A log that cannot be written ends, the run does not.
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { messageOf } from '../../../shared/error.ts';
 import { CURVES, type Curve } from '../../../shared/step-scalars.ts';
+import { readRegularSync } from '../../files/regular-file.ts';
+import { MOST_PICTURE_BYTES } from '../../run-folder/pictures.ts';
 import { imageEvent, scalarsEvent, startEvent, versionEvent } from './event.ts';
 import { RecordFile } from './record-file.ts';
 
@@ -65,7 +67,7 @@ export class TensorBoardLog {
 
   /** Real digits, to compare. @param path a PNG file */
   real(path: string): void {
-    if (this.#file) this.#try(() => this.#image(0, REAL_TAG, readFileSync(path)));
+    if (this.#file) this.#try(() => this.#image(0, REAL_TAG, readRegularSync(path, MOST_PICTURE_BYTES)));
   }
 
   /** @param values in the order of `CURVES` */

@@ -51,7 +51,7 @@ const linesOf = (path: string): object[] =>
 describe(DOCUMENT, () => {
   it('has every field of metrics.jsonl and no other', async () => {
     const folder = createRunFolder(join(scratchFolder(), 'run'));
-    const log = new JsonLines(folder.metrics);
+    const log = await JsonLines.open(folder.metrics);
     const records = new RunRecords({
       config,
       folder,

@@ -89,7 +89,7 @@ describe('a checkpoint', () => {
       `checkpoint: cannot read ${path}: no such file or directory`,
     );
     expect(await errorOf(() => readCheckpoint(folder))).toMatch(
-      /^checkpoint: cannot read .*: illegal operation on a directory$/,
+      /^checkpoint: cannot read .*: expected a file, got a folder$/,
     );
   });
 });
@@ -204,7 +204,7 @@ describe('newestCheckpoint', () => {
     mkdirSync(join(folder, checkpointName(4)));
     expect(newestCheckpoint(folder, (message) => messages.push(message)).state.step).toBe(1);
     expect(messages.map((message) => message.replace(folder, ''))).toEqual([
-      expect.stringMatching(/^cannot read \/step-00000004\.safetensors: illegal operation on a directory$/),
+      expect.stringMatching(/^cannot read \/step-00000004\.safetensors: expected a file, got a folder$/),
       expect.stringMatching(/^\/step-00000003\.safetensors: header of \d+ bytes does not fit into a file of 1000$/),
       expect.stringMatching(/^\/step-00000002\.safetensors: header of \d+ bytes does not fit into a file of 1000$/),
     ]);

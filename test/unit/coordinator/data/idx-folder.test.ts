@@ -134,9 +134,7 @@ describe.skipIf(!hasMnist)('loadIdxFolder', () => {
     expect(await errorOf(() => loadIdxFolder(file))).toBe(`data: cannot read data folder ${file}: not a directory`);
     const path = join(folder, 'train-labels-idx1-ubyte');
     mkdirSync(path);
-    expect(await errorOf(() => loadIdxFolder(folder))).toBe(
-      `data: cannot read ${path}: illegal operation on a directory`,
-    );
+    expect(await errorOf(() => loadIdxFolder(folder))).toBe(`data: cannot read ${path}: expected a file, got a folder`);
     symlinkSync('nothing', `${path}.gz`);
     expect(await errorOf(() => loadIdxFolder(folder))).toBe(`data: cannot read ${path}.gz: no such file or directory`);
   });

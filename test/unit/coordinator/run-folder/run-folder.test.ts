@@ -7,10 +7,13 @@ import {
   newRunPath,
   removeTemporaries,
   runFolderAt,
+  setOddAside,
   writeJson,
 } from '../../../../coordinator/run-folder/run-folder.ts';
-import { countStepFaults, stepOf } from '../../../../coordinator/run-folder/step-log.ts';
+import { countStepFaults } from '../../../../coordinator/run-folder/step-faults.ts';
+import { stepOf } from '../../../../coordinator/run-folder/step-log.ts';
 import { canMount, errorOf, scratchFolder, smallFileSystem } from '../../scratch.ts';
+import { ODD_KINDS } from '../odd-files.ts';
 
 describe('createRunFolder', () => {
   it('makes the folders of a new run, also under folders that are missing', () => {
@@ -115,6 +118,34 @@ describe('removeTemporaries', () => {
   });
 });
 
+describe('setOddAside', () => {
+  const KINDS = ODD_KINDS.filter(({ name }) => name !== '3 GiB' && name !== 'a dangling link');
+
+  it.each(KINDS)('makes room for a checkpoint and a grid where there is $name', async ({ make }) => {
+    const run = createRunFolder(join(scratchFolder(), 'run'));
+    const names = ['checkpoints/step-00000020.safetensors', 'samples/step-00000020.png'];
+    for (const name of names) await make(join(run.path, name));
+    mkdirSync(join(run.checkpoints, 'step-00000020.safetensors.odd'));
+    setOddAside(run, 20);
+    expect(readdirSync(run.checkpoints).toSorted()).toEqual([
+      'step-00000020.safetensors.odd',
+      'step-00000020.safetensors.odd2',
+    ]);
+    expect(readdirSync(run.samples)).toEqual(['step-00000020.png.odd']);
+  });
+
+  it('leaves files, earlier steps and all other names alone', async () => {
+    const run = createRunFolder(join(scratchFolder(), 'run'));
+    const names = ['step-00000010.safetensors', 'step-00000030.safetensors', 'best', 'step-00000030.txt'];
+    for (const name of names) {
+      if (name.startsWith('step-00000030.s')) writeFileSync(join(run.checkpoints, name), '');
+      else mkdirSync(join(run.checkpoints, name));
+    }
+    setOddAside(run, 20);
+    expect(readdirSync(run.checkpoints).toSorted()).toEqual(names.toSorted());
+  });
+});
+
 describe('writeJson', () => {
   it('writes readable JSON that ends with a line', () => {
     const path = join(scratchFolder(), 'a.json');
@@ -127,26 +158,26 @@ describe('JsonLines', () => {
   const upTo = (step: number) => (record: unknown) => stepOf(record) <= step;
 
   /** What is left of `content` after opening it. */
-  function kept(content: string, keep?: (record: unknown) => boolean): string {
+  async function kept(content: string, keep?: (record: unknown) => boolean): Promise<string> {
     const path = join(scratchFolder(), 'a.jsonl');
     writeFileSync(path, content);
-    new JsonLines(path, keep).close();
+    (await JsonLines.open(path, keep)).close();
     return readFileSync(path, 'utf8');
   }
 
-  it('appends one line a record, to a new file', () => {
+  it('appends one line a record, to a new file', async () => {
     const path = join(scratchFolder(), 'a.jsonl');
-    const log = new JsonLines(path);
+    const log = await JsonLines.open(path);
     log.append({ step: 1 });
     log.append({ step: 2, text: 'a\nb é' });
     expect(readFileSync(path, 'utf8')).toBe('{"step":1}\n{"step":2,"text":"a\\nb é"}\n'); // there before the end
     log.close();
   });
 
-  it('keeps the leading records asked for, whole, and appends after them', () => {
+  it('keeps the leading records asked for, whole, and appends after them', async () => {
     const path = join(scratchFolder(), 'a.jsonl');
     writeFileSync(path, '{"step":1,"a":"é"}\n{"step":2}\n{"step":3}\n{"step":1}\n');
-    const log = new JsonLines(path, upTo(2));
+    const log = await JsonLines.open(path, upTo(2));
     log.append({ step: 3, again: true });
     log.close();
     expect(readFileSync(path, 'utf8')).toBe('{"step":1,"a":"é"}\n{"step":2}\n{"step":3,"again":true}\n');
@@ -161,24 +192,24 @@ describe('JsonLines', () => {
     ['nothing', '', ''],
     ['only half a line', '{"st', ''],
     ['whole lines', '{"step":1}\n{"step":2}\n', '{"step":1}\n{"step":2}\n'],
-  ])('drops %s and what follows', (_, content, expected) => {
-    expect(kept(content, upTo(9))).toBe(expected);
+  ])('drops %s and what follows', async (_, content, expected) => {
+    expect(await kept(content, upTo(9))).toBe(expected);
   });
 
-  it('drops everything unless told what to keep', () => {
-    expect(kept('{"step":1}\n')).toBe('');
+  it('drops everything unless told what to keep', async () => {
+    expect(await kept('{"step":1}\n')).toBe('');
   });
 
   it('says why it cannot be opened', async () => {
     const path = join(scratchFolder(), 'none', 'a.jsonl');
-    expect(await errorOf(() => new JsonLines(path))).toBe(
+    expect(await errorOf(() => JsonLines.open(path))).toBe(
       `environment: cannot write ${path}: no such file or directory`,
     );
   });
 
   it('brings its records to the disk while more are appended', async () => {
     const path = join(scratchFolder(), 'a.jsonl');
-    const log = new JsonLines(path);
+    const log = await JsonLines.open(path);
     log.append({ step: 1 });
     const synced = log.sync();
     log.append({ step: 2 });
@@ -195,7 +226,7 @@ describe('JsonLines', () => {
       const folder = smallFileSystem(16);
       const path = join(folder, 'a.jsonl');
       writeFileSync(join(folder, 'filler'), Buffer.alloc(4096));
-      const log = new JsonLines(path);
+      const log = await JsonLines.open(path);
       const record = (step: number) => ({
         step,
         text: `é${'x'.repeat(bytes - Buffer.byteLength(`{"step":${step},"text":"é"}\n`))}`, // fewer characters than bytes
@@ -237,15 +268,15 @@ describe('countStepFaults', () => {
     return countStepFaults(path, step);
   }
 
-  it('finds none in a whole log', () => {
-    expect(faults([1, 2, 3], 3)).toEqual({ lostSteps: 0, repeatedSteps: 0 });
-    expect(faults([], 0)).toEqual({ lostSteps: 0, repeatedSteps: 0 });
+  it('finds none in a whole log', async () => {
+    expect(await faults([1, 2, 3], 3)).toEqual({ lostSteps: 0, repeatedSteps: 0 });
+    expect(await faults([], 0)).toEqual({ lostSteps: 0, repeatedSteps: 0 });
   });
 
-  it('counts steps that are missing and records that are too many', () => {
-    expect(faults([1, 2, 2, 4], 5)).toEqual({ lostSteps: 2, repeatedSteps: 1 }); // 3 and 5; the second 2
-    expect(faults([2, 1, 1, 1], 2)).toEqual({ lostSteps: 0, repeatedSteps: 2 });
-    expect(faults([], 3)).toEqual({ lostSteps: 3, repeatedSteps: 0 });
+  it('counts steps that are missing and records that are too many', async () => {
+    expect(await faults([1, 2, 2, 4], 5)).toEqual({ lostSteps: 2, repeatedSteps: 1 }); // 3 and 5; the second 2
+    expect(await faults([2, 1, 1, 1], 2)).toEqual({ lostSteps: 0, repeatedSteps: 2 });
+    expect(await faults([], 3)).toEqual({ lostSteps: 3, repeatedSteps: 0 });
   });
 });
 

@@ -15,9 +15,9 @@ import { madeUpRecord } from '../made-up-record.ts';
 import { madeUpState } from '../made-up-state.ts';
 
 /** Records of a run of 9 steps whose writer notes what it is to save. */
-function recordsWith(settings: Partial<Settings>) {
+async function recordsWith(settings: Partial<Settings>) {
   const folder = createRunFolder(join(scratchFolder(), 'run'));
-  const log = new JsonLines(folder.metrics);
+  const log = await JsonLines.open(folder.metrics);
   onTestFinished(() => log.close());
   const dataset = toDataset('two digits', new Uint8Array(2 * 784), Uint8Array.of(3, 4), [28, 28, 1]);
   const config = toRunConfig(mergeSettings({ steps: 9, samplesEvery: 100 }, settings), dataset);
@@ -70,7 +70,7 @@ function recordsWith(settings: Partial<Settings>) {
 
 describe('commit', () => {
   it('logs a step, and where an update was skipped, which and why', async () => {
-    const { records, state, folder } = recordsWith({});
+    const { records, state, folder } = await recordsWith({});
     const record = madeUpRecord(1);
     state.step = 1;
     await records.commit(record);
@@ -89,14 +89,14 @@ describe('commit', () => {
   });
 
   it('saves a checkpoint every so many steps, and after the last', async () => {
-    const { saved, logged, commit } = recordsWith({ checkpointEvery: 4 });
+    const { saved, logged, commit } = await recordsWith({ checkpointEvery: 4 });
     for (let step = 1; step <= 9; step++) await commit(step);
     expect(saved).toEqual([4, 8, 9]);
     expect(logged).toEqual([4, 8, 9]); // the step is in the log before
   });
 
   it('saves one when so much time has gone by since the end of the copy before, and after the last', async () => {
-    const { saved, copy, commit } = recordsWith({ checkpointEvery: '30s' });
+    const { saved, copy, commit } = await recordsWith({ checkpointEvery: '30s' });
     await commit(1, 34_999); // begun at 5,000
     expect(saved).toEqual([]);
     copy.ms = 500;
@@ -112,7 +112,7 @@ describe('commit', () => {
   });
 
   it('saves one after the step in which it was asked for, once', async () => {
-    const { records, saved, commit } = recordsWith({ checkpointEvery: 4 });
+    const { records, saved, commit } = await recordsWith({ checkpointEvery: 4 });
     await commit(1);
     records.checkpointSoon();
     records.checkpointSoon();
@@ -122,14 +122,14 @@ describe('commit', () => {
   });
 
   it('tells of every picture that is there', async () => {
-    const { sampled, folder, commit } = recordsWith({ samplesEvery: 2 });
+    const { sampled, folder, commit } = await recordsWith({ samplesEvery: 2 });
     for (let step = 1; step <= 5; step++) await commit(step);
     expect(sampled).toEqual([2, 4]);
     expect(readdirSync(folder.samples)).toEqual(['step-00000002.png', 'step-00000004.png']);
   });
 
   it('counts time from a checkpoint asked for outside a step, too', async () => {
-    const { records, saved, clock, commit } = recordsWith({ checkpointEvery: '1m' });
+    const { records, saved, clock, commit } = await recordsWith({ checkpointEvery: '1m' });
     clock.ms = 60_000;
     await records.checkpoint();
     await commit(1, 119_999);
@@ -139,7 +139,7 @@ describe('commit', () => {
   });
 
   it('fails by what a checkpoint has failed by, at the next step, which is not logged', async () => {
-    const { failure, linesOfLog, commit } = recordsWith({ checkpointEvery: 4 });
+    const { failure, linesOfLog, commit } = await recordsWith({ checkpointEvery: 4 });
     for (let step = 1; step <= 4; step++) await commit(step);
     failure.error = new GanglionError('environment', 'disk full');
     expect(await errorOf(() => commit(5))).toBe('environment: disk full');
@@ -149,7 +149,7 @@ describe('commit', () => {
 
 describe('checkpoint', () => {
   it('writes the present state once and gives its hash', async () => {
-    const { records, saved, commit } = recordsWith({ checkpointEvery: 4 });
+    const { records, saved, commit } = await recordsWith({ checkpointEvery: 4 });
     expect(await records.checkpoint()).toBe('hash of 0');
     expect(await records.checkpoint()).toBe('hash of 0');
     expect(saved).toEqual([0]);
@@ -159,14 +159,14 @@ describe('checkpoint', () => {
   });
 
   it('writes none after a step that has one', async () => {
-    const { records, saved, commit } = recordsWith({ checkpointEvery: 4 });
+    const { records, saved, commit } = await recordsWith({ checkpointEvery: 4 });
     await commit(4);
     expect(await records.checkpoint()).toBe('hash of 4');
     expect(saved).toEqual([4]);
   });
 
   it('fails by what an earlier one has failed by', async () => {
-    const { records, failure } = recordsWith({});
+    const { records, failure } = await recordsWith({});
     failure.error = new GanglionError('environment', 'disk full');
     expect(await errorOf(() => records.checkpoint())).toBe('environment: disk full');
   });
