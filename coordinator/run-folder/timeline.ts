@@ -1,5 +1,6 @@
 // The timeline of a run in memory: its newest events.
 import type { EventKind, LiveEvent } from '../../shared/live-protocol.ts';
+import { toPrintable } from '../../shared/printable.ts';
 import type { Environment } from './environment.ts';
 
 /** Newest events kept. */
@@ -43,7 +44,7 @@ export class Timeline {
 
   /** Adds an earlier event, which is on disk already. */
   recall({ time, step, kind, text }: StoredEvent): void {
-    this.#events.push({ seq: ++this.#seq, time, step, kind, text });
+    this.#events.push({ seq: ++this.#seq, time, step, kind, text: toPrintable(text) });
     if (this.#events.length >= 2 * KEPT) this.#events = this.#events.slice(-KEPT);
   }
 
