@@ -6,6 +6,7 @@ import { toJson } from '../../shared/printable.ts';
 import { listCheckpoints } from '../checkpoints/checkpoint.ts';
 import { fromSystemError, removeFileSync, writeFileAtomicSync } from '../files/atomic-file.ts';
 import { makeFolder } from '../files/make-folder.ts';
+import { checkOwned } from '../files/owned-folders.ts';
 import { isRegular } from '../files/regular-file.ts';
 import { LOCK_FILE } from '../files/run-lock.ts';
 
@@ -138,6 +139,7 @@ export function setOddAside(run: RunFolder, step: number): void {
       let aside = `${name}.odd`;
       for (let number = 2; names.includes(aside); number++) aside = `${name}.odd${number}`;
       try {
+        checkOwned(run.path);
         renameSync(join(folder, name), join(folder, aside));
       } catch (error) {
         throw fromSystemError(`cannot rename ${join(folder, name)}`, error);

@@ -133,7 +133,7 @@ describe('writeFileAtomicSync', () => {
     expect(await reason('file/a.bin')).toBe('environment: cannot write PATH: not a directory');
     expect(await reason('x'.repeat(300))).toBe('environment: cannot write PATH: name too long');
     expect(await reason('.')).toBe('environment: cannot write PATH: expected a file or nothing there, got a folder');
-    expect(await reason('pipe')).toBe('environment: cannot write PATH: expected a file or nothing there, got a device');
+    expect(await reason('pipe')).toBe('environment: cannot write PATH: expected a file or nothing there, got a pipe');
     expect(fs.readdirSync(folder)).toEqual(['file', 'pipe']);
   });
 

@@ -75,7 +75,8 @@ describe('a log', () => {
 const OWN_WAYS: readonly string[] = [
   'files/regular-file.ts', // all others come through here
   'files/atomic-file.ts', // makes new files
-  'files/run-lock.ts',
+  'files/run-lock.ts', // opens at once, whatever is there
+  'files/lock-owner.ts', // the kernel's
   'monitoring/tensorboard/record-file.ts', // makes new files
   'machine/cores.ts', // the kernel's
   'run-folder/environment.ts', // the system's

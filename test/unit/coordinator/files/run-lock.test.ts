@@ -203,7 +203,7 @@ describe('a process that was taken over', () => {
 
   it('changes nothing more below the folder, and leaves the lock of the other alone', async () => {
     const run = scratchFolder();
-    const log = new JsonLines(join(run, 'log'));
+    const log = await JsonLines.open(join(run, 'log'));
     onTestFinished(() => log.close());
     const { run: lostRun, lost } = await lostFolder();
     const inside = join(lostRun, 'a');
@@ -213,7 +213,7 @@ describe('a process that was taken over', () => {
     expect(await errorOf(() => writeFileAtomicSync(join(lostRun, 'new'), Buffer.from('after')))).toBe(lost);
     expect(await errorOf(() => removeFileSync(inside))).toBe(lost);
     expect(await errorOf(() => appendWholeSync(inside, -1, 0, 'more'))).toBe(lost);
-    expect(await errorOf(() => new JsonLines(inside))).toBe(lost);
+    expect(await errorOf(() => JsonLines.open(inside))).toBe(lost);
     expect(isOwned(lostRun)).toBe(false);
     expect(readdirSync(lostRun)).toEqual(before);
     expect(readFileSync(inside, 'utf8')).toBe('before');
