@@ -1,8 +1,9 @@
 // `ganglion train`: from flags, config file and an earlier run to a complete config; then runs it.
 import { dirname, resolve } from 'node:path';
-import { GanglionError, messageOf } from '../../shared/error.ts';
+import { GanglionError } from '../../shared/error.ts';
 import { printJson, printLine } from '../../shared/print.ts';
 import { fromSystemError } from '../files/atomic-file.ts';
+import { parseJson } from '../files/json-text.ts';
 import { MOST_TEXT_BYTES, readRegularSync } from '../files/regular-file.ts';
 import { DrivenTraining, type TrainingHost, type TrainingRequest } from '../library/training.ts';
 import { createTerminal, type Terminal } from '../monitoring/terminal.ts';
@@ -79,18 +80,13 @@ function pathOfNewRun({ run, seed }: Settings): string {
 
 /** @param resumes whether the settings are for a run to resume */
 function readConfigFile(path: string, resumes: boolean): Partial<Settings> {
-  let text: string;
+  let bytes: Buffer;
   try {
-    text = readRegularSync(path, MOST_TEXT_BYTES).toString('utf8');
+    bytes = readRegularSync(path, MOST_TEXT_BYTES);
   } catch (error) {
     throw fromSystemError(`cannot read config file ${path}`, error, 'config');
   }
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw new GanglionError('config', `${path}: expected JSON, got an error: ${messageOf(error)}`, { cause: error });
-  }
+  const value = parseJson(bytes, path, 'config');
   if (!isStoredConfig(value)) return fromConfigObject(value, path);
   // config.json of a run names the run's own folder and data: a new run with its settings gets a folder of its own, and no faults.
   const { settings: stored } = storedParts(value, path, dirname(path));

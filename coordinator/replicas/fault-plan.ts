@@ -1,11 +1,12 @@
 // --fault FILE: injects faults at planned places, for tests of a cluster. The replica group asks the plan whenever it assigns a shard.
 import { z } from 'zod';
-import { GanglionError, messageOf } from '../../shared/error.ts';
+import { GanglionError } from '../../shared/error.ts';
 import { FAULT_KINDS, type InjectedFault } from '../../shared/fault.ts';
 import { phaseOf } from '../../shared/model/layout.ts';
 import { show } from '../../shared/printable.ts';
 import { describeShard } from '../../shared/protocol.ts';
 import { fromSystemError } from '../files/atomic-file.ts';
+import { parseJson } from '../files/json-text.ts';
 import { MOST_TEXT_BYTES, readRegularSync } from '../files/regular-file.ts';
 import type { Shard } from './replica.ts';
 
@@ -52,19 +53,13 @@ type PlannedFault = z.infer<typeof entry>;
  * @throws GanglionError `config`, one line that names the entry
  */
 export function readFaultPlan(path: string, shards: number): FaultPlan {
-  let text: string;
+  let bytes: Buffer;
   try {
-    text = readRegularSync(path, MOST_TEXT_BYTES).toString('utf8');
+    bytes = readRegularSync(path, MOST_TEXT_BYTES);
   } catch (error) {
     throw fromSystemError(`cannot read fault plan ${path}`, error, 'config');
   }
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw new GanglionError('config', `${path}: expected JSON, got an error: ${messageOf(error)}`, { cause: error });
-  }
-  return new FaultPlan(parseFaults(value, path, shards));
+  return new FaultPlan(parseFaults(parseJson(bytes, path, 'config'), path, shards));
 }
 
 function parseFaults(value: unknown, path: string, shards: number): PlannedFault[] {

@@ -1,12 +1,12 @@
 // What a run is: its settings and the identity of its data. Stored in config.json and in every checkpoint, compared on resume.
 import { dirname } from 'node:path';
-import { ARITHMETIC } from '../../shared/arithmetic.ts';
 import { BACKENDS, type Backend } from '../../shared/backend.ts';
 import { GanglionError } from '../../shared/error.ts';
 import { show } from '../../shared/printable.ts';
 import type { Checkpoint } from '../checkpoints/checkpoint.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { fromSystemError } from '../files/atomic-file.ts';
+import { parseJson } from '../files/json-text.ts';
 import { MOST_TEXT_BYTES, readRegularSync } from '../files/regular-file.ts';
 import { defaultSettings, fromConfigObject } from '../settings/settings.ts';
 import { flagOf, IMMUTABLE_SETTINGS, type Settings, type StoredSettings } from '../settings/settings-table.ts';
@@ -14,13 +14,9 @@ import { lastEngine } from './last-engine.ts';
 
 /** Raised when a stored name gets another meaning. Before there was a number, `cpu` meant `js`, and `native` was a backend. */
 const CONFIG_FORMAT = 2;
-/** The arithmetic of runs whose config has no number of it. */
-const BEFORE_NUMBERS = 1;
 
 export interface RunConfig extends StoredSettings {
   readonly format: typeof CONFIG_FORMAT;
-  /** Number of docs/arithmetic.md. */
-  readonly arithmetic: number;
   readonly dataName: string;
   readonly dataSha256: string;
 }
@@ -32,24 +28,18 @@ export interface StoredRunConfig extends RunConfig {
 }
 
 export function toRunConfig({ apiToken: _, ...settings }: Settings, dataset: Dataset): RunConfig {
-  return {
-    format: CONFIG_FORMAT,
-    arithmetic: ARITHMETIC,
-    ...settings,
-    dataName: dataset.name,
-    dataSha256: dataset.sha256,
-  };
+  return { format: CONFIG_FORMAT, ...settings, dataName: dataset.name, dataSha256: dataset.sha256 };
 }
 
 /** The config stored in a checkpoint. @throws GanglionError `checkpoint` when it is not one. */
 export function storedConfig({ config, path }: Checkpoint): StoredRunConfig {
-  return parseRunConfig(config, path, dirname(dirname(path)));
+  return parseRunConfig(Buffer.from(config), path, dirname(dirname(path)));
 }
 
 /** The config in a run's config.json. @throws GanglionError `checkpoint` when it is not one. */
 export function readStoredConfig(path: string): StoredRunConfig {
   try {
-    return parseRunConfig(readRegularSync(path, MOST_TEXT_BYTES).toString('utf8'), path, dirname(path));
+    return parseRunConfig(readRegularSync(path, MOST_TEXT_BYTES), path, dirname(path));
   } catch (error) {
     throw fromSystemError(`cannot read ${path}`, error, 'checkpoint');
   }
@@ -57,7 +47,6 @@ export function readStoredConfig(path: string): StoredRunConfig {
 
 /** What a stored config holds beside settings, and its settings under the names of today. */
 interface StoredParts {
-  readonly arithmetic: unknown;
   readonly dataName: unknown;
   readonly dataSha256: unknown;
   readonly chosenBackend: unknown;
@@ -77,16 +66,8 @@ export function storedParts(
   code: 'config' | 'checkpoint' = 'config',
 ): StoredParts {
   // `ranOn` was its name before 0.2.
-  const {
-    format,
-    arithmetic = BEFORE_NUMBERS,
-    dataName,
-    dataSha256,
-    ranOn,
-    chosenBackend = ranOn,
-    ...settings
-  } = stored;
-  if (format === CONFIG_FORMAT) return { arithmetic, dataName, dataSha256, chosenBackend, settings };
+  const { format, dataName, dataSha256, ranOn, chosenBackend = ranOn, ...settings } = stored;
+  if (format === CONFIG_FORMAT) return { dataName, dataSha256, chosenBackend, settings };
   if (format !== undefined) {
     const message = `${source}: expected format ${CONFIG_FORMAT} of its config, got ${show(format)}: a newer Ganglion has written it`;
     throw new GanglionError(code, message);
@@ -99,30 +80,24 @@ export function storedParts(
   // Before there were other backends, all ran on native.
   const { backend, ...others } = settings;
   const named = backend === undefined ? others : { ...others, backend: rename(backend) };
-  return { arithmetic, dataName, dataSha256, chosenBackend: rename(chosenBackend ?? 'native'), settings: named };
+  return { dataName, dataSha256, chosenBackend: rename(chosenBackend ?? 'native'), settings: named };
 }
 
-function parseRunConfig(text: string, path: string, run: string): StoredRunConfig {
+function parseRunConfig(bytes: Uint8Array, path: string, run: string): StoredRunConfig {
   const fail = (cause?: unknown): never => {
     throw new GanglionError('checkpoint', `${path}: its config cannot be read`, { cause });
   };
   try {
-    const stored: unknown = JSON.parse(text);
+    const stored = parseJson(bytes, path, 'config');
     if (typeof stored !== 'object' || stored === null) return fail();
-    const { arithmetic, dataName, dataSha256, chosenBackend, settings } = storedParts(
-      { ...stored },
-      path,
-      run,
-      'checkpoint',
-    );
+    const { dataName, dataSha256, chosenBackend, settings } = storedParts({ ...stored }, path, run, 'checkpoint');
     const backend = BACKENDS.find((name) => name === chosenBackend);
-    if (typeof arithmetic !== 'number' || !Number.isSafeInteger(arithmetic)) return fail();
     if (typeof dataName !== 'string' || typeof dataSha256 !== 'string' || !backend) return fail();
     const given = fromConfigObject(settings, path);
     if (IMMUTABLE_SETTINGS.some((name) => given[name] === undefined)) return fail();
     // A run of an earlier version may lack a setting that came later; none of those changes what is trained.
     const { apiToken: _, ...complete } = { ...defaultSettings(), ...given };
-    return { format: CONFIG_FORMAT, arithmetic, ...complete, dataName, dataSha256, chosenBackend: backend };
+    return { format: CONFIG_FORMAT, ...complete, dataName, dataSha256, chosenBackend: backend };
   } catch (error) {
     if (error instanceof GanglionError && error.code === 'checkpoint') throw error; // it says more
     return fail(error);

@@ -1,4 +1,5 @@
 // summary.json: the result of a run in a few numbers, written at its end.
+import { parseJson } from '../files/json-text.ts';
 import { MOST_TEXT_BYTES, readRegularSync } from '../files/regular-file.ts';
 import type { RunFolder } from './run-folder.ts';
 
@@ -34,7 +35,7 @@ export interface Summary {
 /** The summary of a run that has ended in order. Null where it is missing, cut or no summary: the run was killed before its end. */
 export function readSummary(folder: RunFolder): Readonly<Record<string, unknown>> | null {
   try {
-    const summary: unknown = JSON.parse(readRegularSync(folder.summary, MOST_TEXT_BYTES).toString('utf8'));
+    const summary = parseJson(readRegularSync(folder.summary, MOST_TEXT_BYTES), folder.summary, 'checkpoint');
     if (typeof summary !== 'object' || summary === null) return null;
     // Every value of a summary is a number or a text; what else is in the file may be of any depth.
     return Object.fromEntries(Object.entries(summary).filter(([, value]) => typeof value !== 'object'));
