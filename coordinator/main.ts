@@ -168,7 +168,10 @@ function program(): Command {
     .description('say what is installed, try every backend, and name the one that training would take')
     .option('--json', 'as JSON')
     .addHelpText('after', examples('ganglion doctor'))
-    .action(async ({ json }) => exitWith(await runDoctor([String(countPhysicalCores()), ...(json ? ['--json'] : [])])));
+    .action(async ({ json }) => {
+      const setting = backendOf(undefined) ?? 'auto';
+      exitWith(await runDoctor([String(countPhysicalCores()), setting, ...(json ? ['--json'] : [])]));
+    });
   ganglion
     .command('data')
     .description('fetch full MNIST from its public mirrors and check it')

@@ -101,7 +101,6 @@ const job = object<ShardRequest>({
 const ready = object<ReplicaReady>({
   engine: text,
   libraryVersion: text,
-  arithmetic: optional(whole()),
   device: optional(text),
   threadId: whole(),
   pid: whole(),

@@ -57,7 +57,7 @@ export function choose(setting: string, cache: string, env: NodeJS.ProcessEnv = 
 
 /** What the doctor finds. */
 export function doctor(cache: string, env: NodeJS.ProcessEnv = {}): Promise<Ended> {
-  return start(process.execPath, [DOCTOR, '2', '--json'], { GANGLION_CACHE: cache, ...env }).ended;
+  return start(process.execPath, [DOCTOR, '2', 'auto', '--json'], { GANGLION_CACHE: cache, ...env }).ended;
 }
 
 export function newFolder(name: string): string {

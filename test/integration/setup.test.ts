@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import {
   appendFileSync,
+  chmodSync,
   copyFileSync,
   cpSync,
   existsSync,
@@ -11,13 +12,15 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  truncateSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { areKernelsReady, locateKernels } from '../../workers/engines/kernels/library.ts';
+import { sealFolder } from '../../workers/build/sealed-folder.ts';
+import { faultOfKernels, locateKernels } from '../../workers/engines/kernels/library.ts';
 import {
   BACKEND,
   choose,
@@ -74,7 +77,7 @@ describe('a machine that lacks something', () => {
   );
   it.skipIf(unshare === undefined)('says how much disk space is free and needed', async () => {
     const cache = newFolder('cache');
-    const script = 'mount -t tmpfs -o size=16m tmpfs "$GANGLION_CACHE" && exec "$0" "$1"';
+    const script = 'mount -t tmpfs -o size=16m,mode=755 tmpfs "$GANGLION_CACHE" && exec "$0" "$1"';
     const args = [unshare ?? '', 'sh', '-c', script, process.execPath, SETUP];
     const message = new RegExp(`needs 50 MB in ${cache}, 17 MB are free; .*GANGLION_CACHE`);
     expectOneLine(await start('unshare', args, { GANGLION_CACHE: cache }).ended, message);
@@ -111,7 +114,13 @@ describe('the check before a run', () => {
     expect(report).toMatchObject({
       kernels: null,
       problems: [expect.stringMatching(/^g\+\+ is missing/)],
-      auto: { backend: 'wasm', note: expect.stringMatching(/^g\+\+ is missing/), runs: true },
+      // as training has said it
+      auto: {
+        backend: 'wasm',
+        note: expect.stringMatching(new RegExp(`^${WITHOUT.replace('ganglion: ', '')}g\\+\\+ is missing`)),
+        computing: expect.stringMatching(/^tfjs-wasm /),
+        runs: true,
+      },
     });
     expect(await choose('auto', cache)).toEqual(COMPILED);
   });
@@ -208,19 +217,62 @@ describe('the kernels', () => {
       kernels: expect.stringMatching(/^avx(512|2)$/),
       kernelsDetail: kernelsOf(cache).kernelsFolder,
       ...{ gxx: null, python: null, problems: [] },
-      auto: { backend: 'cpu', note: null, runs: true },
+      auto: { backend: 'cpu', note: null, computing: expect.stringMatching(/^kernels-avx(512|2) /), runs: true },
     });
   });
 
-  it('that do not load give wasm and the reason, and the doctor says it', async () => {
+  it('that are cut short are compiled again', async () => {
     const damaged = newFolder('cache');
     cpSync(cache, damaged, { recursive: true });
-    writeFileSync(kernelsOf(damaged).addonPath, 'damaged');
-    const ended = await choose('auto', damaged);
-    expect(ended).toMatchObject({ exitCode: 0, stdout: 'wasm\n' });
-    expect(ended.stderr).toMatch(new RegExp(`^${WITHOUT}Ganglion's kernels do not load: [^\n]*npm run setup\n$`));
-    const { auto } = JSON.parse((await doctor(damaged)).stdout);
+    const { addonPath, kernelsFolder } = kernelsOf(damaged);
+    const { size } = statSync(addonPath);
+    truncateSync(addonPath, size / 2);
+    const again = await setup(damaged).ended;
+    expect(again).toEqual({
+      exitCode: 0,
+      stdout: `the kernels are ready in ${kernelsFolder}\n`,
+      stderr: expect.stringMatching(/^compiling the kernels: [^\n]* was changed: expected \d+ bytes, got \d+\n$/),
+    });
+    expect(statSync(addonPath).size).toBe(size);
+    expect(await choose('auto', damaged)).toEqual({ ...CPU, stderr: '' });
+  });
+
+  it('that cannot be used nor compiled give wasm and the reason', async () => {
+    const foreign = newFolder('cache');
+    cpSync(cache, foreign, { recursive: true });
+    const { addonPath, kernelsFolder } = kernelsOf(foreign);
+    writeFileSync(addonPath, 'of another machine');
+    const env = { PATH: pathWith({}) };
+    const damaged = await choose('auto', foreign, env);
+    expect(damaged).toMatchObject({ exitCode: 0, stdout: 'wasm\n' });
+    expect(damaged.stderr).toMatch(new RegExp(`^${WITHOUT}[^\n]* was changed: [^\n]*; g\\+\\+ is missing[^\n]*\n$`));
+    await sealFolder(kernelsFolder);
+    const unfit = await choose('auto', foreign, env);
+    expect(unfit).toMatchObject({ exitCode: 0, stdout: 'wasm\n' });
+    expect(unfit.stderr).toMatch(new RegExp(`^${WITHOUT}[^\n]* does not load [^\n]*; g\\+\\+ is missing[^\n]*\n$`));
+    const { auto } = JSON.parse((await doctor(foreign, env)).stdout);
     expect(auto).toMatchObject({ backend: 'wasm', note: expect.stringContaining('does not load'), runs: true });
+    const tried = await choose('auto', foreign, { PATH: pathWithFakeCompiler('exit 1') });
+    expect(tried.stderr).toMatch(/^compiling the kernels: [^\n]* cannot be used: [^\n]* does not load on this machine/);
+  });
+
+  it('that others may write are refused', async () => {
+    const open = newFolder('cache');
+    cpSync(cache, open, { recursive: true });
+    chmodSync(open, 0o777);
+    const reason = `${open} may be written by others \\(mode 777\\)[^\n]*chmod go-w[^\n]*GANGLION_CACHE[^\n]*\n$`;
+    expectOneLine(await setup(open).ended, new RegExp(`^ganglion: ${reason}`));
+    expectOneLine(await choose('cpu', open), new RegExp(`^ganglion: --backend cpu cannot run here: ${reason}`));
+    const auto = await choose('auto', open);
+    expect(auto).toEqual({
+      exitCode: 0,
+      stdout: 'wasm\n',
+      stderr: expect.stringMatching(new RegExp(`^${WITHOUT}${reason}`)),
+    });
+    const empty = newFolder('cache');
+    chmodSync(empty, 0o777);
+    expectOneLine(await setup(empty).ended, /may be written by others/);
+    expect(contents(empty)).toEqual([]);
   });
 
   it.each(['SIGINT', 'SIGKILL'] as const)('come whole after a set-up that ended by %s', async (signal) => {
@@ -232,7 +284,7 @@ describe('the kernels', () => {
     slow.child.kill(signal);
     const { exitCode, stdout } = await slow.ended;
     expect({ exitCode, stdout }).toEqual({ exitCode: signal === 'SIGINT' ? 130 : null, stdout: '' });
-    expect(areKernelsReady(kernelsOf(bare))).toBe(false);
+    expect(faultOfKernels(kernelsOf(bare))).toBe('is not there');
     if (signal === 'SIGKILL') {
       for (const pid of contents(pids)) process.kill(Number(pid), 'SIGKILL'); // nobody was left to end them
       utimesSync(join(bare, 'setup.lock'), 0, 0); // as if it had been killed long ago

@@ -5,6 +5,7 @@ import { access, constants, mkdir } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { GanglionError, messageOf, systemErrorCode } from '../../shared/error.ts';
+import { checkTrusted } from './trusted-path.ts';
 
 /** Cache root: `$GANGLION_CACHE`, else `$XDG_CACHE_HOME/ganglion` (absolute ones only, as the XDG standard asks), else `~/.cache/ganglion`. */
 export function toCacheFolder(env: NodeJS.ProcessEnv = process.env): string {
@@ -13,25 +14,42 @@ export function toCacheFolder(env: NodeJS.ProcessEnv = process.env): string {
   return join(env.HOME || homedir(), '.cache', 'ganglion');
 }
 
-/** Makes the cache folder. @throws GanglionError when it cannot be made or written. */
-export async function prepareCacheFolder(cacheFolder: string): Promise<void> {
+/** @throws GanglionError `environment` when the cache folder cannot be made or written, or others may write it. Changes nothing. */
+export async function checkCacheFolder(cacheFolder: string): Promise<void> {
+  const existing = nearestExisting(cacheFolder);
   try {
-    await makeFolder(cacheFolder, 0o700); // programs are loaded from it: nobody else may write it
-    await access(cacheFolder, constants.W_OK | constants.X_OK);
+    await access(existing, constants.W_OK | constants.X_OK);
   } catch (error) {
-    throw new GanglionError(
-      'environment',
-      `cannot write to the cache folder ${cacheFolder} (${systemErrorCode(error) ?? messageOf(error)}); set GANGLION_CACHE to a folder you may write`,
-      { cause: error },
-    );
+    throw cannotWrite(cacheFolder, error);
   }
+  checkTrusted([existing], cacheFolder);
 }
 
-/** Makes a folder and those above it; why not by Node's recursive form, coordinator/files/make-folder.ts says. */
-async function makeFolder(path: string, mode: number): Promise<void> {
+/** Makes the cache folder. @throws GanglionError as {@link checkCacheFolder} */
+export async function prepareCacheFolder(cacheFolder: string): Promise<void> {
+  try {
+    await makeFolder(cacheFolder);
+  } catch (error) {
+    throw cannotWrite(cacheFolder, error);
+  }
+  await checkCacheFolder(cacheFolder);
+}
+
+function cannotWrite(cacheFolder: string, error: unknown): GanglionError {
+  const reason = systemErrorCode(error) ?? messageOf(error);
+  const message = `cannot write to the cache folder ${cacheFolder} (${reason}); set GANGLION_CACHE to a folder you may write`;
+  return new GanglionError('environment', message, { cause: error });
+}
+
+function nearestExisting(path: string): string {
+  return existsSync(path) ? path : nearestExisting(dirname(path));
+}
+
+/** Makes a folder and those above it, whatever the umask lets the group do; why not by Node's recursive form, coordinator/files/make-folder.ts says. */
+async function makeFolder(path: string): Promise<void> {
   if (existsSync(path)) return;
-  await makeFolder(dirname(path), mode);
-  await mkdir(path, mode).catch((error: unknown) => {
+  await makeFolder(dirname(path));
+  await mkdir(path, 0o755).catch((error: unknown) => {
     if (systemErrorCode(error) !== 'EEXIST') throw error;
   });
 }

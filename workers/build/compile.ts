@@ -1,6 +1,6 @@
 // Runs g++ to make Node-API add-ons, and proves that they load. Node's headers come from the package node-api-headers: nothing is
 // downloaded.
-import { mkdir, open, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { GanglionError, systemErrorCode } from '../../shared/error.ts';
@@ -42,16 +42,6 @@ export async function runCompiler(args: readonly string[], compilation: Compilat
   if (result.exitCode !== 0) {
     await writeFile(logPath, result.output);
     throw toCompileError(what, result, logPath);
-  }
-}
-
-/** Has a file on disk before its folder is moved into place. */
-export async function syncFile(path: string): Promise<void> {
-  const file = await open(path, 'r+');
-  try {
-    await file.sync();
-  } finally {
-    await file.close();
   }
 }
 

@@ -1,12 +1,15 @@
-// Entry file of `ganglion doctor`, a child process of the coordinator. Usage: node doctor-entry.js PHYSICAL_CORES [--json]
-// Exit code 0 when training can start on the backend that `auto` takes, else 1.
+// Entry file of `ganglion doctor`, a child process of the coordinator. Usage: node doctor-entry.js PHYSICAL_CORES BACKEND [--json]
+// Exit code 0 when training can start on the backend that it takes, else 1.
 
+import { BACKENDS } from '../../shared/backend.ts';
 import { printJson, printLine } from '../../shared/print.ts';
 import { locateKernels } from '../engines/kernels/library.ts';
 import { locateLibrary } from '../engines/tensorflow/library.ts';
 import { type DoctorReport, examine } from '../setup/doctor.ts';
 
-const report = await examine(locateKernels(), locateLibrary(), Number(process.argv[2]));
+const [, , physicalCores, name] = process.argv;
+const setting = BACKENDS.find((backend) => backend === name) ?? 'auto';
+const report = await examine(setting, locateKernels(), locateLibrary(), Number(physicalCores));
 if (process.argv.includes('--json')) printJson(process.stdout, report);
 else for (const line of toLines(report)) printLine(process.stdout, line);
 process.exitCode = report.auto.runs ? 0 : 1;
@@ -36,9 +39,9 @@ function toLines(report: DoctorReport): string[] {
   return rows.map(([name, value]) => `${name.padEnd(12)}${value}`);
 }
 
-function toTrainingText({ backend, note, runs }: DoctorReport['auto']): string {
+function toTrainingText({ backend, note, computing, runs }: DoctorReport['auto']): string {
   if (!runs) return `cannot start: ${note}`;
-  return `runs on ${backend}${note === null ? '' : `: ${note}`}`;
+  return [`runs on ${backend}`, computing ?? [], note ?? []].flat().join(': ');
 }
 
 function toConvolutionText({ ok, milliseconds, gflops }: NonNullable<DoctorReport['convolution']>): string {

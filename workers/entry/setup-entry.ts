@@ -5,6 +5,7 @@ import { printLine } from '../../shared/print.ts';
 import { abortOnInterrupt, Interrupted } from '../build/interrupt.ts';
 import { createProgress } from '../build/progress.ts';
 import { locateKernels } from '../engines/kernels/library.ts';
+import { checkAddon } from '../engines/tensorflow/build.ts';
 import { locateLibrary, TENSORFLOW_VERSION, VARIANT } from '../engines/tensorflow/library.ts';
 import { installKernels, installTensorflow } from '../setup/install.ts';
 
@@ -14,6 +15,7 @@ try {
   if (process.argv.includes('--tensorflow')) {
     const location = locateLibrary();
     await installTensorflow(location, options);
+    await checkAddon(location.addonPath, options.signal); // also one that was there
     printLine(process.stdout, `TensorFlow ${TENSORFLOW_VERSION} (${VARIANT}) is ready in ${location.libraryFolder}`);
   } else {
     const location = locateKernels();

@@ -1,20 +1,18 @@
-// Looks at the machine, the kernels and every backend, changes nothing, and says what training will run on.
+// Looks at the machine, the kernels and every backend, changes nothing, and says what training will run on: by training's own decision.
 
 import { arch, availableParallelism, cpus, platform, totalmem } from 'node:os';
-import type { Backend } from '../../shared/backend.ts';
+import { BACKENDS, type Backend } from '../../shared/backend.ts';
 import { GanglionError, messageOf } from '../../shared/error.ts';
-import { recallFailure } from '../build/failed-setup.ts';
-import { readProgramVersions } from '../build/programs.ts';
-import { requireKernels } from '../engines/kernels/binding.ts';
-import { checkKernels } from '../engines/kernels/build.ts';
-import { areKernelsReady, type KernelsLocation } from '../engines/kernels/library.ts';
-import { checkCompiler, checkMachine, currentMachine } from '../engines/kernels/requirements.ts';
-import { loadBinding } from '../engines/tensorflow/binding.ts';
-import { checkAddon } from '../engines/tensorflow/build.ts';
-import { type ConvolutionReport, measureConvolution } from '../engines/tensorflow/convolution.ts';
+import { checkCacheFolder } from '../build/cache-folder.ts';
+import { type ProgramVersions, readProgramVersions } from '../build/programs.ts';
+import { ABSENT } from '../build/sealed-folder.ts';
+import type { KernelsLocation } from '../engines/kernels/library.ts';
+import type { ConvolutionReport } from '../engines/tensorflow/convolution.ts';
 import type { LibraryLocation } from '../engines/tensorflow/library.ts';
-import { isTensorflowReady } from './install.ts';
-import { type BackendReport, probe } from './probe.ts';
+import { checkPlatform, checkPrograms, currentPlatform } from '../engines/tensorflow/preflight.ts';
+import { type Choice, chooseBackend } from './choose-backend.ts';
+import { isTensorflowReady, lookAtKernels } from './install.ts';
+import { type BackendReport, type Probed, probe } from './probe.ts';
 
 /** What the doctor prints as JSON; `null` for what is missing or could not be tried. */
 export interface DoctorReport {
@@ -46,52 +44,52 @@ export interface DoctorReport {
   readonly auto: AutoReport;
 }
 
-/** What `--backend auto` would take. */
+/** What training takes, by `auto` or as GANGLION_BACKEND asks. */
 export interface AutoReport {
   readonly backend: Backend;
-  /** Why not the kernels, or that they are to be compiled first; null for kernels that are there. */
+  /** Why not the kernels, what training does first, or why it cannot start: as training says it. Null for a backend that is there. */
   readonly note: string | null;
+  /** What computes, with its version; null where it is not there yet. */
+  readonly computing: string | null;
   /** Whether training can start. */
   readonly runs: boolean;
 }
 
-/** Those tried in a process each; the others are looked at more closely here. */
-const PROBED = ['wasm', 'webgpu', 'js'] as const satisfies readonly Backend[];
-
-const NOT_COMPILED = 'not compiled yet';
+/** A backend that training does not take is tried for so long: the doctor answers within five seconds. */
+const OTHERS_MS = 3_000;
 
 /**
- * Examines the machine; uses the kernels and TensorFlow if they are ready, and never installs them.
+ * Examines the machine; uses what is ready, and never installs anything.
  *
+ * @param setting backend that training is told to take
  * @param physicalCores as the coordinator counted them
  */
 export async function examine(
+  setting: Backend | 'auto',
   kernelsLocation: KernelsLocation,
   location: LibraryLocation,
   physicalCores: number,
 ): Promise<DoctorReport> {
-  const [programs, ...probed] = await Promise.all([readProgramVersions(), ...PROBED.map((name) => probe(name))]);
-  // after the others: it measures
-  const tensorflowReady = isTensorflowReady(location);
-  const library = tensorflowReady ? await tryLibrary(location) : NO_LIBRARY;
-  const kernels = await tryKernels(kernelsLocation);
-  const isa = kernels.isa;
-  const cpu: BackendReport = {
-    backend: 'cpu',
-    runs: isa !== null,
-    detail: isa === null ? kernels.detail : `kernels-${isa} ${kernelsLocation.key}`,
+  const [programs, kernels, choice] = await Promise.all([
+    readProgramVersions(),
+    lookForKernels(kernelsLocation),
+    chooseBackend(setting, null).catch((error: unknown) => toRefusal(error)),
+  ]);
+  const missing: Partial<Record<Backend, string | null>> = {
+    cpu: kernels.missing,
+    tensorflow: await lookForTensorflow(location, programs),
   };
-  const tensorflow: BackendReport = {
-    backend: 'tensorflow',
-    runs: library.problem === null && library.tensorflow !== null,
-    detail:
-      library.problem ??
-      (library.tensorflow === null
-        ? 'not set up; run: npm run setup -- --tensorflow'
-        : `tensorflow-${library.device} ${library.tensorflow}`),
-  };
-  const backends = [cpu, tensorflow, ...probed];
-  const { tensorflow: version, device, convolution } = library;
+  const probed = await Promise.all(
+    BACKENDS.map(async (backend): Promise<Probed> => {
+      const why = missing[backend] ?? null;
+      if (why !== null) return { backend, runs: false, detail: why };
+      const isTaken = !(choice instanceof GanglionError) && choice.backend === backend;
+      return probe(backend, isTaken ? undefined : OTHERS_MS);
+    }),
+  );
+  const [cpu, tensorflow] = (['cpu', 'tensorflow'] as const).map((name) =>
+    probed.find(({ backend }) => backend === name),
+  );
   return {
     node: process.versions.node,
     platform: `${platform()}-${arch()}`,
@@ -100,73 +98,65 @@ export async function examine(
     physicalCores,
     memoryBytes: readMemoryBytes(),
     cacheFolder: location.cacheFolder,
-    kernels: isa,
-    kernelsDetail: kernels.detail,
+    kernels: (['avx512', 'avx2'] as const).find((isa) => cpu?.engine?.name === `kernels-${isa}`) ?? null,
+    kernelsDetail: cpu?.runs ? kernelsLocation.kernelsFolder : (cpu?.detail ?? ''),
     tensorflowFolder: location.libraryFolder,
-    tensorflowReady,
-    ...{ tensorflow: version, device, convolution },
+    tensorflowReady: missing.tensorflow === null,
+    tensorflow: tensorflow?.engine?.libraryVersion ?? null,
+    device: (['cpu', 'gpu'] as const).find((device) => tensorflow?.engine?.name === `tensorflow-${device}`) ?? null,
+    convolution: tensorflow?.convolution ?? null,
     gxx: programs.gxx ?? null,
     python: programs.python ?? null,
     pip: programs.pip ?? null,
     problems: kernels.obstacle === null ? [] : [kernels.obstacle],
-    backends,
-    auto: whatAutoTakes(kernels, backends),
+    backends: probed.map(({ backend, runs, detail }) => ({ backend, runs, detail })),
+    auto: toAutoReport(setting, choice, probed),
   };
 }
 
-function whatAutoTakes({ isa, obstacle }: KernelsReport, backends: readonly BackendReport[]): AutoReport {
-  if (isa !== null) return { backend: 'cpu', note: null, runs: true };
-  if (obstacle === null) return { backend: 'cpu', note: 'training compiles the kernels first', runs: true };
-  return { backend: 'wasm', note: obstacle, runs: backends.some(({ backend, runs }) => backend === 'wasm' && runs) };
+function toRefusal(error: unknown): GanglionError {
+  if (error instanceof GanglionError) return error;
+  throw error;
 }
 
-interface LibraryReport extends Pick<DoctorReport, 'tensorflow' | 'device' | 'convolution'> {
-  readonly problem: string | null;
+function toAutoReport(
+  setting: Backend | 'auto',
+  choice: Choice | GanglionError,
+  probed: readonly Probed[],
+): AutoReport {
+  if (choice instanceof GanglionError) {
+    return { backend: setting === 'auto' ? 'cpu' : setting, note: choice.message, computing: null, runs: false };
+  }
+  const { backend, note, first } = choice;
+  if (first !== null) return { backend, note: first, computing: null, runs: true };
+  const found = probed.find((report) => report.backend === backend);
+  if (!found?.runs) return { backend, note: found?.detail ?? null, computing: null, runs: false };
+  return { backend, note, computing: found.detail, runs: true };
 }
 
-const NO_LIBRARY: LibraryReport = { tensorflow: null, device: null, convolution: null, problem: null };
-
-/** Loads the library in a child first: one that does not fit this processor would kill the doctor. */
-async function tryLibrary(location: LibraryLocation): Promise<LibraryReport> {
+/**
+ * @returns why the kernels cannot be tried, null where they can; and what stands in the way of compiling them
+ */
+async function lookForKernels(location: KernelsLocation): Promise<Record<'missing' | 'obstacle', string | null>> {
   try {
-    await checkAddon(location.addonPath, new AbortController().signal);
-    const binding = loadBinding();
-    const convolution = measureConvolution(binding);
-    return {
-      tensorflow: binding.TF_Version,
-      device: binding.isUsingGpuDevice() ? 'gpu' : 'cpu',
-      convolution,
-      problem: convolution.ok ? null : 'TensorFlow computes a convolution of ones wrongly',
-    };
+    const fault = await lookAtKernels(location, false, new AbortController().signal);
+    const missing = fault === ABSENT ? 'not compiled yet' : (fault ?? null);
+    return { missing, obstacle: null };
   } catch (error) {
-    return { ...NO_LIBRARY, problem: messageOf(error) };
+    return { missing: messageOf(error), obstacle: messageOf(error) };
   }
 }
 
-interface KernelsReport {
-  readonly isa: DoctorReport['kernels'];
-  /** Where they are, or why they do not run. */
-  readonly detail: string;
-  /** Why they can neither run nor be compiled. */
-  readonly obstacle: string | null;
-}
-
-/** Never rejects. Loads the kernels in a child first, as {@link tryLibrary} does. */
-async function tryKernels(location: KernelsLocation): Promise<KernelsReport> {
-  const none = (detail: string, obstacle: string | null): KernelsReport => ({ isa: null, detail, obstacle });
+/** @returns why TensorFlow cannot be tried, and how to get it; null where it can */
+async function lookForTensorflow(location: LibraryLocation, programs: ProgramVersions): Promise<string | null> {
   try {
-    checkMachine(currentMachine());
-    if (areKernelsReady(location)) {
-      await checkKernels(location.addonPath, new AbortController().signal);
-      const { isa } = requireKernels().binding;
-      if (isa !== 'none') return { isa, detail: location.kernelsFolder, obstacle: null };
-    }
-    checkCompiler();
-    const reason = recallFailure(location.kernelsFolder);
-    if (reason !== undefined) throw new GanglionError('environment', `${reason}; try again: npm run setup`);
-    return none(NOT_COMPILED, null);
+    if (isTensorflowReady(location)) return null;
+    checkPlatform(currentPlatform());
+    checkPrograms(programs);
+    await checkCacheFolder(location.cacheFolder);
+    return 'not set up; run: npm run setup -- --tensorflow';
   } catch (error) {
-    return none(messageOf(error), messageOf(error));
+    return messageOf(error);
   }
 }
 

@@ -1,18 +1,19 @@
 // Builds what an engine needs where it is missing: Ganglion's kernels, or TensorFlow. One set-up at a time for a cache folder.
 import { GanglionError, systemErrorCode } from '../../shared/error.ts';
-import { prepareCacheFolder } from '../build/cache-folder.ts';
+import { checkCacheFolder, prepareCacheFolder } from '../build/cache-folder.ts';
 import { checkDisk, diskError } from '../build/disk.ts';
 import { recallFailure } from '../build/failed-setup.ts';
 import { readProgramVersions } from '../build/programs.ts';
 import type { Progress } from '../build/progress.ts';
+import { ABSENT } from '../build/sealed-folder.ts';
 import { withSetupLock } from '../build/setup-lock.ts';
 import { clearTraces, inStagingFolder } from '../build/staging.ts';
-import { BUILD_BYTES, buildKernels } from '../engines/kernels/build.ts';
-import { areKernelsReady, type KernelsLocation } from '../engines/kernels/library.ts';
+import { BUILD_BYTES, buildKernels, checkKernels } from '../engines/kernels/build.ts';
+import { faultOfKernels, type KernelsLocation } from '../engines/kernels/library.ts';
 import { checkCompiler, checkMachine, currentMachine } from '../engines/kernels/requirements.ts';
 import { buildLibrary } from '../engines/tensorflow/build.ts';
 import { downloadWheel, hasKeptWheel } from '../engines/tensorflow/download.ts';
-import { isReady, type LibraryLocation } from '../engines/tensorflow/library.ts';
+import { faultOfLibrary, type LibraryLocation } from '../engines/tensorflow/library.ts';
 import { fetchPackage, findPackage } from '../engines/tensorflow/package.ts';
 import { checkPlatform, checkPrograms, currentPlatform } from '../engines/tensorflow/preflight.ts';
 import { neededBytes } from '../engines/tensorflow/wheel.ts';
@@ -26,49 +27,118 @@ export interface InstallOptions {
   readonly again: boolean;
 }
 
-/** Whether TensorFlow is set up. */
+/** Whether TensorFlow is set up. @throws GanglionError `environment` when others may change it */
 export function isTensorflowReady(location: LibraryLocation): boolean {
-  return isReady(location) && findPackage() !== undefined;
+  return faultOfLibrary(location, 'whole') === undefined && findPackage() !== undefined;
 }
 
 /**
- * Compiles the kernels where they are missing; waits for another set-up of the same cache folder.
+ * Why the kernels in the cache do not compute here; undefined when they do. They may be whole and still not load: compiled for another C
+ * library, or on a file system without programs (noexec).
+ *
+ * @throws GanglionError `environment` when others may change them
+ */
+async function faultOfInstalledKernels(location: KernelsLocation, signal: AbortSignal): Promise<string | undefined> {
+  const fault = faultOfKernels(location);
+  if (fault !== undefined) return fault;
+  try {
+    await checkKernels(location.addonPath, signal);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof GanglionError)) throw error;
+    return `cannot be used: ${error.message}`;
+  }
+}
+
+/** What is said before the kernels are compiled. @param fault as {@link lookAtKernels} returns it */
+export function compilingLine({ kernelsFolder }: KernelsLocation, fault: string): string {
+  return `compiling the kernels${fault === ABSENT ? '' : `: ${kernelsFolder} ${fault}`}`;
+}
+
+/** Adds to an error of a set-up why it was needed. */
+function because(kernelsFolder: string, fault: string, error: unknown): unknown {
+  if (fault === ABSENT || !(error instanceof GanglionError) || fault.endsWith(error.message)) return error;
+  return new GanglionError(error.code, `${kernelsFolder} ${fault}; ${error.message}`, { cause: error });
+}
+
+/**
+ * Looks whether the kernels are there, or could be compiled. Changes nothing.
+ *
+ * @param again whether they would be tried also when the set-up before has failed
+ * @returns undefined when they compute here, else why they are to be compiled: {@link ABSENT}, or a fault
+ * @throws GanglionError `environment` for everything that stands in the way and can be seen before
+ */
+export async function lookAtKernels(
+  location: KernelsLocation,
+  again: boolean,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  checkMachine(currentMachine());
+  const fault = await faultOfInstalledKernels(location, signal);
+  if (fault === undefined) return undefined;
+  try {
+    refuseRemembered(location.kernelsFolder, again);
+    checkCompiler();
+    await checkCacheFolder(location.cacheFolder);
+    return fault;
+  } catch (error) {
+    throw because(location.kernelsFolder, fault, error);
+  }
+}
+
+/**
+ * Compiles the kernels where they are missing, damaged or do not load; waits for another set-up of the same cache folder.
  *
  * @throws GanglionError `environment` for everything that stands in the way and a user can mend
  */
 export async function installKernels(location: KernelsLocation, options: InstallOptions): Promise<void> {
-  checkMachine(currentMachine());
-  if (areKernelsReady(location)) return;
   const { cacheFolder, kernelsFolder } = location;
   const { progress, again } = options;
-  refuseRemembered(kernelsFolder, again);
-  checkCompiler();
-  await locked(cacheFolder, BUILD_BYTES, options, async (signal) => {
-    if (areKernelsReady(location)) return;
-    refuseRemembered(kernelsFolder, again);
-    await clearTraces(kernelsFolder);
-    await checkDisk(cacheFolder, BUILD_BYTES);
-    progress.line('compiling the kernels');
-    await inStagingFolder(kernelsFolder, signal, (staging) => buildKernels(location, staging, signal));
-  });
+  const before = await lookAtKernels(location, again, options.signal);
+  if (before === undefined) return;
+  try {
+    await locked(cacheFolder, BUILD_BYTES, options, async (signal) => {
+      const fault = await faultOfInstalledKernels(location, signal);
+      if (fault === undefined) return;
+      refuseRemembered(kernelsFolder, again);
+      await clearTraces(kernelsFolder);
+      await checkDisk(cacheFolder, BUILD_BYTES);
+      progress.line(compilingLine(location, fault));
+      await inStagingFolder(kernelsFolder, signal, (staging) => buildKernels(location, staging, signal));
+    });
+  } catch (error) {
+    throw because(kernelsFolder, before, error);
+  }
 }
 
 /**
- * Fetches and builds TensorFlow where it is missing; waits for another set-up of the same cache folder.
+ * Looks whether TensorFlow is there, or could be set up. Changes nothing.
+ *
+ * @returns whether it is to be set up
+ * @throws GanglionError `environment` for everything that stands in the way and can be seen before
+ */
+export async function lookAtTensorflow(location: LibraryLocation, signal?: AbortSignal): Promise<boolean> {
+  if (isTensorflowReady(location)) return false;
+  checkPlatform(currentPlatform());
+  if (faultOfLibrary(location, 'whole') !== undefined) checkPrograms(await readProgramVersions(signal));
+  await checkCacheFolder(location.cacheFolder);
+  return true;
+}
+
+/**
+ * Fetches and builds TensorFlow where it is missing or damaged; waits for another set-up of the same cache folder.
  *
  * @throws GanglionError `environment` for everything that stands in the way and a user can mend
  */
 export async function installTensorflow(location: LibraryLocation, options: InstallOptions): Promise<void> {
-  if (isTensorflowReady(location)) return;
   const { cacheFolder, libraryFolder } = location;
   const { progress, again } = options;
-  checkPlatform(currentPlatform());
+  if (!(await lookAtTensorflow(location, options.signal))) return;
   await locked(cacheFolder, neededBytes(false), options, async (signal) => {
     if (isTensorflowReady(location)) return;
     refuseRemembered(libraryFolder, again);
     await clearTraces(libraryFolder);
-    const needsLibrary = !isReady(location);
-    if (needsLibrary) checkPrograms(await readProgramVersions(signal));
+    const needsLibrary = faultOfLibrary(location, 'whole') !== undefined;
     const haveWheel = needsLibrary && (await hasKeptWheel(cacheFolder, signal));
     if (needsLibrary) await checkDisk(cacheFolder, neededBytes(haveWheel));
     await inStagingFolder(libraryFolder, signal, async (staging) => {

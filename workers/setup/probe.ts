@@ -1,4 +1,4 @@
-// Proves that a backend computes here: a convolution of ones, whose result is known, in a process of its own, as a library that does
+// Proves that a backend computes here: small problems whose results are known, in a process of its own, as a library that does
 // not fit the machine would kill this one.
 
 import { fileURLToPath } from 'node:url';
@@ -10,29 +10,43 @@ import { convolution } from '../../shared/model/ops.ts';
 import type { Program } from '../../shared/model/program.ts';
 import { lastLine, runCommand } from '../build/command.ts';
 import { loadRunner } from '../engines/engines.ts';
+import type { ProgramRunner } from '../engines/program-runner.ts';
 
-const report = z.object({ backend: z.enum(BACKENDS), runs: z.boolean(), detail: z.string() });
+const convolutionReport = z.object({ ok: z.boolean(), milliseconds: z.number(), gflops: z.number() });
+const report = z.object({
+  backend: z.enum(BACKENDS),
+  runs: z.boolean(),
+  /** What computes, or why it does not run. */
+  detail: z.string(),
+  /** Name and version of the engine, where it loads. */
+  engine: z.object({ name: z.string(), libraryVersion: z.string() }).optional(),
+  /** Of TensorFlow. */
+  convolution: convolutionReport.optional(),
+});
 
-/** What the doctor says of a backend; `detail` is what computes, or why it does not run. */
-export type BackendReport = Readonly<z.infer<typeof report>>;
+/** What a try of a backend came to. */
+export type Probed = Readonly<z.infer<typeof report>>;
+
+/** What the doctor says of a backend. */
+export type BackendReport = Pick<Probed, 'backend' | 'runs' | 'detail'>;
 
 /** Loading takes a second or two; a software GPU some more. */
 const LIMIT_MS = 60_000;
 const ENTRY = new URL('../entry/probe-entry.js', import.meta.url);
 
 /** Tries a backend in a process of its own; never rejects. */
-export async function probe(backend: Backend): Promise<BackendReport> {
-  const fail = (detail: string): BackendReport => ({ backend, runs: false, detail });
+export async function probe(backend: Backend, limitMs = LIMIT_MS): Promise<Probed> {
+  const fail = (detail: string): Probed => ({ backend, runs: false, detail });
   try {
     const result = await runCommand(process.execPath, [fileURLToPath(ENTRY), backend], {
-      signal: AbortSignal.timeout(LIMIT_MS),
+      signal: AbortSignal.timeout(limitMs),
     });
     const parsed = report.safeParse(parseJson(lastLine(result.stdout)));
     if (parsed.success) return parsed.data;
     return fail(`crashed (${result.killedBy ?? `exit code ${result.exitCode}`}): ${lastLine(result.output)}`);
   } catch (error) {
     const late = error instanceof Error && error.name === 'TimeoutError';
-    return fail(late ? `gave no answer in ${LIMIT_MS / 1000} s` : messageOf(error));
+    return fail(late ? `gave no answer in ${limitMs / 1000} s` : messageOf(error));
   }
 }
 
@@ -45,19 +59,45 @@ function parseJson(text: string): unknown {
 }
 
 /** Tries a backend in this process; never rejects. */
-export async function probeHere(backend: Backend): Promise<BackendReport> {
+export async function probeHere(backend: Backend): Promise<Probed> {
   try {
     const runner = await loadRunner(backend);
-    const executor = runner.load(convolutionOfOnes());
-    const { y } = await executor.run({ x: ones(INPUT), filter: ones(FILTER) });
-    executor.dispose();
     const { name, libraryVersion, device } = runner;
-    const right = y?.length === EXPECTED.length && EXPECTED.every((value, i) => y[i] === value);
-    if (!right) return { backend, runs: false, detail: `${name} computes a convolution of ones wrongly` };
-    return { backend, runs: true, detail: [`${name} ${libraryVersion}`, device ?? []].flat().join(', ') };
+    const right = await (backend === 'cpu' ? testKernels() : convolvesRightly(runner));
+    const engine = { name, libraryVersion };
+    if (!right) return { backend, runs: false, detail: `${name} computes small problems wrongly`, engine };
+    const measured = backend === 'tensorflow' ? { convolution: await measure() } : {};
+    return {
+      backend,
+      runs: true,
+      detail: [`${name} ${libraryVersion}`, device ?? []].flat().join(', '),
+      engine,
+      ...measured,
+    };
   } catch (error) {
     return { backend, runs: false, detail: messageOf(error) };
   }
+}
+
+/** The kernels are those of the passes alone, and test themselves. */
+async function testKernels(): Promise<boolean> {
+  const { requireKernels } = await import('../engines/kernels/binding.ts');
+  return requireKernels().binding.selfTest();
+}
+
+async function convolvesRightly(runner: ProgramRunner): Promise<boolean> {
+  const executor = runner.load(convolutionOfOnes());
+  const { y } = await executor.run({ x: ones(INPUT), filter: ones(FILTER) });
+  executor.dispose();
+  return y?.length === EXPECTED.length && EXPECTED.every((value, i) => y[i] === value);
+}
+
+async function measure(): Promise<Probed['convolution']> {
+  const [{ loadBinding }, { measureConvolution }] = await Promise.all([
+    import('../engines/tensorflow/binding.ts'),
+    import('../engines/tensorflow/convolution.ts'),
+  ]);
+  return measureConvolution(loadBinding());
 }
 
 /** One image of 8 x 8 pixels and two channels, a kernel of 4 x 4, stride 2, one pixel of padding. */

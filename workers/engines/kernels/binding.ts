@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { GanglionError, messageOf } from '../../../shared/error.ts';
 import { show } from '../../../shared/printable.ts';
 import type { UpdateKernels } from '../../../shared/update.ts';
-import { areKernelsReady, locateKernels } from './library.ts';
+import { faultOfKernels, locateKernels } from './library.ts';
 
 /** Instructions that the kernels compute with; `none` on a processor without AVX2 and FMA, where they cannot be used. */
 export type Isa = 'avx512' | 'avx2' | 'none';
@@ -46,7 +46,7 @@ export interface KernelBinding extends UpdateKernels {
   run(frame: NativeFrame, first: number, last: number, arrays: readonly (Float32Array | undefined)[]): void;
   /** As `findOutside` of shared/exact-sum.ts. */
   findOutside(values: Float32Array, limit: number): number;
-  /** As `fillNormal` of shared/random.ts. Every number is 32 bits. */
+  /** As `fillNormal` of shared/random.ts, if {@link toNormal} has the bits of the JavaScript: noise.ts. Every number is 32 bits. */
   fillNormal(key0: number, key1: number, stream: number, time: number, part: number, out: Float32Array): void;
   /** As `toNormal` of shared/random.ts, of an even number of words; fillNormal is made of it. */
   toNormal(words: Uint32Array, out: Float64Array): void;
@@ -104,7 +104,8 @@ function findKernels(env: NodeJS.ProcessEnv): Kernels | string {
   const setting = readKernelsSetting(env);
   if (setting === 'off') return SWITCHED_OFF;
   const location = locateKernels(env);
-  if (!areKernelsReady(location)) return `there are no kernels in ${location.kernelsFolder}; run: npm run setup`;
+  const fault = faultOfKernels(location);
+  if (fault !== undefined) return `${location.kernelsFolder} ${fault}; run: npm run setup`;
   const binding = load(location.addonPath, location.kernelsFolder);
   if (setting === 'avx2') binding.limitIsa('avx2');
   return binding.isa === 'none' ? NO_AVX2 : { binding, version: location.key };

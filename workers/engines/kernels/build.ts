@@ -1,7 +1,8 @@
 // Compiles the kernels, one g++ a file, all at once: a start with an empty cache waits for it. Then it proves that they compute here, and
 // moves them into place.
 import { basename, join } from 'node:path';
-import { checkInProcess, runCompiler, syncFile } from '../../build/compile.ts';
+import { checkInProcess, runCompiler } from '../../build/compile.ts';
+import { sealFolder } from '../../build/sealed-folder.ts';
 import { moveIntoPlace } from '../../build/staging.ts';
 import { NO_AVX2 } from './binding.ts';
 import { COMPILER_FLAGS, type KernelsLocation, LINKER_FLAGS } from './library.ts';
@@ -24,8 +25,8 @@ export async function buildKernels(location: KernelsLocation, staging: string, s
   };
   const objects = await compileAll(location.units, compilation, signal);
   await runCompiler([...LINKER_FLAGS, ...objects], { ...compilation, output: addonPath }, signal);
-  await syncFile(addonPath);
   await checkKernels(addonPath, signal);
+  await sealFolder(staged);
   signal.throwIfAborted();
   await moveIntoPlace(staged, location.kernelsFolder, join(staging, 'replaced'));
 }

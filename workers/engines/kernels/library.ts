@@ -2,10 +2,11 @@
 // that newer sources never meet an older add-on, and several checkouts share one. Nothing here starts a process.
 
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { toCacheFolder } from '../../build/cache-folder.ts';
+import { faultOf } from '../../build/sealed-folder.ts';
 
 /** What g++ gets beside paths. The kernels choose their instructions themselves, so nothing here depends on the processor. */
 export const COMPILER_FLAGS: readonly string[] = [
@@ -17,7 +18,7 @@ export const COMPILER_FLAGS: readonly string[] = [
 export const LINKER_FLAGS: readonly string[] = ['-shared', '-static-libstdc++', '-static-libgcc'];
 
 /** Raised when the files of the folder change in name or in the way they are built. */
-const LAYOUT_VERSION = 1;
+const LAYOUT_VERSION = 2;
 
 /** The sources lie beside this file, also for the compiled one: the build does not copy them. */
 const SOURCE_FOLDER = fileURLToPath(
@@ -38,7 +39,7 @@ export interface KernelsLocation {
   readonly key: string;
   /** Comes into being as a whole. */
   readonly kernelsFolder: string;
-  /** The Node-API add-on, the folder's only file. */
+  /** The Node-API add-on. */
   readonly addonPath: string;
   /** The C++ files to compile; headers lie beside them. */
   readonly units: readonly string[];
@@ -76,7 +77,7 @@ export function locateKernels(env: NodeJS.ProcessEnv = process.env): KernelsLoca
   };
 }
 
-/** Whether the kernels are built: a folder that is there is complete. */
-export function areKernelsReady({ addonPath }: KernelsLocation): boolean {
-  return existsSync(addonPath);
+/** Why the kernels cannot be loaded; undefined when they are as they were built. @throws as {@link faultOf} */
+export function faultOfKernels({ kernelsFolder, cacheFolder }: KernelsLocation): string | undefined {
+  return faultOf(kernelsFolder, cacheFolder);
 }

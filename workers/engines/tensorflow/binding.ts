@@ -3,7 +3,7 @@
 
 import { createRequire } from 'node:module';
 import { GanglionError, messageOf } from '../../../shared/error.ts';
-import { isReady, locateLibrary } from './library.ts';
+import { faultOfLibrary, locateLibrary } from './library.ts';
 
 /** Tensor data as the add-on takes and returns it; uint8 carries TF_BOOL and TF_UINT8. */
 export type TensorData = Float32Array | Int32Array | Uint8Array;
@@ -103,11 +103,11 @@ export function setTensorflowEnvironment(env: NodeJS.ProcessEnv, execArgv = proc
  */
 export function loadBinding(): NativeBinding {
   const location = locateLibrary();
-  if (!isReady(location))
-    throw new GanglionError(
-      'environment',
-      `no TensorFlow in ${location.libraryFolder}; run: npm run setup -- --tensorflow`,
-    );
+  const fault = faultOfLibrary(location);
+  if (fault !== undefined) {
+    const message = `TensorFlow does not load: ${location.libraryFolder} ${fault}; run: npm run setup -- --tensorflow`;
+    throw new GanglionError('environment', message);
+  }
   setTensorflowEnvironment(process.env);
   try {
     return createRequire(import.meta.url)(location.addonPath);

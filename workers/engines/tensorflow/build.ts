@@ -1,16 +1,17 @@
 // Builds the library folder: the shared libraries out of the wheel, and tfjs-node's add-on, compiled against them (about 8 s) and checked.
-import { mkdir, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GanglionError } from '../../../shared/error.ts';
-import { checkInProcess, runCompiler, syncFile } from '../../build/compile.ts';
+import { checkInProcess, runCompiler } from '../../build/compile.ts';
 import type { Progress } from '../../build/progress.ts';
+import { sealFolder } from '../../build/sealed-folder.ts';
 import { moveIntoPlace } from '../../build/staging.ts';
 import { keptWheelPath } from './download.ts';
 import { extractWheel } from './extract.ts';
-import { type LibraryLocation, TENSORFLOW_VERSION, toManifest } from './library.ts';
+import { LIBRARY, type LibraryLocation, TENSORFLOW_VERSION } from './library.ts';
 import { sourceFolder } from './package.ts';
 import { QUIET_LOG_SOURCE } from './quiet-log.ts';
-import { SHARED_LIBRARIES, WHEEL } from './wheel.ts';
+import { SHARED_LIBRARIES } from './wheel.ts';
 
 /**
  * Builds the library in `staging`, a folder in the cache folder that keeps the wheel, and moves it to its place.
@@ -30,22 +31,16 @@ export async function buildLibrary(
   const output = join(staged, 'tfjs_binding.node');
 
   progress.line('extracting the TensorFlow library');
-  const extracted = await extractWheel(wheelPath, { libraries, headers }, signal);
+  await extractWheel(wheelPath, { libraries, headers }, signal);
   progress.line('compiling the add-on');
   const logPath = join(location.cacheFolder, 'setup-compile.log');
   await compileAddon({ headers, libraries, output, temporary: join(staging, 'gxx'), logPath }, signal);
   progress.line('checking that it loads');
-  const tfVersion = await checkAddon(output, signal);
+  await checkAddon(output, signal);
 
   signal.throwIfAborted();
   await rm(wheelPath);
-  const files = [
-    { path: 'tfjs_binding.node', bytes: (await stat(output)).size },
-    ...extracted.map(({ path, bytes }) => ({ path: join('lib', path), bytes })),
-  ];
-  const manifest = toManifest(WHEEL.sha256, tfVersion, files);
-  // staging becomes the library folder in one rename: the manifest needs no more than to be on disk before it
-  await writeFile(join(staged, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`, { flush: true });
+  await sealFolder(staged, LIBRARY);
   await moveIntoPlace(staged, location.libraryFolder, join(staging, 'replaced'));
 }
 
@@ -76,7 +71,6 @@ async function compileAddon(addon: AddonCompilation, signal: AbortSignal): Promi
     { ...addon, what: "TensorFlow's add-on" },
     signal,
   );
-  await syncFile(addon.output);
 }
 
 /**

@@ -6,7 +6,6 @@ import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { openPromise } from 'yauzl';
 import { GanglionError } from '../../../shared/error.ts';
-import type { ManifestFile } from './library.ts';
 import { SHARED_LIBRARIES, toWheelTarget } from './wheel.ts';
 
 /** Where the wheel's files go. */
@@ -16,18 +15,12 @@ export interface ExtractFolders {
 }
 
 /**
- * Extracts the needed entries of the wheel at `wheelPath`, and syncs the shared libraries to disk, so that a manifest written
- * later never names a file that a power cut left half written.
+ * Extracts the needed entries of the wheel at `wheelPath`.
  *
- * @returns the shared libraries, by bare name.
  * @throws GanglionError when the wheel lacks one of them.
  */
-export async function extractWheel(
-  wheelPath: string,
-  folders: ExtractFolders,
-  signal: AbortSignal,
-): Promise<ManifestFile[]> {
-  const libraries: ManifestFile[] = [];
+export async function extractWheel(wheelPath: string, folders: ExtractFolders, signal: AbortSignal): Promise<void> {
+  const libraries: string[] = [];
   const zip = await openPromise(wheelPath);
   try {
     for await (const entry of zip.eachEntry()) {
@@ -38,13 +31,12 @@ export async function extractWheel(
       const path = join(isLibrary ? folders.libraries : folders.headers, target.path);
       await mkdir(dirname(path), { recursive: true });
       // yauzl fails the stream when the size differs from the directory's; the hash of the whole wheel covers the content
-      await pipeline(await zip.openReadStreamPromise(entry), createWriteStream(path, { flush: isLibrary }), { signal });
-      if (isLibrary) libraries.push({ path: target.path, bytes: entry.uncompressedSize });
+      await pipeline(await zip.openReadStreamPromise(entry), createWriteStream(path), { signal });
+      if (isLibrary) libraries.push(target.path);
     }
   } finally {
     zip.close();
   }
-  const missing = SHARED_LIBRARIES.filter((name) => !libraries.some((library) => library.path === name));
+  const missing = SHARED_LIBRARIES.filter((name) => !libraries.includes(name));
   if (missing.length > 0) throw new GanglionError('environment', `the wheel lacks ${missing.join(' and ')}`);
-  return libraries;
 }

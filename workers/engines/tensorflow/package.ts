@@ -2,13 +2,13 @@
 // install script downloads from a place that is closed: set-up fetches it into the cache without scripts, at the pinned version. One that
 // is installed beside Ganglion is used in place of that.
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { GanglionError, systemErrorCode } from '../../../shared/error.ts';
 import { toCacheFolder } from '../../build/cache-folder.ts';
 import { lastLine, runCommand } from '../../build/command.ts';
+import { faultOf, sealFolder } from '../../build/sealed-folder.ts';
 import { moveIntoPlace } from '../../build/staging.ts';
 
 /** Version of the package. */
@@ -37,7 +37,7 @@ export function packageFolder(env: NodeJS.ProcessEnv = process.env): string {
   return join(toCacheFolder(env), `tfjs-node-gpu-${TFJS_NODE_VERSION}`);
 }
 
-/** A `require` that finds the package; undefined where it is neither installed nor fetched. */
+/** A `require` that finds the package; undefined where it is neither installed nor fetched whole. @throws as {@link faultOf} */
 export function findPackage(env: NodeJS.ProcessEnv = process.env): NodeJS.Require | undefined {
   const installed = createRequire(import.meta.url);
   try {
@@ -46,7 +46,7 @@ export function findPackage(env: NodeJS.ProcessEnv = process.env): NodeJS.Requir
     // not installed
   }
   const folder = packageFolder(env);
-  return existsSync(folder) ? createRequire(join(folder, 'package.json')) : undefined;
+  return faultOf(folder, toCacheFolder(env)) === undefined ? createRequire(join(folder, 'package.json')) : undefined;
 }
 
 /** As {@link findPackage}. @throws GanglionError `environment` where it is not there */
@@ -55,7 +55,7 @@ export function requirePackage(env: NodeJS.ProcessEnv = process.env): NodeJS.Req
   if (found) return found;
   throw new GanglionError(
     'environment',
-    `there is no ${NAME} in ${packageFolder(env)}; run: npm run setup -- --tensorflow`,
+    `there is no whole ${NAME} in ${packageFolder(env)}; run: npm run setup -- --tensorflow`,
   );
 }
 
@@ -92,7 +92,8 @@ export async function fetchPackage(staging: string, signal: AbortSignal): Promis
     await mkdir(folder, { recursive: true });
     await run('tar', ['-xzf', path, '-C', folder, '--strip-components=1'], archives, signal);
   }
-  await writeFile(join(staged, 'package.json'), '{"private":true}\n', { flush: true });
+  await writeFile(join(staged, 'package.json'), '{"private":true}\n');
+  await sealFolder(staged);
   await moveIntoPlace(staged, packageFolder(), join(staging, 'replaced-package'));
 }
 
