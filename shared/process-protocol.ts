@@ -101,6 +101,7 @@ const job = object<ShardRequest>({
 const ready = object<ReplicaReady>({
   engine: text,
   libraryVersion: text,
+  arithmetic: optional(whole()),
   device: optional(text),
   threadId: whole(),
   pid: whole(),

@@ -44,6 +44,8 @@ export interface ReplicaReady {
   /** What computes: `kernels-avx512`, `kernels-avx2`, `tensorflow-cpu`, `tensorflow-gpu`, `tfjs-wasm`, `tfjs-webgpu` or `tfjs-cpu`. */
   readonly engine: string;
   readonly libraryVersion: string;
+  /** Number of the arithmetic of docs/arithmetic.md, where the engine follows it: all such engines have the same bits. */
+  readonly arithmetic?: number;
   /** Name of the GPU that WebGPU computes on. */
   readonly device?: string;
   readonly threadId: number;

@@ -1,5 +1,6 @@
 // Random numbers as a pure function of where they are used: the key is the run's seed, the counter names the stream.
 // Counter words: [block within the stream, step or epoch, stream, shard or tensor].
+import { cosineAndSine, log } from './fdlibm.ts';
 import { type Key, philox } from './philox.ts';
 
 /** What a stream of random numbers is for; two streams never share a counter. */
@@ -42,8 +43,7 @@ export function randomWords(address: StreamAddress, count: number): Uint32Array 
 }
 
 /**
- * Standard normal numbers by the Box-Muller transform, two from two words.
- * Math.log, cos and sin are computed by V8 itself (fdlibm), so the bits do not depend on the machine.
+ * Standard normal numbers by the Box-Muller transform, two from two words, with the logarithm, cosine and sine of fdlibm.ts.
  *
  * @param words an even number of them
  * @param out filled whole; as long as the words, or one shorter
@@ -53,9 +53,10 @@ export function toNormal(words: Uint32Array, out: Float32Array | Float64Array): 
   for (let i = 0; i < words.length; i += 2) {
     const u1 = ((words[i] as number) + 1) * 2 ** -32; // in (0, 1], so that the logarithm is finite
     const u2 = (words[i + 1] as number) * 2 ** -32;
-    const radius = Math.sqrt(-2 * Math.log(u1));
-    out[i] = radius * Math.cos(2 * Math.PI * u2);
-    if (i + 1 < out.length) out[i + 1] = radius * Math.sin(2 * Math.PI * u2);
+    const radius = Math.sqrt(-2 * log(u1));
+    const [cosine, sine] = cosineAndSine(2 * Math.PI * u2);
+    out[i] = radius * cosine;
+    if (i + 1 < out.length) out[i + 1] = radius * sine;
   }
 }
 

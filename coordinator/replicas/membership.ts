@@ -1,5 +1,6 @@
 // Which replicas a group has: starts them, replaces the lost, ends those that are no longer wanted. It knows no shards. Each member goes
 // through the states of member-state.ts.
+import { ARITHMETIC } from '../../shared/arithmetic.ts';
 import { GanglionError } from '../../shared/error.ts';
 import { type MemberEvent, type MemberState, transition } from './member-state.ts';
 import type { Replica, StartReplica } from './replica.ts';
@@ -214,10 +215,11 @@ export class Membership<Member extends Life> {
     this.#options.onChange();
   }
 
-  /** Refuses a replica that computes with something else than the first one: its bits would be others. */
+  /** Refuses a replica whose bits would be others: by another arithmetic than this Ganglion's, or an engine that is not the first one's. */
   async #check(replica: Replica): Promise<Replica> {
-    const computing = `${replica.ready.engine} ${replica.ready.libraryVersion}`;
-    this.#computing ??= computing;
+    const { engine, libraryVersion, arithmetic } = replica.ready;
+    const computing = arithmetic === undefined ? `${engine} ${libraryVersion}` : `arithmetic ${arithmetic}`;
+    this.#computing ??= arithmetic === undefined ? computing : `arithmetic ${ARITHMETIC}`;
     if (computing === this.#computing) return replica;
     await this.#end(replica);
     const message = `replica ${replica.id} computes on ${computing}, expected ${this.#computing}, as the others`;

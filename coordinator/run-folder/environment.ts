@@ -1,5 +1,4 @@
-// The machine of a run: kept with every start and resume in events.jsonl, since the same seed gives the same bits on one kind
-// of machine only.
+// The machine of a run: kept with every start and resume in events.jsonl, since other backends give the same bits on one kind of machine only.
 import { readFileSync } from 'node:fs';
 import { cpus, release, totalmem, type } from 'node:os';
 import { countPhysicalCores } from '../machine/cores.ts';

@@ -1,5 +1,6 @@
 // What a run is: its settings and the identity of its data. Stored in config.json and in every checkpoint, compared on resume.
 import { dirname } from 'node:path';
+import { ARITHMETIC } from '../../shared/arithmetic.ts';
 import { BACKENDS, type Backend } from '../../shared/backend.ts';
 import { GanglionError } from '../../shared/error.ts';
 import { show } from '../../shared/printable.ts';
@@ -14,9 +15,13 @@ import { lastEngine } from './last-engine.ts';
 
 /** Raised when a stored name gets another meaning. Before there was a number, `cpu` meant `js`, and `native` was a backend. */
 const CONFIG_FORMAT = 2;
+/** The arithmetic of runs whose config has no number of it. */
+const BEFORE_NUMBERS = 1;
 
 export interface RunConfig extends StoredSettings {
   readonly format: typeof CONFIG_FORMAT;
+  /** Number of docs/arithmetic.md. */
+  readonly arithmetic: number;
   readonly dataName: string;
   readonly dataSha256: string;
 }
@@ -28,7 +33,13 @@ export interface StoredRunConfig extends RunConfig {
 }
 
 export function toRunConfig({ apiToken: _, ...settings }: Settings, dataset: Dataset): RunConfig {
-  return { format: CONFIG_FORMAT, ...settings, dataName: dataset.name, dataSha256: dataset.sha256 };
+  return {
+    format: CONFIG_FORMAT,
+    arithmetic: ARITHMETIC,
+    ...settings,
+    dataName: dataset.name,
+    dataSha256: dataset.sha256,
+  };
 }
 
 /** The config stored in a checkpoint. @throws GanglionError `checkpoint` when it is not one. */
@@ -47,6 +58,7 @@ export function readStoredConfig(path: string): StoredRunConfig {
 
 /** What a stored config holds beside settings, and its settings under the names of today. */
 interface StoredParts {
+  readonly arithmetic: unknown;
   readonly dataName: unknown;
   readonly dataSha256: unknown;
   readonly chosenBackend: unknown;
@@ -66,8 +78,16 @@ export function storedParts(
   code: 'config' | 'checkpoint' = 'config',
 ): StoredParts {
   // `ranOn` was its name before 0.2.
-  const { format, dataName, dataSha256, ranOn, chosenBackend = ranOn, ...settings } = stored;
-  if (format === CONFIG_FORMAT) return { dataName, dataSha256, chosenBackend, settings };
+  const {
+    format,
+    arithmetic = BEFORE_NUMBERS,
+    dataName,
+    dataSha256,
+    ranOn,
+    chosenBackend = ranOn,
+    ...settings
+  } = stored;
+  if (format === CONFIG_FORMAT) return { arithmetic, dataName, dataSha256, chosenBackend, settings };
   if (format !== undefined) {
     const message = `${source}: expected format ${CONFIG_FORMAT} of its config, got ${show(format)}: a newer Ganglion has written it`;
     throw new GanglionError(code, message);
@@ -80,7 +100,7 @@ export function storedParts(
   // Before there were other backends, all ran on native.
   const { backend, ...others } = settings;
   const named = backend === undefined ? others : { ...others, backend: rename(backend) };
-  return { dataName, dataSha256, chosenBackend: rename(chosenBackend ?? 'native'), settings: named };
+  return { arithmetic, dataName, dataSha256, chosenBackend: rename(chosenBackend ?? 'native'), settings: named };
 }
 
 function parseRunConfig(bytes: Uint8Array, path: string, run: string): StoredRunConfig {
@@ -90,14 +110,20 @@ function parseRunConfig(bytes: Uint8Array, path: string, run: string): StoredRun
   try {
     const stored = parseJson(bytes, path, 'config');
     if (typeof stored !== 'object' || stored === null) return fail();
-    const { dataName, dataSha256, chosenBackend, settings } = storedParts({ ...stored }, path, run, 'checkpoint');
+    const { arithmetic, dataName, dataSha256, chosenBackend, settings } = storedParts(
+      { ...stored },
+      path,
+      run,
+      'checkpoint',
+    );
     const backend = BACKENDS.find((name) => name === chosenBackend);
+    if (typeof arithmetic !== 'number' || !Number.isSafeInteger(arithmetic)) return fail();
     if (typeof dataName !== 'string' || typeof dataSha256 !== 'string' || !backend) return fail();
     const given = fromConfigObject(settings, path);
     if (IMMUTABLE_SETTINGS.some((name) => given[name] === undefined)) return fail();
     // A run of an earlier version may lack a setting that came later; none of those changes what is trained.
     const { apiToken: _, ...complete } = { ...defaultSettings(), ...given };
-    return { format: CONFIG_FORMAT, ...complete, dataName, dataSha256, chosenBackend: backend };
+    return { format: CONFIG_FORMAT, arithmetic, ...complete, dataName, dataSha256, chosenBackend: backend };
   } catch (error) {
     if (error instanceof GanglionError && error.code === 'checkpoint') throw error; // it says more
     return fail(error);

@@ -84,8 +84,10 @@ export function planRun({ layers, path, resumes, profile = null, onNotice }: Pla
   const { settings, ...plan } = planTraining(merged, previous?.state);
   const config = toRunConfig({ ...settings, run: path }, plan.dataset);
   if (previous) checkResumable(previous.config, config);
-  const backendBefore = previous && plan.state.step > 0 ? previous.config.chosenBackend : null;
-  return { ...plan, config, path, resumed: resumes, backendBefore, apiToken: settings.apiToken, profile };
+  const before = plan.state.step > 0 ? previous?.config : undefined;
+  const { chosenBackend: backendBefore = null, arithmetic: arithmeticBefore = null } = before ?? {};
+  const apiToken = settings.apiToken;
+  return { ...plan, config, path, resumed: resumes, backendBefore, arithmeticBefore, apiToken, profile };
 }
 
 /**
@@ -122,6 +124,6 @@ function openPrevious(
 
 /** Faults are planned for one process: a resumed run has none. */
 function toSettings(config: StoredRunConfig): StoredSettings {
-  const { format: _, dataName: __, dataSha256: ___, chosenBackend: ____, ...settings } = config;
+  const { format: _, arithmetic: _a, dataName: __, dataSha256: ___, chosenBackend: ____, ...settings } = config;
   return { ...settings, fault: null };
 }

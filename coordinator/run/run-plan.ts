@@ -15,6 +15,8 @@ export interface RunPlan {
   readonly config: StoredRunConfig;
   /** The backend of the newest step; null before the first. */
   readonly backendBefore: Backend | null;
+  /** Number of the arithmetic of the steps before this process; null when there are none. */
+  readonly arithmeticBefore: number | null;
   /** Folder of the run. */
   readonly path: string;
   readonly workers: number;
@@ -48,8 +50,16 @@ export interface RunHost {
   readonly onStep?: (record: StepRecord) => Promise<void>;
 }
 
-/** What a change of the backend means; undefined when there is none. */
-export function describeChange({ backendBefore, config: { chosenBackend }, state }: RunPlan): string | undefined {
-  if (backendBefore === null || backendBefore === chosenBackend) return undefined;
-  return `step ${state.step} was computed on ${backendBefore}, from here it is ${chosenBackend}: the bits will differ from those of a run on one of them`;
+/** What a change of the backend, or of its arithmetic, means; undefined when there is none. */
+export function describeChange(plan: RunPlan): string | undefined {
+  const { backendBefore, arithmeticBefore, config, state } = plan;
+  if (backendBefore === null || arithmeticBefore === null) return undefined;
+  const { chosenBackend, arithmetic } = config;
+  const before = `step ${state.step} was computed`;
+  const after = 'the bits will differ from those of a run on one of them';
+  if (backendBefore !== chosenBackend)
+    return `${before} on ${backendBefore}, from here it is ${chosenBackend}: ${after}`;
+  // Engines of other libraries have arithmetic of their own.
+  if (arithmeticBefore === arithmetic || chosenBackend !== 'cpu') return undefined;
+  return `${before} by arithmetic ${arithmeticBefore}, from here it is ${arithmetic}: ${after}`;
 }

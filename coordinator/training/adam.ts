@@ -64,8 +64,9 @@ export function adamStep(
   return norm;
 }
 
-/** Partial sums of the squared norm: as many as a vector of the kernels has numbers, so that theirs have the same bits. */
+/** Partial sums of the squared norm in each block of parameters; blocks are added in order. A GPU computes all blocks at once. */
 const LANES = 8;
+const BLOCK = 4096;
 
 /**
  * What {@link adamStep} does to every parameter, in JavaScript, after the sum has become that of {@link addRounded}: all of it, also
@@ -81,7 +82,13 @@ export const applyAdam: UpdateKernels['applyAdam'] = (factors, theta, m, v, sum,
   addRounded(sum, values, isFirst);
   const { learningRate, beta1, beta2, epsilon, unbias1, unbias2, scale } = factors;
   const squares = new Float64Array(LANES);
+  let norm = 0;
+  const addBlock = (): void => {
+    norm += squares.reduce((total, partial) => total + partial);
+    squares.fill(0);
+  };
   for (let i = 0; i < theta.length; i++) {
+    if (i > 0 && i % BLOCK === 0) addBlock();
     const g = (sum[i] as number) * scale;
     const lane = i % LANES;
     squares[lane] = (squares[lane] as number) + g * g;
@@ -91,5 +98,6 @@ export const applyAdam: UpdateKernels['applyAdam'] = (factors, theta, m, v, sum,
     v[i] = square;
     theta[i] = (theta[i] as number) - (learningRate * (mean * unbias1)) / (Math.sqrt(square * unbias2) + epsilon);
   }
-  return Math.sqrt(squares.reduce((total, partial) => total + partial));
+  addBlock();
+  return Math.sqrt(norm);
 };

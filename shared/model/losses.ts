@@ -1,4 +1,6 @@
-// Losses from logits, in float64: what is reported. Their gradients are part of the graphs (phases.ts).
+// Losses from logits, in float64: what is reported. Their gradients are part of the graphs (phases.ts). They ride in the phase vector, so two
+// replicas must agree on their bits: exp and log1p are Ganglion's own.
+import { exp, log1p } from '../fdlibm.ts';
 
 /**
  * Mean binary cross-entropy of logits against one label, as PyTorch's BCEWithLogitsLoss:
@@ -6,13 +8,13 @@
  */
 export function meanCrossEntropy(logits: Float32Array, label: 0 | 1): number {
   let sum = 0;
-  for (const logit of logits) sum += Math.max(logit, 0) - logit * label + Math.log1p(Math.exp(-Math.abs(logit)));
+  for (const logit of logits) sum += Math.max(logit, 0) - logit * label + log1p(exp(-Math.abs(logit)));
   return sum / logits.length;
 }
 
 /** Mean of sigmoid(logit). */
 export function meanProbability(logits: Float32Array): number {
   let sum = 0;
-  for (const logit of logits) sum += 1 / (1 + Math.exp(-logit));
+  for (const logit of logits) sum += 1 / (1 + exp(-logit));
   return sum / logits.length;
 }

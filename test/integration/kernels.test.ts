@@ -30,6 +30,22 @@ it('the state has the same bits with every instruction set, in threads and proce
   expect(new Set(runs.map(([{ stateSha256 }]) => stateSha256)).size).toBe(1);
 });
 
+it('60 steps of seed 7 end in the hash that every processor must give', async () => {
+  for (const kernels of ['on', 'avx2']) {
+    const { stateSha256 } = await train(
+      `golden-${kernels}`,
+      kernels,
+      '--steps',
+      '60',
+      '--seed',
+      '7',
+      '--metrics-port',
+      'off',
+    );
+    expect(stateSha256).toBe('e4c59dc7ff53e71a0b5c002a5cf17aaa76e16b6942d56ecb6820218f5f0bfee1');
+  }
+});
+
 it.skipIf(!hasTensorflow)(
   'TensorFlow gives other bits, and losses as near as those; a run of it goes on by kernels',
   async () => {

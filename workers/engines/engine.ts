@@ -49,6 +49,8 @@ export interface Engine {
   /** What computes, such as `kernels-avx512`. */
   readonly name: string;
   readonly libraryVersion: string;
+  /** Number of the arithmetic of docs/arithmetic.md, where the engine follows it. */
+  readonly arithmetic?: number | undefined;
   /** Name of the GPU, where there is a choice. */
   readonly device?: string | undefined;
   /** Compiles every pass and runs it once, so that nothing is compiled for the first time beside another replica. Called once. */

@@ -59,6 +59,10 @@ export class ProgramEngine implements Engine {
     return this.#runner.libraryVersion;
   }
 
+  get arithmetic(): number | undefined {
+    return this.#runner.arithmetic;
+  }
+
   get device(): string | undefined {
     return this.#runner.device;
   }

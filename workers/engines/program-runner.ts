@@ -6,7 +6,8 @@ import type { Engine } from './engine.ts';
 import type { Executor } from './executor.ts';
 
 /** Compiles and runs programs in this thread. */
-export interface ProgramRunner extends Pick<Engine, 'name' | 'libraryVersion' | 'device' | 'tensorCount'> {
+export interface ProgramRunner
+  extends Pick<Engine, 'name' | 'libraryVersion' | 'arithmetic' | 'device' | 'tensorCount'> {
   /** Compiles a program. @throws where it has a node that this runner does not compute */
   load(program: Program): Executor;
   /** As {@link findOutside}, where the runner has a faster one. */

@@ -77,9 +77,13 @@ export function replicaService(createEngine: (backend: Backend) => Promise<Engin
         try {
           engine = await createEngine(setup.backend);
           replica = await Replica.start(engine, setup);
-          const { name, libraryVersion, device } = engine;
-          const ready = { engine: name, libraryVersion, threadId, pid: process.pid };
-          return { ok: true, ready: device === undefined ? ready : { ...ready, device } };
+          const { name, libraryVersion, arithmetic, device } = engine;
+          const ready = {
+            ...{ engine: name, libraryVersion, threadId, pid: process.pid },
+            ...(arithmetic === undefined ? {} : { arithmetic }),
+            ...(device === undefined ? {} : { device }),
+          };
+          return { ok: true, ready };
         } catch (error) {
           return { ok: false, error: toReplicaError(error, id).toPlain() };
         }

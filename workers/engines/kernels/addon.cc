@@ -1,8 +1,6 @@
 // The Node-API add-on: plans of kernels, run in one call. workers/engines/kernels/binding.ts has its types.
 #include <node_api.h>
 #include <sys/mman.h>
-#include <xmmintrin.h>
-#include <pmmintrin.h>
 #include <atomic>
 #include <cstdlib>
 #include <memory>
@@ -68,13 +66,6 @@ const Kernels* detect() {
 
 /** One for the process: its threads compute with the same instructions. */
 std::atomic<const Kernels*> chosen{detect()};
-
-/** Numbers too small for float32's full precision count as 0 while this lives: they cost a hundred times the time. */
-struct FlushToZero {
-  unsigned before = _mm_getcsr();
-  FlushToZero() { _mm_setcsr(before | _MM_FLUSH_ZERO_ON | _MM_DENORMALS_ZERO_ON); }
-  ~FlushToZero() { _mm_setcsr(before); }
-};
 
 void check(napi_status status, const char* what) {
   if (status != napi_ok) throw Failure{std::string("kernels: expected ") + what};
@@ -213,7 +204,6 @@ napi_value run(napi_env env, napi_value* arguments) {
   for (int i = first; i < last; i++)
     for (const int buffer : plan.steps[i].buffers)
       if (frame.buffers[buffer] == nullptr) throw Failure{"kernels: expected an array that the steps use"};
-  const FlushToZero flush;
   for (int i = first; i < last; i++) plan.steps[i].run(plan.steps[i], frame.buffers.data());
   return nullptr;
 }

@@ -46,7 +46,7 @@ export interface KernelBinding extends UpdateKernels {
   run(frame: NativeFrame, first: number, last: number, arrays: readonly (Float32Array | undefined)[]): void;
   /** As `findOutside` of shared/exact-sum.ts. */
   findOutside(values: Float32Array, limit: number): number;
-  /** As `fillNormal` of shared/random.ts, if {@link toNormal} has the bits of the JavaScript: noise.ts. Every number is 32 bits. */
+  /** As `fillNormal` of shared/random.ts. Every number is 32 bits. */
   fillNormal(key0: number, key1: number, stream: number, time: number, part: number, out: Float32Array): void;
   /** As `toNormal` of shared/random.ts, of an even number of words; fillNormal is made of it. */
   toNormal(words: Uint32Array, out: Float64Array): void;

@@ -69,7 +69,7 @@ void convolveToImages(const float* x, const float* filter, float* images, int B,
   }
 }
 
-/** Gradient of the filter [4, 4, 1, N], from images [B, 28, 28, 1] and dy [B, 16, 16, N]. */
+/** Gradient of the filter [4, 4, 1, N], from images [B, 28, 28, 1] and dy [B, 16, 16, N]: that of every image, added up in their order. */
 template <int N>
 void convolveImagesFilter(const float* images, const float* dy, float* dFilter, int B, float* scratch) {
 #ifdef GANGLION_AVX512
@@ -84,7 +84,7 @@ void convolveImagesFilter(const float* images, const float* dy, float* dFilter, 
       for (int n = 0; n < N; n += WIDTH) {
         Vector acc[M];
 #pragma GCC unroll 16
-        for (int m = 0; m < M; m++) acc[m] = b == 0 ? zero() : load(dFilter + (tap + m) * N + n);
+        for (int m = 0; m < M; m++) acc[m] = zero();
         for (int oy = 0; oy < FEATURE_SIDE; oy++) {
           const float* a = scratch + (2 * oy + tap / 4) * IMAGE_PADDED;
           const float* d = dy + ((int64_t)b * FEATURE_SIDE + oy) * FEATURE_SIDE * N + n;
@@ -96,7 +96,10 @@ void convolveImagesFilter(const float* images, const float* dy, float* dFilter, 
           }
         }
 #pragma GCC unroll 16
-        for (int m = 0; m < M; m++) store(dFilter + (tap + m) * N + n, acc[m]);
+        for (int m = 0; m < M; m++) {
+          float* to = dFilter + (tap + m) * N + n;
+          store(to, b == 0 ? acc[m] : add(load(to), acc[m]));
+        }
       }
   }
 }

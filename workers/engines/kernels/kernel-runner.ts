@@ -1,4 +1,5 @@
 // Programs by Ganglion's own kernels: the engine `cpu`. It has kernels for every program of shared/model, and loads no other library.
+import { ARITHMETIC } from '../../../shared/arithmetic.ts';
 import { GanglionError } from '../../../shared/error.ts';
 import type { ProgramRunner } from '../program-runner.ts';
 import { type KernelBinding, requireKernels } from './binding.ts';
@@ -17,9 +18,9 @@ export function kernelRunner(): ProgramRunner {
 
 /** A runner of a binding. */
 export function runnerOf(binding: KernelBinding): Omit<ProgramRunner, 'libraryVersion'> {
-  const noise = kernelNoise(binding);
   return {
     name: `kernels-${binding.isa}`,
+    arithmetic: ARITHMETIC,
     load: (program) => {
       const executor = kernelExecutor(binding, program);
       if (!executor) throw new GanglionError('shape', `there are no kernels for the program ${program.name}`);
@@ -27,6 +28,6 @@ export function runnerOf(binding: KernelBinding): Omit<ProgramRunner, 'libraryVe
     },
     tensorCount: () => 0,
     findOutside: (values, limit) => binding.findOutside(values, limit),
-    ...(noise ? { fillNormal: noise } : {}),
+    fillNormal: kernelNoise(binding),
   };
 }

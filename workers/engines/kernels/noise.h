@@ -1,7 +1,7 @@
 // Normal noise as in shared/random.ts, eight pairs of words at a time, with its bits: Philox of shared/philox.ts, then Box and Muller's
-// transform with the logarithm, cosine and sine of fdlibm, which are V8's. workers/engines/kernels/noise.ts compares them with this V8's.
+// transform with the logarithm, cosine and sine of shared/fdlibm.ts.
 //
-// The algorithms and coefficients are those of fdlibm (e_log.c, e_rem_pio2.c, k_cos.c, k_sin.c), of which V8 has a port:
+// The algorithms and coefficients are those of fdlibm (e_log.c, e_rem_pio2.c, k_cos.c, k_sin.c):
 // Copyright (C) 1993 by Sun Microsystems, Inc. All rights reserved. Developed at SunSoft, a Sun Microsystems, Inc. business.
 // Permission to use, copy, modify, and distribute this software is freely granted, provided that this notice is preserved.
 //

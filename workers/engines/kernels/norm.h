@@ -1,16 +1,18 @@
 // BatchNorm over the pixels of a batch (Ioffe & Szegedy 2015) with the activation after it, forward and backward, and biases. Sums
-// are taken in float32 over at most 64 pixels and in float64 from there, each channel in the order of its pixels.
+// are taken in float32 over at most 64 pixels and in float64 from there: over 16 of those chunks, then over all, each in its order.
 // The activation is LeakyReLU: slope 0 is ReLU, slope 1 none.
 
-constexpr int CHUNK = 64, MOST_CHANNELS = 128;
+constexpr int CHUNK = 64, CHUNKS = 16, MOST_CHANNELS = 128;
 
 /** Adds up K quantities a channel: term(pixel, vector of channels, Vector (&sums)[K]) adds to sums. -> sums[K][C]. */
 template <int K, class Term>
 INLINE void sumPixels(int64_t pixels, int C, double (*sums)[MOST_CHANNELS], Term term) {
+  double some[K][MOST_CHANNELS]; // of some chunks
   for (int k = 0; k < K; k++)
-    for (int c = 0; c < C; c++) sums[k][c] = 0;
+    for (int c = 0; c < C; c++) sums[k][c] = some[k][c] = 0;
   for (int64_t first = 0; first < pixels; first += CHUNK) {
     const int64_t last = first + CHUNK < pixels ? first + CHUNK : pixels;
+    const bool isEnd = last == pixels || last % (CHUNK * CHUNKS) == 0;
     for (int c = 0; c < C; c += WIDTH) {
       // four pixels at a time, as one sum would wait for itself
       Vector partial[4][K];
@@ -26,7 +28,9 @@ INLINE void sumPixels(int64_t pixels, int C, double (*sums)[MOST_CHANNELS], Term
       for (int k = 0; k < K; k++) {
         float values[WIDTH];
         store(values, add(add(partial[0][k], partial[1][k]), add(partial[2][k], partial[3][k])));
-        for (int i = 0; i < WIDTH; i++) sums[k][c + i] += values[i];
+        for (int i = c; i < c + WIDTH; i++) some[k][i] += values[i - c];
+        if (!isEnd) continue;
+        for (int i = c; i < c + WIDTH; i++) sums[k][i] += some[k][i], some[k][i] = 0;
       }
     }
   }
@@ -128,14 +132,14 @@ INLINE void normaliseGradient(const float* dy, const float* y, const float* x, c
 /** y = activation(x + bias); y may be x. */
 INLINE void addBias(const float* x, const float* bias, float slope, float* y, int64_t pixels, int C) {
   const Vector steep = splat(slope);
-  if (C % WIDTH == 0) {
+  if (C % 16 == 0) {
     for (int64_t p = 0; p < pixels; p++)
       for (int c = 0; c < C; c += WIDTH) store(y + p * C + c, activate(add(load(x + p * C + c), load(bias + c)), steep));
     return;
   }
   for (int64_t i = 0; i < pixels * C; i++) {
     const float v = x[i] + bias[i % C];
-    y[i] = v > 0 ? v : v * slope + 0;
+    y[i] = v > 0 ? v : __builtin_fmaf(v, slope, 0);
   }
 }
 

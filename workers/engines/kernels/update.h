@@ -86,6 +86,9 @@ void addRounded(double* sum, int64_t size, const Summands& summands) {
   addBefore(sum, size, summands, [&](const Summands& last, auto count) { addSome<count>(sum, last, 0, size); });
 }
 
+/** Parameters whose squared gradients are added up, in a sum a lane, before their lanes and the blocks are, in order. */
+constexpr int64_t NORM_BLOCK = 4096;
+
 /**
  * One step of Adam on the first numbers of the sum, in the pass that adds the arrays: what has moved a parameter is not stored, for that
  * took as long as Adam. Returns the L2 norm of the mean gradient.
@@ -96,28 +99,32 @@ double addAndApply(const AdamFactors& factors, const AdamArrays& arrays, double*
   const Doubles beta2 = splatWide(factors.beta2), rest2 = splatWide(1 - factors.beta2);
   const Doubles unbias1 = splatWide(factors.unbias1), unbias2 = splatWide(factors.unbias2), scale = splatWide(factors.scale);
   const Doubles learningRate = splatWide(factors.learningRate), epsilon = splatWide(factors.epsilon);
-  Doubles squares = splatWide(0);
-  eachSum<COUNT>(sum, summands, 0, arrays.size, [&](int64_t i, auto& total, auto count) __attribute__((always_inline)) {
-    for (const float* array : {arrays.theta, arrays.m, arrays.v}) __builtin_prefetch(array + i + AHEAD, 1);
-    for (const Doubles& gradients : total) {
-      float *const theta = arrays.theta + i, *const m = arrays.m + i, *const v = arrays.v + i;
-      const Doubles g = multiply(gradients, scale);
-      squares = add(squares, multiply(g, g)); // of the zeros at the end this is 0
-      const Doubles mean = add(multiply(beta1, loadSome(m, count)), multiply(rest1, g));
-      const Doubles square = add(multiply(beta2, loadSome(v, count)), multiply(multiply(rest2, g), g));
-      storeSome(m, mean, count);
-      storeSome(v, square, count);
-      const Doubles move = divide(multiply(learningRate, multiply(mean, unbias1)), add(squareRoot(multiply(square, unbias2)), epsilon));
-      storeSome(theta, subtract(loadSome(theta, count), move), count);
-      i += LANES;
-    }
-  });
+  double norm = 0;
+  for (int64_t begin = 0; begin < arrays.size; begin += NORM_BLOCK) {
+    Doubles squares = splatWide(0);
+    const int64_t end = std::min(begin + NORM_BLOCK, arrays.size);
+    eachSum<COUNT>(sum, summands, begin, end, [&](int64_t i, auto& total, auto count) __attribute__((always_inline)) {
+      for (const float* array : {arrays.theta, arrays.m, arrays.v}) __builtin_prefetch(array + i + AHEAD, 1);
+      for (const Doubles& gradients : total) {
+        float *const theta = arrays.theta + i, *const m = arrays.m + i, *const v = arrays.v + i;
+        const Doubles g = multiply(gradients, scale);
+        squares = add(squares, multiply(g, g)); // of the zeros at the end this is 0
+        const Doubles mean = add(multiply(beta1, loadSome(m, count)), multiply(rest1, g));
+        const Doubles square = add(multiply(beta2, loadSome(v, count)), multiply(multiply(rest2, g), g));
+        storeSome(m, mean, count);
+        storeSome(v, square, count);
+        const Doubles move = divide(multiply(learningRate, multiply(mean, unbias1)), add(squareRoot(multiply(square, unbias2)), epsilon));
+        storeSome(theta, subtract(loadSome(theta, count), move), count);
+        i += LANES;
+      }
+    });
+    double partial[LANES];
+    store(partial, squares);
+    for (int lane = 1; lane < LANES; lane++) partial[0] += partial[lane];
+    norm += partial[0];
+  }
   addSome<COUNT>(sum, summands, arrays.size, size);
-  double partial[LANES];
-  store(partial, squares);
-  double total = partial[0];
-  for (int lane = 1; lane < LANES; lane++) total += partial[lane];
-  return std::sqrt(total);
+  return std::sqrt(norm);
 }
 
 /** `applyAdam` of coordinator/training/adam.ts. */

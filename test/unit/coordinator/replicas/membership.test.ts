@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { MemberState } from '../../../../coordinator/replicas/member-state.ts';
 import { type Life, Membership } from '../../../../coordinator/replicas/membership.ts';
 import { RestartPolicy } from '../../../../coordinator/replicas/restart-policy.ts';
+import { ARITHMETIC } from '../../../../shared/arithmetic.ts';
 import { GanglionError } from '../../../../shared/error.ts';
 import { StubStarter, settled } from './stub-replicas.ts';
 
@@ -151,6 +152,29 @@ it('refuses a replica that computes with something else than the first one, and 
     message: 'replica 1 computes on stub 9, expected stub 1.2, as the others',
   });
   expect(starter.started[1]?.stopped).toBe(true);
+});
+
+it('takes engines of one arithmetic together, whatever they are, and refuses another number', async () => {
+  const together = create(2);
+  together.starter.computing = { arithmetic: ARITHMETIC };
+  together.starter.onStarted = () => {
+    together.starter.computing = { engine: 'other', libraryVersion: '9', arithmetic: ARITHMETIC };
+  };
+  await together.membership.start();
+  expect(together.states()).toEqual({ 0: 'ready', 1: 'ready' });
+
+  for (const [first, second, message] of [
+    [ARITHMETIC, 3, `replica 1 computes on arithmetic 3, expected arithmetic ${ARITHMETIC}, as the others`],
+    [3, 3, `replica 0 computes on arithmetic 3, expected arithmetic ${ARITHMETIC}, as the others`],
+    [undefined, ARITHMETIC, `replica 1 computes on arithmetic ${ARITHMETIC}, expected stub 1.2, as the others`],
+  ] as const) {
+    const { membership, starter } = create(2);
+    starter.computing = first === undefined ? {} : { arithmetic: first };
+    starter.onStarted = () => {
+      starter.computing = { arithmetic: second };
+    };
+    await expect(membership.start()).rejects.toMatchObject({ code: 'environment', message });
+  }
 });
 
 it('drains a busy replica until it has finished its work', async () => {

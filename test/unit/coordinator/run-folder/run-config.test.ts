@@ -13,6 +13,7 @@ import {
 } from '../../../../coordinator/run-folder/run-config.ts';
 import { mergeSettings } from '../../../../coordinator/settings/settings.ts';
 import { emptyState } from '../../../../coordinator/training/state.ts';
+import { ARITHMETIC } from '../../../../shared/arithmetic.ts';
 import { dcgan28 } from '../../../../shared/model/spec.ts';
 import { errorOf, scratchFolder } from '../../scratch.ts';
 
@@ -25,9 +26,15 @@ function checkpointWith(config: string): Checkpoint {
 }
 
 describe('toRunConfig', () => {
-  it('adds the format and the identity of the data to the settings', () => {
+  it('adds the format, the arithmetic and the identity of the data to the settings', () => {
     const { apiToken: _, ...settings } = mergeSettings({ steps: 60, seed: 7 });
-    expect(CONFIG).toEqual({ format: 2, ...settings, dataName: 'two digits', dataSha256: DATASET.sha256 });
+    expect(CONFIG).toEqual({
+      format: 2,
+      arithmetic: ARITHMETIC,
+      ...settings,
+      dataName: 'two digits',
+      dataSha256: DATASET.sha256,
+    });
   });
 });
 
@@ -46,6 +53,7 @@ describe('storedConfig', () => {
   it('gives a run of an earlier version the defaults of settings that came later', () => {
     const {
       format: _f,
+      arithmetic: _n,
       isolation: _i,
       audit: _a,
       samplesEvery: _s,
@@ -55,6 +63,7 @@ describe('storedConfig', () => {
     } = STORED;
     expect(storedConfig(checkpointWith(JSON.stringify(earlier)))).toEqual({
       ...CONFIG,
+      arithmetic: 1,
       backend: 'auto',
       chosenBackend: 'cpu', // there was no other
       isolation: 'auto',
@@ -73,6 +82,7 @@ describe('storedConfig', () => {
     ['no seed', without('seed')],
     ['an unknown setting', JSON.stringify({ ...CONFIG, other: 1 })],
     ['a wrong value', JSON.stringify({ ...CONFIG, batch: 'many' })],
+    ['a wrong arithmetic', JSON.stringify({ ...STORED, arithmetic: 'two' })],
     ['an unknown backend', JSON.stringify({ ...STORED, chosenBackend: 'gpu' })],
   ])('refuses %s', async (_, config) => {
     expect(await errorOf(() => storedConfig(checkpointWith(config)))).toBe(

@@ -109,11 +109,7 @@ describe.skipIf(loadKernels({ ...process.env, GANGLION_KERNELS: 'on' }) === unde
       if (setting === 'avx2') expect(kernels.isa).toBe('avx2');
     });
 
-    const noise = (): typeof fillNormal => {
-      const found = kernelNoise(kernels);
-      if (!found) throw new Error('this JavaScript has other bits than the kernels');
-      return found;
-    };
+    const noise = (): typeof fillNormal => kernelNoise(kernels);
 
     it.each(Object.entries(RANGES))('toNormal has the bits of the JavaScript: %s', (_, make) => {
       const words = make();
@@ -157,23 +153,6 @@ describe.skipIf(loadKernels({ ...process.env, GANGLION_KERNELS: 'on' }) === unde
       const expected = fillNormal(address, new Float32Array(100_001));
       const got = noise()(address, new Float32Array(new SharedArrayBuffer(4 * expected.length)));
       expect(Buffer.from(got.buffer).equals(Buffer.from(expected.buffer))).toBe(true);
-    });
-
-    it('is left to the JavaScript where a single bit of the probe differs', () => {
-      let length = 0;
-      const differingAt = (at: number) =>
-        kernelNoise({
-          fillNormal: kernels.fillNormal,
-          toNormal: (words, out) => {
-            kernels.toNormal(words, out);
-            length = out.length;
-            const bits = new BigUint64Array(out.buffer);
-            if (at >= 0) bits[at] = (bits[at] ?? 0n) ^ 1n;
-          },
-        });
-      expect(differingAt(-1)).toBeDefined();
-      expect(length).toBeGreaterThan(1500);
-      for (const at of [0, 1, length >> 1, length - 1]) expect(differingAt(at)).toBeUndefined();
     });
 
     it('refuses arrays of another kind and lengths that do not fit', () => {

@@ -1,0 +1,23 @@
+import { expect, it } from 'vitest';
+import { describeChange, type RunPlan } from '../../../../coordinator/run/run-plan.ts';
+
+const change = (before: [string | null, number | null], now: [string, number]): string | undefined => {
+  const [backendBefore, arithmeticBefore] = before;
+  const config = { chosenBackend: now[0], arithmetic: now[1] };
+  return describeChange({ backendBefore, arithmeticBefore, config, state: { step: 30 } } as RunPlan);
+};
+
+it('says that a resumed run computes by another arithmetic, or on another backend, in one line', () => {
+  expect(change(['cpu', 1], ['cpu', 2])).toBe(
+    'step 30 was computed by arithmetic 1, from here it is 2: the bits will differ from those of a run on one of them',
+  );
+  expect(change(['cpu', 1], ['wasm', 2])).toBe(
+    'step 30 was computed on cpu, from here it is wasm: the bits will differ from those of a run on one of them',
+  );
+});
+
+it('says nothing of a new run, of one that goes on as it was, and of backends with arithmetic of their own', () => {
+  expect(change([null, null], ['cpu', 2])).toBeUndefined();
+  expect(change(['cpu', 2], ['cpu', 2])).toBeUndefined();
+  expect(change(['tensorflow', 1], ['tensorflow', 2])).toBeUndefined();
+});

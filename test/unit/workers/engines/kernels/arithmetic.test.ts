@@ -1,0 +1,180 @@
+// The kernels are what docs/arithmetic.md says: bit by bit those of arithmetic.ts, with every instruction set of this processor, on values of
+// all sizes, -0 and numbers below float32's normal range.
+import { beforeAll, describe, expect, it } from 'vitest';
+import { fillNormal } from '../../../../../shared/random.ts';
+import * as spec from './arithmetic.ts';
+import * as convolutions from './arithmetic-convolutions.ts';
+import { hasKernels, ISAS, loadedBinding, useIsa } from './loaded.ts';
+
+let part = 0;
+
+/** Normal numbers; `mixed`: some of them -0, subnormal, or so small that products are. */
+function valuesOf(length: number, kind: string): Float32Array {
+  const values = fillNormal({ seed: 17, stream: 'samples', time: 0, part: part++ }, new Float32Array(length));
+  if (kind !== 'mixed') return values;
+  const factors = [1, 1, 1e-20, 1e-30, 1e-39, -0, 1e6, 0];
+  return values.map((value, i) => value * (factors[(i * 7 + (i >> 3)) % factors.length] ?? 1));
+}
+
+/** One instruction of a plan: its inputs, then outputs of these lengths. */
+function run(
+  kernel: string,
+  sizes: readonly number[],
+  value: number,
+  inputs: readonly Float32Array[],
+  lengths: readonly number[],
+): Float32Array[] {
+  const binding = loadedBinding();
+  const arrays = [...inputs, ...lengths.map((length) => new Float32Array(length).fill(7))];
+  const plan = binding.createPlan({
+    steps: [{ kernel, buffers: Int32Array.from(arrays.keys()), sizes: Int32Array.from(sizes), value }],
+    offsets: Int32Array.from(arrays.keys(), (i) => -1 - i),
+    lengths: Int32Array.from(arrays, ({ length }) => length),
+    floats: 0,
+  });
+  if (!plan) throw new Error(`there is no kernel ${kernel} for ${sizes}`);
+  binding.run(binding.createFrame(plan), 0, 1, arrays);
+  return arrays.slice(inputs.length);
+}
+
+function expectBits(got: readonly Float32Array[], expected: readonly Float32Array[]): void {
+  expect(got.length).toBe(expected.length);
+  for (const [output, values] of expected.entries()) {
+    const [bits, others] = [values, got[output] ?? new Float32Array()].map(
+      ({ buffer, byteOffset, length }) => new Int32Array(buffer, byteOffset, length),
+    );
+    const differs = bits?.findIndex((value, i) => value !== others?.[i]);
+    expect(
+      differs,
+      `output ${output}, value ${differs}: ${got[output]?.[differs ?? 0]}, expected ${values[differs ?? 0]}`,
+    ).toBe(-1);
+  }
+}
+
+it('the reference multiplies and adds with one rounding', () => {
+  expect(spec.fma(1 + 2 ** -23, 1 - 2 ** -23, -1)).toBe(-(2 ** -46));
+  // Rounded to float64 first, the sum would lie in the middle, and then go to even.
+  expect(spec.fma(1 + 2 ** -12, 1 + 2 ** -12, 2 ** -60)).toBe(1 + 2 ** -11 + 2 ** -23);
+  expect(spec.fma(2 ** -75, 2 ** -75, 0)).toBe(0);
+  expect(spec.fma(2 ** -75, 1.5 * 2 ** -75, 0)).toBe(2 ** -149);
+  expect(spec.fma(-(2 ** -80), 2 ** -80, 0)).toBe(-0);
+});
+
+describe.skipIf(!hasKernels).each(ISAS)('%s', (isa) => {
+  beforeAll(() => useIsa(isa));
+
+  describe.each(['plain', 'mixed'])('%s values', (kind) => {
+    const values = (length: number): Float32Array => valuesOf(length, kind);
+
+    it.each([
+      [8, 32, 64, 1],
+      [16, 16, 32, 1],
+    ] as const)('Winograd of S, I, N, B = %i, %i, %i, %i', (S, I, N, B) => {
+      const sizes = { S, I, N, B };
+      const [large, filter, small] = [values(B * S * S * I), values(16 * I * N), values((B * S * S * N) / 4)];
+      const list = [S, I, N, B];
+      expectBits(run('convolve', list, 0, [large, filter], [small.length]), [
+        convolutions.convolve(large, filter, sizes),
+      ]);
+      expectBits(run('convolveTransposed', list, 0, [small, filter], [large.length]), [
+        convolutions.convolveTransposed(small, filter, sizes),
+      ]);
+      expectBits(run('convolveFilter', list, 0, [large, small], [filter.length]), [
+        convolutions.convolveFilter(large, small, sizes),
+      ]);
+    });
+
+    it('the gradient of a filter over two groups of tiles, the second not whole', () => {
+      const sizes = { S: 16, I: 16, N: 32, B: 9 }; // 144 tiles
+      const [large, small] = [values(9 * 256 * 16), values(9 * 64 * 32)];
+      expectBits(run('convolveFilter', [16, 16, 32, 9], 0, [large, small], [16 * 16 * 32]), [
+        convolutions.convolveFilter(large, small, sizes),
+      ]);
+    });
+
+    it.each([
+      [16, 3],
+      [32, 2],
+    ])('convolutions at the images, %i channels, %i images', (N, B) => {
+      const [images, filter, features] = [values(B * 784), values(16 * N), values(B * 256 * N)];
+      const sizes = [28, 1, N, B];
+      expectBits(run('convolve', sizes, 0, [images, filter], [features.length]), [
+        convolutions.convolveImages(images, filter, B, N),
+      ]);
+      expectBits(run('convolveTransposed', sizes, 0, [features, filter], [images.length]), [
+        convolutions.convolveToImages(features, filter, B, N),
+      ]);
+      expectBits(run('convolveFilter', sizes, 0, [images, features], [filter.length]), [
+        convolutions.convolveImagesFilter(images, features, B, N),
+      ]);
+    });
+
+    // Up to three blocks of 1,024 pixels, and chunks and fours that are not whole.
+    it.each([
+      [1, 16],
+      [63, 32],
+      [1024, 16],
+      [2117, 16],
+    ])('BatchNorm and biases of %i pixels, %i channels', (pixels, C) => {
+      const [x, dy, weight, bias] = [values(pixels * C), values(pixels * C), values(C), values(C)];
+      for (const slope of [0, Math.fround(0.2), 1]) {
+        const { y, mean, variance, inverse } = spec.normalise(x, weight, bias, slope, pixels, C);
+        const lengths = [pixels * C, C, C, C];
+        expectBits(run('normalise', [pixels, C], slope, [x, weight, bias], lengths), [y, mean, variance, inverse]);
+        const gradient = spec.normaliseGradient({ dy, y, x, weight, mean, inverse }, slope, pixels, C);
+        expectBits(
+          run('normaliseGradient', [pixels, C], slope, [dy, y, x, weight, mean, inverse], [pixels * C, C, C]),
+          [gradient.dx, gradient.dWeight, gradient.dBias],
+        );
+        const [, dBias = new Float32Array()] = run('addBiasGradient', [pixels, C], slope, [dy, y], [pixels * C, C]);
+        expectBits([dBias], [spec.biasGradient(dy, y, slope, pixels, C)]);
+      }
+    });
+
+    it.each([16, 1])('a bias and LeakyReLU of %i channels', (C) => {
+      const [x, bias] = [values(20 * C), values(C)];
+      const sums = x.map((v, i) => Math.fround(v + (bias[i % C] ?? 0)));
+      const expected = sums.map((v) => (v > 0 ? v : spec.fma(v, Math.fround(0.2), 0)));
+      expectBits(run('addBias', [20, C], 0.2, [x, bias], [20 * C]), [expected]);
+    });
+
+    it.each([
+      [9, 20, 64],
+      [3, 17, 32],
+    ])('products of M, K, N = %i, %i, %i', (M, K, N) => {
+      const [a, aT, b] = [values(M * K), values(K * M), values(K * N)];
+      const right = (k: number, n: number): number => b[k * N + n] ?? 0;
+      const direct = spec.multiply((m, k) => a[m * K + k] ?? 0, right, M, K, N);
+      expectBits(run('multiply', [M, K, N], 0, [a, b], [M * N]), [direct]);
+      const transposed = spec.multiply((m, k) => aT[k * M + m] ?? 0, right, M, K, N);
+      expectBits(run('multiplyTransposedA', [M, K, N], 0, [aT, b], [M * N]), [transposed]);
+    });
+
+    it.each([
+      [3, 16],
+      [5, 100],
+    ])('a [%i, %i] by a vector, and its transpose by one', (M, K) => {
+      const [a, x, y] = [values(M * K), values(K), values(M)];
+      expectBits(run('multiply', [M, K, 1], 0, [a, x], [M]), [spec.multiplyVector(a, x, M, K)]);
+      const rows = spec.multiply(
+        (k, m) => a[m * K + k] ?? 0,
+        (m) => y[m] ?? 0,
+        K,
+        M,
+        1,
+      );
+      expectBits(run('multiplyTransposedA', [K, M, 1], 0, [a, y], [K]), [rows]);
+    });
+
+    it('functions of single values', () => {
+      const spread = Float32Array.from({ length: 4001 }, (_, i) => (i - 2000) * 0.05);
+      const x = Float32Array.from([...spread, ...values(500), 0.625, 0.6249999, Infinity, -Infinity]);
+      const dy = values(x.length);
+      const y = x.map(spec.tanh);
+      expectBits(run('tanh', [x.length], 0, [x], [x.length]), [y]);
+      expectBits(run('sigmoid', [x.length], 0, [x], [x.length]), [x.map(spec.sigmoid)]);
+      const gradient = y.map((v, i) => Math.fround((dy[i] ?? 0) * spec.fma(Math.fround(0 - v), v, 1)));
+      expectBits(run('tanhGradient', [x.length], 0, [y, dy], [x.length]), [gradient]);
+    });
+  });
+});
