@@ -1,7 +1,7 @@
 // Brings the four MNIST files into a folder, from the first mirror that has them. A file is verified in memory, then appears
 // under its name at once: an interrupted run leaves whole files or none, and the next run fetches only what is missing.
 import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { GanglionError } from '../../shared/error.ts';
 import { fromSystemError, writeFileAtomicSync } from '../files/atomic-file.ts';
@@ -9,6 +9,7 @@ import { makeFolder } from '../files/make-folder.ts';
 import { fetchBytes } from './fetch-bytes.ts';
 import { idxLength } from './idx.ts';
 import { chooseName, gunzip, MNIST_FILES, type MnistFile, readMnistFile, verifyMnistFile } from './mnist-files.ts';
+import { proxyOf } from './proxy.ts';
 
 /** Public mirrors, those of torchvision and of TensorFlow Datasets: `<mirror>/train-images-idx3-ubyte.gz`. */
 export const MNIST_MIRRORS: readonly string[] = [
@@ -56,11 +57,24 @@ export async function downloadMnist(folder: string, options: DownloadOptions = {
       result.kept.push(name);
       continue;
     }
-    const content = await fetchFromMirrors(file, mirrors, options, notice);
+    const content = await fetchFromMirrors(file, mirrors, options, notice).catch((error: unknown) => {
+      if (!(error instanceof GanglionError) || error.code !== 'environment') throw error;
+      const proxy = proxyOf(mirrors[0] ?? '') ? '' : ' (is there a proxy? set HTTPS_PROXY)';
+      const byHand = `by hand, fetch ${missingIn(folder).join(', ')} from ${mirrors[0]}/ into ${resolve(folder)}`;
+      throw new GanglionError('environment', `${error.message}${proxy}; ${byHand}`, { cause: error });
+    });
     writeFileAtomicSync(join(folder, `${file.name}.gz`), content);
     result.downloaded.push(`${file.name}.gz`);
   }
   return result;
+}
+
+/** Names of the files that a folder lacks, with `.gz`. */
+function missingIn(folder: string): string[] {
+  const entries = readdirSync(folder);
+  return Object.values(MNIST_FILES).flatMap((file) =>
+    entries.includes(chooseName(file, entries)) ? [] : `${file.name}.gz`,
+  );
 }
 
 /** Tries every mirror; one that fails goes to the end of `mirrors`, so that the next file does not wait for it again. */
@@ -119,6 +133,7 @@ function checkMirrors(mirrors: readonly string[]): string[] {
       throw new GanglionError('data', `mirror: expected an http or https URL, got ${mirror}`);
     }
   }
+  for (const mirror of mirrors) proxyOf(mirror); // said once, before anything is tried
   return mirrors.map((mirror) => mirror.replace(/\/+$/, ''));
 }
 

@@ -101,7 +101,9 @@ describe.skipIf(!hasMnist)('a download that cannot succeed', () => {
     ];
     const folder = scratchFolder();
     expect(await errorOf(() => downloadMnist(folder, { mirrors: [one.url, two.url] }))).toBe(
-      `environment: cannot download ${NAMES[1]}: tried ${one.url}, ${two.url}; last reason: HTTP 410`,
+      `environment: cannot download ${NAMES[1]}: tried ${one.url}, ${two.url}; last reason: HTTP 410` +
+        ' (is there a proxy? set HTTPS_PROXY); ' +
+        `by hand, fetch ${NAMES.slice(1).join(', ')} from ${one.url}/ into ${folder}`,
     );
     expect(readdirSync(folder)).toEqual([NAMES[0]]);
     expect(readFileSync(join(folder, NAMES[0] ?? '')).equals(realFile(NAMES[0] ?? ''))).toBe(true);
