@@ -5,14 +5,21 @@ import type { Socket } from 'node:net';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { messageOf } from '../../shared/error.ts';
 import { show, toJson } from '../../shared/printable.ts';
+import { openFilesLimit } from '../machine/open-files.ts';
 import { Refusal } from './access.ts';
+import { limitConnections } from './connections.ts';
 import { isAllowedHost, namesThisMachine } from './hosts.ts';
 
 const BODY_LIMIT = 1024;
 const HEADER_LIMIT = 8 * 1024;
 /** Deadline for a whole request. */
 const REQUEST_TIMEOUT_MS = 10_000;
-const MAX_CONNECTIONS = 512;
+/** Idle connections of a scraper and of a browser are opened again when they are needed. */
+const KEEP_ALIVE_MS = 10_000;
+/** Who reads nothing of an answer for so long gets no more. */
+const SILENCE_MS = 30_000;
+const MOST_CONNECTIONS = 512;
+const MOST_WAITING = 8;
 const READS = ['GET', 'HEAD'];
 /** Scrapers and probes call by names of services, which no list here could know. */
 const ANY_HOST = ['/metrics', '/healthz'];
@@ -30,10 +37,12 @@ const SECURITY_HEADERS = {
 const LIMITS = {
   bodyLimit: BODY_LIMIT,
   requestTimeout: REQUEST_TIMEOUT_MS,
+  keepAliveTimeout: KEEP_ALIVE_MS,
+  connectionTimeout: SILENCE_MS,
   http: {
     maxHeaderSize: HEADER_LIMIT,
-    headersTimeout: REQUEST_TIMEOUT_MS,
-    connectionsCheckingInterval: REQUEST_TIMEOUT_MS / 2,
+    headersTimeout: REQUEST_TIMEOUT_MS / 2,
+    connectionsCheckingInterval: REQUEST_TIMEOUT_MS / 10,
   },
   clientErrorHandler: answerNoRequest,
   frameworkErrors: (error: Error, _: FastifyRequest, reply: FastifyReply) => {
@@ -61,6 +70,11 @@ function answerNoRequest(error: Error & { code?: string }, socket: Socket): void
   socket.destroy(error);
 }
 
+/** Half of the files that the system lets this process open: the run needs the others. */
+function mostConnections(): number {
+  return Math.min(MOST_CONNECTIONS, Math.floor(openFilesLimit() / 2));
+}
+
 /** Under which names and paths a server is reached, as the settings have them. */
 export interface Reach {
   /** Names beside this machine's own. */
@@ -77,7 +91,7 @@ export function createServer({ allowedHosts, basePath }: Reach): FastifyInstance
     rewriteUrl: ({ url = '' }) => (base !== undefined && url.startsWith(`${base}/`) ? url.slice(base.length) : url),
     ...LIMITS,
   });
-  server.server.maxConnections = MAX_CONNECTIONS;
+  limitConnections(server.server, { most: mostConnections(), mostWaiting: MOST_WAITING });
   server.setReplySerializer((answer) => toJson(answer));
   const methods = new Map<string, Set<string>>();
   server.addHook('onRoute', ({ url, method }) => {
@@ -87,12 +101,12 @@ export function createServer({ allowedHosts, basePath }: Reach): FastifyInstance
   });
   server.addHook('onRequest', async (request, reply) => {
     reply.headers(SECURITY_HEADERS);
-    try {
-      await check(request, allowedHosts);
-    } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
-      return reply.code(error.statusCode).send({ error: error.message });
-    }
+    await check(request, allowedHosts);
+  });
+  server.setErrorHandler((error, _, reply) => {
+    if (!(error instanceof Refusal)) throw error;
+    if (error.statusCode === 503) reply.header('retry-after', '1');
+    return reply.code(error.statusCode).send({ error: error.message });
   });
   server.setNotFoundHandler((request, reply) => {
     // The page's addresses are relative to a folder.

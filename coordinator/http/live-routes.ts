@@ -1,15 +1,15 @@
 // The live page's routes: its files, the run, its curves and samples, a stream of events, and two requests that change the run.
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { z } from 'zod';
-import { systemErrorCode } from '../../shared/error.ts';
-import { OddFile, readRegular } from '../files/regular-file.ts';
 import { EventStream } from '../live/event-stream.ts';
 import type { LiveRun } from '../live/live-run.ts';
 import { ANIMATION, listSamples, REAL_SAMPLE, SAMPLE_NAME } from '../run-folder/pictures.ts';
-import { addChangingRoute, checkEmptyBody } from './access.ts';
+import { addChangingRoute, checkEmptyBody, Refusal } from './access.ts';
+import { PacedAnswers } from './paced-answers.ts';
+import { readShared } from './shared-files.ts';
 
 export interface LiveRoutesOptions {
   readonly run: LiveRun;
@@ -61,26 +61,34 @@ const historyQuery = z.object({
 export function addLiveRoutes(server: FastifyInstance, options: LiveRoutesOptions): () => Promise<void> {
   const { run, page, actions } = options;
   const stream = new EventStream(run);
+  const answers = new PacedAnswers();
+  /** Streams that were asked for: each has a turn of its own. */
+  let streams = 0;
   server.register(async (scope) => {
     scope.addHook('onRequest', async (_, reply) => {
       reply.headers(SECURITY_HEADERS).header('cache-control', 'no-store');
     });
     addFiles(scope, page);
-    addData(scope, run);
+    addData(scope, run, answers);
     // A HEAD would have no end.
-    scope.get('/api/events', { exposeHeadRoute: false }, (request, reply) => {
-      if (!stream.open) return reply.code(503).header('retry-after', '5').send({ error: 'too many pages are open' });
-      const { headers, query } = request;
+    scope.get('/api/events', { exposeHeadRoute: false }, async (request, reply) => {
+      const { headers, query, ip } = request;
       const { last } = query as { last?: unknown };
       const seen = headers['last-event-id'] ?? last;
-      reply.hijack();
-      reply.raw.writeHead(200, {
-        ...SECURITY_HEADERS,
-        'content-type': 'text/event-stream',
-        'cache-control': 'no-store',
-        'x-accel-buffering': 'no',
+      streams += 1;
+      await answers.get(`stream ${streams}`, () => {
+        if (reply.raw.destroyed) return;
+        if (!stream.hasRoomFor(ip)) throw new Refusal(503, 'too many pages are open');
+        reply.hijack();
+        reply.raw.writeHead(200, {
+          ...SECURITY_HEADERS,
+          'content-type': 'text/event-stream',
+          'cache-control': 'no-store',
+          'x-accel-buffering': 'no',
+        });
+        stream.add(reply.raw, { address: ip, id: typeof seen === 'string' ? seen : undefined });
       });
-      stream.add(reply.raw, typeof seen === 'string' ? seen : undefined);
+      return reply;
     });
     if (actions) addActions(scope, actions);
   });
@@ -96,18 +104,20 @@ function addFiles(scope: FastifyInstance, page: URL): void {
     ['/live/uplot.css', uPlotFile('uPlot.min.css'), CSS],
     ...MODULES.map((name): [string, URL, string] => [`/live/${name}.js`, new URL(`${name}.js`, page), JAVASCRIPT]),
   ];
-  for (const [path, file, type] of files) scope.get(path, (_, reply) => sendFile(reply, file, type));
+  for (const [path, file, type] of files) scope.get(path, (_, reply) => sendFile(reply, fileURLToPath(file), type));
 }
 
-function addData(scope: FastifyInstance, run: LiveRun): void {
-  scope.get('/api/run', async () => run.info);
+function addData(scope: FastifyInstance, run: LiveRun, answers: PacedAnswers): void {
+  scope.get('/api/run', () => answers.get('run', () => run.info));
   scope.get('/api/history', async ({ query }, reply) => {
     const { success, data } = historyQuery.safeParse(query);
-    if (success) return run.read(data);
+    if (success) return answers.get(JSON.stringify(data), () => run.read(data));
     const expected = `expected from and to as steps, and points from 4 to ${MOST_POINTS}`;
     return reply.code(400).send({ error: expected });
   });
-  scope.get('/api/samples', async () => ({ session: run.session, ...(await listSamples(run.samples)) }));
+  scope.get('/api/samples', () =>
+    answers.get('samples', async () => ({ session: run.session, ...(await listSamples(run.samples)) })),
+  );
   scope.get('/samples/:name', (request, reply) => {
     const { name = '' } = request.params as { name?: string };
     const isAnimation = name === ANIMATION;
@@ -140,13 +150,7 @@ function addActions(scope: FastifyInstance, { apiToken, checkpoint, stop }: Live
   });
 }
 
-async function sendFile(reply: FastifyReply, file: URL | string, type: string): Promise<FastifyReply> {
-  try {
-    const bytes = await readRegular(file, MOST_FILE_BYTES);
-    return reply.type(type).send(bytes);
-  } catch (error) {
-    if (error instanceof OddFile || systemErrorCode(error) === 'ENOENT')
-      return reply.code(404).send({ error: 'there is no such file' });
-    throw error;
-  }
+async function sendFile(reply: FastifyReply, file: string, type: string): Promise<FastifyReply> {
+  const bytes = await readShared(file, MOST_FILE_BYTES);
+  return bytes ? reply.type(type).send(bytes) : reply.code(404).send({ error: 'there is no such file' });
 }

@@ -7,7 +7,11 @@ import type { Metrics } from '../monitoring/metrics.ts';
 import type { Status } from '../monitoring/status.ts';
 import { createServer, type Reach } from './guards.ts';
 import { addLiveRoutes, type LiveRoutesOptions } from './live-routes.ts';
+import { atMostEvery } from './paced-answers.ts';
 import { addWorkersRoute } from './workers-route.ts';
+
+/** However many scrape: to write the metrics takes the coordinator a millisecond or two. */
+const METRICS_INTERVAL_MS = 250;
 
 export interface HttpServer {
   readonly port: number;
@@ -46,12 +50,16 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     reach = { allowedHosts: null, basePath: null },
   } = options;
   const server = createServer(reach);
+  const texts = {
+    text: atMostEvery(METRICS_INTERVAL_MS, () => metrics.text('text')),
+    openmetrics: atMostEvery(METRICS_INTERVAL_MS, () => metrics.text('openmetrics')),
+  };
   server.get('/metrics', async ({ headers }, reply) => {
     const format = formatFor(headers.accept);
     return reply
       .type(CONTENT_TYPES[format])
       .header('vary', 'accept')
-      .send(await metrics.text(format));
+      .send(await texts[format]());
   });
   server.get('/healthz', async (_, reply) => {
     const { healthy, state } = status();

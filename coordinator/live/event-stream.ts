@@ -9,7 +9,7 @@ import type { LiveRun } from './live-run.ts';
 export interface EventStreamOptions {
   /** Between two messages to a page. */
   readonly tickMs?: number;
-  /** Pages served at once. */
+  /** Pages served at once; one address can have half of them. */
   readonly mostPages?: number;
   /** A page that reads nothing for this long is disconnected; its browser reconnects. */
   readonly stuckMs?: number;
@@ -19,6 +19,7 @@ export interface EventStreamOptions {
 
 interface Page {
   readonly response: ServerResponse;
+  readonly address: string;
   /** Id of the last message sent. */
   id: string | undefined;
   status: string;
@@ -58,18 +59,19 @@ export class EventStream {
     return this.#pages.size;
   }
 
-  /** Whether there is room for another page. */
-  get open(): boolean {
-    return !this.#closed && this.#pages.size < this.#mostPages;
+  /** Whether there is room for another page from an address. */
+  hasRoomFor(address: string): boolean {
+    const own = [...this.#pages].filter((page) => page.address === address).length;
+    return !this.#closed && this.#pages.size < this.#mostPages && own < this.#mostPages / 2;
   }
 
   /**
    * Writes events to a response until either side ends it.
    *
-   * @param id of what the page has seen before, if it has
+   * @param from where the page is, and the id of what it has seen before, if it has
    */
-  add(response: ServerResponse, id: string | undefined): void {
-    const page: Page = { response, id, status: '', sentMs: this.#now() };
+  add(response: ServerResponse, { address, id }: { address: string; id: string | undefined }): void {
+    const page: Page = { response, address, id, status: '', sentMs: this.#now() };
     this.#pages.add(page);
     response.on('close', () => this.#remove(page));
     response.on('error', () => this.#remove(page));

@@ -47,9 +47,9 @@ class StubResponse extends EventEmitter {
 function streamed(options = {}) {
   const made = madeUpRun();
   const stream = new EventStream(made.run, { now: () => Date.now(), ...options });
-  const open = (id?: string): StubResponse => {
+  const open = (id?: string, address = '::1'): StubResponse => {
     const response = new StubResponse();
-    stream.add(response as unknown as ServerResponse, id);
+    stream.add(response as unknown as ServerResponse, { address, id });
     return response;
   };
   return { ...made, stream, open };
@@ -135,14 +135,19 @@ describe('EventStream', () => {
     expect(since).toHaveBeenCalledTimes(1);
   });
 
-  it('has room for so many pages', () => {
-    const { open, stream } = streamed({ mostPages: 2 });
+  it('has room for so many pages, half of them from one address', () => {
+    const { open, stream } = streamed({ mostPages: 4 });
     const page = open();
-    expect(stream.open).toBe(true);
+    expect(stream.hasRoomFor('::1')).toBe(true);
     open();
-    expect(stream.open).toBe(false);
+    expect(stream.hasRoomFor('::1')).toBe(false);
+    expect(stream.hasRoomFor('::2')).toBe(true);
+    open(undefined, '::2');
+    open(undefined, '::3');
+    expect(stream.hasRoomFor('::4')).toBe(false);
     page.emit('close');
-    expect(stream.open).toBe(true);
+    expect(stream.hasRoomFor('::1')).toBe(true);
+    expect(stream.hasRoomFor('::4')).toBe(true);
   });
 
   it('tells every page the end before it lets it go', async () => {
@@ -155,6 +160,6 @@ describe('EventStream', () => {
     await closed;
     expect(page.text).toContain('"state":"finished"');
     expect(stream.pages).toBe(0);
-    expect(stream.open).toBe(false);
+    expect(stream.hasRoomFor('::1')).toBe(false);
   });
 });

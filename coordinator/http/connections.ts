@@ -1,0 +1,54 @@
+// Keeps room for new connections: who opens many and leaves them idle, or reads slowly, shuts nobody out.
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+
+export interface ConnectionLimits {
+  /** Connections open at once. */
+  readonly most: number;
+  /** Requests of one connection that wait for an answer: no browser and no scraper sends a second one before the first is answered. */
+  readonly mostWaiting: number;
+}
+
+interface Connection {
+  readonly address: string;
+  /** Requests that wait for an answer, or for somebody to read it. */
+  waiting: number;
+}
+
+/**
+ * Holds a server to its limits. When all connections are taken, a new one takes the place of another of the address that holds the most:
+ * of the one that has been idle for longest, or where none is idle, of the one whose answer was begun first.
+ */
+export function limitConnections(server: Server, { most, mostWaiting }: ConnectionLimits): void {
+  /** The least recently used first. */
+  const open = new Map<Socket, Connection>();
+
+  const makeRoom = (): void => {
+    const counts = new Map<string, number>();
+    for (const { address } of open.values()) counts.set(address, (counts.get(address) ?? 0) + 1);
+    const largest = Math.max(...counts.values());
+    const candidates = [...open].filter(([, { address }]) => counts.get(address) === largest);
+    const [socket] = candidates.find(([, { waiting }]) => waiting === 0) ?? candidates[0] ?? [];
+    if (!socket) return;
+    open.delete(socket);
+    socket.destroy();
+  };
+  const use = (socket: Socket, change: 1 | -1): void => {
+    const connection = open.get(socket);
+    if (!connection) return;
+    connection.waiting += change;
+    open.delete(socket);
+    open.set(socket, connection);
+    if (connection.waiting > mostWaiting) socket.destroy();
+  };
+
+  server.on('connection', (socket: Socket) => {
+    if (open.size >= most) makeRoom();
+    open.set(socket, { address: socket.remoteAddress ?? '', waiting: 0 });
+    socket.on('close', () => open.delete(socket));
+  });
+  server.on('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
+    use(socket, 1);
+    response.on('close', () => use(socket, -1));
+  });
+}
