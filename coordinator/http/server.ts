@@ -2,7 +2,7 @@
 // where the run lets it, /api/workers to change the number of replicas; and the live page, in live/.
 import type { FastifyInstance } from 'fastify';
 import { GanglionError, messageOf, systemErrorCode } from '../../shared/error.ts';
-import { CONTENT_TYPES, formatFor } from '../monitoring/exposition.ts';
+import { CONTENT_TYPES, formatFor, toOpenMetrics } from '../monitoring/exposition.ts';
 import type { Metrics } from '../monitoring/metrics.ts';
 import type { Status } from '../monitoring/status.ts';
 import { createServer, type Reach } from './guards.ts';
@@ -50,16 +50,17 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     reach = { allowedHosts: null, basePath: null },
   } = options;
   const server = createServer(reach);
-  const texts = {
-    text: atMostEvery(METRICS_INTERVAL_MS, () => metrics.text('text')),
-    openmetrics: atMostEvery(METRICS_INTERVAL_MS, () => metrics.text('openmetrics')),
-  };
+  // One text for both formats: who reads them by turns must see no counter fall.
+  const texts = atMostEvery(METRICS_INTERVAL_MS, async () => {
+    const text = await metrics.text();
+    return { text: Buffer.from(text), openmetrics: Buffer.from(toOpenMetrics(text)) };
+  });
   server.get('/metrics', async ({ headers }, reply) => {
     const format = formatFor(headers.accept);
     return reply
       .type(CONTENT_TYPES[format])
       .header('vary', 'accept')
-      .send(await texts[format]());
+      .send((await texts())[format]);
   });
   server.get('/healthz', async (_, reply) => {
     const { healthy, state } = status();

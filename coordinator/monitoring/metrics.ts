@@ -7,7 +7,6 @@ import type { ReplicaStatus } from '../replicas/replica-status.ts';
 import type { RunSink } from '../run-folder/run-event.ts';
 import type { PhaseRecord } from '../training/phase.ts';
 import type { StepRecord } from '../training/trainer.ts';
-import { type ExpositionFormat, toOpenMetrics } from './exposition.ts';
 import { addReplicaMetrics } from './replica-metrics.ts';
 
 export interface MetricsSources {
@@ -22,7 +21,7 @@ export interface MetricsSources {
 /** Observes the run; read by HTTP. */
 export interface Metrics extends RunSink {
   /** What Prometheus scrapes. */
-  text(format?: ExpositionFormat): Promise<string>;
+  text(): Promise<string>;
 }
 
 const PHASES: readonly Phase[] = ['discriminator', 'generator'];
@@ -229,13 +228,12 @@ export function createMetrics({ batch, replicas, info, now = Date.now }: Metrics
           break;
       }
     },
-    async text(format = 'text') {
+    async text() {
       const startedMs = performance.now();
       observeWaiting();
       const text = await registry.metrics();
-      const inFormat = format === 'openmetrics' ? toOpenMetrics(text) : text;
       scrapeSeconds.observe((performance.now() - startedMs) / 1000);
-      return inFormat;
+      return text;
     },
   };
 }

@@ -1,4 +1,5 @@
 import { createServer } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { startHttp } from '../../../../coordinator/http/server.ts';
 import { createMetrics } from '../../../../coordinator/monitoring/metrics.ts';
@@ -40,6 +41,19 @@ describe('startHttp', () => {
     expect(response.headers.get('content-type')).toBe('application/openmetrics-text; version=1.0.0; charset=utf-8');
     expect(response.headers.get('vary')).toBe('accept');
     expect(await response.text()).toMatch(/^# TYPE ganglion_steps counter\nganglion_steps_total 1\n[\s\S]+\n# EOF\n$/m);
+  });
+
+  it('writes the metrics once for all who ask within a quarter of a second, in both formats', async () => {
+    const { metrics, server } = await served();
+    const scrape = async (accept: string) => {
+      const response = await fetch(`http://127.0.0.1:${server.port}/metrics`, { headers: { accept } });
+      return Number(/^ganglion_steps_total (\d+)$/m.exec(await response.text())?.[1]);
+    };
+    expect(await scrape('text/plain')).toBe(0);
+    metrics.observe(stepEvent(madeUpRecord(7)));
+    expect(await Promise.all(['text/plain', 'application/openmetrics-text'].map(scrape))).toEqual([0, 0]);
+    await delay(260);
+    expect(await Promise.all(['text/plain', 'application/openmetrics-text'].map(scrape))).toEqual([1, 1]);
   });
 
   it('answers /healthz with 200, and with 503 when training stalls', async () => {

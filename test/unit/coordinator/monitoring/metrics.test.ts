@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { toOpenMetrics } from '../../../../coordinator/monitoring/exposition.ts';
 import { createMetrics } from '../../../../coordinator/monitoring/metrics.ts';
 import type { ReplicaStatus } from '../../../../coordinator/replicas/replica-status.ts';
 import { checkpointEvent, lostEvent, stepEvent, stragglerEvent } from '../made-up-events.ts';
@@ -225,8 +226,8 @@ describe('createMetrics', () => {
     metrics.observe(stepEvent(madeUpRecord(1)));
     const [text, openMetrics, again] = await Promise.all([
       metrics.text(),
-      metrics.text('openmetrics'),
-      metrics.text('text'),
+      metrics.text().then(toOpenMetrics),
+      metrics.text(),
     ]);
     const names = (given: string) => [...seriesOf(given).keys()];
     expect(names(openMetrics)).toEqual(names(text));
