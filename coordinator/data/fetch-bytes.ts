@@ -2,6 +2,7 @@
 // a short reason, so that the caller can try another mirror; a bug does not.
 import type { Dispatcher } from 'undici';
 import { GanglionError, messageOf } from '../../shared/error.ts';
+import { describeNoWasmMemory } from '../../shared/wasm-memory.ts';
 import { proxyDispatcher, proxyOf } from './proxy.ts';
 
 export interface FetchOptions {
@@ -21,6 +22,8 @@ export interface FetchOptions {
 export async function fetchBytes(url: string, options: FetchOptions): Promise<Uint8Array> {
   const { silenceTimeoutMs, maxBytes, onReceived } = options;
   const controller = new AbortController();
+  const noMemory = describeNoWasmMemory();
+  if (noMemory !== undefined) throw failure(noMemory); // fetch parses by WebAssembly, and its crash cannot be caught
   const proxy = proxyOf(url);
   const dispatcher = proxy && (await proxyDispatcher(proxy));
   const timer = setTimeout(() => controller.abort(failure(`no data for ${silenceTimeoutMs} ms`)), silenceTimeoutMs);

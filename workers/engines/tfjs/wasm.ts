@@ -4,6 +4,7 @@ import { dirname, sep } from 'node:path';
 import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
 import { GanglionError } from '../../../shared/error.ts';
+import { describeNoWasmMemory } from '../../../shared/wasm-memory.ts';
 
 const EVENTS = ['uncaughtException', 'unhandledRejection'] as const;
 
@@ -22,6 +23,19 @@ async function withoutListeners<Result>(load: () => Promise<Result>): Promise<Re
         if (!before.has(listener)) emitter.off(event, listener as () => void);
       }
     }
+  }
+}
+
+/** Keeps what Emscripten prints about a failure from the terminal: it is in the error's one line. */
+async function withoutPrinting<Result>(load: () => Promise<Result>): Promise<Result> {
+  const { warn, error } = console;
+  console.warn = () => {};
+  console.error = () => {};
+  try {
+    return await load();
+  } finally {
+    console.warn = warn;
+    console.error = error;
   }
 }
 
@@ -59,10 +73,10 @@ let isPrepared = false;
 export async function loadWasm(): Promise<void> {
   const folder = dirname(createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm'));
   if (!isPrepared) setWasmPaths(folder + sep);
-  const isSet = await withoutListeners(() => tf.setBackend('wasm'));
+  const isSet = await withoutListeners(() => withoutPrinting(() => tf.setBackend('wasm')));
   if (!isSet) {
-    const message = `the backend wasm does not start: expected tfjs's binary in ${folder}`;
-    throw new GanglionError('environment', message);
+    const reason = describeNoWasmMemory() ?? `expected tfjs's binary in ${folder}`;
+    throw new GanglionError('environment', `the backend wasm does not start: ${reason}`);
   }
   if (!isPrepared) guardMemory();
   isPrepared = true;
