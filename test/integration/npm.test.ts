@@ -1,7 +1,7 @@
 // npm 11 parts flags from their values before a script sees them. Real npm, every flag of train, in every form.
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { FULL_MNIST, scratchFolder, start, succeed, summaryOf } from './ganglion.ts';
+import { FULL_MNIST, REPOSITORY, scratchFolder, start, succeed, summaryOf } from './ganglion.ts';
 
 const scratch = scratchFolder('npm');
 
@@ -93,6 +93,19 @@ describe('npm run train:distributed', () => {
     expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
     expect(stderr).toMatch(/^ganglion: [^\n]+\n$/);
     expect(stderr).toMatch(line);
+  });
+
+  it.concurrent('takes paths as of the folder where npm was called, also by --prefix', async () => {
+    mkdirSync(scratch('here'));
+    writeFileSync(scratch('here/own.json'), '{ "latent": 44 }');
+    const args = ['--', '--config', 'own.json', '--run', 'out', '--dry-run'];
+    const { exitCode, stdout } = await start(
+      'npm',
+      ['--prefix', REPOSITORY, 'run', '--silent', 'train:distributed', ...args],
+      { cwd: scratch('here') },
+    ).ended;
+    expect(exitCode).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ latent: 44, run: scratch('here/out') });
   });
 
   it('trains for real with 4 workers', async () => {

@@ -1,4 +1,5 @@
 // start.mjs, by which the scripts of package.json run: it compiles what has changed, and only then.
+import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   copyFileSync,
@@ -55,4 +56,28 @@ it('compiles at the first start, after a change, and again after an error; else 
     expect(stdout).toMatch(/shared\/text\.ts.*error TS2322/);
     expect(calls()).toBe(attempt);
   }
+});
+
+it('says in a line that there is no compiler, and runs what was compiled before', async () => {
+  const folder = scratch('bare');
+  for (const name of ['coordinator', 'workers', 'shared', 'dist/coordinator']) {
+    mkdirSync(join(folder, name), { recursive: true });
+  }
+  for (const name of ['start.mjs', 'tsconfig.json']) copyFileSync(join(REPOSITORY, name), join(folder, name));
+  for (const name of ['package.json', 'package-lock.json']) writeFileSync(join(folder, name), '{ "type": "module" }');
+  const run = () => start(process.execPath, [join(folder, 'start.mjs')], { cwd: '/', env: { PATH: '/nowhere' } }).ended;
+  const line = /^ganglion: nothing is compiled, and there is no compiler \(.*\); get it with: npm ci --include=dev\n$/;
+  expect(await run()).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(line) });
+  writeFileSync(join(folder, 'dist/coordinator/main.js'), "console.log('before');\n");
+  for (let i = 0; i < 2; i++) {
+    const { exitCode, stdout, stderr } = await run();
+    expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: 'before\n' });
+    expect(stderr).toMatch(/^ganglion: what was compiled before runs, as there is no compiler .*\n$/);
+  }
+});
+
+it("a clone gets its compiler where NODE_ENV is production: npm's configuration says so", () => {
+  const env = { ...process.env, NODE_ENV: 'production', npm_config_userconfig: '/dev/null' };
+  const include = execFileSync('npm', ['config', 'get', 'include'], { cwd: REPOSITORY, env, encoding: 'utf8' });
+  expect(include.trim()).toBe('dev');
 });
