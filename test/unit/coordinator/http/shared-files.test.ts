@@ -22,5 +22,6 @@ it('gives nothing where there is no regular file', async () => {
   mkdirSync(join(folder, 'folder'));
   execFileSync('mkfifo', [join(folder, 'pipe')]);
   writeFileSync(join(folder, 'large'), 'x'.repeat(101));
-  for (const name of ['missing', 'folder', 'pipe', 'large']) expect(await readShared(join(folder, name), 100)).toBeUndefined();
+  for (const name of ['missing', 'folder', 'pipe', 'large'])
+    expect(await readShared(join(folder, name), 100)).toBeUndefined();
 });
