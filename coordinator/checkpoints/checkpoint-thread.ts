@@ -18,6 +18,8 @@ export interface WrittenFile {
   readonly bytes: number;
   /** Of the state. */
   readonly sha256: string;
+  /** Why older checkpoints that were not to stay are still there. */
+  readonly notPruned?: string;
 }
 
 export interface CheckpointThread {
@@ -57,7 +59,8 @@ export function startCheckpointThread(entry: URL = CHECKPOINT_JOB): CheckpointTh
         pool.run(job).then(resolve, fail);
       });
       if (!outcome.ok) throw GanglionError.fromPlain(outcome.error);
-      return { bytes: outcome.bytes, sha256: outcome.sha256 };
+      const { ok: _, ...file } = outcome;
+      return file;
     } finally {
       lose = undefined;
     }

@@ -22,12 +22,14 @@ export interface CheckpointWriterOptions {
   readonly config: string;
   /** Of the run's folder; null when it is not locked. */
   readonly ticket: LockTicket | null;
+  /** Checkpoints that stay, the newest valid ones; null: all. */
+  readonly keep: number | null;
   /** Model of the states to come. */
   readonly spec: ModelSpec;
   /** Receives jobs one after another. */
   readonly thread: CheckpointThread;
-  /** Brings the log to the disk, before each checkpoint: after a power cut, too, none knows a step that the log does not. */
-  readonly syncLog: () => Promise<void>;
+  /** Brings every log to the disk, before each checkpoint: after a power cut, too, none knows a step that a log does not. */
+  readonly syncLogs: () => Promise<void>;
   readonly onWritten: (written: WrittenCheckpoint) => void;
   /** Told how long `save` has taken, by which the step loop was held. */
   readonly onHeld: (seconds: number) => void;
@@ -69,11 +71,11 @@ export class CheckpointWriter {
   }
 
   async #write(startedMs: number): Promise<void> {
-    const { folder, config, ticket, thread, syncLog, onWritten } = this.#options;
+    const { folder, config, ticket, keep, thread, syncLogs, onWritten } = this.#options;
     const { step } = this.#copy;
     const path = join(folder, checkpointName(step));
-    await syncLog();
-    const file = await thread.write({ path, state: this.#copy, config, ticket });
+    await syncLogs();
+    const file = await thread.write({ path, state: this.#copy, config, ticket, keep });
     this.#newest = { ...file, path, step, seconds: (this.#now() - startedMs) / 1000 };
     onWritten(this.#newest);
   }

@@ -1,20 +1,24 @@
 // A checkpoint: all of the state in one safetensors file that PyTorch can open, with a SHA-256 over the tensors in its metadata.
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { z } from 'zod';
 import { GanglionError, messageOf, systemErrorCode } from '../../shared/error.ts';
 import { layoutOf } from '../../shared/model/layout.ts';
 import { dcgan28, type ModelSpec } from '../../shared/model/spec.ts';
-import { fromTorchLayout, toTorchLayout } from '../../shared/model/torch-layout.ts';
 import { fromSystemError, writeFileAtomicSync } from '../files/atomic-file.ts';
 import { readRegularSync } from '../files/regular-file.ts';
-import { emptyState, NETS, type NetState, type TrainingState } from '../training/state.ts';
-import { decodeSafetensors, encodeSafetensors, type StoredTensor, toBytes, toFloat32 } from './safetensors.ts';
+import { emptyState, NETS, type TrainingState } from '../training/state.ts';
+import { decodeSafetensors, encodeSafetensors, type SafetensorsFile, type StoredTensor } from './safetensors.ts';
+import { describeImpossible } from './state-limits.ts';
+import { fillState, toTensors } from './state-tensors.ts';
 
 const FORMAT = 'ganglion-1';
 /** Most bytes of a file: ten times those of the largest model, of 4096 latent values. */
 const MOST_BYTES = 2 ** 30;
 const FILE_NAME = /^step-(\d{8,})\.safetensors$/;
+
+type Metadata = SafetensorsFile['metadata'];
 
 /** A checkpoint as read, verified. */
 export interface Checkpoint {
@@ -23,51 +27,6 @@ export interface Checkpoint {
   readonly stateSha256: string;
   /** The run's config as JSON. */
   readonly config: string;
-}
-
-const float32 = (shape: readonly number[], values: Float32Array): StoredTensor => ({
-  dtype: 'F32',
-  shape,
-  bytes: toBytes(values),
-});
-const float64 = (value: number): StoredTensor => ({ dtype: 'F64', shape: [], bytes: toBytes(Float64Array.of(value)) });
-const integer = (value: number): StoredTensor => ({
-  dtype: 'I64',
-  shape: [],
-  bytes: toBytes(BigInt64Array.of(BigInt(value))),
-});
-
-function netTensors(
-  { layout, parameters, adam, statistics, batchesTracked }: NetState,
-  out: Map<string, StoredTensor>,
-) {
-  const { net } = layout;
-  for (const parameter of layout.parameters) {
-    const { name, torchShape, offset, size, trained } = parameter;
-    const part = (values: Float32Array) =>
-      float32(torchShape, toTorchLayout(parameter, values.subarray(offset, offset + size)));
-    out.set(`${net}.${name}`, part(parameters));
-    if (!trained) continue;
-    out.set(`adam.m.${net}.${name}`, part(adam.m));
-    out.set(`adam.v.${net}.${name}`, part(adam.v));
-  }
-  for (const { name, channels, offset } of layout.norms) {
-    const mean = statistics.slice(offset, offset + channels);
-    const variance = statistics.slice(offset + channels, offset + 2 * channels);
-    out.set(`${net}.${name}.running_mean`, float32([channels], mean));
-    out.set(`${net}.${name}.running_var`, float32([channels], variance));
-    out.set(`${net}.${name}.num_batches_tracked`, integer(batchesTracked));
-  }
-  out.set(`adam.beta1_power.${net}`, float64(adam.beta1Power));
-  out.set(`adam.beta2_power.${net}`, float64(adam.beta2Power));
-}
-
-/** The state as tensors in PyTorch's names and layouts; counters and Adam's powers of beta are tensors too. */
-export function toTensors(state: TrainingState): Map<string, StoredTensor> {
-  const tensors = new Map<string, StoredTensor>();
-  for (const net of NETS) netTensors(state[net], tensors);
-  tensors.set('counters.step', integer(state.step));
-  return tensors;
 }
 
 /** SHA-256 over the bytes of every tensor in order of name, little-endian, in hex. */
@@ -101,55 +60,34 @@ export function checkpointName(step: number): string {
 export function writeCheckpoint(path: string, state: TrainingState, config: string): { bytes: number; sha256: string } {
   const tensors = toTensors(state);
   const sha256 = sha256OfTensors(tensors);
-  const metadata = { format: FORMAT, config, configSha256: sha256OfText(config), stateSha256: sha256 };
+  const hashes = { configSha256: sha256OfText(config), stateSha256: sha256 };
+  const metadata = { format: FORMAT, config, ...hashes, ...toCounters(state) };
   const file = encodeSafetensors({ metadata, tensors });
   writeFileAtomicSync(path, file);
   return { bytes: file.length, sha256 };
 }
 
-function readValue(tensor: StoredTensor): number {
-  const view = new DataView(tensor.bytes.buffer, tensor.bytes.byteOffset, tensor.bytes.byteLength);
-  return tensor.dtype === 'I64' ? Number(view.getBigInt64(0, true)) : view.getFloat64(0, true);
+const Counters = z.object({ skippedInARow: z.object({ generator: z.int().min(0), discriminator: z.int().min(0) }) });
+
+/** What decides how a run ends and is no part of the state's hash; what is 0 is left out, as older files leave it out. */
+function toCounters({ generator, discriminator }: TrainingState): Metadata {
+  const skippedInARow = { generator: generator.skippedInARow, discriminator: discriminator.skippedInARow };
+  if (skippedInARow.generator === 0 && skippedInARow.discriminator === 0) return {};
+  const counters = JSON.stringify({ skippedInARow } satisfies z.infer<typeof Counters>);
+  return { counters, countersSha256: sha256OfText(counters) };
 }
 
-/** Fills `state` from tensors that must be exactly those that `toTensors` gives for it. */
-function fillState(state: TrainingState, tensors: ReadonlyMap<string, StoredTensor>, path: string): void {
-  const expected = toTensors(state);
-  for (const [name, { dtype, shape }] of expected) {
-    const tensor = tensors.get(name);
-    if (!tensor) throw new GanglionError('checkpoint', `${path}: tensor ${name} is missing`);
-    if (tensor.dtype !== dtype || tensor.shape.join() !== shape.join()) {
-      const got = `${tensor.dtype} [${tensor.shape}]`;
-      throw new GanglionError('checkpoint', `${path}: tensor ${name} expected ${dtype} [${shape}], got ${got}`);
-    }
+/** @throws GanglionError `checkpoint` when they were altered */
+function fillCounters(state: TrainingState, { counters, countersSha256 }: Metadata, path: string): void {
+  if (counters === undefined && countersSha256 === undefined) return;
+  try {
+    if (counters === undefined || countersSha256 !== sha256OfText(counters)) throw new Error('another hash');
+    const { skippedInARow } = Counters.parse(JSON.parse(counters));
+    for (const net of NETS) state[net].skippedInARow = skippedInARow[net];
+  } catch (cause) {
+    const message = `${path}: altered: its counters do not have the SHA-256 stored with them`;
+    throw new GanglionError('checkpoint', message, { cause });
   }
-  const extra = [...tensors.keys()].find((name) => !expected.has(name));
-  if (extra !== undefined) throw new GanglionError('checkpoint', `${path}: unknown tensor ${extra}`);
-  const get = (name: string): StoredTensor => {
-    const tensor = tensors.get(name);
-    if (!tensor) throw new Error(`tensor ${name} was checked before`);
-    return tensor;
-  };
-  for (const net of NETS) {
-    const { layout, parameters, adam, statistics } = state[net];
-    for (const parameter of layout.parameters) {
-      const { name, offset, size, trained } = parameter;
-      const fill = (key: string, out: Float32Array): void =>
-        fromTorchLayout(parameter, toFloat32(get(key)), out.subarray(offset, offset + size));
-      fill(`${net}.${name}`, parameters);
-      if (!trained) continue;
-      fill(`adam.m.${net}.${name}`, adam.m);
-      fill(`adam.v.${net}.${name}`, adam.v);
-    }
-    for (const { name, channels, offset } of layout.norms) {
-      statistics.set(toFloat32(get(`${net}.${name}.running_mean`)), offset);
-      statistics.set(toFloat32(get(`${net}.${name}.running_var`)), offset + channels);
-      state[net].batchesTracked = readValue(get(`${net}.${name}.num_batches_tracked`));
-    }
-    adam.beta1Power = readValue(get(`adam.beta1_power.${net}`));
-    adam.beta2Power = readValue(get(`adam.beta2_power.${net}`));
-  }
-  state.step = readValue(get('counters.step'));
 }
 
 /** The model of a checkpoint: `model` with the latent size that its tensors have. */
@@ -188,6 +126,16 @@ export function readCheckpoint(path: string, model: (latentSize: number) => Mode
   }
   const state = emptyState(specOf(tensors, model));
   fillState(state, tensors, path);
+  fillCounters(state, metadata, path);
+  const impossible = describeImpossible(state);
+  if (impossible !== undefined) throw new GanglionError('checkpoint', `${path}: ${impossible}`);
+  const named = stepOfCheckpoint(path);
+  if (named >= 0 && named !== state.step) {
+    throw new GanglionError(
+      'checkpoint',
+      `${path}: expected the state of step ${named}, as its name says, got ${state.step}`,
+    );
+  }
   return { path, state, stateSha256: sha256, config };
 }
 
@@ -218,24 +166,43 @@ export function listCheckpoints(folder: string): string[] {
     .map(({ name }) => join(folder, name));
 }
 
+/** How often the list may change under who reads it, by a run that removes old checkpoints. */
+const ATTEMPTS = 10;
+
 /**
- * The newest checkpoint that verifies.
+ * The newest checkpoint that verifies. While a run writes new ones and removes old ones, it is one of those that were there.
  *
  * @param onInvalid told of every newer one that does not, once one does
+ * @param read reads one
  * @throws GanglionError `checkpoint` when none does
  */
-export function newestCheckpoint(folder: string, onInvalid: (message: string) => void): Checkpoint {
-  const invalid: string[] = [];
-  for (const path of listCheckpoints(folder)) {
-    try {
-      const checkpoint = readCheckpoint(path);
-      for (const message of invalid) onInvalid(message);
-      return checkpoint;
-    } catch (error) {
-      if (!(error instanceof GanglionError)) throw error;
-      invalid.push(messageOf(error));
+export function newestCheckpoint(
+  folder: string,
+  onInvalid: (message: string) => void,
+  read: (path: string) => Checkpoint = readCheckpoint,
+): Checkpoint {
+  let invalid: string[] = [];
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    invalid = [];
+    let isGone = false;
+    for (const path of listCheckpoints(folder)) {
+      try {
+        const checkpoint = read(path);
+        for (const message of invalid) onInvalid(message);
+        return checkpoint;
+      } catch (error) {
+        if (!(error instanceof GanglionError)) throw error;
+        isGone ||= isRemoved(path);
+        invalid.push(messageOf(error));
+      }
     }
+    if (!isGone) break; // else newer ones are there by now
   }
   const got = invalid.length === 0 ? 'no checkpoint' : `${invalid.length} invalid; the newest: ${invalid[0]}`;
   throw new GanglionError('checkpoint', `${folder}: expected a valid checkpoint, got ${got}`);
+}
+
+/** Whether a checkpoint that was listed is no longer there. */
+export function isRemoved(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) === undefined;
 }

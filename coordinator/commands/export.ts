@@ -6,7 +6,7 @@ import type { ExplorerData } from '../../shared/explorer-data.ts';
 import { imageShapeOf, imageSizeOf } from '../../shared/model/spec.ts';
 import { printLine } from '../../shared/print.ts';
 import { toJson } from '../../shared/printable.ts';
-import { type Checkpoint, checkpointName, newestCheckpoint } from '../checkpoints/checkpoint.ts';
+import { checkpointName, newestCheckpoint } from '../checkpoints/checkpoint.ts';
 import { toBytes } from '../checkpoints/safetensors.ts';
 import { clearestFirst } from '../export/clearest.ts';
 import { latentDirections } from '../export/directions.ts';
@@ -49,7 +49,6 @@ export async function exportCommand(request: ExportRequest): Promise<void> {
   const checkpoint = newestCheckpoint(runFolderAt(run).checkpoints, (message) => {
     printLine(process.stderr, `ganglion: ${message}; using the previous one`);
   });
-  checkFinite(checkpoint);
   const parts = readPageParts(pages);
   const backend = await chooseBackend(request.backend ?? storedConfig(checkpoint).backend);
   const images = await draw(checkpoint.state, FIRST, { backend, programs });
@@ -101,13 +100,6 @@ function makeOutput(path: string): void {
   } catch (error) {
     throw fromSystemError(`cannot make folder ${path}`, error);
   }
-}
-
-/** A checkpoint verifies with whatever numbers are in it; directions of numbers that are none do not exist. */
-function checkFinite({ path, state: { generator } }: Checkpoint): void {
-  const { parameters, statistics } = generator;
-  if ([parameters, statistics].every((values) => values.every(Number.isFinite))) return;
-  throw new GanglionError('checkpoint', `${path}: expected a generator of finite numbers, got NaN or infinity`);
 }
 
 function toBase64(values: Float32Array): string {

@@ -4,7 +4,8 @@ import { basename } from 'node:path';
 import { GanglionError, messageOf } from '../../shared/error.ts';
 import { printLine } from '../../shared/print.ts';
 import { toJson } from '../../shared/printable.ts';
-import { type Checkpoint, listCheckpoints, readCheckpoint, toTensors } from '../checkpoints/checkpoint.ts';
+import { type Checkpoint, isRemoved, listCheckpoints, readCheckpoint } from '../checkpoints/checkpoint.ts';
+import { toTensors } from '../checkpoints/state-tensors.ts';
 import { fromSystemError } from '../files/atomic-file.ts';
 import { storedConfig } from '../run-folder/run-config.ts';
 import { runFolderAt } from '../run-folder/run-folder.ts';
@@ -55,12 +56,12 @@ function inspectRun(path: string): void {
   const folder = runFolderAt(path);
   const files = listCheckpoints(folder.checkpoints);
   if (files.length === 0) throw new GanglionError('checkpoint', `${path}: expected a run with checkpoints, got none`);
-  const checkpoints = files.map((file) => {
+  const checkpoints = files.flatMap((file) => {
     try {
       return readCheckpoint(file);
     } catch (error) {
       if (!(error instanceof GanglionError)) throw error;
-      return messageOf(error);
+      return isRemoved(file) ? [] : messageOf(error); // by a run that trains, and keeps the newest
     }
   });
   const newest = checkpoints.find((checkpoint) => typeof checkpoint !== 'string');

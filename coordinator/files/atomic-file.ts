@@ -4,6 +4,7 @@
 import { randomBytes } from 'node:crypto';
 import {
   closeSync,
+  fsync,
   fsyncSync,
   ftruncateSync,
   openSync,
@@ -16,7 +17,7 @@ import {
 } from 'node:fs';
 import { constants } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import { getSystemErrorMap } from 'node:util';
+import { getSystemErrorMap, promisify } from 'node:util';
 import { type ErrorCode, GanglionError, messageOf } from '../../shared/error.ts';
 import { checkOwned } from './owned-folders.ts';
 import { kindOf, OddFile } from './regular-file.ts';
@@ -94,6 +95,21 @@ export function removeFileSync(path: string): void {
     rmSync(path, { force: true });
   } catch (error) {
     throw fromSystemError(`cannot remove ${path}`, error);
+  }
+}
+
+const fsyncBesideTheLoop = promisify(fsync);
+
+/**
+ * Resolves once everything written to a file so far would outlast a power cut; more may be appended meanwhile.
+ *
+ * @throws GanglionError `environment`
+ */
+export async function syncFile(path: string, descriptor: number): Promise<void> {
+  try {
+    await fsyncBesideTheLoop(descriptor);
+  } catch (error) {
+    throw fromSystemError(`cannot write ${path}`, error);
   }
 }
 

@@ -1,16 +1,15 @@
 // A file of JSON records, one a line, that survives a crash: a record is there whole or not at all. Such a file grows with a run: it is
 // read a piece at a time, and no longer line is held than a record can be.
-import { closeSync, fsync, ftruncateSync, read, readSync } from 'node:fs';
+import { closeSync, ftruncateSync, read, readSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { systemErrorCode } from '../../shared/error.ts';
 import { toJson } from '../../shared/printable.ts';
-import { appendWholeSync, fromSystemError, syncFolder } from './atomic-file.ts';
+import { appendWholeSync, fromSystemError, syncFile, syncFolder } from './atomic-file.ts';
 import { type JsonLine, LineSplitter, PIECE_BYTES } from './line-splitter.ts';
 import { checkOwned } from './owned-folders.ts';
 import { APPEND, openRegular, openRegularSync } from './regular-file.ts';
 
-const fsyncBesideTheLoop = promisify(fsync);
 const readBesideTheLoop = promisify(read);
 
 /** Appends one JSON record a line; a record is there whole or not at all. */
@@ -61,11 +60,7 @@ export class JsonLines {
    * @throws GanglionError `environment`
    */
   async sync(): Promise<void> {
-    try {
-      await fsyncBesideTheLoop(this.#descriptor);
-    } catch (error) {
-      throw fromSystemError(`cannot write ${this.#path}`, error);
-    }
+    await syncFile(this.#path, this.#descriptor);
   }
 
   close(): void {

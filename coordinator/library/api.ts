@@ -5,7 +5,7 @@ import type { Settings } from '../settings/settings-table.ts';
 
 /**
  * What `train` takes: the settings of `ganglion train`, and what only a program can give. Each setting has the same default. Without a
- * folder, those of its files (`checkpointEvery`, `samplesEvery`, `tensorboard`) have no effect.
+ * folder, those of its files (`checkpointEvery`, `keep`, `samplesEvery`, `tensorboard`) have no effect.
  */
 export interface TrainOptions extends Partial<Omit<Settings, 'run' | 'metricsPort'>> {
   /** Folder of the run: log, samples, checkpoints, report, as `ganglion train` writes them. Default: nothing is written. */
@@ -25,7 +25,7 @@ export interface Training extends AsyncIterable<StepLog> {
   /**
    * Writes a checkpoint of the state after the newest step. Inside of the loop that is the step of the loop.
    *
-   * @param path of the file; without one, the run's folder gets it
+   * @param path of the file; without one, the run's folder gets it, where `keep` may remove it later
    * @throws GanglionError `usage` before training has begun, or without a path where there is no folder; `environment` when it cannot
    *   be written
    */

@@ -56,6 +56,16 @@ export class EventLog implements RunSink {
     for (const text of sentencesOf(event)) this.timeline.add(kind, step, text, environment);
   }
 
+  /** Resolves once every event so far would outlast a power cut; it must not be closed meanwhile. */
+  async sync(): Promise<void> {
+    const file = this.#file;
+    try {
+      await file?.sync();
+    } catch (error) {
+      if (file === this.#file) this.#fail(error);
+    }
+  }
+
   close(): void {
     this.#file?.close();
     this.#file = undefined;
@@ -98,9 +108,13 @@ export class EventLog implements RunSink {
     try {
       this.#file?.append(event);
     } catch (error) {
-      this.close();
-      this.#options.onFailure(messageOf(error));
+      this.#fail(error);
     }
+  }
+
+  #fail(error: unknown): void {
+    this.close();
+    this.#options.onFailure(messageOf(error));
   }
 }
 

@@ -184,12 +184,13 @@ export class RecordedRun {
       config: JSON.stringify(config),
       spec: state.spec,
       ticket,
+      keep: config.keep === 'all' ? null : config.keep,
       thread: startCheckpointThread(),
-      syncLog: () => {
-        emit({ kind: 'flush' });
-        return log.sync();
+      syncLogs: async () => void (await Promise.all([log.sync(), this.#sinks.sync()])),
+      onWritten: (written) => {
+        emit({ kind: 'checkpoint', written });
+        if (written.notPruned !== undefined) this.#notice(`old checkpoints stay: ${written.notPruned}`);
       },
-      onWritten: (written) => emit({ kind: 'checkpoint', written }),
       onHeld: (seconds) => emit({ kind: 'held', seconds }),
     });
     try {
@@ -203,8 +204,7 @@ export class RecordedRun {
       if (!stop.requested) emit({ kind: 'training' });
       const commit = async (record: StepRecord): Promise<void> => {
         const fromMs = performance.now();
-        await records.commit(record);
-        emit({ kind: 'step', record, fromMs });
+        await records.commit(record, () => emit({ kind: 'step', record, fromMs }));
         await onStep?.(record);
       };
       await this.node.train({ shouldStop: () => stop.requested, commit }).catch(async (error: unknown) => {

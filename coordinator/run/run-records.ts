@@ -44,14 +44,16 @@ export class RunRecords {
   /**
    * Writes everything that is due after a step. The state must not change before this resolves.
    *
+   * @param onLogged called once the step is in the log and its samples are drawn, before its checkpoint: no other log is behind that
    * @throws GanglionError also for a checkpoint of an earlier step that has failed meanwhile; this step is not logged then
    */
-  async commit(record: StepRecord): Promise<void> {
+  async commit(record: StepRecord, onLogged: () => void = () => {}): Promise<void> {
     const { config, log, writer, totalSteps, stepsPerEpoch } = this.#options;
     writer.check();
     log.append(toStepLog(record, config.batch));
     const last = record.step === totalSteps;
     if (last || record.step % (config.samplesEvery ?? stepsPerEpoch) === 0) await this.#sample(record.step);
+    onLogged();
     if (last || this.#isCheckpointDue(record.step)) await this.#save();
   }
 

@@ -89,6 +89,12 @@ export class RunSinks {
     await this.#events.open(folder.events);
   }
 
+  /** Resolves once every log has on the disk what was emitted so far. It must not be closed meanwhile. */
+  async sync(): Promise<void> {
+    this.emit({ kind: 'flush' });
+    await Promise.all([this.#events.sync(), this.#tensorboard?.sync()]);
+  }
+
   close(): void {
     this.#events.close();
     this.#tensorboard?.close();

@@ -172,6 +172,14 @@ export const SETTINGS = {
     default: 500,
     description: 'steps between checkpoints, or time: 30s, 5m',
   }),
+  /** Checkpoints that stay: the newest valid ones; older ones are removed after every new one. */
+  keep: setting({
+    value: 'N|all',
+    expected: 'a whole number of at least 1, or all',
+    schema: z.union([counting(1), z.literal('all')]),
+    default: 'all',
+    description: 'checkpoints that stay, the newest valid ones; older ones are removed after every new one',
+  }),
   /** Steps between samples; null is an epoch. */
   samplesEvery: setting({
     value: 'N',

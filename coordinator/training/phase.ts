@@ -69,8 +69,6 @@ export interface PhaseLoop {
   compute(pass: Pass, shards: readonly Shard[]): Promise<void>;
   /** Ends the phase, all of whose shards have been computed: Adam on the mean gradient, running statistics. */
   update(): Promise<PhaseRecord>;
-  /** Updates skipped in a row. */
-  readonly skipped: number;
 }
 
 /** @param phase the net of the same name is what it updates */
@@ -83,7 +81,6 @@ export function createPhase(phase: Phase, options: PhaseOptions): PhaseLoop {
   let tensors = 0;
   let seconds: ShardResult['seconds'][] = [];
   let bad: BadShard[] = [];
-  let skippedInARow = 0;
 
   async function gather(jobs: readonly Shard[]): Promise<void> {
     const found = await replicas.compute(jobs, (_, result) => {
@@ -135,15 +132,11 @@ export function createPhase(phase: Phase, options: PhaseOptions): PhaseLoop {
         skipped: isSkipped,
         tensors,
       };
-      skippedInARow = isSkipped ? skippedInARow + 1 : 0;
+      state[phase].skippedInARow = isSkipped ? state[phase].skippedInARow + 1 : 0;
       update.reset();
       seconds = [];
       bad = [];
       return record;
-    },
-
-    get skipped() {
-      return skippedInARow;
     },
   };
 }

@@ -19,6 +19,8 @@ export interface NetState {
   readonly statistics: Float32Array;
   /** Batches that the running statistics have seen, as PyTorch counts them. */
   batchesTracked: number;
+  /** Updates of this net skipped in a row, up to the newest step; not part of the state's hash. */
+  skippedInARow: number;
 }
 
 export interface TrainingState {
@@ -42,6 +44,7 @@ function netState(net: Net, spec: ModelSpec): NetState {
     adam: adamState(layout.parameterCount),
     statistics,
     batchesTracked: 0,
+    skippedInARow: 0,
   };
 }
 
@@ -65,6 +68,7 @@ export function sharedState(spec: ModelSpec): TrainingState {
       adam: { m: shared(layout.parameterCount), v: shared(layout.parameterCount), beta1Power: 1, beta2Power: 1 },
       statistics: shared(layout.statisticsCount),
       batchesTracked: 0,
+      skippedInARow: 0,
     };
   };
   return { spec, generator: net('generator'), discriminator: net('discriminator'), step: 0 };
@@ -85,6 +89,7 @@ export function copyState(from: TrainingState, to: TrainingState): void {
     target.adam.beta2Power = source.adam.beta2Power;
     target.statistics.set(source.statistics);
     target.batchesTracked = source.batchesTracked;
+    target.skippedInARow = source.skippedInARow;
   }
   to.step = from.step;
 }
@@ -124,6 +129,7 @@ export function discriminatorPhaseBackup(state: TrainingState): { take(): void; 
     beta2Power: net.adam.beta2Power,
     tracked: net.batchesTracked,
     trackedByG: generator.batchesTracked,
+    skippedInARow: net.skippedInARow,
   });
   let numbers = read();
   return {
@@ -137,6 +143,7 @@ export function discriminatorPhaseBackup(state: TrainingState): { take(): void; 
       net.adam.beta2Power = numbers.beta2Power;
       net.batchesTracked = numbers.tracked;
       generator.batchesTracked = numbers.trackedByG;
+      net.skippedInARow = numbers.skippedInARow;
     },
   };
 }

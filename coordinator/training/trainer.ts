@@ -5,7 +5,7 @@ import type { Dataset } from '../data/dataset.ts';
 import { describeBadShard } from '../replicas/bad-shard.ts';
 import { createPhase, type PhaseOptions, type PhaseRecord } from './phase.ts';
 import { createSampler } from './sampler.ts';
-import { discriminatorPhaseBackup } from './state.ts';
+import { discriminatorPhaseBackup, type TrainingState } from './state.ts';
 
 /** What happened in one step. */
 export interface StepRecord {
@@ -80,11 +80,11 @@ export async function train(options: TrainerOptions): Promise<void> {
     ended = performance.now();
     const seconds = (ended - started) / 1000;
     uncommitted = { step: state.step, epoch, seconds, discriminator: updateOfD, generator: updateOfG };
-    if (Math.max(discriminator.skipped, generator.skipped) > options.maxSkipped) break;
+    if (skippedInARow(state) > options.maxSkipped) break;
   }
   if (uncommitted) await commit(uncommitted);
-  const skipped = Math.max(discriminator.skipped, generator.skipped);
-  if (skipped > options.maxSkipped) throw skippedTooOften(skipped, uncommitted);
+  const skipped = skippedInARow(state);
+  if (uncommitted && skipped > options.maxSkipped) throw skippedTooOften(skipped, uncommitted);
 }
 
 type RealImages = ReturnType<ReturnType<typeof createPasses>['real']>;
@@ -110,8 +110,12 @@ function createPasses({ dataset, communicator, seed, batch, shards, span }: Trai
   };
 }
 
-function skippedTooOften(count: number, record: StepRecord | undefined): GanglionError {
-  const [bad] = [record?.discriminator, record?.generator].flatMap((phase) => phase?.bad ?? []);
+function skippedInARow({ discriminator, generator }: TrainingState): number {
+  return Math.max(discriminator.skippedInARow, generator.skippedInARow);
+}
+
+function skippedTooOften(count: number, { discriminator, generator }: StepRecord): GanglionError {
+  const [bad] = [discriminator, generator].flatMap((phase) => phase.bad);
   const newest = bad ? `; the newest: ${describeBadShard(bad)}` : '';
   return new GanglionError('faults', `${count} updates in a row skipped for bad gradients${newest}`);
 }

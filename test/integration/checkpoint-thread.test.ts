@@ -26,18 +26,20 @@ describe('the checkpoint thread', () => {
   it('writes the file that the coordinator would, byte for byte', async () => {
     const [here, there] = [scratch('here.safetensors'), scratch('there.safetensors')];
     const expected = writeCheckpoint(here, madeUpState(12), '{"seed":1}');
-    expect(await thread.write({ path: there, state, config: '{"seed":1}', ticket: null })).toEqual(expected);
+    expect(await thread.write({ path: there, state, config: '{"seed":1}', ticket: null, keep: null })).toEqual(
+      expected,
+    );
     expect(readFileSync(there).equals(readFileSync(here))).toBe(true);
   });
 
   it('says why it cannot write, and leaves nothing', async () => {
     const missing = scratch('none', 'a.safetensors');
-    expect(await errorOf(() => thread.write({ path: missing, state, config: '{}', ticket: null }))).toBe(
+    expect(await errorOf(() => thread.write({ path: missing, state, config: '{}', ticket: null, keep: null }))).toBe(
       `environment: cannot write ${missing}: no such file or directory`,
     );
     const taken = scratch('folder');
     mkdirSync(taken);
-    expect(await errorOf(() => thread.write({ path: taken, state, config: '{}', ticket: null }))).toBe(
+    expect(await errorOf(() => thread.write({ path: taken, state, config: '{}', ticket: null, keep: null }))).toBe(
       `environment: cannot write ${taken}: expected a file or nothing there, got a folder`,
     );
     expect(readdirSync(scratch()).filter((name) => name.endsWith('.tmp'))).toEqual([]);

@@ -1,11 +1,12 @@
 // A run goes on where it was, on any number of workers, and only as the same run.
 import { appendFileSync, cpSync, existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import {
   checkpointPath,
   expectWhole,
   FULL_MNIST,
+  filesBelow,
   ganglion,
   oneTo,
   SMALL,
@@ -79,6 +80,18 @@ it('drops the records of steps after the checkpoint, and half a record, and comp
   const { exitCode, stdout } = await resume(run);
   expect(exitCode).toBe(0);
   expect(stdout).toContain('resuming at step 4');
+  expectSameEnd(run);
+});
+
+it('keeps the newest checkpoints that verify, when it is told how many', async () => {
+  const run = halfRun('keep');
+  flipByte(checkpointPath(run, 4), 0.5);
+  const { exitCode, stderr } = await resume(run, '--keep', '3', '--steps', '8');
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+  const left = () => filesBelow(join(run, 'checkpoints'));
+  expect(left()).toEqual([2, 4, 6, 8].map((step) => basename(checkpointPath(run, step)))); // the broken one does not count
+  expect((await resume(run)).exitCode).toBe(0); // its config says so, too
+  expect(left()).toEqual([8, 10, 12].map((step) => basename(checkpointPath(run, step))));
   expectSameEnd(run);
 });
 

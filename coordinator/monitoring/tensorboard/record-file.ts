@@ -1,8 +1,9 @@
 // A file of TensorFlow's records (TFRecord), to which TensorBoard's events are appended: length, checksum of the length, data, checksum
 // of the data. tensorflow/core/lib/io/record_writer.h. The only module that knows CRC-32C.
 import { closeSync, openSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { Crc32c } from '@aws-crypto/crc32c';
-import { appendWholeSync, fromSystemError } from '../../files/atomic-file.ts';
+import { appendWholeSync, fromSystemError, syncFile, syncFolder } from '../../files/atomic-file.ts';
 import { checkOwned } from '../../files/owned-folders.ts';
 
 /** Bytes around the data of a record. */
@@ -42,6 +43,7 @@ export class RecordFile {
     try {
       checkOwned(path);
       this.#descriptor = openSync(path, 'ax');
+      syncFolder(dirname(path));
     } catch (error) {
       throw fromSystemError(`cannot write ${path}`, error);
     }
@@ -60,6 +62,11 @@ export class RecordFile {
     this.#waiting = [];
     this.#bytes = 0;
     this.#length += appendWholeSync(this.#path, this.#descriptor, this.#length, bytes);
+  }
+
+  /** Resolves once what was flushed would outlast a power cut; it must not be closed meanwhile. @throws GanglionError `environment` */
+  sync(): Promise<void> {
+    return syncFile(this.#path, this.#descriptor);
   }
 
   /** What waits is lost unless it was flushed. */

@@ -60,7 +60,8 @@ export class TensorBoardLog {
       this.#file = file;
       file.append(versionEvent(now()));
       // Of steps that a crash has undone, what the files before this one have no longer holds.
-      if (resumedAt !== null) file.append(startEvent(now(), resumedAt + 1));
+      // A run that is at its beginning still writes the real digits, of step 0, again.
+      if (resumedAt !== null) file.append(startEvent(now(), resumedAt === 0 ? 0 : resumedAt + 1));
       file.flush();
     });
   }
@@ -93,6 +94,16 @@ export class TensorBoardLog {
     });
   }
 
+  /** Resolves once what was flushed would outlast a power cut; it must not be closed meanwhile. */
+  async sync(): Promise<void> {
+    const file = this.#file;
+    try {
+      await file?.sync();
+    } catch (error) {
+      if (file === this.#file) this.#fail(error);
+    }
+  }
+
   close(): void {
     this.flush();
     this.#file?.close();
@@ -117,11 +128,15 @@ export class TensorBoardLog {
     try {
       action();
     } catch (error) {
-      clearTimeout(this.#timer);
-      this.#file?.close();
-      this.#file = undefined;
-      this.#options.onFailure(messageOf(error));
+      this.#fail(error);
     }
+  }
+
+  #fail(error: unknown): void {
+    clearTimeout(this.#timer);
+    this.#file?.close();
+    this.#file = undefined;
+    this.#options.onFailure(messageOf(error));
   }
 }
 

@@ -32,7 +32,7 @@ export class TensorBoardSink implements RunSink {
           resumedAt: event.resumed ? event.step : null,
           onFailure: (message) => onFailure(`${message}; nothing more is written for TensorBoard`),
         });
-        if (!event.resumed) this.#log.real(join(folder.samples, REAL_SAMPLE));
+        if (event.step === 0) this.#log.real(join(folder.samples, REAL_SAMPLE));
         break;
       case 'step':
         this.#log?.step(event.record.step, toCurves(toStepScalars(event.record, batch)));
@@ -44,6 +44,11 @@ export class TensorBoardSink implements RunSink {
         this.#log?.flush();
         break;
     }
+  }
+
+  /** Resolves once what was flushed is on the disk. */
+  async sync(): Promise<void> {
+    await this.#log?.sync();
   }
 
   close(): void {

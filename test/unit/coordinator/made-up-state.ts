@@ -15,6 +15,12 @@ export function madeUpState(step = 12, seed = 3): TrainingState {
     fillNormal({ ...address, time: 1 }, adam.m);
     fillNormal({ ...address, time: 2 }, adam.v);
     fillNormal({ ...address, time: 3 }, statistics);
+    for (const squares of [
+      adam.v,
+      ...layout.norms.map(({ offset, channels }) => statistics.subarray(offset + channels, offset + 2 * channels)),
+    ]) {
+      for (const [i, value] of squares.entries()) squares[i] = Math.abs(value);
+    }
     for (const { trained, offset, size } of layout.parameters) {
       if (trained) continue;
       adam.m.fill(0, offset, offset + size);

@@ -3,13 +3,9 @@ import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import {
-  readCheckpoint,
-  sha256OfTensors,
-  toTensors,
-  writeCheckpoint,
-} from '../../../../coordinator/checkpoints/checkpoint.ts';
+import { readCheckpoint, sha256OfTensors, writeCheckpoint } from '../../../../coordinator/checkpoints/checkpoint.ts';
 import { encodeSafetensors, type StoredTensor, toBytes } from '../../../../coordinator/checkpoints/safetensors.ts';
+import { toTensors } from '../../../../coordinator/checkpoints/state-tensors.ts';
 import { errorOf, scratchFolder } from '../../scratch.ts';
 import { madeUpState } from '../made-up-state.ts';
 
@@ -167,9 +163,96 @@ describe('a whole file of other content', () => {
     expect(await refusal(bytes)).toMatch(/tensor generator\.main\.0\.weight expected/);
   });
 
+  it('counters that are not those of their hash, or none', async () => {
+    const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
+    const altered = 'altered: its counters do not have the SHA-256 stored with them';
+    const counters = '{"skippedInARow":{"generator":2,"discriminator":0}}';
+    const damages = [
+      { counters },
+      { countersSha256: sha256(counters) },
+      { counters, countersSha256: sha256(`${counters} `) },
+      ...['', '{', '[]', '{"skippedInARow":{"generator":-1,"discriminator":0}}', '[['.repeat(50_000)].map((text) => {
+        return { counters: text, countersSha256: sha256(text) };
+      }),
+    ];
+    for (const metadata of damages) expect(await refusal(fileOf(() => {}, metadata))).toBe(altered);
+  });
+
   it('another format, and another safetensors file', async () => {
     const expected = 'not a checkpoint of Ganglion (expected format ganglion-1)';
     expect(await refusal(fileOf(() => {}, { format: 'ganglion-2' }))).toBe(expected);
     expect(await refusal(encodeSafetensors({ metadata: {}, tensors: new Map([['a', one]]) }))).toBe(expected);
+  });
+});
+
+describe('numbers that no training comes to, with right hashes', () => {
+  /** The file with one value of a tensor replaced. */
+  function fileWith(name: string, value: number | bigint): Buffer {
+    return fileOf((tensors) => {
+      const tensor = tensors.get(name);
+      if (!tensor) throw new Error(`no tensor ${name}`);
+      const bytes = Uint8Array.from(tensor.bytes);
+      const view = new DataView(bytes.buffer);
+      const last = bytes.length - (tensor.dtype === 'F32' ? 4 : 8);
+      if (typeof value === 'bigint') view.setBigInt64(last, value, true);
+      else if (tensor.dtype === 'F32') view.setFloat32(last, value, true);
+      else view.setFloat64(last, value, true);
+      tensors.set(name, { ...tensor, bytes });
+    });
+  }
+
+  it.each([
+    ['generator.main.0.weight', Number.NaN, 'finite numbers, got NaN'],
+    ['discriminator.main.8.bias', Number.NEGATIVE_INFINITY, 'finite numbers, got -Infinity'],
+    ['adam.m.generator.main.3.weight', Number.POSITIVE_INFINITY, 'finite numbers, got Infinity'],
+    ['adam.v.discriminator.main.3.weight', -1e-30, 'finite numbers of at least 0, got -1.0000000031710769e-30'],
+    ['adam.v.generator.main.9.weight', Number.NaN, 'finite numbers of at least 0, got NaN'],
+    ['discriminator.main.3.running_mean', Number.NaN, 'finite numbers, got NaN'],
+    ['generator.main.1.running_var', -2, 'finite numbers of at least 0, got -2'],
+    ['adam.beta1_power.generator', 1.5, 'a number from 0 to 1, got 1.5'],
+    ['adam.beta2_power.discriminator', Number.NaN, 'a number from 0 to 1, got NaN'],
+  ])('tensor %s with %f', async (name, value, expected) => {
+    expect(await refusal(fileWith(name, value))).toBe(`tensor ${name}: expected ${expected}`);
+  });
+
+  it.each([
+    ['counters.step', -1n, /^expected counters.step from 0 to 1099511627776, got -1$/],
+    ['counters.step', 2n ** 62n, /^expected counters.step from 0 to 1099511627776, got 4611686018427388000$/],
+    ['generator.main.1.num_batches_tracked', -5n, /^layers of the generator count different batches$/],
+  ])('counter %s at %d', async (name, value, expected) => {
+    expect(await refusal(fileWith(name, value))).toMatch(expected);
+  });
+
+  it('more batches tracked than steps have', async () => {
+    const path = join(scratchFolder(), 'a.safetensors');
+    for (const batches of [-1, 13, 2 ** 60]) {
+      const state = madeUpState(4);
+      state.discriminator.batchesTracked = batches;
+      writeCheckpoint(path, state, CONFIG);
+      expect(await errorOf(() => readCheckpoint(path))).toMatch(
+        /expected discriminator's num_batches_tracked from 0 to 12, got /,
+      );
+    }
+  });
+
+  it('more skipped updates in a row than steps', async () => {
+    const path = join(scratchFolder(), 'a.safetensors');
+    const state = madeUpState(4);
+    state.generator.skippedInARow = 5;
+    writeCheckpoint(path, state, CONFIG);
+    expect(await errorOf(() => readCheckpoint(path))).toContain(
+      "expected generator's skipped updates from 0 to 4, got 5",
+    );
+  });
+
+  it('the step of another name', async () => {
+    const folder = scratchFolder();
+    const right = join(folder, 'step-00000012.safetensors');
+    const wrong = join(folder, 'step-00000013.safetensors');
+    for (const path of [right, wrong]) writeCheckpoint(path, STATE, CONFIG);
+    expect(readCheckpoint(right).state.step).toBe(12);
+    expect(await errorOf(() => readCheckpoint(wrong))).toBe(
+      `checkpoint: ${wrong}: expected the state of step 13, as its name says, got 12`,
+    );
   });
 });

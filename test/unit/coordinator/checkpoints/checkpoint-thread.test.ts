@@ -15,7 +15,7 @@ function threadOf(entry: URL) {
   onTestFinished(() => thread.close());
   const state = sharedState(dcgan28(LATENT));
   copyState(madeUpState(9), state);
-  const write = (path: string) => thread.write({ path, state, config: 'c', ticket: null });
+  const write = (path: string) => thread.write({ path, state, config: 'c', ticket: null, keep: null });
   return { thread, state, write };
 }
 

@@ -23,8 +23,9 @@ function writerWithStubs() {
     folder: 'checkpoints',
     config: '{"seed":1}',
     ticket: null,
+    keep: null,
     spec: dcgan28(LATENT),
-    syncLog: () => {
+    syncLogs: () => {
       events.push('sync');
       return new Promise((resolve, reject) => {
         synced = { resolve, reject };

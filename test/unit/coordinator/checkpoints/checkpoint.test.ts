@@ -8,9 +8,9 @@ import {
   newestCheckpoint,
   readCheckpoint,
   stateSha256,
-  toTensors,
   writeCheckpoint,
 } from '../../../../coordinator/checkpoints/checkpoint.ts';
+import { toTensors } from '../../../../coordinator/checkpoints/state-tensors.ts';
 import { NETS, type TrainingState } from '../../../../coordinator/training/state.ts';
 import { dcgan28 } from '../../../../shared/model/spec.ts';
 import { errorOf, scratchFolder } from '../../scratch.ts';
@@ -47,6 +47,15 @@ describe('a checkpoint', () => {
       }
       expect(got.parameters.buffer).toBeInstanceOf(SharedArrayBuffer);
     }
+  });
+
+  it('keeps the skipped updates, beside the hash of the state', () => {
+    const state = madeUpState();
+    const sha256 = stateSha256(state);
+    state.discriminator.skippedInARow = 2;
+    const read = readCheckpoint(written(state));
+    expect(NETS.map((net) => read.state[net].skippedInARow)).toEqual([0, 2]);
+    expect([read.stateSha256, stateSha256(read.state)]).toEqual([sha256, sha256]);
   });
 
   it("holds PyTorch's names, layouts and counters", () => {

@@ -95,6 +95,17 @@ describe('commit', () => {
     expect(logged).toEqual([4, 8, 9]); // the step is in the log before
   });
 
+  it('tells other logs of the step and its samples before it saves the checkpoint', async () => {
+    const { records, state, saved, sampled } = await recordsWith({ checkpointEvery: 2, samplesEvery: 2 });
+    const told: string[] = [];
+    for (const step of [1, 2]) {
+      state.step = step;
+      await records.commit(madeUpRecord(step), () => told.push(`${step}, drawn ${sampled}, saved ${saved}`));
+    }
+    expect(told).toEqual(['1, drawn , saved ', '2, drawn 2, saved ']);
+    expect(saved).toEqual([2]);
+  });
+
   it('saves one when so much time has gone by since the end of the copy before, and after the last', async () => {
     const { saved, copy, commit } = await recordsWith({ checkpointEvery: '30s' });
     await commit(1, 34_999); // begun at 5,000

@@ -64,6 +64,19 @@ describe('RunSinks', () => {
     expect(readFileSync(join(folder.path, file)).includes(PNG)).toBe(true);
   });
 
+  it('bring every log to the disk', async () => {
+    const { sinks, folder, eventFiles } = observed();
+    await sinks.open(folder);
+    sinks.emit(startedEvent());
+    const [file = ''] = eventFiles();
+    const { size } = statSync(join(folder.path, file));
+    sinks.emit(stepEvent(7));
+    await sinks.sync();
+    expect(statSync(join(folder.path, file)).size).toBeGreaterThan(size);
+    sinks.close();
+    await sinks.sync(); // nothing is open
+  });
+
   it("go on when TensorBoard's log cannot be made, and say so", async () => {
     const { sinks, folder, said } = observed();
     await sinks.open(folder);

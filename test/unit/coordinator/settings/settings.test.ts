@@ -47,6 +47,7 @@ describe('SETTINGS', () => {
       data: null,
       run: null,
       checkpointEvery: 500,
+      keep: 'all',
       samplesEvery: null,
       maxRestarts: 20,
       maxSkipped: 10,

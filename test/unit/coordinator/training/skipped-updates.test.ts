@@ -80,4 +80,36 @@ describe('a bad shard', () => {
     expect(committed).toEqual([1, 2, 3, 4]);
     expect(state.step).toBe(4);
   });
+
+  it('is counted on by a training that resumes, until an update is good again', async () => {
+    const isBad = ({ step, pass, shard }: Shard) => step > 0 && step < 6 && pass === 'fake' && shard === 1;
+    /** Steps committed by a training of its own for every part, and how it ends. */
+    async function trainedTo(...parts: number[]) {
+      const state = initialState(dcgan28(LATENT), 1);
+      const committed: number[] = [];
+      const commit = async ({ step }: StepRecord) => void committed.push(step);
+      for (const totalSteps of parts) {
+        const options = trainerOptions({ state, commit, totalSteps, replicas: finding(state, isBad) });
+        const error = await train(options).catch(({ message }: Error) => message);
+        if (error !== undefined) return { committed, error };
+      }
+      return { committed, error: undefined };
+    }
+    const unbroken = await trainedTo(9);
+    expect(unbroken.error).toMatch(/^3 updates in a row skipped/);
+    expect(await trainedTo(2, 3, 9)).toEqual(unbroken);
+    expect(await trainedTo(1, 9)).toEqual(unbroken);
+  });
+
+  it('leaves the count as it was when its step cannot be ended', async () => {
+    const state = initialState(dcgan28(LATENT), 1);
+    const isBad = ({ step, pass, shard }: Shard) => step === 1 && pass === 'fake' && shard === 1;
+    const replicas = finding(state, isBad);
+    const compute: ShardComputer['compute'] = async (shards, accept) => {
+      if (shards.some(({ step, pass }) => step === 1 && pass === 'generator')) throw new Error('all replicas are lost');
+      return await replicas.compute(shards, accept);
+    };
+    await expect(train(trainerOptions({ state, totalSteps: 9, replicas: { compute } }))).rejects.toThrow('lost');
+    expect(state).toMatchObject({ step: 1, discriminator: { skippedInARow: 0 } });
+  });
 });

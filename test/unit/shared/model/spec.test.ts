@@ -1,11 +1,7 @@
 // A second model, of other images, widths, biases, slopes and epsilon, gives right shapes everywhere.
 import { describe, expect, it } from 'vitest';
-import {
-  readCheckpoint,
-  stateSha256,
-  toTensors,
-  writeCheckpoint,
-} from '../../../../coordinator/checkpoints/checkpoint.ts';
+import { readCheckpoint, stateSha256, writeCheckpoint } from '../../../../coordinator/checkpoints/checkpoint.ts';
+import { toTensors } from '../../../../coordinator/checkpoints/state-tensors.ts';
 import { toGrid } from '../../../../coordinator/images/grid.ts';
 import { encodeNpy } from '../../../../coordinator/images/npy.ts';
 import { decodePng, encodePng } from '../../../../coordinator/images/png.ts';

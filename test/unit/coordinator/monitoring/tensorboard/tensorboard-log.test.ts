@@ -77,6 +77,12 @@ describe('TensorBoardLog', () => {
     expect(newest(folder)).toEqual(recordsOf(versionEvent(NOW - 3_600_000), startEvent(NOW - 3_600_000, 31)));
   });
 
+  it('begins again with the real digits at a resume before the first step', () => {
+    const folder = scratchFolder();
+    opened(folder, { resumedAt: 0 }).log.close();
+    expect(newest(folder)).toEqual(recordsOf(versionEvent(NOW), startEvent(NOW, 0)));
+  });
+
   it('writes by itself after a time, and when much has come', async () => {
     const folder = scratchFolder();
     const { log } = opened(folder, { flushMs: 5 });
