@@ -229,6 +229,7 @@ it('--dry-run prints the whole config and makes nothing', async () => {
       'fault',
       'format',
       'isolation',
+      'keep',
     ].concat([
       'latent',
       'lr',
