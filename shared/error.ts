@@ -1,4 +1,6 @@
 // The one error class. A code says whose mistake it is; it crosses threads and processes whole (toPlain, fromPlain).
+
+import { EXIT_CODES } from './exit-codes.ts';
 import { toPrintable } from './printable.ts';
 
 /**
@@ -67,10 +69,10 @@ export class GanglionError extends Error {
 
   /** Exit code of the command line: 2 for input, 3 for too many faults, 1 for the environment and the rest. */
   get exitCode(): 1 | 2 | 3 {
-    if (this.code === 'faults') return 3;
+    if (this.code === 'faults') return EXIT_CODES.gaveUp;
     return this.code === 'usage' || this.code === 'config' || this.code === 'data' || this.code === 'checkpoint'
-      ? 2
-      : 1;
+      ? EXIT_CODES.mistake
+      : EXIT_CODES.machine;
   }
 
   toPlain(): PlainError {

@@ -19,6 +19,7 @@ import type { Programs } from '../run/programs.ts';
 import { storedConfig } from '../run-folder/run-config.ts';
 import { runFolderAt } from '../run-folder/run-folder.ts';
 import type { Settings } from '../settings/settings-table.ts';
+import type { Signals } from './signals.ts';
 import { chooseBackend } from './worker-programs.ts';
 
 export interface ExportRequest {
@@ -29,6 +30,7 @@ export interface ExportRequest {
   /** What draws the images that the page checks itself by; undefined is the setting of the run. */
   readonly backend: Settings['backend'] | undefined;
   readonly programs: Programs;
+  readonly signals: Signals;
   /** Folders of the pages' files, and of the explorer's compiled modules, with a slash at the end. */
   readonly pages: Readonly<Record<'page' | 'live' | 'compiled', URL>>;
 }
@@ -50,7 +52,7 @@ export async function exportCommand(request: ExportRequest): Promise<void> {
     printLine(process.stderr, `ganglion: ${message}; using the previous one`);
   });
   const parts = readPageParts(pages);
-  const backend = await chooseBackend(request.backend ?? storedConfig(checkpoint).backend);
+  const backend = await chooseBackend(request.backend ?? storedConfig(checkpoint).backend, request.signals);
   const images = await draw(checkpoint.state, FIRST, { backend, programs });
 
   const { state, stateSha256 } = checkpoint;

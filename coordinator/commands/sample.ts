@@ -12,6 +12,7 @@ import type { Programs } from '../run/programs.ts';
 import { storedConfig } from '../run-folder/run-config.ts';
 import { runFolderAt } from '../run-folder/run-folder.ts';
 import type { Settings } from '../settings/settings-table.ts';
+import type { Signals } from './signals.ts';
 import { chooseBackend } from './worker-programs.ts';
 
 export interface SampleRequest {
@@ -25,6 +26,7 @@ export interface SampleRequest {
   /** What computes; undefined is the setting of the run. */
   readonly backend: Settings['backend'] | undefined;
   readonly programs: Programs;
+  readonly signals: Signals;
 }
 
 /** Images of one batch, whose activations must fit into memory together. */
@@ -43,7 +45,7 @@ export async function sampleCommand(request: SampleRequest): Promise<void> {
   const checkpoint = newestCheckpoint(runFolderAt(request.run).checkpoints, (message) => {
     printLine(process.stderr, `ganglion: ${message}; using the previous one`);
   });
-  const backend = await chooseBackend(request.backend ?? storedConfig(checkpoint).backend);
+  const backend = await chooseBackend(request.backend ?? storedConfig(checkpoint).backend, request.signals);
   const images = await draw(checkpoint.state, request, { backend, programs: request.programs });
   const shape = imageShapeOf(checkpoint.state.spec);
   if (isPng) writePngSync(output, toGrid(images, count, Math.ceil(Math.sqrt(count)), shape));

@@ -2,21 +2,23 @@
 import { dirname, resolve } from 'node:path';
 import { GanglionError } from '../../shared/error.ts';
 import { printJson, printLine } from '../../shared/print.ts';
+import type { StopSignal } from '../../shared/stop-signals.ts';
 import { fromSystemError } from '../files/atomic-file.ts';
 import { parseJson } from '../files/json-text.ts';
 import { MOST_TEXT_BYTES, readRegularSync } from '../files/regular-file.ts';
 import { DrivenTraining, type TrainingHost, type TrainingRequest } from '../library/training.ts';
 import { createTerminal, type Terminal } from '../monitoring/terminal.ts';
-import { planRun } from '../run/plan-run.ts';
+import { AUTO, type PlanRequest, planRun } from '../run/plan-run.ts';
 import type { Programs } from '../run/programs.ts';
 import type { RunPlan } from '../run/run-plan.ts';
-import { StopSwitch } from '../run/stop.ts';
+import type { StopSwitch } from '../run/stop.ts';
 import { storedParts } from '../run-folder/run-config.ts';
 import { newRunPath } from '../run-folder/run-folder.ts';
 import { fromConfigObject, mergeSettings } from '../settings/settings.ts';
 import type { Settings } from '../settings/settings-table.ts';
-import { listenToSignals } from './stop-signals.ts';
-import { chooseBackend } from './worker-programs.ts';
+import type { Signals } from './signals.ts';
+import { exitCodeOfStop } from './stop-signals.ts';
+import { AlreadyReported, chooseBackend } from './worker-programs.ts';
 
 export interface TrainRequest {
   /** Settings given as flags. */
@@ -24,24 +26,28 @@ export interface TrainRequest {
   /** Settings given by the environment; flags win over them, and they win over the config file. */
   readonly environment: Partial<Settings>;
   readonly configFile: string | undefined;
-  /** Folder of a run to resume. */
+  /** Folder of a run to resume, or {@link AUTO}. */
   readonly resume: string | undefined;
   readonly dryRun: boolean;
   /** File of a profile of some steps of this process. */
   readonly profile: RunPlan['profile'];
   readonly programs: Programs;
+  readonly signals: Signals;
+  readonly stop: StopSwitch;
+  /** The signal that has asked for the stop, if one did. */
+  readonly stoppedBy: () => StopSignal | undefined;
 }
 
 /** Runs the command. @throws GanglionError */
 export async function trainCommand(request: TrainRequest): Promise<void> {
   const { flags, environment, configFile, resume, profile } = request;
-  const resumes = resume !== undefined;
-  const file = configFile === undefined ? {} : readConfigFile(configFile, resumes);
-  if (resumes) {
+  const resumes: PlanRequest['resumes'] = resume === AUTO ? AUTO : resume !== undefined;
+  const file = configFile === undefined ? {} : readConfigFile(configFile, resumes === true);
+  if (resume !== undefined && resume !== AUTO) {
     checkSameFolder(resume, flags.run, '--run');
     checkSameFolder(resume, file.run, `${configFile}: run`);
   }
-  const path = resolve(resume ?? pathOfNewRun(mergeSettings(file, flags)));
+  const path = resolve(pathOfRun(resume, mergeSettings(file, flags)));
   const onNotice = (message: string): void => printLine(process.stderr, `ganglion: ${message}`);
   const planned = { layers: [file, environment, flags], path, resumes, profile };
   if (request.dryRun) {
@@ -49,32 +55,42 @@ export async function trainCommand(request: TrainRequest): Promise<void> {
     printJson(process.stdout, { ...config, totalSteps }, 2);
     return;
   }
-  await trainOnTerminal(planned, request.programs, onNotice);
+  await trainOnTerminal(planned, request, onNotice);
 }
 
 /** Trains with this process's terminal and signals. */
 async function trainOnTerminal(
-  request: TrainingRequest,
-  programs: Programs,
+  planned: TrainingRequest,
+  { programs, signals, stop, stoppedBy }: Pick<TrainRequest, 'programs' | 'signals' | 'stop' | 'stoppedBy'>,
   onNotice: (message: string) => void,
 ): Promise<void> {
-  const stop = new StopSwitch();
-  let ignoreSignals = (): void => {};
   let shown: Terminal | undefined;
   const terminal: TrainingHost['terminal'] = (run) => {
-    ignoreSignals = listenToSignals(stop); // before, a program that sets the backend up has them
     shown = createTerminal(process.stdout, run);
     return shown;
   };
+  const choose: TrainingHost['chooseBackend'] = (setting) => chooseBackend(setting, signals);
+  const training = new DrivenTraining(planned, { programs, stop, chooseBackend: choose, terminal, onNotice });
   try {
-    for await (const _ of new DrivenTraining(request, { programs, stop, chooseBackend, terminal, onNotice }));
+    for await (const _ of training);
+  } catch (error) {
+    // The program that looks for a backend has had the signal, too.
+    if (stoppedBy() === undefined || !(error instanceof AlreadyReported)) throw error;
   } finally {
     shown?.finish();
-    ignoreSignals();
   }
+  const signal = stoppedBy();
+  if (signal === undefined || training.isFinished) return;
+  const { hasBegun } = training;
+  if (!hasBegun) onNotice(`${signal}: ended before the run began`);
+  process.exitCode = exitCodeOfStop(signal, { hasBegun, goesOn: planned.resumes === AUTO });
 }
 
-function pathOfNewRun({ run, seed }: Settings): string {
+function pathOfRun(resume: string | undefined, { run, seed }: Settings): string {
+  if (resume !== undefined && resume !== AUTO) return resume;
+  if (resume === AUTO && run === null) {
+    throw new GanglionError('usage', `--resume ${AUTO}: expected the run's folder (--run DIR) with it`);
+  }
   return run ?? newRunPath(new Date(), seed);
 }
 

@@ -5,6 +5,7 @@ import { createServer, type Reach } from '../http/guards.ts';
 import { addLiveRoutes } from '../http/live-routes.ts';
 import { listen } from '../http/server.ts';
 import { openStoredRun } from '../live/stored-run.ts';
+import type { Signals } from './signals.ts';
 
 export interface ViewRequest extends Reach {
   /** Folder of the run. */
@@ -13,19 +14,22 @@ export interface ViewRequest extends Reach {
   readonly port: number;
   /** Folder of the page's files. */
   readonly page: URL;
+  readonly signals: Signals;
 }
 
 /** Only this machine can see it. */
 const HOST = '127.0.0.1';
 
-/** Serves until SIGINT or SIGTERM. @throws GanglionError */
-export async function viewCommand({ path, port, page, ...reach }: ViewRequest): Promise<void> {
+/** Serves until a signal asks for the end; a second one ends the process. @throws GanglionError */
+export async function viewCommand({ path, port, page, signals, ...reach }: ViewRequest): Promise<void> {
   const run = await openStoredRun(path);
   const server = createServer(reach);
   const release = addLiveRoutes(server, { run, page });
   const ended = new Promise<void>((resolve) => {
-    process.once('SIGINT', () => resolve());
-    process.once('SIGTERM', () => resolve());
+    const leave = signals.take(() => {
+      leave();
+      resolve();
+    });
   });
   const bound = await listen(server, { port, host: HOST, hint: 'choose another with --port N' });
   printLine(process.stdout, `${run.info.name}: http://localhost:${bound}/ (Ctrl-C ends)`);

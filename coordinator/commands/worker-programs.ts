@@ -1,19 +1,17 @@
 // Where the compiled entry files of the workers' side lie, and how those that are programs of their own are run: the coordinator
 // never imports them.
 import { spawn } from 'node:child_process';
-import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { Backend } from '../../shared/backend.ts';
+import { exitCodeOf, type StopSignal } from '../../shared/stop-signals.ts';
 import { PROGRAMS } from '../run/programs.ts';
 import { resolveBackend } from '../run/resolve-backend.ts';
+import type { Signals } from './signals.ts';
 
 const entry = (path: string): URL => new URL(`../../workers/entry/${path}`, import.meta.url);
 
 const SETUP_ENTRY = entry('setup-entry.js');
 const DOCTOR_ENTRY = entry('doctor-entry.js');
-
-/** What a shell reports for a process ended by a signal. */
-const exitCodeOf = (signal: NodeJS.Signals): number => 128 + constants.signals[signal];
 
 /**
  * Runs an entry file to its end with this process's terminal.
@@ -21,40 +19,42 @@ const exitCodeOf = (signal: NodeJS.Signals): number => 128 + constants.signals[s
  * @param onOutput takes its standard output in place of the terminal
  * @returns its exit code, or that of the signal that ended it
  */
-async function runEntry(url: URL, args: readonly string[], onOutput?: (text: string) => void): Promise<number> {
-  // The child cleans up on signals and then ends; this process waits for it.
-  let passed: NodeJS.Signals | undefined;
-  const pass = (signal: NodeJS.Signals): void => {
-    passed = signal;
-    child.kill(signal);
-  };
-  process.on('SIGINT', pass);
-  process.on('SIGTERM', pass);
+async function runEntry(
+  url: URL,
+  args: readonly string[],
+  signals: Signals,
+  onOutput?: (text: string) => void,
+): Promise<number> {
+  let passed: StopSignal | undefined;
   const output = onOutput ? 'pipe' : 'inherit';
   const child = spawn(process.execPath, [fileURLToPath(url), ...args], { stdio: ['inherit', output, 'inherit'] });
   if (onOutput) child.stdout?.setEncoding('utf8').on('data', onOutput);
+  // The child cleans up and ends; this process waits for it. Of signals that reach both, it leaves all but these two alone.
+  const leave = signals.take((signal) => {
+    passed ??= signal;
+    child.kill(signal === 'SIGINT' ? signal : 'SIGTERM');
+  });
   try {
     return await new Promise<number>((resolve, reject) => {
       child.on('error', reject);
       child.on('close', (code, signal) => {
-        const ended = signal ?? (code === 0 ? passed : undefined); // it may have been done when the signal came
-        resolve(ended === undefined ? (code ?? 1) : exitCodeOf(ended));
+        const ended = passed ?? signal; // it may have been done, or have failed, when the signal came
+        resolve(ended === null ? (code ?? 1) : exitCodeOf(ended));
       });
     });
   } finally {
-    process.off('SIGINT', pass);
-    process.off('SIGTERM', pass);
+    leave();
   }
 }
 
 /** Compiles the kernels, or sets up TensorFlow, where they are missing. @returns exit code */
-export function runSetup(args: readonly string[]): Promise<number> {
-  return runEntry(SETUP_ENTRY, args);
+export function runSetup(signals: Signals, args: readonly string[]): Promise<number> {
+  return runEntry(SETUP_ENTRY, args, signals);
 }
 
 /** Prints what is there and whether it works. @returns exit code */
-export function runDoctor(args: readonly string[]): Promise<number> {
-  return runEntry(DOCTOR_ENTRY, args);
+export function runDoctor(signals: Signals, args: readonly string[]): Promise<number> {
+  return runEntry(DOCTOR_ENTRY, args, signals);
 }
 
 /** Thrown when a program of the workers' side has failed and said so itself. */
@@ -72,10 +72,10 @@ export class AlreadyReported extends Error {
  *
  * @throws AlreadyReported when the backend cannot run; it has been printed why
  */
-export function chooseBackend(setting: Backend | 'auto'): Promise<Backend> {
+export function chooseBackend(setting: Backend | 'auto', signals: Signals): Promise<Backend> {
   return resolveBackend(setting, PROGRAMS, async (entry, args) => {
     let output = '';
-    const exitCode = await runEntry(entry, args, (text) => {
+    const exitCode = await runEntry(entry, args, signals, (text) => {
       output += text;
     });
     if (exitCode !== 0) throw new AlreadyReported(exitCode);

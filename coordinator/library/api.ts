@@ -10,7 +10,10 @@ import type { Settings } from '../settings/settings-table.ts';
 export interface TrainOptions extends Partial<Omit<Settings, 'run' | 'metricsPort'>> {
   /** Folder of the run: log, samples, checkpoints, report, as `ganglion train` writes them. Default: nothing is written. */
   readonly run?: string;
-  /** Folder of a run to resume from its newest valid checkpoint. */
+  /**
+   * Folder of a run to resume from its newest valid checkpoint; or `auto`: the run in the folder `run` where there is one, else a new
+   * one. One that is finished has no steps left: nothing is trained.
+   */
   readonly resume?: string;
   /** Port of the live page and of /metrics, for a training with a folder; 0 picks a free one. Default: no port is opened. */
   readonly metricsPort?: Settings['metricsPort'];

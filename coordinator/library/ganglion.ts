@@ -6,6 +6,7 @@ import { GanglionError } from '../../shared/error.ts';
 import { imageShapeOf } from '../../shared/model/spec.ts';
 import { type Checkpoint, newestCheckpoint, readCheckpoint } from '../checkpoints/checkpoint.ts';
 import { draw } from '../run/draw.ts';
+import { AUTO } from '../run/plan-run.ts';
 import { PROGRAMS } from '../run/programs.ts';
 import { resolveBackend } from '../run/resolve-backend.ts';
 import { StopSwitch } from '../run/stop.ts';
@@ -43,20 +44,28 @@ const silent = (): void => {};
  */
 export function train(options: TrainOptions = {}): Training {
   const { run, resume, signal, onNotice = silent, ...given } = options;
-  if (run !== undefined && resume !== undefined && resolve(run) !== resolve(resume)) {
+  if (run !== undefined && resume !== undefined && resume !== AUTO && resolve(run) !== resolve(resume)) {
     throw new GanglionError(
       'usage',
       `train: resume ${resume} resumes the run in that folder; run ${run} names another`,
     );
   }
-  const path = resume ?? run;
+  const isAuto = resume === AUTO;
+  if (isAuto && run === undefined) {
+    throw new GanglionError('usage', `train: resume ${AUTO}: expected the folder of the run (run) with it`);
+  }
+  const path = isAuto ? run : (resume ?? run);
   const { metricsPort = 'off' } = given;
   if (path === undefined && metricsPort !== 'off') {
     throw new GanglionError('usage', `train: metricsPort ${metricsPort}: expected a folder of the run (run) with it`);
   }
   const settings = fromConfigObject({ ...withoutUndefined(given), metricsPort }, 'train');
   return new DrivenTraining(
-    { layers: [settings], path: path === undefined ? null : resolve(path), resumes: resume !== undefined },
+    {
+      layers: [settings],
+      path: path === undefined ? null : resolve(path),
+      resumes: isAuto ? AUTO : resume !== undefined,
+    },
     {
       programs: PROGRAMS,
       stop: new StopSwitch(),

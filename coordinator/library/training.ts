@@ -9,7 +9,16 @@ import { isLocked, type LockTicket, lockRunFolder, type RunLock } from '../files
 import type { Terminal } from '../monitoring/terminal.ts';
 import { draw } from '../run/draw.ts';
 import { Node } from '../run/node.ts';
-import { checkCanBegin, type PlanRequest, planRun, planTraining, type TrainingPlan } from '../run/plan-run.ts';
+import {
+  AUTO,
+  checkCanBegin,
+  describeEnd,
+  isFinished,
+  type PlanRequest,
+  planRun,
+  planTraining,
+  type TrainingPlan,
+} from '../run/plan-run.ts';
 import type { Programs } from '../run/programs.ts';
 import { RecordedRun } from '../run/recorded-run.ts';
 import type { RunHost, RunPlan } from '../run/run-plan.ts';
@@ -52,6 +61,7 @@ interface Running {
   readonly state: TrainingState;
   readonly config: StoredRunConfig;
   readonly backend: Backend;
+  readonly totalSteps: number;
   /** Trains to the end. */
   readonly train: (onStep: (record: StepRecord) => Promise<void>) => Promise<void>;
   /** A checkpoint of the present state in the run's folder; null without one. */
@@ -89,6 +99,17 @@ export class DrivenTraining implements Training {
       gate.release();
       await trained;
     }
+  }
+
+  /** Whether it came to train; a stop, or an error, may come before. */
+  get hasBegun(): boolean {
+    return this.#running !== undefined;
+  }
+
+  /** Whether the last step is done. */
+  get isFinished(): boolean {
+    const { state, totalSteps } = this.#running ?? {};
+    return state !== undefined && totalSteps !== undefined && state.step >= totalSteps;
   }
 
   checkpoint(path?: string): Promise<SavedCheckpoint> {
@@ -158,7 +179,7 @@ export class DrivenTraining implements Training {
       // Before a run is read: another process may be about to change it. A new folder is locked once it is made.
       if (isFolder(path) && (this.#request.resumes || isLocked(path))) await lock();
       this.#running = await this.#inFolder(path, lock);
-      await this.#running.train(onStep);
+      await this.#running?.train(onStep);
     } finally {
       held?.release();
     }
@@ -184,15 +205,21 @@ export class DrivenTraining implements Training {
         await node.stop();
       }
     };
-    return { node, state, config, backend, train, checkpoint: null };
+    return { node, state, config, backend, totalSteps: plan.totalSteps, train, checkpoint: null };
   }
 
-  /** A run that leaves a folder behind. */
-  async #inFolder(path: string, lock: RunHost['lock']): Promise<Running> {
+  /** A run that leaves a folder behind; undefined when it was stopped before it has, or is finished already. */
+  async #inFolder(path: string, lock: RunHost['lock']): Promise<Running | undefined> {
     const { programs, stop, onNotice, terminal } = this.#host;
     const planned = planRun({ ...this.#request, path, onNotice });
+    if (this.#request.resumes === AUTO && isFinished(planned)) {
+      const show = terminal?.({ batch: planned.config.batch, totalSteps: planned.totalSteps }).line ?? onNotice;
+      show(`finished: ${describeEnd(planned)}`);
+      return undefined;
+    }
     checkCanBegin(planned);
     const backend = await this.#host.chooseBackend(planned.config.backend);
+    if (stop.requested) return undefined;
     const config = { ...planned.config, chosenBackend: backend };
     const { state, totalSteps } = planned;
     let onStep: ((record: StepRecord) => Promise<void>) | undefined;
@@ -208,7 +235,7 @@ export class DrivenTraining implements Training {
       onStep = given;
       await run.run();
     };
-    return { node: run.node, state, config, backend, train, checkpoint: () => run.checkpoint() };
+    return { node: run.node, state, config, backend, totalSteps, train, checkpoint: () => run.checkpoint() };
   }
 }
 

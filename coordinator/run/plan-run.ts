@@ -65,13 +65,16 @@ export interface PlannedRun extends Omit<RunPlan, 'config'> {
   readonly config: RunConfig;
 }
 
+/** In place of a folder to resume: the run in the run's folder where there is one, else a new run. */
+export const AUTO = 'auto';
+
 export interface PlanRequest {
   /** Settings that were given; later ones win. Those of a run that is resumed come before them. */
   readonly layers: readonly Partial<Settings>[];
   /** Folder of the run, absolute. */
   readonly path: string;
   /** Whether to resume the run in that folder. */
-  readonly resumes: boolean;
+  readonly resumes: boolean | typeof AUTO;
   readonly profile?: RunPlan['profile'];
   /** Receives a message for every checkpoint that does not verify and is skipped. */
   readonly onNotice: (message: string) => void;
@@ -79,7 +82,8 @@ export interface PlanRequest {
 
 /** Reads and checks everything that a run needs. @throws GanglionError */
 export function planRun({ layers, path, resumes, profile = null, onNotice }: PlanRequest): PlannedRun {
-  const previous = resumes ? openPrevious(path, onNotice) : undefined;
+  const resumed = resumes === AUTO ? hasCheckpoints(path) : resumes;
+  const previous = resumed ? openPrevious(path, onNotice) : undefined;
   const merged = mergeSettings(...(previous ? [toSettings(previous.config)] : []), ...layers);
   const { settings, ...plan } = planTraining(merged, previous?.state);
   const config = toRunConfig({ ...settings, run: path }, plan.dataset);
@@ -87,7 +91,17 @@ export function planRun({ layers, path, resumes, profile = null, onNotice }: Pla
   const before = plan.state.step > 0 ? previous?.config : undefined;
   const { chosenBackend: backendBefore = null, arithmetic: arithmeticBefore = null } = before ?? {};
   const apiToken = settings.apiToken;
-  return { ...plan, config, path, resumed: resumes, backendBefore, arithmeticBefore, apiToken, profile };
+  return { ...plan, config, path, resumed, backendBefore, arithmeticBefore, apiToken, profile };
+}
+
+/** Whether a run has come to its end, and has nothing left to write. */
+export function isFinished({ path, state: { step }, totalSteps, resumed }: PlannedRun): boolean {
+  return resumed && step === totalSteps && hasSummaryOf(runFolderAt(path), step);
+}
+
+/** What to say of a run that has come to its end, or beyond that. */
+export function describeEnd({ path, state: { step }, totalSteps }: PlannedRun): string {
+  return `${path} is at step ${step} of ${totalSteps}; go further with --steps or --epochs`;
 }
 
 /**
@@ -96,16 +110,15 @@ export function planRun({ layers, path, resumes, profile = null, onNotice }: Pla
  *
  * @throws GanglionError `usage`
  */
-export function checkCanBegin({ path, state, totalSteps, resumed }: PlannedRun): void {
-  if (!resumed) {
-    checkNewRunFolder(path);
-    return;
-  }
-  const { step } = state;
-  if (step > totalSteps || (step === totalSteps && hasSummaryOf(runFolderAt(path), step))) {
-    const message = `${path} is at step ${step} of ${totalSteps}; go further with --steps or --epochs`;
-    throw new GanglionError('usage', message);
-  }
+export function checkCanBegin(planned: PlannedRun): void {
+  const { path, state, totalSteps, resumed } = planned;
+  if (!resumed) checkNewRunFolder(path);
+  else if (state.step > totalSteps || isFinished(planned)) throw new GanglionError('usage', describeEnd(planned));
+}
+
+/** Whether there is something to go on with: a run that was killed before its first checkpoint begins again, which loses nothing. */
+function hasCheckpoints(path: string): boolean {
+  return existsSync(path) && listCheckpoints(runFolderAt(path).checkpoints).length > 0;
 }
 
 function openPrevious(
@@ -113,7 +126,11 @@ function openPrevious(
   onNotice: PlanRequest['onNotice'],
 ): { readonly config: StoredRunConfig; readonly state: TrainingState } {
   const folder = runFolderAt(path);
-  if (listCheckpoints(folder.checkpoints).length === 0 && existsSync(folder.config)) {
+  if (listCheckpoints(folder.checkpoints).length === 0) {
+    if (!existsSync(folder.config)) {
+      const message = `${path}: expected a valid checkpoint, got no checkpoint; begin a run there with --run ${path}`;
+      throw new GanglionError('checkpoint', message);
+    }
     // It ended before its first checkpoint: starting over loses nothing.
     const config = readStoredConfig(folder.config);
     return { config, state: initialState(dcgan28(config.latent), config.seed) };

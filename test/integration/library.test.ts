@@ -13,7 +13,7 @@ async function use(code: string) {
   const module = `
     import { rmSync, writeFileSync } from 'node:fs';
     import { train, Generator, openRun, GanglionError } from 'ganglion';
-    const signals = () => process.listenerCount('SIGINT') + process.listenerCount('SIGTERM');
+    const signals = () => process.eventNames().filter((name) => /^SIG/.test(name)).length;
     const handles = () => process.getActiveResourcesInfo().filter((name) => /TCP|Server|MessagePort|Worker|Process/.test(name));
     const listeners = () => process.eventNames().map((name) => [name, process.listenerCount(name)]);
     /** What is still open once what was closed a moment ago has gone. */

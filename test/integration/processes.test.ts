@@ -92,18 +92,29 @@ it('a frozen process is found and replaced while the other one goes on, and chan
 });
 
 describe('no process is left', () => {
-  it.each(['SIGINT', 'SIGTERM'] as const)('by a %s to the whole group: no replica is lost', async (signal) => {
+  it.each([
+    ['SIGINT', 0],
+    ['SIGTERM', 0],
+    ['SIGUSR1', 75],
+    ['SIGUSR2', 75],
+  ] as const)('by a %s to the whole group: no replica is lost', async (signal, code) => {
     const { running, run, children } = await startEndless(signal);
+    process.kill(-running.pid, 'SIGHUP'); // without a terminal it stops nothing
+    await delay(100);
     process.kill(-running.pid, signal);
     const { exitCode, stdout, stderr } = await running.ended;
-    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+    expect({ exitCode, stderr }).toEqual({ exitCode: code, stderr: '' });
     expect(stdout).not.toContain('failed');
     expect(summaryOf(run)).toMatchObject({ restarts: 0 });
     expect(children.map(isRunning)).toEqual([false, false]);
     await expectWhole(run);
   });
 
-  it.each(['SIGINT', 'SIGTERM'] as const)('by a %s while the processes start', async (signal) => {
+  it.each([
+    ['SIGINT', 0],
+    ['SIGTERM', 0],
+    ['SIGUSR1', 75],
+  ] as const)('by a %s while the processes start', async (signal, code) => {
     const run = scratch(`early-${signal}`);
     const running = startGanglion(['train', ...ENDLESS, '--run', run], { detached: true });
     const children = (): number[] =>
@@ -111,7 +122,7 @@ describe('no process is left', () => {
     while (children().length === 0) await delay(1); // it has not run a line of its own yet
     process.kill(-running.pid, signal);
     const { exitCode, stderr } = await running.ended;
-    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+    expect({ exitCode, stderr }).toEqual({ exitCode: code, stderr: '' });
     await expectWhole(run);
   });
 

@@ -1,12 +1,19 @@
-// Ends of all kinds: asked for by SIGINT or SIGTERM, forced by a second SIGINT, by kill -9 at any moment, and by way of npm.
+// Ends of all kinds: asked for by a signal, or by a terminal that is closed, forced by a second SIGINT, by kill -9 at any moment, and by way of npm.
 import { once } from 'node:events';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { constants } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { randomWords } from '../../shared/random.ts';
 import {
   checkpointPath,
   expectWhole,
+  isInstalled,
+  MAIN,
   oneTo,
   processesWith,
   type Running,
@@ -48,19 +55,119 @@ function expectOrderlyEnd(run: string, stdout: string): number {
   return Number(step);
 }
 
-describe.each(['SIGINT', 'SIGTERM'] as const)('%s', (signal) => {
-  it('finishes the step, writes its checkpoint and exits 0; the run can be resumed to the same state', async () => {
+describe.each([
+  ['SIGINT', 0],
+  ['SIGTERM', 0],
+  ['SIGUSR1', 75], // without a word of Node's debugger on standard error
+  ['SIGUSR2', 75],
+  ['SIGXCPU', 75],
+] as const)('%s', (signal, code) => {
+  it(`finishes the step, writes its checkpoint and exits ${code}; the run can be resumed to the same state`, async () => {
     const run = scratch(signal);
     const running = startGanglion([...RUN, '--run', run]);
     await reached(running, run, 3);
     running.child.kill(signal);
     const { exitCode, stdout, stderr } = await running.ended;
-    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+    expect({ exitCode, stderr }).toEqual({ exitCode: code, stderr: '' });
     expect(stdout).toContain(`${signal}: finishing the step and writing a checkpoint`);
     expectOrderlyEnd(run, stdout);
     await expectResumable(run);
   });
 });
+
+describe('SIGHUP', () => {
+  it('stops nothing where standard output is no terminal', async () => {
+    const run = scratch('hup');
+    const running = startGanglion([...RUN, '--run', run]);
+    await reached(running, run, 3);
+    running.child.kill('SIGHUP');
+    const { exitCode, stderr } = await running.ended;
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+    expect(summaryOf(run)).toMatchObject({ step: LAST, stateSha256: expected });
+  });
+
+  it.skipIf(!isInstalled('python3', '--version')).each([
+    ['stops the run, as SIGTERM does', [], 75],
+    ['leaves nohup alone', ['nohup'], 0],
+  ])('of a terminal that is closed: %s', async (_, before, code) => {
+    const run = scratch(`closed-${code}`);
+    const command = [...before, process.execPath, MAIN, ...RUN, '--isolation', 'process', '--run', run];
+    const terminal = fileURLToPath(new URL('../fixtures/closed-terminal.py', import.meta.url));
+    const { exitCode, stdout, stderr } = await start(
+      'python3',
+      [terminal, join(run, 'metrics.jsonl'), ...command],
+      { cwd: scratch() }, // nohup.out
+    ).ended;
+    expect({ exitCode, stdout, stderr }).toEqual({ exitCode: 0, stdout: `${code}\n`, stderr: '' });
+    expect(summaryOf(run)).toMatchObject({ restarts: 0, lostSteps: 0 });
+    if (code === 0) expect(summaryOf(run)).toMatchObject({ step: LAST, stateSha256: expected });
+    else await expectResumable(run);
+  });
+});
+
+describe('from the first moment', () => {
+  it.each(['SIGUSR1', 'SIGUSR2', 'SIGTERM'] as const)('%s while the program loads makes nothing', async (signal) => {
+    const run = scratch(`loading-${signal}`);
+    // Its first sign of life: Node.js has read the entry file, which takes the signals, and loads the rest.
+    const flags = ['--import', `data:text/javascript,console.log('loading')`];
+    const running = start(process.execPath, [...flags, MAIN, ...RUN, '--run', run, '--resume', 'auto']);
+    await running.said(/loading/);
+    await delay(30);
+    running.child.kill(signal);
+    const { exitCode, stderr } = await running.ended;
+    expect({ exitCode, stderr }).toEqual({ exitCode: 75, stderr: `ganglion: ${signal}: ended before the run began\n` });
+    expect(existsSync(run)).toBe(false);
+  });
+
+  it('SIGUSR1 while Node.js starts, which opens its debugger, ends the run all the same', async () => {
+    const run = scratch('starting');
+    const running = startGanglion([...RUN, '--run', run]);
+    const hasDebugger = (): boolean => {
+      const [, caught = '0'] =
+        /^SigCgt:\s*([0-9a-f]+)$/m.exec(readFileSync(`/proc/${running.pid}/status`, 'utf8')) ?? [];
+      return ((BigInt(`0x${caught}`) >> BigInt(constants.signals.SIGUSR1 - 1)) & 1n) === 1n;
+    };
+    while (!hasDebugger()) await delay(1);
+    running.child.kill('SIGUSR1');
+    const { exitCode, stderr } = await running.ended;
+    expect(exitCode).toBe(75);
+    expect(stderr).toMatch(/ganglion: SIGUSR1: ended before the run began\n$/);
+    expect(existsSync(run)).toBe(false);
+  });
+
+  it('a debugger that was asked for stays', async () => {
+    const running = start(process.execPath, ['--inspect=0', MAIN, ...RUN, '--run', scratch('inspected')]);
+    const { exitCode, stderr } = await running.ended;
+    expect(exitCode).toBe(0);
+    expect(stderr).toMatch(/^Debugger listening on [^\n]+\n[^\n]+\n$/);
+  });
+});
+
+it.each(['SIGUSR1', 'SIGTERM'] as const)('%s ends `view` in order', async (signal) => {
+  const running = startGanglion(['view', scratch('whole'), '--port', '0']);
+  await running.said(/http:/);
+  running.child.kill('SIGHUP'); // no terminal: nothing
+  await delay(100);
+  running.child.kill(signal);
+  expect(await running.ended).toMatchObject({ exitCode: 0, signal: null, stderr: '' });
+});
+
+it.each(['SIGUSR1', 'SIGTERM'] as const)(
+  '%s ends a command that has nothing to finish, as a shell knows it',
+  async (signal) => {
+    const server = createServer(() => {}); // answers nothing
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const asked = once(server, 'request');
+    const running = startGanglion(['data', '--output', scratch('mnist'), '--mirror', `http://127.0.0.1:${port}`]);
+    await asked;
+    running.child.kill(signal);
+    expect(await running.ended).toMatchObject({ exitCode: null, signal, stderr: '' });
+    server.closeAllConnections();
+    server.close();
+  },
+);
 
 it('a signal while the replicas start ends the run before its first step, with a checkpoint', async () => {
   const run = scratch('early');

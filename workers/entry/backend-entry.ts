@@ -5,11 +5,13 @@
 import { BACKENDS } from '../../shared/backend.ts';
 import { GanglionError } from '../../shared/error.ts';
 import { printLine } from '../../shared/print.ts';
+import { leaveSignals, SIGNALS_TO_LEAVE } from '../../shared/stop-signals.ts';
 import { abortOnInterrupt, Interrupted } from '../build/interrupt.ts';
 import { createProgress } from '../build/progress.ts';
 import { readKernelsSetting } from '../engines/kernels/binding.ts';
 import { chooseBackend } from '../setup/choose-backend.ts';
 
+leaveSignals(SIGNALS_TO_LEAVE);
 const setting = BACKENDS.find((backend) => backend === process.argv[2]) ?? 'auto';
 try {
   readKernelsSetting(); // a wrong value is refused before anything is made

@@ -3,10 +3,12 @@
 
 import { BACKENDS } from '../../shared/backend.ts';
 import { printJson, printLine } from '../../shared/print.ts';
+import { leaveSignals, SIGNALS_TO_LEAVE } from '../../shared/stop-signals.ts';
 import { locateKernels } from '../engines/kernels/library.ts';
 import { locateLibrary } from '../engines/tensorflow/library.ts';
 import { type DoctorReport, examine } from '../setup/doctor.ts';
 
+leaveSignals(SIGNALS_TO_LEAVE);
 const [, , physicalCores, name] = process.argv;
 const setting = BACKENDS.find((backend) => backend === name) ?? 'auto';
 const report = await examine(setting, locateKernels(), locateLibrary(), Number(physicalCores));

@@ -2,6 +2,7 @@
 
 import { GanglionError } from '../../shared/error.ts';
 import { printLine } from '../../shared/print.ts';
+import { leaveSignals, SIGNALS_TO_LEAVE } from '../../shared/stop-signals.ts';
 import { abortOnInterrupt, Interrupted } from '../build/interrupt.ts';
 import { createProgress } from '../build/progress.ts';
 import { locateKernels } from '../engines/kernels/library.ts';
@@ -9,6 +10,7 @@ import { checkAddon } from '../engines/tensorflow/build.ts';
 import { locateLibrary, TENSORFLOW_VERSION, VARIANT } from '../engines/tensorflow/library.ts';
 import { installKernels, installTensorflow } from '../setup/install.ts';
 
+leaveSignals(SIGNALS_TO_LEAVE);
 const options = { progress: createProgress(process.stderr), signal: abortOnInterrupt(), again: true };
 
 try {

@@ -94,9 +94,6 @@ function beginHeartbeat(): void {
  * @param threadEntry compiled entry file of the thread that computes
  */
 export function serveProcess(threadEntry: URL): void {
-  // Ctrl-C reaches the whole process group, and SIGTERM, from systemd, the whole service: what becomes of it is the coordinator's to
-  // decide, which needs its replicas to finish the step.
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {});
   process.prependListener('disconnect', die); // before node:cluster's own listener, which exits in order
   beginHeartbeat();
   const thread = new Worker(threadEntry, { env: SHARE_ENV, name: 'replica' });

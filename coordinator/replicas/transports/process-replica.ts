@@ -6,6 +6,7 @@ import { imageSizeOf } from '../../../shared/model/spec.ts';
 import { viewsOf } from '../../../shared/pixels.ts';
 import { type Answer, bytesOf, type Request, toAnswer } from '../../../shared/process-protocol.ts';
 import { describeShard, type ReplicaReady, type ReplicaSetup, type SampleJob } from '../../../shared/protocol.ts';
+import { STOP_SIGNALS } from '../../../shared/stop-signals.ts';
 import type { Replica, Shard, ShardResult } from '../replica.ts';
 import { ReplicaProcess } from './child-process.ts';
 import { succeeded, toShardResult } from './outcomes.ts';
@@ -230,8 +231,8 @@ export async function startProcessReplica(id: number, options: ProcessOptions): 
       };
     } catch (error) {
       await calls.stop();
-      // Both may reach the whole process group, and a process that has only just begun does not ignore them yet.
-      const early = calls.endedBy === 'SIGINT' || calls.endedBy === 'SIGTERM';
+      // They may reach the whole process group, and a process that has only just begun does not ignore them yet.
+      const early = STOP_SIGNALS.some((signal) => signal === calls.endedBy);
       if (!early || starts === STARTS) throw error;
     }
   }

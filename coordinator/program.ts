@@ -1,0 +1,279 @@
+// The command line, and the composition root: what the commands need from outside is passed in from here. Each command is loaded when it
+// runs: what the others need would take a third of the time until training begins.
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { GanglionError, messageOf, systemErrorCode } from '../shared/error.ts';
+import { EXIT_CODES } from '../shared/exit-codes.ts';
+import { printLine } from '../shared/print.ts';
+import { restoreNpmFlags } from './commands/npm-flags.ts';
+import type { Signals } from './commands/signals.ts';
+import { stopBySignals } from './commands/stop-signals.ts';
+import { AlreadyReported, runDoctor, runSetup } from './commands/worker-programs.ts';
+import { fromSystemError } from './files/atomic-file.ts';
+import { countPhysicalCores } from './machine/cores.ts';
+import { VERSION } from './machine/version.ts';
+import { PROGRAMS } from './run/programs.ts';
+import { StopSwitch } from './run/stop.ts';
+import { fromEnvironment, fromFlags } from './settings/settings.ts';
+import { flagOf, SETTING_NAMES, SETTINGS, type SettingName, type Settings } from './settings/settings-table.ts';
+
+/** The page of `export` is put together from its files, and from its modules as the build has compiled them. */
+const EXPLORER = {
+  page: new URL('../../dashboards/explorer/', import.meta.url),
+  live: PROGRAMS.page,
+  compiled: new URL('../explorer/', import.meta.url),
+};
+
+/** A trace of them shows what repeats and what does not, and is quick to open. */
+const PROFILE_STEPS = 20;
+
+/** A whole number from `min` to `max`, for flags that belong to no run. */
+function wholeNumber(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && value >= min && value <= max) return value;
+    throw new InvalidArgumentError(`Expected a whole number from ${min} to ${max}.`);
+  };
+}
+
+function examples(...lines: readonly string[]): string {
+  return `\nExamples:\n${lines.map((line) => `  $ ${line}`).join('\n')}\n`;
+}
+
+function trainProgram(signals: Signals): Command {
+  const command = new Command('train').description('train the DCGAN; the weights do not depend on --workers');
+  for (const name of SETTING_NAMES) {
+    const { value, description, default: initial } = SETTINGS[name];
+    const shown = initial === null ? description : `${description} (default: ${initial})`;
+    command.option(`${flagOf(name)} <${value}>`, shown);
+  }
+  return command
+    .option(
+      '--resume <DIR|auto>',
+      'resume the run in this folder from its newest valid checkpoint; auto: that of --run, if any',
+    )
+    .option('--config <FILE>', 'JSON file of settings, named as in config.json; flags win over it')
+    .option('--dry-run', 'print the whole resolved config and end')
+    .option('--profile <FILE>', 'write a Chrome trace of some steps: what every replica and the coordinator do')
+    .option('--profile-steps <N>', `steps of the profile (default: ${PROFILE_STEPS})`, wholeNumber(1, 100_000))
+    .addHelpText(
+      'after',
+      examples(
+        'ganglion train --workers 4',
+        'ganglion train --workers 2 --steps 60 --seed 7 --run runs/a',
+        'ganglion train --resume runs/a --steps 120 --workers 4',
+        'ganglion train --run runs/a --resume auto    # begins the run, or goes on with it',
+        'ganglion train --data mnist --epochs 8',
+        'npm run train:distributed --workers 4',
+      ),
+    )
+    .action(async ({ resume, config, dryRun, profile, profileSteps: steps, ...flags }: TrainOptions) => {
+      const stop = new StopSwitch();
+      const stoppedBy = stopBySignals(stop, signals);
+      if (steps !== undefined && profile === undefined) {
+        throw new GanglionError('usage', `--profile-steps ${steps}: expected --profile FILE with it`);
+      }
+      const { trainCommand } = await import('./commands/train.ts');
+      await trainCommand({
+        flags: fromFlags(flags),
+        environment: fromEnvironment(process.env),
+        configFile: config,
+        resume,
+        dryRun: dryRun ?? false,
+        profile: profile === undefined ? null : { path: profile, steps: steps ?? PROFILE_STEPS },
+        programs: PROGRAMS,
+        ...{ signals, stop, stoppedBy },
+      });
+    });
+}
+
+/** Flags of train as commander hands them over. */
+interface TrainOptions extends Partial<Record<SettingName, string>> {
+  readonly resume?: string;
+  readonly config?: string;
+  readonly dryRun?: boolean;
+  readonly profile?: string;
+  readonly profileSteps?: number;
+}
+
+function sampleProgram(signals: Signals): Command {
+  return new Command('sample')
+    .description('draw digits from the newest checkpoint of a run')
+    .requiredOption('--run <DIR>', 'folder of the run')
+    .option('--count <N>', 'images to draw', wholeNumber(1, 65536), 64)
+    .option('--seed <N>', 'seed of the noise', wholeNumber(0, Number.MAX_SAFE_INTEGER), 1)
+    .option('--output <FILE>', 'X.png: a grid; X.npy: float32 [N, height, width] in [-1, 1]', 'samples.png')
+    .option('--backend <NAME>', `${SETTINGS.backend.description} (default: as the run was told)`)
+    .option('--batch-statistics', "BatchNorm on the batch's own statistics instead of the running ones")
+    .addHelpText('after', examples('ganglion sample --run runs/a --count 100 --seed 3 --output digits.png'))
+    .action(async ({ backend: name, batchStatistics = false, ...options }) => {
+      const { sampleCommand } = await import('./commands/sample.ts');
+      await sampleCommand({ ...options, batchStatistics, backend: backendOf(name), programs: PROGRAMS, signals });
+    });
+}
+
+/** The backend that a flag or the environment asks for; undefined when neither does. */
+function backendOf(flag: string | undefined): Settings['backend'] | undefined {
+  return { ...fromEnvironment(process.env), ...fromFlags(flag === undefined ? {} : { backend: flag }) }.backend;
+}
+
+function exportProgram(signals: Signals): Command {
+  return new Command('export')
+    .description('write the generator for a browser: a model of TensorFlow.js, and a page to explore it')
+    .requiredOption('--run <DIR>', 'folder of the run')
+    .requiredOption('--output <DIR>', 'folder for model.json, its weights and explorer.html')
+    .option('--backend <NAME>', `${SETTINGS.backend.description} (default: as the run was told)`)
+    .addHelpText('after', examples('ganglion export --run runs/a --output explorer'))
+    .action(async ({ backend: name, ...options }) => {
+      const { exportCommand } = await import('./commands/export.ts');
+      await exportCommand({
+        ...options,
+        backend: backendOf(name),
+        version: VERSION,
+        programs: PROGRAMS,
+        pages: EXPLORER,
+        signals,
+      });
+    });
+}
+
+function program(signals: Signals): Command {
+  const ganglion = new Command('ganglion')
+    .description('distributed DCGAN training whose weights do not depend on the cluster')
+    .version(VERSION);
+  ganglion.hook('preAction', (_, command) => {
+    if (command.name() !== 'train') signals.begin(); // train takes them itself, and so those that came before
+  });
+  ganglion.addCommand(trainProgram(signals));
+  ganglion.addCommand(sampleProgram(signals));
+  ganglion.addCommand(exportProgram(signals));
+  ganglion
+    .command('view')
+    .description('show a run that does not train in the live page, from its files')
+    .argument('<RUN>', 'folder of the run')
+    .option('--port <N>', 'port of the page; 0 picks a free one', wholeNumber(0, 65535), 9465)
+    .option('--allowed-hosts <NAMES>', SETTINGS.allowedHosts.description)
+    .option('--base-path <PATH>', SETTINGS.basePath.description)
+    .addHelpText('after', examples('ganglion view runs/a', 'npm run view -- runs/a'))
+    .action(async (path, { port, ...flags }) => {
+      const { allowedHosts = null, basePath = null } = fromFlags(flags);
+      const { viewCommand } = await import('./commands/view.ts');
+      await viewCommand({ path, port, allowedHosts, basePath, page: PROGRAMS.page, signals });
+    });
+  ganglion
+    .command('report')
+    .description('write report.html and the animation of a run again, from its files')
+    .argument('<RUN>', 'folder of the run')
+    .addHelpText('after', examples('ganglion report runs/a', 'npm run report -- runs/a'))
+    .action(async (path) => {
+      const { reportCommand } = await import('./commands/report.ts');
+      await reportCommand({ path, page: PROGRAMS.page });
+    });
+  ganglion
+    .command('inspect')
+    .description('verify a checkpoint, or all of a run, and print it')
+    .argument('<FILE|RUN>', 'checkpoint file or run folder')
+    .addHelpText('after', examples('ganglion inspect runs/a'))
+    .action(async (path) => {
+      const { inspectCommand } = await import('./commands/inspect.ts');
+      await inspectCommand(path);
+    });
+  ganglion
+    .command('doctor')
+    .description('say what is installed, try every backend, and name the one that training would take')
+    .option('--json', 'as JSON')
+    .addHelpText('after', examples('ganglion doctor'))
+    .action(async ({ json }) => {
+      const setting = backendOf(undefined) ?? 'auto';
+      exitWith(await runDoctor(signals, [String(countPhysicalCores()), setting, ...(json ? ['--json'] : [])]));
+    });
+  ganglion
+    .command('data')
+    .description('fetch full MNIST from its public mirrors and check it')
+    .requiredOption('--output <DIR>', 'folder for the four files')
+    .option('--mirror <URL...>', 'base addresses to try instead of the public ones')
+    .addHelpText('after', examples('ganglion data --output mnist', 'ganglion train --data mnist'))
+    .action(async ({ output, mirror }) => {
+      const { dataCommand } = await import('./commands/data.ts');
+      await dataCommand({ output, mirrors: mirror });
+    });
+  ganglion
+    .command('setup')
+    .description('compile the kernels, also after a set-up that failed; does nothing when they are there')
+    .option('--tensorflow', 'set up TensorFlow instead: downloads 274 MB by pip, takes 850 MB of disk')
+    .addHelpText('after', examples('ganglion setup', 'ganglion setup --tensorflow'))
+    .action(async ({ tensorflow }) => exitWith(await runSetup(signals, tensorflow ? ['--tensorflow'] : [])));
+  return ganglion;
+}
+
+function exitWith(exitCode: number): void {
+  process.exitCode = exitCode;
+}
+
+/** The scripts of package.json that run a command; npm takes their flags away. */
+const SCRIPTS: Readonly<Record<string, readonly string[]>> = {
+  train: ['train', 'train:distributed'],
+  sample: ['sample'],
+  export: ['export'],
+  doctor: ['doctor'],
+  setup: ['setup'],
+  data: ['data'],
+};
+
+/** Arguments with the flags that npm took away. */
+function restoredArguments(ganglion: Command, argv: readonly string[]): string[] {
+  const [name = '', ...rest] = argv;
+  const command = ganglion.commands.find((known) => known.name() === name);
+  const scripts = SCRIPTS[name];
+  if (!command || !scripts) return [...argv];
+  const flags = command.options.map(({ long, required }) => ({ flag: long ?? '', takesValue: required }));
+  return [name, ...restoreNpmFlags(rest, process.env, { scripts, flags })];
+}
+
+/** One line for a mistake; anything unexpected is a broken invariant and crashes with its stack. */
+function report(error: unknown): void {
+  if (error instanceof AlreadyReported) {
+    process.exitCode = error.exitCode;
+  } else if (error instanceof CommanderError) {
+    process.exitCode = error.exitCode === 0 ? EXIT_CODES.done : EXIT_CODES.mistake; // help and version are no errors
+  } else if (error instanceof GanglionError) {
+    printLine(process.stderr, `ganglion: ${messageOf(error)}`);
+    process.exitCode = error.exitCode;
+  } else {
+    throw error;
+  }
+}
+
+/** Who reads may end first, as `head` does, or the terminal be closed: what is left goes nowhere, and the command goes on. */
+function onOutputError(error: Error): void {
+  const code = systemErrorCode(error);
+  if (code === 'EPIPE' || code === 'ERR_STREAM_DESTROYED' || (code === 'EIO' && process.stdout.isTTY)) return;
+  report(fromSystemError('cannot write the output', error));
+}
+
+/** Runs the command line; sets the exit code of the process. */
+export async function runProgram(argv: readonly string[], signals: Signals): Promise<void> {
+  process.stdout.on('error', onOutputError);
+  process.stderr.on('error', () => {}); // nobody is left to tell
+  const ganglion = program(signals);
+  for (const command of [ganglion, ...ganglion.commands]) {
+    command
+      .exitOverride()
+      .allowExcessArguments(false)
+      .configureOutput({ outputError: (text) => printLine(process.stderr, toErrorLine(text)) });
+  }
+  try {
+    await ganglion.parseAsync(restoredArguments(ganglion, argv), { from: 'user' });
+  } catch (error) {
+    report(error);
+  }
+}
+
+/** What commander says of a mistake, as one line. */
+function toErrorLine(text: string): string {
+  const line = text
+    .replace(/^error: /, '')
+    .trim()
+    .replace(/\s*\n\s*/g, ' ');
+  const hint = line.startsWith('too many arguments') ? ' Write every value behind its flag, as in --workers 4.' : '';
+  return `ganglion: ${line}${hint}`;
+}
