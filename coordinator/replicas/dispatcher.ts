@@ -20,14 +20,13 @@ import { assign, assist, canBeDecided, isOverdue, type Situation } from './sched
 import { ShardTimes } from './shard-times.ts';
 import type { ShardTask, Task, TaskQueue } from './task-queue.ts';
 
-/** Replicas lost on one shard before the run gives up. */
-const MOST_LOSSES = 5;
-
 export interface DispatcherOptions extends Pick<ReplicaGroupOptions, 'observer' | 'faults'> {
   readonly queue: TaskQueue;
   readonly membership: Membership<Member>;
   /** Monotonic clock in milliseconds. */
   readonly now: () => number;
+  /** Replicas lost on one shard that the group survives. */
+  readonly maxShardLosses: number;
   /** The tasks cannot be computed. */
   readonly onGiveUp: (error: unknown) => void;
 }
@@ -170,8 +169,9 @@ export class Dispatcher {
     }
     task.failures += 1;
     this.#membership.lose(member, fault);
-    if (task.failures < MOST_LOSSES || task.done) return;
-    const message = `${MOST_LOSSES} replicas lost on one shard: ${fault.message}`;
+    const { maxShardLosses } = this.#options;
+    if (task.failures <= maxShardLosses || task.done) return;
+    const message = `${task.failures} replicas lost on one shard, expected at most ${maxShardLosses} (--max-shard-losses): ${fault.message}`;
     this.#options.onGiveUp(new GanglionError('faults', message, { cause: fault }));
   }
 }

@@ -23,6 +23,8 @@ export interface ReplicaGroupOptions {
   readonly observer: GroupObserver;
   /** Restarts within a minute that the group survives. */
   readonly maxRestarts: number;
+  /** Replicas lost on one shard that the group survives. */
+  readonly maxShardLosses: number;
   /** Share of the shards that are computed twice, 0 to 1. */
   readonly audit?: number;
   /** Asked for every assigned shard: the fault to inject, in tests of a cluster. */

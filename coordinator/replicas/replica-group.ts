@@ -25,7 +25,7 @@ export class ReplicaGroup {
   #broken: unknown;
 
   constructor(options: ReplicaGroupOptions) {
-    const { count, start, observer, faults, maxRestarts, audit = 0 } = options;
+    const { count, start, observer, faults, maxRestarts, maxShardLosses, audit = 0 } = options;
     const { now = () => performance.now(), random = Math.random } = options;
     const queue = this.#queue;
     const onGiveUp = (error: unknown): void => this.#giveUp(error);
@@ -43,7 +43,8 @@ export class ReplicaGroup {
       onRestarted: (id) => observer.restarted?.(id),
       onGiveUp,
     });
-    this.#dispatcher = new Dispatcher({ queue, membership: this.#membership, observer, faults, now, onGiveUp });
+    const membership = this.#membership;
+    this.#dispatcher = new Dispatcher({ queue, membership, observer, faults, now, maxShardLosses, onGiveUp });
     this.#watch = new Watch(now, (stoodStillMs) => this.#dispatcher.look(stoodStillMs));
     const isChosen = createAuditor(audit);
     this.#isAudited = (shard) => {

@@ -31,6 +31,7 @@ export type NodeSettings = Pick<
   | 'beta2'
   | 'epsilon'
   | 'maxRestarts'
+  | 'maxShardLosses'
   | 'maxSkipped'
   | 'audit'
 >;
@@ -154,6 +155,7 @@ function createReplicas(options: NodeOptions): ReplicaGroup {
         : startThreadReplica(id, { ...given, entry: programs.threadEntry, pool }),
     observer: toObserver(emit, profiled),
     maxRestarts: config.maxRestarts,
+    maxShardLosses: config.maxShardLosses,
     audit: config.audit,
     faults: faults ? (shard, replica) => faults.take(shard, replica) : undefined,
   });

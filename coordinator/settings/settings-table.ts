@@ -196,6 +196,14 @@ export const SETTINGS = {
     default: 20,
     description: 'restarts of replicas within a minute before the run writes a checkpoint and ends with exit code 3',
   }),
+  /** Replicas lost on one shard that a run survives. */
+  maxShardLosses: setting({
+    value: 'N',
+    expected: 'a whole number of at least 0',
+    schema: counting(0),
+    default: 4,
+    description: 'replicas lost on one and the same shard before the run writes a checkpoint and ends with exit code 3',
+  }),
   /** Updates of one phase in a row that may be skipped for bad gradients. */
   maxSkipped: setting({
     value: 'N',

@@ -89,6 +89,7 @@ const group = new ReplicaGroup({
     straggler: () => {},
     audit: () => {},
   },
+  maxShardLosses: 1000,
   maxRestarts: 1000, // a kill that meets no shard counts as a loss, not as a recovery
   faults: () => {
     if (!planned) return undefined;

@@ -54,6 +54,7 @@ async function coordinatorMs(shards, steps, dataset) {
     start: async (id) => stubReplica(id),
     observer: { fault() {}, straggler() {}, audit() {} },
     maxRestarts: 0,
+    maxShardLosses: 0,
   });
   await group.start();
   const metrics = createMetrics({ batch, replicas: () => group.status, info: {} });

@@ -116,7 +116,7 @@ describe('gives up with code 3 and a checkpoint from which the run goes on to th
     expect({ exitCode, stderr }).toEqual({
       exitCode: 3,
       stderr: expect.stringMatching(
-        /^ganglion: 5 replicas lost on one shard: replica \d failed on step 3, generator phase, shard 2: injected fault\n$/,
+        /^ganglion: 5 replicas lost on one shard, expected at most 4 \(--max-shard-losses\): replica \d failed on step 3, generator phase, shard 2: injected fault\n$/,
       ),
     });
     expect(lost).toHaveLength(5);

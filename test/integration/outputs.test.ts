@@ -234,6 +234,7 @@ it('--dry-run prints the whole config and makes nothing', async () => {
       'latent',
       'lr',
       'maxRestarts',
+      'maxShardLosses',
       'maxSkipped',
       'metricsPort',
       'run',

@@ -123,13 +123,31 @@ describe('giving up', () => {
     await expect(computed).rejects.toMatchObject({
       code: 'faults',
       message: expect.stringMatching(
-        /^5 replicas lost on one shard: replica \d failed on step 5, .* shard 0: it ended/,
+        /^5 replicas lost on one shard, expected at most 4 \(--max-shard-losses\): replica \d failed on step 5, .* shard 0: it ended/,
       ),
     });
     expect(observed.faults.length).toBe(5);
     expect(accepted).toEqual([1]);
     await expect(compute(1)).rejects.toThrow('5 replicas lost');
     await expect(group.sample({ seed: 1, count: 1, statistics: 'batch' })).rejects.toThrow('5 replicas lost');
+  });
+
+  it('on as many replicas of a shard as it is told, however many restarts there may be', async () => {
+    const { starter, observed, accepted, compute } = await stubGroup(2, { maxShardLosses: 8 });
+    const computed = compute(1);
+    for (let i = 0; i < 8; i++) {
+      starter.calls.findLast(({ shard }) => shard.shard === 0)?.fail(lost());
+      await pass(20_000);
+    }
+    expect(observed.faults.length).toBe(8);
+    starter.calls.findLast(({ shard }) => shard.shard === 0)?.answer();
+    await computed;
+    expect(accepted).toEqual([0]);
+
+    const none = await stubGroup(2, { maxShardLosses: 0 });
+    const given = none.compute(1);
+    none.starter.next().fail(lost());
+    await expect(given).rejects.toThrow('1 replicas lost on one shard, expected at most 0 (--max-shard-losses)');
   });
 
   it('not on five failures of different shards, nor on a shard that a failing replica only had in hand', async () => {

@@ -11,7 +11,13 @@ describe('start and stop', () => {
     starter.onStarted = () => {
       starter.computing = { engine: 'other' };
     };
-    const group = new ReplicaGroup({ count: 3, start: starter.start, observer: new Observed(), maxRestarts: 9 });
+    const group = new ReplicaGroup({
+      count: 3,
+      start: starter.start,
+      observer: new Observed(),
+      maxRestarts: 9,
+      maxShardLosses: 4,
+    });
     await expect(group.start()).rejects.toMatchObject({
       code: 'environment',
       message: 'replica 1 computes on other 1.2, expected stub 1.2, as the others',
@@ -71,7 +77,7 @@ describe('start and stop', () => {
       if (id === 2) throw new Error('no memory');
     };
     const observer = new Observed();
-    const group = new ReplicaGroup({ count: 4, start: starter.start, observer, maxRestarts: 9 });
+    const group = new ReplicaGroup({ count: 4, start: starter.start, observer, maxRestarts: 9, maxShardLosses: 4 });
     await expect(group.start()).rejects.toThrow('no memory');
     expect(starter.started.map(({ id, stopped }) => [id, stopped])).toEqual([
       [0, true],
@@ -178,7 +184,13 @@ describe('resize', () => {
     starter.beforeStart = async (id) => {
       if (id === 1) group.resize(1);
     };
-    const group = new ReplicaGroup({ count: 3, start: starter.start, observer: new Observed(), maxRestarts: 9 });
+    const group = new ReplicaGroup({
+      count: 3,
+      start: starter.start,
+      observer: new Observed(),
+      maxRestarts: 9,
+      maxShardLosses: 4,
+    });
     await group.start();
     await settled();
     expect(starter.started.map(({ id, stopped }) => [id, stopped])).toEqual([

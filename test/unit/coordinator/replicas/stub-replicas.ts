@@ -200,7 +200,15 @@ export async function stubGroup(count: number, options: Partial<ReplicaGroupOpti
   const starter = new StubStarter();
   if (options.now) starter.now = options.now;
   const observed = new Observed();
-  const given = { count, start: starter.start, observer: observed, maxRestarts: 100, random: () => 1, ...options };
+  const given = {
+    count,
+    start: starter.start,
+    observer: observed,
+    maxRestarts: 100,
+    maxShardLosses: 4,
+    random: () => 1,
+    ...options,
+  };
   const group = new ReplicaGroup(given);
   await group.start();
   const accepted: number[] = [];

@@ -50,6 +50,7 @@ describe('SETTINGS', () => {
       keep: 'all',
       samplesEvery: null,
       maxRestarts: 20,
+      maxShardLosses: 4,
       maxSkipped: 10,
       audit: 0,
       tensorboard: 'on',
@@ -93,6 +94,7 @@ describe('fromFlags', () => {
     ['samplesEvery', ['1'], ['0', 'epoch']],
     ['audit', ['0', '0.05', '1'], ['-0.1', '1.1', 'all']],
     ['maxRestarts', ['0', '20'], ['-1', '1.5', 'none']],
+    ['maxShardLosses', ['0', '4'], ['-1', '1.5', 'none']],
     ['tensorboard', ['on', 'off'], ['', 'true', '1']],
     ['metricsPort', ['0', '65535', 'off'], ['65536', '-1', 'on', '80.5']],
     [
