@@ -1,5 +1,5 @@
 // A run is a folder, of which docs/run-folder.md has every file. Files are written whole or not at all.
-import { accessSync, constants, existsSync, readdirSync, renameSync } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync, renameSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { GanglionError, systemErrorCode } from '../../shared/error.ts';
 import { toJson } from '../../shared/printable.ts';
@@ -76,7 +76,8 @@ function isUnbegun(run: RunFolder, entries: readonly string[]): boolean {
   return (
     entries.includes(basename(run.checkpoints)) &&
     entries.every((name) => made.includes(name) || TEMPORARY.test(name)) &&
-    listCheckpoints(run.checkpoints).length === 0
+    listCheckpoints(run.checkpoints).length === 0 &&
+    !hasSteps(run)
   );
 }
 
@@ -84,6 +85,11 @@ function isUnbegun(run: RunFolder, entries: readonly string[]): boolean {
 export function checkIsRun(path: string): void {
   if (existsSync(runFolderAt(path).config)) return;
   throw new GanglionError('usage', `${path}: expected the folder of a run, got none with a config.json`);
+}
+
+/** Whether its log has any: somebody may have removed its checkpoints. */
+function hasSteps({ metrics }: RunFolder): boolean {
+  return (statSync(metrics, { throwIfNoEntry: false })?.size ?? 0) > 0;
 }
 
 function nearestExisting(path: string): string {

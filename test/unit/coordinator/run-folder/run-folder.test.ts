@@ -83,6 +83,12 @@ describe('createRunFolder', () => {
     expect(await errorOf(() => createRunFolder(path))).toMatch(/^usage: --run .*: expected a new or empty folder, got/);
   });
 
+  it('refuses a run whose checkpoints somebody has removed: its log is worth something', async () => {
+    const path = folderWith('checkpoints/', 'samples/', 'config.json');
+    writeFileSync(join(path, 'metrics.jsonl'), '{"step":1}\n');
+    expect(await errorOf(() => createRunFolder(path))).toMatch(/expected a new or empty folder, got 4 entries/);
+  });
+
   it('says that a file is in the way', async () => {
     const path = join(scratchFolder(), 'file');
     writeFileSync(path, '');
