@@ -78,6 +78,7 @@ const OWN_WAYS: readonly string[] = [
   'files/run-lock.ts', // opens at once, whatever is there
   'files/lock-owner.ts', // the kernel's
   'monitoring/tensorboard/record-file.ts', // makes new files
+  'machine/closed-terminal.ts', // /dev/null
   'machine/cores.ts', // the kernel's
   'run-folder/environment.ts', // the system's
 ];
