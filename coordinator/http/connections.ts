@@ -1,6 +1,39 @@
 // Keeps room for new connections: who opens many and leaves them idle, or reads slowly, shuts nobody out.
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { openFilesLimit } from '../machine/open-files.ts';
+
+const HEADER_LIMIT = 8 * 1024;
+/** Deadline for a whole request. */
+const REQUEST_TIMEOUT_MS = 10_000;
+/** Idle connections of a scraper and of a browser are opened again when they are needed. */
+const KEEP_ALIVE_MS = 10_000;
+/** Who reads nothing of an answer for so long gets no more. */
+const SILENCE_MS = 30_000;
+const MOST_CONNECTIONS = 512;
+const MOST_WAITING = 8;
+
+/** A server of HTTP with limits. */
+export function createLimitedServer(handler: RequestListener): Server {
+  const server = createServer(
+    {
+      maxHeaderSize: HEADER_LIMIT,
+      headersTimeout: REQUEST_TIMEOUT_MS / 2,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      connectionsCheckingInterval: REQUEST_TIMEOUT_MS / 10,
+    },
+    (request, response) => {
+      // Hundreds of requests can come in one piece, behind the one for which the connection was closed.
+      if (!request.socket.destroyed) handler(request, response);
+    },
+  );
+  server.setTimeout(SILENCE_MS);
+  // Half of the files that the system lets this process open: the run needs the others.
+  const most = Math.min(MOST_CONNECTIONS, Math.floor(openFilesLimit() / 2));
+  limitConnections(server, { most, mostWaiting: MOST_WAITING });
+  return server;
+}
 
 export interface ConnectionLimits {
   /** Connections open at once. */
@@ -47,7 +80,7 @@ export function limitConnections(server: Server, { most, mostWaiting }: Connecti
     open.set(socket, { address: socket.remoteAddress ?? '', waiting: 0 });
     socket.on('close', () => open.delete(socket));
   });
-  server.on('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
+  server.prependListener('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
     use(socket, 1);
     response.on('close', () => use(socket, -1));
   });

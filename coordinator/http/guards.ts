@@ -5,21 +5,11 @@ import type { Socket } from 'node:net';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { messageOf } from '../../shared/error.ts';
 import { show, toJson } from '../../shared/printable.ts';
-import { openFilesLimit } from '../machine/open-files.ts';
 import { Refusal } from './access.ts';
-import { limitConnections } from './connections.ts';
+import { createLimitedServer } from './connections.ts';
 import { isAllowedHost, namesThisMachine } from './hosts.ts';
 
 const BODY_LIMIT = 1024;
-const HEADER_LIMIT = 8 * 1024;
-/** Deadline for a whole request. */
-const REQUEST_TIMEOUT_MS = 10_000;
-/** Idle connections of a scraper and of a browser are opened again when they are needed. */
-const KEEP_ALIVE_MS = 10_000;
-/** Who reads nothing of an answer for so long gets no more. */
-const SILENCE_MS = 30_000;
-const MOST_CONNECTIONS = 512;
-const MOST_WAITING = 8;
 const READS = ['GET', 'HEAD'];
 /** Scrapers and probes call by names of services, which no list here could know. */
 const ANY_HOST = ['/metrics', '/healthz'];
@@ -36,14 +26,7 @@ const SECURITY_HEADERS = {
 
 const LIMITS = {
   bodyLimit: BODY_LIMIT,
-  requestTimeout: REQUEST_TIMEOUT_MS,
-  keepAliveTimeout: KEEP_ALIVE_MS,
-  connectionTimeout: SILENCE_MS,
-  http: {
-    maxHeaderSize: HEADER_LIMIT,
-    headersTimeout: REQUEST_TIMEOUT_MS / 2,
-    connectionsCheckingInterval: REQUEST_TIMEOUT_MS / 10,
-  },
+  serverFactory: createLimitedServer,
   clientErrorHandler: answerNoRequest,
   frameworkErrors: (error: Error, _: FastifyRequest, reply: FastifyReply) => {
     reply
@@ -70,11 +53,6 @@ function answerNoRequest(error: Error & { code?: string }, socket: Socket): void
   socket.destroy(error);
 }
 
-/** Half of the files that the system lets this process open: the run needs the others. */
-function mostConnections(): number {
-  return Math.min(MOST_CONNECTIONS, Math.floor(openFilesLimit() / 2));
-}
-
 /** Under which names and paths a server is reached, as the settings have them. */
 export interface Reach {
   /** Names beside this machine's own. */
@@ -91,7 +69,6 @@ export function createServer({ allowedHosts, basePath }: Reach): FastifyInstance
     rewriteUrl: ({ url = '' }) => (base !== undefined && url.startsWith(`${base}/`) ? url.slice(base.length) : url),
     ...LIMITS,
   });
-  limitConnections(server.server, { most: mostConnections(), mostWaiting: MOST_WAITING });
   server.setReplySerializer((answer) => toJson(answer));
   const methods = new Map<string, Set<string>>();
   server.addHook('onRoute', ({ url, method }) => {
