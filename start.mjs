@@ -56,8 +56,14 @@ function compile(project) {
 
 const startedMs = Date.now();
 const stampMs = statSync(STAMP, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-// What has changed since it began is compiled the next time.
-if (newestMs() >= stampMs && compile('tsconfig.json')) utimesSync(STAMP, startedMs / 1000, startedMs / 1000);
+if (newestMs() >= stampMs && compile('tsconfig.json')) {
+  try {
+    // What has changed since it began is compiled the next time.
+    utimesSync(STAMP, startedMs / 1000, startedMs / 1000);
+  } catch {
+    // The folder is another user's, or read-only, and there was nothing to write: the next start looks again.
+  }
+}
 if (process.argv[2] === 'export') compile('tsconfig.explorer.json');
 // `npm run` changes to the package's folder: what a user names is relative to the user's own.
 const { npm_package_json: ran, INIT_CWD: folder } = process.env;

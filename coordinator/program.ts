@@ -4,6 +4,7 @@ import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { GanglionError, messageOf, systemErrorCode } from '../shared/error.ts';
 import { EXIT_CODES } from '../shared/exit-codes.ts';
 import { printLine } from '../shared/print.ts';
+import { checkCurrentFolder } from './commands/current-folder.ts';
 import { restoreNpmFlags } from './commands/npm-flags.ts';
 import type { Signals } from './commands/signals.ts';
 import { stopBySignals } from './commands/stop-signals.ts';
@@ -141,6 +142,7 @@ function program(signals: Signals): Command {
     .description('distributed DCGAN training whose weights do not depend on the cluster')
     .version(VERSION);
   ganglion.hook('preAction', (_, command) => {
+    checkCurrentFolder();
     if (command.name() !== 'train') signals.begin(); // train takes them itself, and so those that came before
   });
   ganglion.addCommand(trainProgram(signals));

@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { type Ended, FULL_MNIST, ganglion, scratchFolder } from './ganglion.ts';
+import { type Ended, FULL_MNIST, ganglion, MAIN, scratchFolder, start } from './ganglion.ts';
 
 const scratch = scratchFolder('errors');
 const OFF = ['--metrics-port', 'off'] as const;
@@ -215,4 +215,24 @@ describe.skipIf(!existsSync(FULL_MNIST))('the data folder', () => {
     }
     expect(existsSync(scratch('no-data'))).toBe(false);
   });
+});
+
+it('a current folder that was removed is named as the reason', async () => {
+  const folder = scratch('gone');
+  for (const command of ['train --run out', 'train --resume /none', 'sample --run /none', 'doctor']) {
+    mkdirSync(folder);
+    const line = `cd ${folder} && rmdir ${folder} && exec ${process.execPath} ${MAIN} ${command}`;
+    const { exitCode, stderr } = await start('sh', ['-c', line]).ended;
+    const reason = 'ganglion: the current folder does not exist any more; change to another\n';
+    expect({ command, exitCode, stderr }).toEqual({ command, exitCode: 1, stderr: reason });
+  }
+});
+
+it('a limit of open files that is too low for the program itself is named', async () => {
+  for (const limit of [40, 64]) {
+    const line = `ulimit -n ${limit} && exec ${process.execPath} ${MAIN} train --dry-run`;
+    const { exitCode, stderr } = await start('sh', ['-c', line]).ended;
+    const reason = 'ganglion: too many open files; raise the limit (ulimit -n) to 256 or more\n';
+    expect({ limit, exitCode, stderr }).toEqual({ limit, exitCode: 1, stderr: reason });
+  }
 });
