@@ -67,5 +67,6 @@ if (newestMs() >= stampMs && compile('tsconfig.json')) {
 if (process.argv[2] === 'export') compile('tsconfig.explorer.json');
 // `npm run` changes to the package's folder: what a user names is relative to the user's own.
 const { npm_package_json: ran, INIT_CWD: folder } = process.env;
-if (folder !== undefined && ran !== undefined && realpathSync(dirname(ran)) === PACKAGE) process.chdir(folder);
+const byNpm = ran !== undefined && [dirname(ran), '.'].every((path) => realpathSync(path) === PACKAGE);
+if (byNpm && folder !== undefined) process.chdir(folder);
 await import('./dist/coordinator/main.js');
