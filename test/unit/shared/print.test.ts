@@ -29,10 +29,13 @@ it('is all that writes to standard output and standard error', () => {
       .filter((path) =>
         readFileSync(path, 'utf8')
           .split('\n')
-          .some((line) => !/^\s*(\*|\/\/)/.test(line) && /\b(stdout|stderr|stream)\.write\(|\bconsole\./.test(line)),
+          .some(
+            (line) => !/^\s*(\*|\/\/)/.test(line) && /\b(stdout|stderr|stream)\.write\(|\bconsole\.\w+\(/.test(line),
+          ),
       ),
   );
   expect(writers).toEqual([
+    'coordinator/main.ts', // before anything can be loaded
     'shared/print.ts',
     'workers/engines/tensorflow/build.ts', // a script for another process, whose output is read
   ]);

@@ -80,6 +80,8 @@ const OWN_WAYS: readonly string[] = [
   'monitoring/tensorboard/record-file.ts', // makes new files
   'machine/closed-terminal.ts', // /dev/null
   'machine/cores.ts', // the kernel's
+  'machine/cpu-quota.ts',
+  'machine/open-files.ts',
   'run-folder/environment.ts', // the system's
 ];
 

@@ -39,6 +39,8 @@ describe('loadBinding', () => {
 
   it('says how to get a library that is missing', () => {
     vi.stubEnv('GANGLION_CACHE', join(tmpdir(), 'ganglion-absent'));
-    expect(() => loadBinding()).toThrow(/^no TensorFlow in .*ganglion-absent.*; run: npm run setup -- --tensorflow$/);
+    expect(() => loadBinding()).toThrow(
+      /^TensorFlow does not load: .*ganglion-absent.* is not there; run: npm run setup -- --tensorflow$/,
+    );
   });
 });
