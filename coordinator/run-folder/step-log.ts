@@ -1,5 +1,6 @@
 // metrics.jsonl: one record a step, written by the run, read for the live page and the report, and checked at the end.
 import type { Phase } from '../../shared/model/layout.ts';
+import { show, toPrintable } from '../../shared/printable.ts';
 import { STEP_SCALARS, type StepScalars, toCurves } from '../../shared/step-scalars.ts';
 import { readJsonLines, readJsonRecords } from '../files/json-lines.ts';
 import { describeBadShard } from '../replicas/bad-shard.ts';
@@ -64,10 +65,15 @@ function fromJson(record: unknown): StepLog | undefined {
   return { step, epoch: number('epoch'), seconds: number('seconds'), ...scalars, ...(skipped ? { skipped } : {}) };
 }
 
+/** What should be a text; String() overflows the stack with deep arrays. */
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? toPrintable(value) : show(value);
+}
+
 function fromSkipped(skipped: unknown): readonly SkippedUpdate[] | undefined {
   if (!Array.isArray(skipped)) return undefined;
   const phases = skipped.filter((each) => typeof each === 'object' && each !== null);
-  return phases.map(({ phase, bad }) => ({ phase: String(phase), bad: [bad].flat().map(String) }));
+  return phases.map(({ phase, bad }) => ({ phase: textOf(phase), bad: [bad].flat().map(textOf) }));
 }
 
 /** The records of metrics.jsonl, in order. @throws GanglionError `checkpoint` */

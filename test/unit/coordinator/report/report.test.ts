@@ -53,6 +53,26 @@ describe('writeReport', () => {
     expect((await write()) === report).toBe(true); // the same files give the same report
   });
 
+  it('shows a run whose files hold values of any depth, times that are none, and control characters', async () => {
+    const { folder, write } = madeUp();
+    const deep = `${'['.repeat(20_000)}${']'.repeat(20_000)}`;
+    writeFileSync(folder.summary, `{"step":1,"wallSeconds":${deep},"x":${deep}}`);
+    appendFileSync(
+      folder.metrics,
+      `{"step":2,"skipped":${deep}}\n{"step":3,"skipped":[{"phase":${deep},"bad":${deep}}]}\n`,
+    );
+    const lines = [
+      `{"time":5,"step":1,"kind":"start","text":${deep}}`,
+      `{"time":5,"step":1,"kind":"start","text":"a","environment":{"cpu":${deep}}}`,
+      '{"time":1e300,"step":1,"kind":"start","text":"a"}',
+      JSON.stringify({ time: 5, step: 1, kind: 'end', text: '\u001b[2J\u202eover' }),
+    ];
+    writeFileSync(folder.events, `${lines.join('\n')}\n`);
+    const report = await write();
+    expect(report).toContain('\\u001b[2J\\u202eover');
+    expect(report).not.toMatch(/\p{Bidi_Control}/u);
+  });
+
   it('leaves out what is too large, and says where the rest is', async () => {
     const { folder, write } = madeUp();
     writeFileSync(join(folder.samples, 'epochs.gif'), Buffer.alloc(6 * 2 ** 20 + 1));
