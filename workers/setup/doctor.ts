@@ -55,8 +55,8 @@ export interface AutoReport {
   readonly runs: boolean;
 }
 
-/** A backend that training does not take is tried for so long: the doctor answers within five seconds. */
-const OTHERS_MS = 3_000;
+/** How long a GPU is tried that training does not take: its driver may hang, and the doctor answers within five seconds. */
+const UNUSED_GPU_MS = 3_000;
 
 /**
  * Examines the machine; uses what is ready, and never installs anything.
@@ -84,7 +84,7 @@ export async function examine(
       const why = missing[backend] ?? null;
       if (why !== null) return { backend, runs: false, detail: why };
       const isTaken = !(choice instanceof GanglionError) && choice.backend === backend;
-      return probe(backend, isTaken ? undefined : OTHERS_MS);
+      return probe(backend, backend === 'webgpu' && !isTaken ? UNUSED_GPU_MS : undefined);
     }),
   );
   const [cpu, tensorflow] = (['cpu', 'tensorflow'] as const).map((name) =>
