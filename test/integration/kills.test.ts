@@ -64,6 +64,22 @@ function tensorBoardSteps(run: string): { curves: number[]; samples: number[] } 
   return { curves: stepsWhere(true), samples: stepsWhere(false) };
 }
 
+// Every call of a start: test/slow/killed-start.test.ts.
+it.concurrent.each([
+  ['mkdir', 'samples', 'before'],
+  ['write', '.config.json', 'half'],
+  ['write', '.step-00000000', 'half'],
+])('while its folder is made, at a %s of %s: the same command begins it again', async (call, path, when) => {
+  const run = scratch(`begun-${path.length}`); // without the path in its name
+  const command = [...TRAIN, ...RECORDED, '--run', run, '--resume', 'auto'];
+  const env = { LD_PRELOAD: LIBRARY, KILL_CALL: call, KILL_PATH: path, KILL_WHEN: when };
+  expect((await startGanglion(command, { env }).ended).signal).toBe('SIGKILL');
+  expect(await succeed(command)).toMatch(/^training: /);
+  expect(summaryOf(run)).toMatchObject({ step: LAST, stateSha256: expected, lostSteps: 0, repeatedSteps: 0 });
+  expect(stepsOf(run)).toEqual(oneTo(LAST));
+  await expectWhole(run);
+});
+
 it.concurrent.each([
   ['rename', 'step-00000002.safetensors', 'after', '1'],
   ['rename', 'step-00000004.safetensors', 'before', '1'],
