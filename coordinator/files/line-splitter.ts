@@ -5,6 +5,8 @@ export const PIECE_BYTES = 2 ** 18;
 /** Longest line that is a record; the longest written, of a step whose shards are all bad, has some 100 kB. */
 const MOST_LINE_BYTES = 2 ** 20;
 const NEWLINE = 10;
+/** Some editors put one before the first line. */
+const BYTE_ORDER_MARK = '\ufeff';
 
 /** A line that has an end. */
 export interface JsonLine {
@@ -55,7 +57,7 @@ export class LineSplitter {
 
 function parse(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return JSON.parse(text.startsWith(BYTE_ORDER_MARK) ? text.slice(1) : text);
   } catch {
     return undefined;
   }

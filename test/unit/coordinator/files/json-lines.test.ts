@@ -93,3 +93,14 @@ describe('countStepFaults', () => {
     expect(await countStepFaults(path, 140_000)).toEqual({ lostSteps: 2, repeatedSteps: 3 });
   });
 });
+
+it('a log that an editor saved with a byte order mark and the line ends of Windows keeps its records', async () => {
+  const path = join(scratchFolder(), 'metrics.jsonl');
+  const saved = '\ufeff{"step":1}\r\n{"step":2}\r\n';
+  writeFileSync(path, saved);
+  const log = await JsonLines.open(path, () => true);
+  log.append({ step: 3 });
+  log.close();
+  expect(readFileSync(path, 'utf8')).toBe(`${saved}{"step":3}\n`);
+  expect(await countStepFaults(path, 3)).toEqual({ lostSteps: 0, repeatedSteps: 0 });
+});
