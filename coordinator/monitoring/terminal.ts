@@ -1,7 +1,7 @@
 // Progress of a run: a bar on a terminal, a line every few seconds elsewhere.
 import { SingleBar } from 'cli-progress';
 import { printLine } from '../../shared/print.ts';
-import { type RunEvent, type RunSink, sentencesOf } from '../run-folder/run-event.ts';
+import { type RunEvent, type RunSink, sentenceOf } from '../run-folder/run-event.ts';
 import type { Status } from './status.ts';
 
 /** Shows progress; the rest of the output goes through `line`, so that the bar stays whole. */
@@ -48,29 +48,32 @@ export function createTerminal(stream: NodeJS.WriteStream, options: TerminalOpti
  * @param status read when progress is shown
  */
 export function terminalSink(terminal: Terminal, status: () => Status): RunSink {
-  const lines = (event: RunEvent, more = ''): void => {
-    for (const text of sentencesOf(event)) terminal.line(`${text}${more}`);
+  const line = (event: RunEvent, more = ''): void => {
+    terminal.line(`${sentenceOf(event)}${more}`);
   };
   return {
     observe(event) {
       switch (event.kind) {
         case 'step':
-          lines(event);
           terminal.progress(event.record.step, status);
           break;
         case 'started':
         case 'lost':
         case 'straggler':
+        case 'skipped':
         case 'resized':
         case 'notice':
-          lines(event);
+          line(event);
+          break;
+        case 'more':
+          if (event.of !== 'checkpoint' && event.of !== 'restarted') line(event);
           break;
         case 'stopping':
-          lines(event, '; Ctrl-C again stops at once');
+          line(event, '; Ctrl-C again stops at once');
           break;
         case 'ended':
           terminal.finish();
-          lines(event, `, state ${event.stateSha256}`);
+          line(event, `, state ${event.stateSha256}`);
           break;
         case 'failed':
           terminal.finish(); // who ends the process says why

@@ -28,8 +28,10 @@ export interface Member extends Life {
   readonly fakePasses: FakePasses;
 }
 
-/** Newest shards of a replica that its shard time is the median of. */
-const SHARD_WINDOW = 31;
+/** Newest shards of a replica that tell how long it takes for one. */
+const SHARD_WINDOW = 127;
+/** So many of them may have been slow by chance. */
+const BY_CHANCE = 2;
 
 export function newMember(id: number): Member {
   return {
@@ -94,6 +96,11 @@ export function takeBack(member: Member): Task[] {
 /** How long a replica computed a shard, in milliseconds; without what it precomputed. */
 export function computeMs({ seconds: { prepare, compute, copy } }: ShardResult): number {
   return (prepare + compute + copy) * 1000;
+}
+
+/** What a replica has taken for a shard lately more often than by chance, in milliseconds; 0 before it has computed a few. */
+export function slowShardMs({ shardMs }: Member): number {
+  return shardMs.toSorted((a, b) => b - a)[BY_CHANCE] ?? 0;
 }
 
 /** The shard that a task computes, if it is one. */

@@ -2,7 +2,7 @@
 // those that may take it; a straggler's shards also go to idle replicas.
 import { SHARDS_BEFORE_REAL, SHARDS_IN_HAND, SHARDS_OF_CALL } from '../../shared/flow.ts';
 import { affinity } from './affinity.ts';
-import { currentAssignment, type Member, shardOf } from './member.ts';
+import { currentAssignment, type Member, shardOf, slowShardMs } from './member.ts';
 import { repeats } from './quorum.ts';
 import type { ShardTimes } from './shard-times.ts';
 import type { ShardTask, Task } from './task-queue.ts';
@@ -127,10 +127,18 @@ export function canBeDecided({ votes }: ShardTask, members: readonly Member[]): 
   return members.some(({ state, replica }) => state !== 'draining' && !repeats(votes, replica));
 }
 
-/** Whether a member takes much longer for its current shard than usual. */
-export function isStraggler({ times, nowMs }: Situation, member: Member): boolean {
+/** By how much a straggler is later than what every replica takes now and then. */
+const SLOW_FACTOR = 1.5;
+
+/**
+ * Whether a member takes much longer for its current shard than usual. What every replica has taken lately is no sign of it: then the
+ * machine is busy with something else, and a second replica would make it busier.
+ */
+export function isStraggler({ members, times, nowMs }: Situation, member: Member): boolean {
   const current = currentAssignment(member);
-  return current?.task.kind === 'shard' && times.isLate(current.task.shard.pass, nowMs - member.sinceMs);
+  const ms = nowMs - member.sinceMs;
+  if (current?.task.kind !== 'shard' || !times.isLate(current.task.shard.pass, ms)) return false;
+  return ms > SLOW_FACTOR * Math.min(...members.map(slowShardMs));
 }
 
 /** Whether the answer of a member counts as never coming. */

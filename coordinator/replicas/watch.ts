@@ -9,6 +9,7 @@ export class Watch {
   readonly #now: () => number;
   readonly #look: (stoodStillMs: number) => void;
   #timer: NodeJS.Timeout | undefined;
+  #pending: NodeJS.Immediate | undefined;
   #lookedMs = 0;
 
   /**
@@ -25,11 +26,13 @@ export class Watch {
     this.#timer = setInterval(() => {
       const gapMs = this.#now() - this.#lookedMs;
       this.#lookedMs += gapMs;
-      this.#look(gapMs > STANDSTILL_MS ? gapMs : 0);
+      // Answers that have come while this process was busy are taken first: they are not late.
+      this.#pending = setImmediate(() => this.#look(gapMs > STANDSTILL_MS ? gapMs : 0));
     }, WATCH_MS).unref();
   }
 
   stop(): void {
     clearInterval(this.#timer);
+    clearImmediate(this.#pending);
   }
 }

@@ -3,13 +3,11 @@ import { messageOf } from '../../shared/error.ts';
 import { EVENT_KINDS, type EventKind } from '../../shared/live-protocol.ts';
 import { JsonLines, readJsonLines } from '../files/json-lines.ts';
 import type { Environment } from './environment.ts';
-import { type RunEvent, type RunSink, sentencesOf } from './run-event.ts';
+import { type FoldedKind, type RunEvent, type RunSink, sentenceOf } from './run-event.ts';
 import { type StoredEvent, Timeline } from './timeline.ts';
 
 /** Milliseconds from 1970 to the last time that a Date can name. */
 const MOST_TIME = 8.64e15;
-/** A straggler is noted at most once in this time: a slow replica would fill the timeline. */
-const STRAGGLER_MS = 10_000;
 
 export interface EventLogOptions {
   /** Steps done before this process. */
@@ -25,8 +23,6 @@ export class EventLog implements RunSink {
   readonly timeline: Timeline;
   readonly #options: EventLogOptions;
   readonly #now: () => number;
-  /** When each replica was last noted as a straggler. */
-  readonly #late = new Map<number, number>();
   #step: number;
   #file: JsonLines | undefined;
 
@@ -49,11 +45,15 @@ export class EventLog implements RunSink {
 
   observe(event: RunEvent): void {
     if (event.kind === 'step') this.#step = event.record.step;
-    const kind = this.#kindOf(event);
-    if (kind === undefined) return;
+    const kind = kindOf(event);
+    const text = sentenceOf(event);
+    if (kind === undefined || text === undefined) return;
     const step = event.kind === 'checkpoint' ? event.written.step : this.#step;
-    const environment = event.kind === 'started' ? event.environment : undefined;
-    for (const text of sentencesOf(event)) this.timeline.add(kind, step, text, environment);
+    this.timeline.add({
+      ...{ kind, step, text },
+      ...(event.kind === 'started' ? { environment: event.environment } : {}),
+      ...(event.kind === 'more' ? { count: event.count } : {}),
+    });
   }
 
   /** Resolves once every event so far would outlast a power cut; it must not be closed meanwhile. */
@@ -71,39 +71,6 @@ export class EventLog implements RunSink {
     this.#file = undefined;
   }
 
-  /** Undefined for what does not belong in the timeline. */
-  #kindOf(event: RunEvent): EventKind | undefined {
-    switch (event.kind) {
-      case 'started':
-        return event.resumed ? 'resume' : 'start';
-      case 'step':
-        return 'skipped';
-      case 'checkpoint':
-      case 'lost':
-      case 'restarted':
-        return event.kind;
-      case 'straggler':
-        return this.#isNews(event.replica) ? 'straggler' : undefined;
-      case 'resized':
-        return 'resize';
-      case 'stopping':
-        return 'stop';
-      case 'ended':
-      case 'failed':
-        return 'end';
-      default:
-        return undefined;
-    }
-  }
-
-  #isNews(replica: number): boolean {
-    const now = this.#now();
-    const before = this.#late.get(replica);
-    if (before !== undefined && now - before < STRAGGLER_MS) return false;
-    this.#late.set(replica, now);
-    return true;
-  }
-
   #store(event: StoredEvent): void {
     try {
       this.#file?.append(event);
@@ -115,6 +82,39 @@ export class EventLog implements RunSink {
   #fail(error: unknown): void {
     this.close();
     this.#options.onFailure(messageOf(error));
+  }
+}
+
+const FOLDED: Readonly<Record<FoldedKind, EventKind>> = {
+  straggler: 'straggler',
+  lost: 'lost',
+  restarted: 'restarted',
+  skipped: 'skipped',
+  resized: 'resize',
+  checkpoint: 'checkpoint',
+};
+
+/** Undefined for what does not belong in the timeline. */
+function kindOf(event: RunEvent): EventKind | undefined {
+  switch (event.kind) {
+    case 'started':
+      return event.resumed ? 'resume' : 'start';
+    case 'straggler':
+    case 'lost':
+    case 'restarted':
+    case 'skipped':
+    case 'resized':
+    case 'checkpoint':
+      return FOLDED[event.kind];
+    case 'more':
+      return FOLDED[event.of];
+    case 'stopping':
+      return 'stop';
+    case 'ended':
+    case 'failed':
+      return 'end';
+    default:
+      return undefined;
   }
 }
 

@@ -1,9 +1,10 @@
 // What happens in a run, as one union. Whoever shows or records a run is a sink: it observes every event and takes what it needs.
 // The sentences for people are written here, once.
 import { type GanglionError, messageOf } from '../../shared/error.ts';
+import type { Phase } from '../../shared/model/layout.ts';
 import { describeShard, type PassSeconds } from '../../shared/protocol.ts';
 import type { WrittenCheckpoint } from '../checkpoints/checkpoint-writer.ts';
-import { describeBadShard } from '../replicas/bad-shard.ts';
+import { type BadShard, describeBadShard } from '../replicas/bad-shard.ts';
 import type { Shard } from '../replicas/replica.ts';
 import type { CoordinatorPart } from '../training/span.ts';
 import type { StepRecord } from '../training/trainer.ts';
@@ -33,12 +34,29 @@ export type RunEvent =
   | { readonly kind: 'computed'; readonly replica: number; readonly shard: Shard; readonly seconds: PassSeconds }
   /** The coordinator has done a part of a step, times by `performance.now()`; emitted only for a profile. */
   | { readonly kind: 'span'; readonly part: CoordinatorPart; readonly fromMs: number; readonly toMs: number }
+  /** An update was skipped for bad gradients; a part of a `step`. */
+  | { readonly kind: 'skipped'; readonly phase: Phase; readonly bad: readonly BadShard[] }
   | { readonly kind: 'resized'; readonly from: number; readonly to: number }
+  | MoreEvents
   | { readonly kind: 'stopping'; readonly who: string }
   | RunEnded
   | { readonly kind: 'failed'; readonly error: unknown }
   /** A line for people who watch. */
   | { readonly kind: 'notice'; readonly text: string };
+
+/** Kinds of which there may be many in a row. */
+export type FoldedKind = 'straggler' | 'lost' | 'restarted' | 'skipped' | 'resized' | 'checkpoint';
+export type FoldedEvent = Extract<RunEvent, { readonly kind: FoldedKind }>;
+
+/** Further events of a kind in a row, in place of them. */
+export interface MoreEvents {
+  readonly kind: 'more';
+  readonly of: FoldedKind;
+  readonly count: number;
+  /** Whom or what they were about, and how often: `replica 0 12`. */
+  readonly parts: readonly string[];
+  readonly newest: FoldedEvent;
+}
 
 /** The replicas are there. */
 export interface RunStarted {
@@ -69,50 +87,64 @@ export interface RunSink {
   observe(event: RunEvent): void;
 }
 
-/** The sentences that describe an event to people: none for most events, one for every skipped update of a step. */
-export function sentencesOf(event: RunEvent): string[] {
+/** What more events of a kind are called. */
+const MORE: Readonly<Record<FoldedKind, string>> = {
+  straggler: 'shards of stragglers were given to a second replica',
+  lost: 'replicas were lost; their shards went to others',
+  restarted: 'restarts of replicas',
+  skipped: 'updates skipped',
+  resized: 'changes of the number of workers',
+  checkpoint: 'checkpoints',
+};
+
+/** The sentence that describes an event to people; most events have none. */
+export function sentenceOf(event: RunEvent): string | undefined {
   switch (event.kind) {
     case 'started': {
       const { resumed, step, data, workers, shards, computing } = event;
-      return [
-        `${resumed ? `resuming at step ${step}` : 'training'}: ${data}; ${workers} workers, ${shards} shards; ${computing}`,
-      ];
+      return `${resumed ? `resuming at step ${step}` : 'training'}: ${data}; ${workers} workers, ${shards} shards; ${computing}`;
     }
-    case 'step':
-      return skippedUpdatesOf(event.record);
+    case 'skipped': {
+      const { phase, bad } = event;
+      const why = bad.map(describeBadShard).join('; ') || `bad gradients of the ${phase} on another node`;
+      return `update skipped: ${why}`;
+    }
+    case 'more': {
+      const { of, count, parts, newest } = event;
+      const details = newest.kind === 'checkpoint' ? `the newest ${sentenceOf(newest)}` : parts.join(', ');
+      return `${count} more ${MORE[of]}: ${details}`;
+    }
     case 'checkpoint': {
       const { step, bytes, seconds } = event.written;
-      return [`checkpoint of step ${step}, ${(bytes / 2 ** 20).toFixed(1)} MiB in ${seconds.toFixed(2)} s`];
+      return `checkpoint of step ${step}, ${(bytes / 2 ** 20).toFixed(1)} MiB in ${seconds.toFixed(2)} s`;
     }
     case 'lost':
-      return [`${event.error.message} (${event.error.reason ?? 'error'}); its shards go to other replicas`];
+      return `${event.error.message} (${event.error.reason ?? 'error'}); its shards go to other replicas`;
     case 'restarted':
-      return [`replica ${event.replica} has restarted`];
+      return `replica ${event.replica} has restarted`;
     case 'straggler':
-      return [`replica ${event.replica} is a straggler: ${describeShard(event.shard)} was given to a second replica`];
+      return `replica ${event.replica} is a straggler: ${describeShard(event.shard)} was given to a second replica`;
     case 'resized':
-      return [`changing from ${event.from} to ${event.to} workers`];
+      return `changing from ${event.from} to ${event.to} workers`;
     case 'stopping':
-      return [`${event.who}: finishing the step and writing a checkpoint`];
+      return `${event.who}: finishing the step and writing a checkpoint`;
     case 'ended': {
       const { step, totalSteps, imagesPerSecond } = event;
       const how = step === totalSteps ? 'finished' : 'stopped';
-      return [`${how} at step ${step} of ${totalSteps}, ${imagesPerSecond.toFixed(0)} images/s`];
+      return `${how} at step ${step} of ${totalSteps}, ${imagesPerSecond.toFixed(0)} images/s`;
     }
     case 'failed':
-      return [`ended: ${messageOf(event.error)}`];
+      return `ended: ${messageOf(event.error)}`;
     case 'notice':
-      return [event.text];
+      return event.text;
     default:
-      return [];
+      return undefined;
   }
 }
 
-function skippedUpdatesOf(record: StepRecord): string[] {
-  return (['discriminator', 'generator'] as const).flatMap((phase) => {
-    const { skipped, bad } = record[phase];
-    if (!skipped) return [];
-    const why = bad.map(describeBadShard).join('; ') || `bad gradients of the ${phase} on another node`;
-    return [`update skipped: ${why}`];
-  });
+/** The updates of a step that were skipped, as events. */
+export function skippedUpdatesOf(record: StepRecord): Extract<RunEvent, { readonly kind: 'skipped' }>[] {
+  return (['discriminator', 'generator'] as const)
+    .filter((phase) => record[phase].skipped)
+    .map((phase) => ({ kind: 'skipped', phase, bad: record[phase].bad }));
 }

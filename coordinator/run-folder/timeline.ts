@@ -1,5 +1,5 @@
 // The timeline of a run in memory: its newest events.
-import type { EventKind, LiveEvent } from '../../shared/live-protocol.ts';
+import type { LiveEvent } from '../../shared/live-protocol.ts';
 import { toPrintable } from '../../shared/printable.ts';
 import type { Environment } from './environment.ts';
 
@@ -10,6 +10,8 @@ const KEPT = 500;
 export interface StoredEvent extends Omit<LiveEvent, 'seq'> {
   /** The machine from here on; only of `start` and `resume`. */
   readonly environment?: Environment;
+  /** Events that it stands for, where these are more than one. */
+  readonly count?: number;
 }
 
 export class Timeline {
@@ -36,8 +38,9 @@ export class Timeline {
     return this.#events;
   }
 
-  add(kind: EventKind, step: number, text: string, environment?: Environment): void {
-    const event = { time: this.#now(), step, kind, text, ...(environment ? { environment } : {}) };
+  /** Adds an event of now. */
+  add({ step, kind, text, ...more }: Omit<StoredEvent, 'time'>): void {
+    const event = { time: this.#now(), step, kind, text, ...more };
     this.#store(event);
     this.recall(event);
   }

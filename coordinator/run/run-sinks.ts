@@ -9,6 +9,7 @@ import { StatusKeeper } from '../monitoring/status.ts';
 import { TensorBoardSink } from '../monitoring/tensorboard/tensorboard-sink.ts';
 import { type Terminal, terminalSink } from '../monitoring/terminal.ts';
 import type { ReplicaStatus } from '../replicas/replica-status.ts';
+import { EventFold } from '../run-folder/event-fold.ts';
 import { EventLog } from '../run-folder/events.ts';
 import type { StoredRunConfig } from '../run-folder/run-config.ts';
 import type { RunEvent, RunSink } from '../run-folder/run-event.ts';
@@ -44,6 +45,7 @@ export class RunSinks {
   readonly #events: EventLog;
   readonly #tensorboard: TensorBoardSink | undefined;
   readonly #profile: Profile | undefined;
+  readonly #fold: EventFold;
   readonly #sinks: readonly RunSink[];
 
   constructor(run: ObservedRun) {
@@ -72,8 +74,12 @@ export class RunSinks {
           });
     this.#profile = createProfile(run);
     const shown = terminal ? terminalSink(terminal, () => this.status.status) : onNotice && noticeSink(onNotice);
+    this.#fold = new EventFold((event) => {
+      this.#events.observe(event);
+      shown?.observe(event);
+    });
     // The profile comes last: its span of a commit has all others in it.
-    const sinks = [this.metrics, this.status, this.live, this.#events, this.#tensorboard, shown, this.#profile];
+    const sinks = [this.metrics, this.status, this.live, this.#tensorboard, this.#fold, this.#profile];
     this.#sinks = sinks.filter((sink) => sink !== undefined);
   }
 
@@ -96,6 +102,7 @@ export class RunSinks {
   }
 
   close(): void {
+    this.#fold.flush();
     this.#events.close();
     this.#tensorboard?.close();
   }

@@ -1,5 +1,5 @@
 // Events of a run with values that a test can tell apart.
-import type { RunEvent, RunStarted } from '../../../coordinator/run-folder/run-event.ts';
+import type { FoldedEvent, RunEvent, RunStarted } from '../../../coordinator/run-folder/run-event.ts';
 import type { StepRecord } from '../../../coordinator/training/trainer.ts';
 import { type FaultReason, GanglionError } from '../../../shared/error.ts';
 import { madeUpRecord } from './made-up-record.ts';
@@ -10,17 +10,17 @@ export function stepEvent(record: StepRecord | number, fromMs = performance.now(
 }
 
 /** A checkpoint `c.safetensors` of step 3 has been written. */
-export function checkpointEvent(seconds: number, bytes: number): RunEvent {
+export function checkpointEvent(seconds: number, bytes: number): FoldedEvent {
   return { kind: 'checkpoint', written: { path: 'c.safetensors', step: 3, seconds, bytes, sha256: 'b' } };
 }
 
 /** Replica 1 was lost. */
-export function lostEvent(reason: FaultReason): RunEvent {
+export function lostEvent(reason: FaultReason): FoldedEvent {
   return { kind: 'lost', error: new GanglionError('replica', 'replica 1 failed', { reason }) };
 }
 
 /** Replica 1 is late with shard 2 of the generator phase of step 4. */
-export function stragglerEvent(replica = 1): RunEvent {
+export function stragglerEvent(replica = 1): FoldedEvent {
   return { kind: 'straggler', shard: { step: 4, pass: 'generator', shard: 2 }, replica };
 }
 

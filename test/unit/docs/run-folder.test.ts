@@ -13,7 +13,7 @@ import { toRunConfig } from '../../../coordinator/run-folder/run-config.ts';
 import { createRunFolder } from '../../../coordinator/run-folder/run-folder.ts';
 import { mergeSettings } from '../../../coordinator/settings/settings.ts';
 import { EVENT_KINDS } from '../../../shared/live-protocol.ts';
-import { endedEvent, startedEvent } from '../coordinator/made-up-events.ts';
+import { endedEvent, startedEvent, stragglerEvent } from '../coordinator/made-up-events.ts';
 import { madeUpRecord } from '../coordinator/made-up-record.ts';
 import { madeUpState } from '../coordinator/made-up-state.ts';
 import { scratchFolder } from '../scratch.ts';
@@ -76,6 +76,7 @@ describe(DOCUMENT, () => {
     const log = new EventLog({ step: 0, onFailure: (message) => expect.fail(message) });
     await log.open(folder.events);
     log.observe({ ...startedEvent(), environment: ENVIRONMENT });
+    log.observe({ kind: 'more', of: 'straggler', count: 2, parts: [], newest: stragglerEvent() });
     log.observe(endedEvent(9));
     log.close();
     const table = tableOf(DOCUMENT, 'field', 1);

@@ -13,7 +13,7 @@ describe('since', () => {
     step(1);
     const { cursor } = run;
     step(2);
-    timeline.add('checkpoint', 2, 'checkpoint of step 2');
+    timeline.add({ kind: 'checkpoint', step: 2, text: 'checkpoint of step 2' });
     const message = run.since(cursor, STATUS);
     expect(message).toMatchObject({ id: `${run.session}.2.1`, event: 'update' });
     expect(JSON.parse(message?.data ?? '')).toEqual({

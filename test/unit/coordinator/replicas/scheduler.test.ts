@@ -222,6 +222,22 @@ describe('lateness', () => {
     expect([isStraggler(situation, member), isOverdue(situation, member)]).toEqual([straggler, overdue]);
   });
 
+  it.each([
+    ['all replicas, is none', [100, 100], 150, false],
+    ['all replicas, but much later, is one', [100, 100], 151, true],
+    ['itself alone, is one', [100, 1], 63, true],
+    ['another one alone, is one', [1, 100], 63, true],
+  ])('a shard as late as lately %s', (_, [own = 0, others = 0], nowMs, straggler) => {
+    const [member, other] = [createMember(0), createMember(1)];
+    const lately = (ms: number): number[] => [...Array(100).fill(1), ms, ms, ms];
+    member.shardMs.push(...lately(own));
+    other.shardMs.push(...lately(others));
+    give(member, shardsOf('generator', 1));
+    expect(isStraggler({ members: [member, other], times, nowMs }, member)).toBe(straggler);
+    other.shardMs.splice(0, 101); // two of its times may have been chance
+    expect(isStraggler({ members: [member, other], times, nowMs: 63 }, member)).toBe(true);
+  });
+
   it('assist gives the shards of a straggler to idle replicas, the current one first, none to a third', () => {
     const straggler = createMember(0);
     const tasks = shardsOf('fake', 3);

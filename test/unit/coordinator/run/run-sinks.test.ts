@@ -11,7 +11,7 @@ import { createRunFolder } from '../../../../coordinator/run-folder/run-folder.t
 import { mergeSettings } from '../../../../coordinator/settings/settings.ts';
 import type { Settings } from '../../../../coordinator/settings/settings-table.ts';
 import { scratchFolder } from '../../scratch.ts';
-import { startedEvent, stepEvent } from '../made-up-events.ts';
+import { endedEvent, startedEvent, stepEvent, stragglerEvent } from '../made-up-events.ts';
 
 const dataset = toDataset('two digits', new Uint8Array(2 * 784), Uint8Array.of(3, 4), [28, 28, 1]);
 const PNG = Buffer.from(encodePng({ width: 3, height: 2, pixels: new Uint8Array(6) }));
@@ -96,6 +96,23 @@ describe('RunSinks', () => {
     sinks.emit(stepEvent(1));
     sinks.emit({ kind: 'flush' });
     expect(eventFiles()).toEqual([]);
+  });
+
+  it('count stragglers in a row: one line in the terminal and the timeline, all of them in the metrics', async () => {
+    const { sinks, folder, said } = observed({ tensorboard: 'off' });
+    await sinks.open(folder);
+    for (let i = 0; i < 50; i++) sinks.emit(stragglerEvent(i % 2));
+    sinks.emit(endedEvent(3));
+    const expected = [
+      'replica 0 is a straggler: step 4, generator phase, shard 2 was given to a second replica',
+      '49 more shards of stragglers were given to a second replica: replica 1 25, replica 0 24',
+    ];
+    expect(said.slice(0, -1)).toEqual(expected.map((line) => `${line}\n`));
+    const { events } = sinks.live.run.timeline;
+    expect(events.slice(0, -1).map(({ text }) => text)).toEqual(expected);
+    const lines = readFileSync(folder.events, 'utf8').trimEnd().split('\n');
+    expect(lines.map((line) => JSON.parse(line).count)).toEqual([undefined, 49, undefined]);
+    expect(await sinks.metrics.text()).toMatch(/^ganglion_stragglers_total 50$/m);
   });
 
   it('give notices, and nothing else, to who has no terminal', async () => {
