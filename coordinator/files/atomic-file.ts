@@ -1,7 +1,6 @@
 // Writes a file so that a reader, a crash or a full disk sees the old content or the new, never half of it; appends so that a full
 // disk adds nothing; and says in one line what a system error means. Not by write-file-atomic: its sync form ignores short writes, so
 // that a full disk leaves a cut file without an error (seen with 7.0.1 on a 64 KiB tmpfs), and it loses a SIGTERM that arrives meanwhile.
-import { randomBytes } from 'node:crypto';
 import {
   closeSync,
   fsync,
@@ -16,15 +15,16 @@ import {
   writeSync,
 } from 'node:fs';
 import { constants } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { getSystemErrorMap, promisify } from 'node:util';
 import { type ErrorCode, GanglionError, messageOf } from '../../shared/error.ts';
 import { checkOwned } from './owned-folders.ts';
 import { kindOf, OddFile } from './regular-file.ts';
+import { removeLeftTemporariesOnce, temporaryPath } from './temporary-file.ts';
 
 /**
- * Replaces the content of `path`: temporary file `.<name>.<random>.tmp` in the same folder, fsync, rename, fsync of the
- * folder. A symbolic link is followed. When it fails, `path` is as before and no temporary file is left.
+ * Replaces the content of `path`: temporary file in the same folder, fsync, rename, fsync of the folder. What killed
+ * processes have left there goes. A symbolic link is followed. When it fails, `path` is as before and no temporary file is left.
  * @throws GanglionError `environment` that names the path and the reason (disk full, read-only, no permission, no folder), or says who
  *   has taken over the run's folder that it is in.
  */
@@ -44,7 +44,8 @@ export function writeFileAtomicSync(path: string, bytes: Uint8Array): void {
 
 /** @param check called right before the file gets its name */
 function replaceFile(path: string, bytes: Uint8Array, check: () => void): void {
-  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(4).toString('hex')}.tmp`);
+  removeLeftTemporariesOnce(dirname(path));
+  const temporary = temporaryPath(path);
   const descriptor = openSync(temporary, 'wx');
   try {
     try {

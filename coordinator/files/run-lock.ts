@@ -3,7 +3,6 @@
 // once. The clocks of two machines are never compared: who waits watches the file by its own clock. An owner that was frozen meanwhile
 // finds another's name in the file before its next write. Not by proper-lockfile: loaded, it listens to every signal, which a library
 // must not, and it takes a file for left over by comparing its time with this machine's clock.
-import { randomBytes } from 'node:crypto';
 import {
   closeSync,
   constants,
@@ -22,6 +21,7 @@ import { GanglionError, systemErrorCode } from '../../shared/error.ts';
 import { fromSystemError } from './atomic-file.ts';
 import { describeOwner, fateOf, type LockOwner, ownerHere, parseOwner } from './lock-owner.ts';
 import { checkWritesBelow } from './owned-folders.ts';
+import { temporaryPath } from './temporary-file.ts';
 
 /** Name of the file in the folder. */
 export const LOCK_FILE = 'lock.json';
@@ -151,7 +151,7 @@ function takeOver(folder: string, found: Found): RunLock | undefined {
   const file = join(folder, LOCK_FILE);
   if (read(file)?.record !== found.record) return undefined;
   const record = toRecord(ownerHere((parseOwner(found.record)?.token ?? 0) + 1));
-  const temporary = join(folder, `.${LOCK_FILE}.${randomBytes(4).toString('hex')}.tmp`);
+  const temporary = temporaryPath(file);
   const descriptor = writeRecord(temporary, record);
   try {
     renameSync(temporary, file);

@@ -9,6 +9,8 @@ import { makeFolder } from '../files/make-folder.ts';
 import { checkOwned } from '../files/owned-folders.ts';
 import { isRegular } from '../files/regular-file.ts';
 import { LOCK_FILE } from '../files/run-lock.ts';
+import { removeLeftTemporaries } from '../files/temporary-file.ts';
+import { ANIMATION } from './pictures.ts';
 
 /** Paths of a run. */
 export interface RunFolder {
@@ -42,6 +44,8 @@ export function newRunPath(now: Date, seed: number): string {
 }
 
 const TEMPORARY = /^\..+\.tmp$/;
+/** As versions before 0.2 named them, without their process. */
+const OLD_TEMPORARY = /^\..+\.[0-9a-f]{1,8}\.tmp$/;
 
 /**
  * Checks that a new run can begin in a folder: one that can be made or is empty, or one where a run has ended before its first
@@ -114,12 +118,15 @@ export function makeFolders(run: RunFolder): void {
   }
 }
 
-/** Removes what a killed process left half-written. @throws GanglionError `environment`. */
+/** Removes what a killed process left half-written; the lock of the run is held. @throws GanglionError `environment`. */
 export function removeTemporaries(run: RunFolder): void {
   try {
     for (const folder of [run.path, run.checkpoints, run.samples]) {
-      const names = readdirSync(folder).filter((name) => TEMPORARY.test(name));
-      for (const name of names) removeFileSync(join(folder, name));
+      // `ganglion report` writes these beside a run.
+      removeLeftTemporaries(folder, (name) => name !== basename(run.report) && name !== ANIMATION);
+      const entries = readdirSync(folder, { withFileTypes: true });
+      const old = entries.filter((entry) => entry.isFile() && OLD_TEMPORARY.test(entry.name));
+      for (const { name } of old) removeFileSync(join(folder, name));
     }
   } catch (error) {
     throw fromSystemError(`cannot clear ${run.path}`, error);
