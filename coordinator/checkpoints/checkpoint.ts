@@ -166,13 +166,15 @@ export function listCheckpoints(folder: string): string[] {
     .map(({ name }) => join(folder, name));
 }
 
+/** Invalid checkpoints that are named. */
+const MOST_NAMED = 3;
 /** How often the list may change under who reads it, by a run that removes old checkpoints. */
 const ATTEMPTS = 10;
 
 /**
  * The newest checkpoint that verifies. While a run writes new ones and removes old ones, it is one of those that were there.
  *
- * @param onInvalid told of every newer one that does not, once one does
+ * @param onInvalid told of newer ones that do not, once one does: of three one by one, of more by their number
  * @param read reads one
  * @throws GanglionError `checkpoint` when none does
  */
@@ -188,7 +190,9 @@ export function newestCheckpoint(
     for (const path of listCheckpoints(folder)) {
       try {
         const checkpoint = read(path);
-        for (const message of invalid) onInvalid(message);
+        for (const message of invalid.slice(0, MOST_NAMED)) onInvalid(message);
+        const others = invalid.length - MOST_NAMED;
+        if (others > 0) onInvalid(`${others} more checkpoints before that are invalid`);
         return checkpoint;
       } catch (error) {
         if (!(error instanceof GanglionError)) throw error;

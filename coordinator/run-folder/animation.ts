@@ -17,7 +17,7 @@ const LAST_FRAME_MS = 3000;
 /**
  * Writes it from the samples of the folder; none for fewer than two.
  *
- * @param onBroken receives the name of a grid that cannot be read, which is skipped
+ * @param onBroken receives the name of the first grid that cannot be read and is left out, and how many more there are
  * @throws GanglionError `environment` when it cannot be written
  */
 export async function writeAnimation(samples: string, onBroken: (message: string) => void): Promise<void> {
@@ -26,6 +26,8 @@ export async function writeAnimation(samples: string, onBroken: (message: string
   if (steps.length < 2) return removeAnimation(samples);
   const gif = new GifWriter();
   let frames = 0;
+  let broken = 0;
+  let first = '';
   for (const step of spread(steps, MOST_FRAMES)) {
     const picture = join(samples, sampleName(step));
     try {
@@ -33,10 +35,11 @@ export async function writeAnimation(samples: string, onBroken: (message: string
       gif.add(frame, step === steps.at(-1) ? LAST_FRAME_MS : FRAME_MS);
       frames += 1;
     } catch (error) {
-      onBroken(`${picture}: ${messageOf(error)}`);
+      if (broken++ === 0) first = `${picture}: ${messageOf(error)}`;
     }
     await turn(); // signals and open pages come first
   }
+  if (broken > 0) onBroken(broken === 1 ? first : `${first}; and ${broken - 1} more`);
   if (frames > 0) writeFileAtomicSync(path, gif.finish());
 }
 

@@ -219,6 +219,20 @@ describe('newestCheckpoint', () => {
     ]);
   });
 
+  it('names three that are damaged, and counts the others', () => {
+    const messages: string[] = [];
+    const folder = folderOf([1], []);
+    for (let step = 2; step <= 9; step++) writeFileSync(join(folder, checkpointName(step)), 'half');
+    newestCheckpoint(folder, (message) => messages.push(message));
+    expect(messages.map((message) => /step-0+(\d)|^5 more.*/.exec(message)?.at(-1))).toEqual([
+      '9',
+      '8',
+      '7',
+      undefined,
+    ]);
+    expect(messages[3]).toBe('5 more checkpoints before that are invalid');
+  });
+
   it('says that there is none', async () => {
     const messages: string[] = [];
     const message = (folder: string) => errorOf(() => newestCheckpoint(folder, (text) => messages.push(text)));

@@ -60,6 +60,10 @@ describe('writeAnimation', () => {
     await write(folder);
     expect(framesOf(folder).map(({ grey }) => grey)).toEqual([1, 3]);
     expect(broken).toEqual([expect.stringContaining('step-00000002.png')]);
+    broken.splice(0);
+    for (const step of [4, 5]) writeFileSync(join(folder, sampleName(step)), 'no picture');
+    await write(folder);
+    expect(broken).toEqual([expect.stringMatching(/step-00000002\.png: [^\n]+; and 2 more$/)]);
   });
 
   it('is none of fewer than two pictures; an old one goes', async () => {
