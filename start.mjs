@@ -54,6 +54,18 @@ function compile(project) {
   return false;
 }
 
+/**
+ * A signal while the compiler runs arrives when it has. Without a listener SIGUSR1 would open Node's debugger, and SIGHUP end what nohup
+ * started. Nothing has begun: the same command goes on.
+ *
+ * @param {NodeJS.Signals} signal
+ */
+const onEarlySignal = (signal) => {
+  if (signal !== 'SIGHUP' || process.stdout.isTTY) process.exit(75);
+};
+const EARLY_SIGNALS = /** @type {const} */ (['SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGXCPU']);
+for (const signal of EARLY_SIGNALS) process.on(signal, onEarlySignal);
+
 const startedMs = Date.now();
 const stampMs = statSync(STAMP, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 if (newestMs() >= stampMs && compile('tsconfig.json')) {
@@ -69,4 +81,6 @@ if (process.argv[2] === 'export') compile('tsconfig.explorer.json');
 const { npm_package_json: ran, INIT_CWD: folder } = process.env;
 const byNpm = ran !== undefined && [dirname(ran), '.'].every((path) => realpathSync(path) === PACKAGE);
 if (byNpm && folder !== undefined) process.chdir(folder);
+await new Promise((resolve) => setTimeout(resolve)); // they are told between two turns of the event loop
+for (const signal of EARLY_SIGNALS) process.off(signal, onEarlySignal); // the program takes its own
 await import('./dist/coordinator/main.js');

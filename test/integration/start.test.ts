@@ -26,11 +26,12 @@ it('compiles at the first start, after a change, and again after an error; else 
   const compiler = join(REPOSITORY, 'node_modules', '.bin', 'tsc');
   writeFileSync(scratch('bin/tsc'), `#!/bin/sh\necho x >> ${scratch('calls')}\nexec ${compiler} "$@" --types ''\n`);
   chmodSync(scratch('bin/tsc'), 0o755);
-  const run = (...args: string[]) =>
+  const begin = (...args: string[]) =>
     start(process.execPath, ['start.mjs', ...args], {
       cwd: scratch(),
       env: { PATH: [scratch('bin'), process.env.PATH].join(delimiter) },
-    }).ended;
+    });
+  const run = (...args: string[]) => begin(...args).ended;
   const calls = () => (existsSync(scratch('calls')) ? readFileSync(scratch('calls'), 'utf8').length / 2 : 0);
 
   writeFileSync(scratch('coordinator/main.ts'), main.replace('console', '// @ts-ignore\nconsole'));
@@ -48,6 +49,21 @@ it('compiles at the first start, after a change, and again after an error; else 
   renameSync(scratch('old.ts'), scratch('shared/text.ts'));
   expect(await run()).toMatchObject({ exitCode: 0, stdout: 'old\n' });
   expect(calls()).toBe(3);
+
+  // Signals while the compiler runs: no debugger, and a closed terminal is none where there is no terminal.
+  const listening = `#!/bin/sh\necho compiling\nsleep 1\nexec ${compiler} "$@" --types ''\n`;
+  for (const [signal, exitCode] of [
+    ['SIGUSR1', 75],
+    ['SIGHUP', 0],
+  ] as const) {
+    writeFileSync(scratch('bin/tsc'), listening);
+    writeFileSync(scratch('shared/text.ts'), `export const text: string = "${signal}";\n`);
+    const running = begin();
+    await running.said(/compiling/);
+    running.child.kill(signal);
+    expect(await running.ended).toMatchObject({ exitCode, stderr: '' });
+  }
+  writeFileSync(scratch('bin/tsc'), `#!/bin/sh\necho x >> ${scratch('calls')}\nexec ${compiler} "$@" --types ''\n`);
 
   writeFileSync(scratch('shared/text.ts'), 'export const text: string = 3;\n');
   for (const attempt of [4, 5]) {
