@@ -4,11 +4,11 @@ import { type FoldedEvent, type FoldedKind, type RunEvent, type RunSink, skipped
 
 /** How long events of a kind are counted before they are told. Terminals show progress twice as often. */
 const INTERVAL_MS = 10_000;
-/** Events of a row that are told at once, one by one. Stragglers are nobody's concern until they go on. */
+/** Events of a row that are told at once, one by one: as many losses as a run survives by default in a minute. */
 const AT_ONCE: Readonly<Record<FoldedKind, number>> = {
   straggler: 1,
-  lost: 5,
-  restarted: 5,
+  lost: 20,
+  restarted: 20,
   skipped: 5,
   resized: 5,
   checkpoint: 5,

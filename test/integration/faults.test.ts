@@ -159,8 +159,9 @@ describe.concurrent('time', () => {
     const faults = [{ kind: 'freeze', step: 2, pass: 'generator', shard: 0 }];
     const trained = await train('stuck', faults);
     expectSame(trained);
+    // On a busy machine an earlier one may have been told; then this one is counted.
     expect(trained.stdout).toMatch(
-      /replica \d is a straggler: step 2, generator phase, shard 0 was given to a second replica/,
+      /replica \d is a straggler: step 2, generator phase, shard 0 was given to a second replica|more shards of stragglers were given/,
     );
     expect(summaryOf(trained.run)).toMatchObject({ restarts: 0 });
   });
