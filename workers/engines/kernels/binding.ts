@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { GanglionError, messageOf } from '../../../shared/error.ts';
 import { show } from '../../../shared/printable.ts';
 import type { UpdateKernels } from '../../../shared/update.ts';
+import { ABSENT } from '../../build/sealed-folder.ts';
 import { faultOfKernels, locateKernels } from './library.ts';
 
 /** Instructions that the kernels compute with; `none` on a processor without AVX2 and FMA, where they cannot be used. */
@@ -105,7 +106,11 @@ function findKernels(env: NodeJS.ProcessEnv): Kernels | string {
   if (setting === 'off') return SWITCHED_OFF;
   const location = locateKernels(env);
   const fault = faultOfKernels(location);
-  if (fault !== undefined) return `${location.kernelsFolder} ${fault}; run: npm run setup`;
+  if (fault !== undefined) {
+    const message = `${location.kernelsFolder} ${fault}; run: npm run setup`;
+    if (fault === ABSENT) return message;
+    throw new GanglionError('environment', message);
+  }
   const binding = load(location.addonPath, location.kernelsFolder);
   if (setting === 'avx2') binding.limitIsa('avx2');
   return binding.isa === 'none' ? NO_AVX2 : { binding, version: location.key };
