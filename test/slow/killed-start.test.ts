@@ -23,7 +23,7 @@ const command = (run: string): string[] => [
   ...['train', ...SMALL, '--workers', '1', '--steps', String(LAST), '--run', run, '--resume', 'auto'],
 ];
 
-it.each(['after', 'half'])('the run is the same, killed %s each call', { timeout: 600_000 }, async (when) => {
+it.each(['after', 'half'])('the run is the same, killed %s each call', { timeout: 1_200_000 }, async (when) => {
   execFileSync('cc', [
     '-shared',
     '-fPIC',
