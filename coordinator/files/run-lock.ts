@@ -9,6 +9,7 @@ import {
   existsSync,
   fstatSync,
   futimesSync,
+  linkSync,
   openSync,
   readSync,
   renameSync,
@@ -139,10 +140,26 @@ function create(folder: string): RunLock | undefined {
   const file = join(folder, LOCK_FILE);
   const record = toRecord(ownerHere(1));
   try {
-    return hold(folder, record, writeRecord(file, record));
+    return hold(folder, record, linkRecord(file, record) ?? writeRecord(file, record));
   } catch (error) {
     if (systemErrorCode(error) === 'EEXIST') return undefined;
     throw error;
+  }
+}
+
+/** Gives a whole record its name, so that a crash leaves none without an owner. @returns undefined where a file system has no links */
+function linkRecord(file: string, record: string): number | undefined {
+  const temporary = temporaryPath(file);
+  const descriptor = writeRecord(temporary, record);
+  try {
+    linkSync(temporary, file);
+    return descriptor;
+  } catch (error) {
+    closeSync(descriptor);
+    if (systemErrorCode(error) === 'EEXIST') throw error;
+    return undefined;
+  } finally {
+    rmSync(temporary, { force: true });
   }
 }
 
