@@ -5,7 +5,7 @@ import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { systemErrorCode } from '../../shared/error.ts';
 import { toJson } from '../../shared/printable.ts';
-import { appendWholeSync, fromSystemError, syncFile, syncFolder } from './atomic-file.ts';
+import { appendWholeSync, fromSystemError, syncFile, syncFolder, writeFileAtomicSync } from './atomic-file.ts';
 import { type JsonLine, LineSplitter, PIECE_BYTES } from './line-splitter.ts';
 import { checkOwned } from './owned-folders.ts';
 import { APPEND, openRegular, openRegularSync } from './regular-file.ts';
@@ -114,6 +114,29 @@ export async function* readJsonRecords(path: string): AsyncGenerator<unknown[]> 
 /** Gives every whole record of a file of JSON lines to `each`, in order. @throws as {@link readJsonRecords} */
 export async function readJsonLines(path: string, each: (record: unknown) => void): Promise<void> {
   for await (const records of readJsonRecords(path)) for (const record of records) each(record);
+}
+
+/** A longer file is not written again, as that takes so much memory. */
+const MOST_REWRITTEN_BYTES = 2 ** 26;
+
+/**
+ * Writes a file of JSON lines again without some records; one without such records, or of more than 64 MiB, is left alone.
+ *
+ * @throws GanglionError `checkpoint` when it cannot be read, `environment` when it cannot be written
+ */
+export async function dropRecords(path: string, isDropped: (record: unknown) => boolean): Promise<void> {
+  let dropped = 0;
+  let bytes = 0;
+  const kept: string[] = [];
+  await readJsonLines(path, (record) => {
+    if (isDropped(record)) dropped += 1;
+    else if (bytes <= MOST_REWRITTEN_BYTES) {
+      const line = `${toJson(record)}\n`;
+      bytes += Buffer.byteLength(line);
+      kept.push(line);
+    }
+  });
+  if (dropped > 0 && bytes <= MOST_REWRITTEN_BYTES) writeFileAtomicSync(path, Buffer.from(kept.join('')));
 }
 
 /**

@@ -1,7 +1,7 @@
 // events.jsonl: what has happened in a run, one event a line, for its timeline.
 import { messageOf } from '../../shared/error.ts';
 import { EVENT_KINDS, type EventKind } from '../../shared/live-protocol.ts';
-import { JsonLines, readJsonLines } from '../files/json-lines.ts';
+import { dropRecords, JsonLines, readJsonLines } from '../files/json-lines.ts';
 import type { Environment } from './environment.ts';
 import { type FoldedKind, type RunEvent, type RunSink, sentenceOf } from './run-event.ts';
 import { type StoredEvent, Timeline } from './timeline.ts';
@@ -33,9 +33,10 @@ export class EventLog implements RunSink {
     this.timeline = new Timeline((event) => this.#store(event), this.#now);
   }
 
-  /** Opens the file and reads its earlier events. */
+  /** Opens the file and reads its earlier events; those of steps that a crash has undone go, as the steps are done again. */
   async open(path: string): Promise<void> {
     try {
+      await dropRecords(path, (record) => isOfStepAfter(record, this.#options.step));
       await readEvents(path, (event) => this.timeline.recall(event));
       this.#file = await JsonLines.open(path, () => true);
     } catch (error) {
@@ -125,6 +126,12 @@ export function readEvents(path: string, each: (event: StoredEvent) => void): Pr
     const { time, step, kind, text, environment } = record;
     each({ time, step, kind, text, ...(isEnvironment(environment) ? { environment } : {}) });
   });
+}
+
+/** Whether a step after this one has made the event, and will again: what became of replicas has happened all the same. */
+function isOfStepAfter(record: unknown, step: number): boolean {
+  if (!isEvent(record) || 'count' in record) return false;
+  return (record.kind === 'skipped' || record.kind === 'checkpoint') && record.step > step;
 }
 
 function isEnvironment(value: unknown): value is Environment {

@@ -1,4 +1,4 @@
-import { appendFileSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { EventLog } from '../../../../coordinator/run-folder/events.ts';
@@ -23,6 +23,28 @@ const linesOf = (path: string) =>
     .map((line) => JSON.parse(line));
 
 describe('EventLog', () => {
+  it('drops what steps had made that are done again, and keeps what became of replicas', async () => {
+    const path = join(scratchFolder(), 'events.jsonl');
+    const line = (kind: string, step: number, more: object = {}) =>
+      `${JSON.stringify({ time: 1, step, kind, text: kind, ...more })}\n`;
+    const before = line('start', 0) + line('skipped', 4) + line('checkpoint', 4);
+    const lost = line('lost', 5);
+    const sum = line('skipped', 6, { count: 3 });
+    const undone = [line('skipped', 5), line('checkpoint', 6)];
+    writeFileSync(path, [before, undone[0], lost, undone[1], sum, '{"time":1,"st'].join(''));
+    const made = noted(path, 4);
+    await made.log.open(path);
+    expect(readFileSync(path, 'utf8')).toBe(before + lost + sum);
+    expect(eventsOf(made).map(([kind, step]) => `${kind} ${step}`)).toEqual([
+      'start 0',
+      'skipped 4',
+      'checkpoint 4',
+      'lost 5',
+      'skipped 6',
+    ]);
+    expect(made.failures).toEqual([]);
+  });
+
   it('notes what happens, in memory and in events.jsonl', async () => {
     const made = noted();
     const { log, path } = made;
