@@ -2,13 +2,17 @@
 
 /**
  * - `cpu`: Ganglion's own kernels, compiled for this processor: the fastest;
+ * - `cuda`: the same arithmetic on an NVIDIA GPU, with the same bits;
  * - `tensorflow`: libtensorflow, which `ganglion setup --tensorflow` fetches;
  * - `wasm`: kernels of tfjs in WebAssembly, wherever Node.js runs;
  * - `webgpu`: kernels of tfjs on a GPU, through the optional package `webgpu`;
  * - `js`: kernels of tfjs in plain JavaScript: slow, to check the others with.
  */
-export const BACKENDS = ['cpu', 'tensorflow', 'wasm', 'webgpu', 'js'] as const;
+export const BACKENDS = ['cpu', 'cuda', 'tensorflow', 'wasm', 'webgpu', 'js'] as const;
 export type Backend = (typeof BACKENDS)[number];
+
+/** Those that follow docs/arithmetic.md: a run may go from one to another, with the same bits. */
+export const ONE_ARITHMETIC: readonly Backend[] = ['cpu', 'cuda'];
 
 /** What `native` has meant: `cpu` goes by that name on the command line and in config files too. */
 const FORMER_NAMES: Readonly<Record<string, Backend>> = { native: 'cpu' };

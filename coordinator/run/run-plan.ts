@@ -1,5 +1,5 @@
 // What a recorded run needs, read and checked before anything changes; and what the program that runs it provides.
-import type { Backend } from '../../shared/backend.ts';
+import { type Backend, ONE_ARITHMETIC } from '../../shared/backend.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { LockTicket } from '../files/run-lock.ts';
 import type { Terminal } from '../monitoring/terminal.ts';
@@ -57,9 +57,10 @@ export function describeChange(plan: RunPlan): string | undefined {
   const { chosenBackend, arithmetic } = config;
   const before = `step ${state.step} was computed`;
   const after = 'the bits will differ from those of a run on one of them';
-  if (backendBefore !== chosenBackend)
+  const isOwn = (backend: Backend): boolean => ONE_ARITHMETIC.includes(backend);
+  if (backendBefore !== chosenBackend && !(isOwn(backendBefore) && isOwn(chosenBackend)))
     return `${before} on ${backendBefore}, from here it is ${chosenBackend}: ${after}`;
   // Engines of other libraries have arithmetic of their own.
-  if (arithmeticBefore === arithmetic || chosenBackend !== 'cpu') return undefined;
+  if (arithmeticBefore === arithmetic || !isOwn(chosenBackend)) return undefined;
   return `${before} by arithmetic ${arithmeticBefore}, from here it is ${arithmetic}: ${after}`;
 }

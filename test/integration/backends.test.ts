@@ -161,6 +161,7 @@ it('the doctor tries every backend where the kernels are, too', async () => {
   expect(report.auto).toEqual({ backend: 'cpu', computing, note: null, runs: true });
   expect(report.backends).toMatchObject([
     { backend: 'cpu', runs: true, detail: `${KERNELS.engine} ${KERNELS.libraryVersion}` },
+    { backend: 'cuda', runs: expect.any(Boolean), detail: expect.stringMatching(/./) },
     hasTensorflow
       ? { backend: 'tensorflow', runs: true, detail: expect.stringMatching(/^tensorflow-(cpu|gpu) 2\./) }
       : { backend: 'tensorflow', runs: false, detail: expect.stringContaining('not set up') },

@@ -31,7 +31,7 @@ describe('flags of train', () => {
     [['--data', ''], /--data: expected a folder, got ""/],
     [['--steps', '3', '--epochs', '4'], /give --steps or --epochs, not both/],
     [['--workers', '5'], /--workers 5: expected at most 4, the number of shards/],
-    [['--backend', 'gpu'], /--backend: expected auto, cpu, tensorflow, wasm, webgpu or js, got "gpu"/],
+    [['--backend', 'gpu'], /--backend: expected auto, cpu, cuda, tensorflow, wasm, webgpu or js, got "gpu"/],
     [['--fault', 'nowhere.json'], /cannot read fault plan nowhere\.json: /],
     [['--batch', '10'], /--batch 10 cannot be cut into 4 equal shards/],
     [['--batch', '4'], /--batch 4 with --shards 4: expected at least 2 images a shard/],

@@ -50,12 +50,13 @@ export function toCompileError(
   what: string,
   result: Pick<CommandResult, 'exitCode' | 'output'>,
   logPath: string,
+  compiler = 'g++',
 ): GanglionError {
   const first = result.output.split('\n').find((line) => /error:|undefined reference|cannot find/i.test(line));
   const said = (first ?? lastLine(result.output)).trim();
   return new GanglionError(
     'environment',
-    `g++ could not compile ${what} (exit code ${result.exitCode ?? 'none'}: ${said}); its output is in ${logPath}`,
+    `${compiler} could not compile ${what} (exit code ${result.exitCode ?? 'none'}: ${said}); its output is in ${logPath}`,
   );
 }
 

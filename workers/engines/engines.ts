@@ -7,10 +7,11 @@ import type { ProgramRunner } from './program-runner.ts';
 /**
  * Loads a backend into this thread.
  *
+ * @param replica number of the replica that it is for: where there are several GPUs, replicas take them in turn
  * @throws GanglionError `environment` when it cannot run here
  */
-export async function createEngine(backend: Backend): Promise<Engine> {
-  return new ProgramEngine(await loadRunner(backend));
+export async function createEngine(backend: Backend, replica = 0): Promise<Engine> {
+  return new ProgramEngine(await loadRunner(backend, replica));
 }
 
 /**
@@ -18,11 +19,15 @@ export async function createEngine(backend: Backend): Promise<Engine> {
  *
  * @throws GanglionError `environment` when it cannot run here
  */
-export async function loadRunner(backend: Backend): Promise<ProgramRunner> {
+export async function loadRunner(backend: Backend, replica = 0): Promise<ProgramRunner> {
   switch (backend) {
     case 'cpu': {
       const { kernelRunner } = await import('./kernels/kernel-runner.ts');
       return kernelRunner();
+    }
+    case 'cuda': {
+      const { cudaRunner } = await import('./cuda/cuda-runner.ts');
+      return cudaRunner(replica);
     }
     case 'tensorflow': {
       const { tensorflowRunner } = await import('./tensorflow/tensorflow-runner.ts');

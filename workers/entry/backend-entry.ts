@@ -1,5 +1,5 @@
 // Entry file of the check before a run: which backend computes, where the kernels are not simply there. A child process of the coordinator,
-// as it may compile, and load a library that does not fit. Usage: node backend-entry.js auto|cpu|tensorflow|wasm|webgpu|js
+// as it may compile, and load a library that does not fit. Usage: node backend-entry.js auto|cpu|cuda|tensorflow|wasm|webgpu|js
 // Prints the backend's name on standard output, and what people are to know on standard error.
 
 import { BACKENDS } from '../../shared/backend.ts';

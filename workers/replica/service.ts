@@ -20,7 +20,9 @@ export interface LocalReplicaService extends ReplicaService {
  *
  * @param createEngine called once, at start
  */
-export function replicaService(createEngine: (backend: Backend) => Promise<Engine>): LocalReplicaService {
+export function replicaService(
+  createEngine: (backend: Backend, replica: number) => Promise<Engine>,
+): LocalReplicaService {
   let id = -1;
   let engine: Engine | undefined;
   let replica: Replica | undefined;
@@ -75,7 +77,7 @@ export function replicaService(createEngine: (backend: Backend) => Promise<Engin
         id = setup.replica;
         results = setup.results;
         try {
-          engine = await createEngine(setup.backend);
+          engine = await createEngine(setup.backend, setup.replica);
           replica = await Replica.start(engine, setup);
           const { name, libraryVersion, arithmetic, device } = engine;
           const ready = {

@@ -2,6 +2,7 @@
 import type { Backend } from '../../shared/backend.ts';
 import { GanglionError, messageOf, systemErrorCode } from '../../shared/error.ts';
 import { recallFailure } from '../build/failed-setup.ts';
+import { locateCuda } from '../engines/cuda/library.ts';
 import { locateKernels } from '../engines/kernels/library.ts';
 import { locateLibrary } from '../engines/tensorflow/library.ts';
 import {
@@ -12,6 +13,7 @@ import {
   lookAtKernels,
   lookAtTensorflow,
 } from './install.ts';
+import { installCuda, lookAtCuda } from './install-cuda.ts';
 import { probe } from './probe.ts';
 
 /** How much slower wasm trains than the kernels: README.md. */
@@ -73,6 +75,12 @@ async function prepare(backend: Backend, preparation: Preparation | null, again:
         return fault === undefined ? null : compilingLine(location, fault);
       }
       await installKernels(location, { ...preparation, again });
+      return null;
+    }
+    case 'cuda': {
+      const location = locateCuda();
+      if (preparation === null) return (await lookAtCuda(location)) ?? null;
+      await installCuda(location, { ...preparation, again });
       return null;
     }
     case 'tensorflow': {

@@ -6,12 +6,14 @@ import { GanglionError, messageOf } from '../../shared/error.ts';
 import { checkCacheFolder } from '../build/cache-folder.ts';
 import { type ProgramVersions, readProgramVersions } from '../build/programs.ts';
 import { ABSENT } from '../build/sealed-folder.ts';
+import { locateCuda } from '../engines/cuda/library.ts';
 import type { KernelsLocation } from '../engines/kernels/library.ts';
 import type { ConvolutionReport } from '../engines/tensorflow/convolution.ts';
 import type { LibraryLocation } from '../engines/tensorflow/library.ts';
 import { checkPlatform, checkPrograms, currentPlatform } from '../engines/tensorflow/preflight.ts';
 import { type Choice, chooseBackend } from './choose-backend.ts';
 import { isTensorflowReady, lookAtKernels } from './install.ts';
+import { lookAtCuda } from './install-cuda.ts';
 import { type BackendReport, type Probed, probe } from './probe.ts';
 
 /** What the doctor prints as JSON; `null` for what is missing or could not be tried. */
@@ -77,6 +79,7 @@ export async function examine(
   ]);
   const missing: Partial<Record<Backend, string | null>> = {
     cpu: kernels.missing,
+    cuda: await lookForCuda(),
     tensorflow: await lookForTensorflow(location, programs),
   };
   const probed = await Promise.all(
@@ -144,6 +147,16 @@ async function lookForKernels(location: KernelsLocation): Promise<Record<'missin
     return { missing, obstacle: null };
   } catch (error) {
     return { missing: messageOf(error), obstacle: messageOf(error) };
+  }
+}
+
+/** @returns why the CUDA engine cannot be tried, and how to get it; null where it can */
+async function lookForCuda(): Promise<string | null> {
+  try {
+    const first = await lookAtCuda(locateCuda());
+    return first === undefined ? null : 'not compiled yet; it is when a run begins with --backend cuda';
+  } catch (error) {
+    return messageOf(error);
   }
 }
 

@@ -154,7 +154,7 @@ export async function installTensorflow(location: LibraryLocation, options: Inst
 }
 
 /** Runs `work` in the cache folder, with the lock of set-ups, and names a full disk. */
-async function locked(
+export async function locked(
   cacheFolder: string,
   needed: number,
   { progress, signal }: InstallOptions,

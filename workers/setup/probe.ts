@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { BACKENDS, type Backend } from '../../shared/backend.ts';
 import { messageOf } from '../../shared/error.ts';
 import { Graph } from '../../shared/model/graph.ts';
-import { convolution } from '../../shared/model/ops.ts';
+import { convolution, matMul } from '../../shared/model/ops.ts';
 import type { Program } from '../../shared/model/program.ts';
 import { lastLine, runCommand } from '../build/command.ts';
 import { loadRunner } from '../engines/engines.ts';
@@ -63,7 +63,7 @@ export async function probeHere(backend: Backend): Promise<Probed> {
   try {
     const runner = await loadRunner(backend);
     const { name, libraryVersion, device } = runner;
-    const right = await (backend === 'cpu' ? testKernels() : convolvesRightly(runner));
+    const right = await (backend === 'cpu' ? testKernels() : convolvesRightly(runner, backend));
     const engine = { name, libraryVersion };
     if (!right) return { backend, runs: false, detail: `${name} computes small problems wrongly`, engine };
     const measured = backend === 'tensorflow' ? { convolution: await measure() } : {};
@@ -85,11 +85,23 @@ async function testKernels(): Promise<boolean> {
   return requireKernels().binding.selfTest();
 }
 
-async function convolvesRightly(runner: ProgramRunner): Promise<boolean> {
+async function convolvesRightly(runner: ProgramRunner, backend: Backend): Promise<boolean> {
+  if (backend === 'cuda') return multipliesRightly(runner);
   const executor = runner.load(convolutionOfOnes());
   const { y } = await executor.run({ x: ones(INPUT), filter: ones(FILTER) });
   executor.dispose();
   return y?.length === EXPECTED.length && EXPECTED.every((value, i) => y[i] === value);
+}
+
+/** For the CUDA engine, which has the convolutions of the model alone. */
+async function multipliesRightly(runner: ProgramRunner): Promise<boolean> {
+  const graph = new Graph();
+  const [a, b] = [graph.placeholder('a', [2, 3]), graph.placeholder('b', [3, 32])];
+  const program = { name: 'probe', graph, inputs: { a, b }, outputs: { y: matMul(graph, a, b) } };
+  const executor = runner.load(program);
+  const { y } = await executor.run({ a: ones([2, 3]), b: ones([3, 32]) });
+  executor.dispose();
+  return y?.length === 64 && y.every((value) => value === 3);
 }
 
 async function measure(): Promise<Probed['convolution']> {

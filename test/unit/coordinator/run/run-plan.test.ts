@@ -11,6 +11,7 @@ it('says that a resumed run computes by another arithmetic, or on another backen
   expect(change(['cpu', 1], ['cpu', 2])).toBe(
     'step 30 was computed by arithmetic 1, from here it is 2: the bits will differ from those of a run on one of them',
   );
+  expect(change(['cpu', 1], ['cuda', 2])).toContain('step 30 was computed by arithmetic 1, from here it is 2');
   expect(change(['cpu', 1], ['wasm', 2])).toBe(
     'step 30 was computed on cpu, from here it is wasm: the bits will differ from those of a run on one of them',
   );
@@ -19,5 +20,7 @@ it('says that a resumed run computes by another arithmetic, or on another backen
 it('says nothing of a new run, of one that goes on as it was, and of backends with arithmetic of their own', () => {
   expect(change([null, null], ['cpu', 2])).toBeUndefined();
   expect(change(['cpu', 2], ['cpu', 2])).toBeUndefined();
+  expect(change(['cpu', 2], ['cuda', 2])).toBeUndefined();
+  expect(change(['cuda', 2], ['cpu', 2])).toBeUndefined();
   expect(change(['tensorflow', 1], ['tensorflow', 2])).toBeUndefined();
 });

@@ -191,11 +191,11 @@ describe('the API token', () => {
 });
 
 describe('the backend', () => {
-  const expected = 'expected auto, cpu, tensorflow, wasm, webgpu or js';
+  const expected = 'expected auto, cpu, cuda, tensorflow, wasm, webgpu or js';
 
   it('comes from a flag, a config file or the environment', () => {
     expect(defaultSettings().backend).toBe('auto');
-    for (const backend of ['auto', 'cpu', 'tensorflow', 'wasm', 'webgpu', 'js']) {
+    for (const backend of ['auto', 'cpu', 'cuda', 'tensorflow', 'wasm', 'webgpu', 'js']) {
       expect(flag('backend', backend)).toBe(backend);
       expect(fromConfigObject({ backend }, 'c.json')).toEqual({ backend });
       expect(fromEnvironment({ GANGLION_BACKEND: backend })).toEqual({ backend });

@@ -1,0 +1,67 @@
+// The CUDA engine without a GPU: the same kernels, add-on and calls over an emulated driver. A run ends in the hash of the CPU's.
+import { existsSync } from 'node:fs';
+import { expect, it } from 'vitest';
+import { ganglion, scratchFolder, succeed, summaryOf } from './ganglion.ts';
+
+const scratch = scratchFolder('cuda');
+const MODEL = ['--steps', '3', '--batch', '8', '--shards', '4', '--latent', '16', '--metrics-port', 'off'];
+const EMULATED = { GANGLION_CUDA: 'emulated' };
+
+async function train(name: string, flags: readonly string[], env: Record<string, string> = EMULATED): Promise<string> {
+  await succeed(['train', ...MODEL, ...flags, '--run', scratch(name)], { env });
+  return String(summaryOf(scratch(name)).stateSha256);
+}
+
+it('ends in the hash of the CPU, in threads and processes, on two GPUs, and resumed from one on the other', async () => {
+  const expected = await train('cpu', ['--workers', '1'], {});
+  const cuda = ['--backend', 'cuda'];
+  expect(await train('threads', [...cuda, '--workers', '2'], { ...EMULATED, GANGLION_CUDA_DEVICES: '2' })).toBe(
+    expected,
+  );
+  expect(summaryOf(scratch('threads'))).toMatchObject({ engine: 'cuda-emulated', device: 'emulated GPU', restarts: 0 });
+  expect(await train('process', [...cuda, '--workers', '1', '--isolation', 'process'])).toBe(expected);
+
+  await train('half', [...cuda, '--workers', '1', '--steps', '1']);
+  const said = await succeed(['train', '--resume', scratch('half'), '--steps', '3', '--backend', 'cpu']);
+  expect(said).not.toContain('bits');
+  expect(summaryOf(scratch('half')).stateSha256).toBe(expected);
+});
+
+it('a GPU that is lost costs its process, and the run ends in the same hash', async () => {
+  const env = { ...EMULATED, GANGLION_CUDA_FAIL: 'cuGraphLaunch:719:25' };
+  const expected = await train('quiet', ['--workers', '1'], {});
+  const flags = ['--backend', 'cuda', '--workers', '1', '--isolation', 'process'];
+  expect(await train('lost', flags, env)).toBe(expected);
+  expect(Number(summaryOf(scratch('lost')).restarts)).toBeGreaterThan(0);
+});
+
+it.each([
+  ['no GPU', { GANGLION_CUDA_FAIL: 'cuInit:100' }, "NVIDIA's driver does not start: init: CUDA_ERROR_NO_DEVICE (100)"],
+  ['an old driver', { GANGLION_CUDA_FAIL: 'cuInit:803' }, 'init: CUDA_ERROR_SYSTEM_DRIVER_MISMATCH (803)'],
+  ['a driver without devices', { GANGLION_CUDA_DEVICES: '0' }, "NVIDIA's driver finds no GPU"],
+  ['no memory', { GANGLION_CUDA_FAIL: 'cuMemAlloc:2' }, 'memAlloc: CUDA_ERROR_OUT_OF_MEMORY (2)'],
+  ['kernels of another GPU', { GANGLION_CUDA_FAIL: 'cuModuleLoadData:209' }, 'CUDA_ERROR_NO_BINARY_FOR_GPU (209)'],
+])('%s is one line', async (name, env, message) => {
+  const flags = ['train', ...MODEL, '--backend', 'cuda', '--workers', '1', '--run', scratch(name.replaceAll(' ', '-'))];
+  const { exitCode, stderr } = await ganglion(flags, { env: { ...EMULATED, ...env } });
+  expect([exitCode, stderr.trim().split('\n')]).toEqual([1, [expect.stringContaining(message)]]);
+});
+
+it.skipIf(['/usr/lib/x86_64-linux-gnu/libcuda.so.1', '/usr/lib64/libcuda.so.1'].some(existsSync))(
+  'a machine without a driver, and a wrong GANGLION_CUDA, are one line',
+  async () => {
+    const flags = ['train', ...MODEL, '--backend', 'cuda', '--run', scratch('none')];
+    const none = await ganglion(flags, { env: { GANGLION_CUDA: '' } });
+    expect([none.exitCode, none.stderr.trim().split('\n').at(-1)]).toEqual([
+      1,
+      expect.stringMatching(
+        /^ganglion: --backend cuda cannot run here: NVIDIA's driver does not start: libcuda\.so\.1: /,
+      ),
+    ]);
+    const wrong = await ganglion(flags, { env: { GANGLION_CUDA: 'yes' } });
+    expect([wrong.exitCode, wrong.stderr.trim()]).toEqual([
+      2,
+      'ganglion: --backend cuda cannot run here: GANGLION_CUDA: expected emulated, got "yes"',
+    ]);
+  },
+);

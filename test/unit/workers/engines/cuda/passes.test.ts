@@ -1,0 +1,109 @@
+// The kernels of the CUDA engine, in the emulation, have the bits of the CPU's: every pass and both ways of sampling, on inputs of all sizes, in
+// three orders of the threads of a block. Without barriers they have not, so the emulation would find one that is missing.
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { sizeOf } from '../../../../../shared/model/graph.ts';
+import { PASS_PROGRAMS, samplingProgram } from '../../../../../shared/model/phases.ts';
+import type { Program } from '../../../../../shared/model/program.ts';
+import { dcgan28 } from '../../../../../shared/model/spec.ts';
+import { fillNormal } from '../../../../../shared/random.ts';
+import { runCompiler } from '../../../../../workers/build/compile.ts';
+import type { CudaBinding } from '../../../../../workers/engines/cuda/binding.ts';
+import { cudaExecutor } from '../../../../../workers/engines/cuda/cuda-executor.ts';
+import { loadCuda } from '../../../../../workers/engines/cuda/cuda-runner.ts';
+import { EMULATION_FLAGS, locateCuda } from '../../../../../workers/engines/cuda/library.ts';
+import { kernelExecutor } from '../../../../../workers/engines/kernels/executor.ts';
+import { installCuda } from '../../../../../workers/setup/install-cuda.ts';
+import { scratchFolder } from '../../../scratch.ts';
+import { hasKernels, loadedBinding } from '../kernels/loaded.ts';
+
+const SPEC = dcgan28(16);
+const signal = new AbortController().signal;
+const location = locateCuda({ ...process.env, GANGLION_CUDA: 'emulated' });
+
+const programs: readonly [string, (batch: number) => Program][] = [
+  ['the pass on real images', (batch) => PASS_PROGRAMS.real(batch, SPEC)],
+  ['the pass on fake images', (batch) => PASS_PROGRAMS.fake(batch, SPEC)],
+  ['the pass of the generator', (batch) => PASS_PROGRAMS.generator(batch, SPEC)],
+  ['samples on running statistics', (batch) => samplingProgram(batch, SPEC, 'running')],
+  ['samples on those of the batch', (batch) => samplingProgram(batch, SPEC, 'batch')],
+];
+
+/** Factors of the inputs, by place. */
+const KINDS: Readonly<Record<string, readonly number[]>> = {
+  plain: [0.1],
+  tiny: [1e-30],
+  large: [1e4],
+  'mixed with -0 and subnormal': [0.1, -0, 1e-39, 1e-20, 10, 0],
+};
+
+function inputsOf(program: Program, factors: readonly number[]): Record<string, Float32Array> {
+  const entries = Object.entries(program.inputs).map(([name, { shape }], part) => {
+    const values = fillNormal({ seed: 3, stream: 'samples', time: 0, part }, new Float32Array(sizeOf(shape)));
+    const scaled = values.map((value, i) => value * (factors[(i * 5 + (i >> 4)) % factors.length] ?? 1));
+    return [name, name.endsWith('variance') ? scaled.map(Math.abs) : scaled] as const;
+  });
+  return Object.fromEntries(entries);
+}
+
+/** NaN as one: no computation depends on the bits of a NaN. */
+const toHex = (values: Float32Array): string =>
+  Buffer.from(values.map((value) => (Number.isNaN(value) ? Number.NaN : value)).buffer).toString('hex');
+
+/** Names of the outputs whose bits differ from those of the CPU's kernels. */
+async function differences(
+  binding: CudaBinding,
+  driver: string,
+  program: Program,
+  inputs: Record<string, Float32Array>,
+): Promise<string[]> {
+  const cpu = kernelExecutor(loadedBinding(), program);
+  if (!cpu) throw new Error('the CPU has kernels for every program');
+  const gpu = cudaExecutor(binding, binding.openGpu(driver, 0, new Uint8Array(1)), program);
+  const [expected, got] = [await cpu.run(inputs), await gpu.run(inputs)];
+  cpu.dispose();
+  gpu.dispose();
+  expect(Object.keys(got).sort()).toEqual(Object.keys(expected).sort());
+  const none = new Float32Array();
+  return Object.keys(expected).filter((name) => toHex(expected[name] ?? none) !== toHex(got[name] ?? none));
+}
+
+describe.skipIf(!hasKernels)('kernels of CUDA in the emulation', () => {
+  let binding: CudaBinding;
+  beforeAll(async () => {
+    await installCuda(location, {
+      progress: { line() {}, transfer: () => ({ update() {}, stop() {} }) },
+      signal,
+      again: true,
+    });
+    binding = loadCuda(location).binding;
+  }, 240_000);
+  afterAll(() => {
+    delete process.env.GANGLION_CUDA_ORDER;
+  });
+
+  it.each(programs)('%s: the bits of the CPU, whatever the order of threads', async (_, make) => {
+    for (const [order, [kind, factors]] of Object.entries(KINDS).entries()) {
+      process.env.GANGLION_CUDA_ORDER = String(order % 3);
+      for (const batch of kind === 'plain' ? [1, 3, 9] : [3]) {
+        const program = make(batch);
+        expect(await differences(binding, location.driver, program, inputsOf(program, factors)), kind).toEqual([]);
+      }
+    }
+  });
+
+  it('without barriers the bits differ', async () => {
+    const output = join(scratchFolder(), 'without.so');
+    const compilation = { what: 'the emulation', temporary: scratchFolder(), logPath: join(scratchFolder(), 'log') };
+    await runCompiler(
+      [...EMULATION_FLAGS, '-DGANGLION_NO_BARRIERS', location.sources.emulation],
+      { ...compilation, output },
+      signal,
+    );
+    for (const [, make] of programs) {
+      const program = make(2);
+      const inputs = inputsOf(program, [0.1]);
+      expect(await differences(binding, output, program, inputs)).not.toEqual([]);
+    }
+  }, 240_000);
+});

@@ -1,0 +1,74 @@
+// The functions of NVIDIA's driver that the engine calls, looked up by dlopen: nothing is linked, so the add-on loads where there is no
+// driver. emulated-driver.cc has the same functions without a GPU.
+#pragma once
+#include <dlfcn.h>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace cuda {
+using Result = int;
+using Device = int;
+using Pointer = unsigned long long;
+using Context = void*;
+using Module = void*;
+using Function = void*;
+using Stream = void*;
+using Graph = void*;
+using GraphExec = void*;
+
+constexpr int CAPABILITY_MAJOR = 75, CAPABILITY_MINOR = 76; // CUdevice_attribute
+constexpr unsigned NON_BLOCKING = 1;                         // CU_STREAM_NON_BLOCKING
+constexpr int CAPTURE_THREAD_LOCAL = 1;                      // CU_STREAM_CAPTURE_MODE_THREAD_LOCAL
+
+// Name in the driver, name here, parameters.
+#define GANGLION_CUDA_FUNCTIONS(F)                                                                                                \
+  F(cuInit, init, (unsigned flags))                                                                                              \
+  F(cuDriverGetVersion, driverGetVersion, (int* version))                                                                        \
+  F(cuDeviceGetCount, deviceGetCount, (int* count))                                                                              \
+  F(cuDeviceGet, deviceGet, (Device * device, int ordinal))                                                                      \
+  F(cuDeviceGetName, deviceGetName, (char* name, int length, Device device))                                                     \
+  F(cuDeviceGetAttribute, deviceGetAttribute, (int* value, int attribute, Device device))                                        \
+  F(cuDeviceTotalMem_v2, deviceTotalMem, (size_t * bytes, Device device))                                                        \
+  F(cuDevicePrimaryCtxRetain, primaryCtxRetain, (Context * context, Device device))                                              \
+  F(cuDevicePrimaryCtxRelease_v2, primaryCtxRelease, (Device device))                                                            \
+  F(cuCtxSetCurrent, ctxSetCurrent, (Context context))                                                                           \
+  F(cuModuleLoadData, moduleLoadData, (Module * module, const void* image))                                                      \
+  F(cuModuleUnload, moduleUnload, (Module module))                                                                               \
+  F(cuModuleGetFunction, moduleGetFunction, (Function * function, Module module, const char* name))                              \
+  F(cuMemAlloc_v2, memAlloc, (Pointer * pointer, size_t bytes))                                                                  \
+  F(cuMemFree_v2, memFree, (Pointer pointer))                                                                                    \
+  F(cuMemcpyHtoDAsync_v2, memcpyHtoD, (Pointer to, const void* from, size_t bytes, Stream stream))                               \
+  F(cuMemcpyDtoHAsync_v2, memcpyDtoH, (void* to, Pointer from, size_t bytes, Stream stream))                                     \
+  F(cuStreamCreate, streamCreate, (Stream * stream, unsigned flags))                                                             \
+  F(cuStreamDestroy_v2, streamDestroy, (Stream stream))                                                                          \
+  F(cuStreamSynchronize, streamSynchronize, (Stream stream))                                                                     \
+  F(cuStreamBeginCapture_v2, streamBeginCapture, (Stream stream, int mode))                                                      \
+  F(cuStreamEndCapture, streamEndCapture, (Stream stream, Graph * graph))                                                        \
+  F(cuGraphInstantiateWithFlags, graphInstantiate, (GraphExec * executable, Graph graph, unsigned long long flags))              \
+  F(cuGraphDestroy, graphDestroy, (Graph graph))                                                                                 \
+  F(cuGraphExecDestroy, graphExecDestroy, (GraphExec executable))                                                                \
+  F(cuGraphLaunch, graphLaunch, (GraphExec executable, Stream stream))                                                           \
+  F(cuLaunchKernel, launchKernel,                                                                                                \
+    (Function function, unsigned gridX, unsigned gridY, unsigned gridZ, unsigned blockX, unsigned blockY, unsigned blockZ,       \
+     unsigned sharedBytes, Stream stream, void** arguments, void** extra))                                                       \
+  F(cuGetErrorName, getErrorName, (Result result, const char** name))
+
+struct Driver {
+#define DECLARE(symbol, name, parameters) Result(*name) parameters = nullptr;
+  GANGLION_CUDA_FUNCTIONS(DECLARE)
+#undef DECLARE
+
+  /** @returns why it cannot be loaded; empty where it is */
+  std::string open(const char* path) {
+    void* library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (library == nullptr) return dlerror();
+#define LOOK_UP(symbol, name, parameters)                                        \
+  *reinterpret_cast<void**>(&name) = dlsym(library, #symbol);                    \
+  if (name == nullptr) return std::string(path) + " has no " #symbol;
+    GANGLION_CUDA_FUNCTIONS(LOOK_UP)
+#undef LOOK_UP
+    return "";
+  }
+};
+}  // namespace cuda

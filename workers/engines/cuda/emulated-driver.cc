@@ -1,0 +1,135 @@
+// A driver without a GPU: the functions of driver.h over the emulation of kernels.cu. Built as a shared library that is loaded in place of
+// libcuda.so.1. GANGLION_CUDA_FAIL=NAME:CODE[:AFTER] has a function fail, from its call AFTER on, as a driver would.
+#include "kernels.cu"
+#include "driver.h"
+
+namespace {
+using namespace cuda;
+
+struct Launch {
+  const emulation::Kernel* kernel;
+  unsigned grid[3];
+  int threads;
+  std::vector<uint64_t> arguments; // 8 bytes each hold a pointer, an int or a float
+};
+struct FakeStream {
+  std::vector<Launch>* capturing = nullptr;
+};
+
+constexpr int SUCCESS = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, NOT_FOUND = 500, LAUNCH_FAILED = 719;
+constexpr size_t MOST_ARGUMENTS = 16;
+
+/** The planned failure of a call of this function; 0 for none. */
+int failureOf(const char* name) {
+  static thread_local std::unordered_map<std::string, long> calls;
+  const char* plan = getenv("GANGLION_CUDA_FAIL");
+  if (plan == nullptr || strncmp(plan, name, strlen(name)) != 0 || plan[strlen(name)] != ':') return SUCCESS;
+  char* rest;
+  const long code = strtol(plan + strlen(name) + 1, &rest, 10), after = *rest == ':' ? strtol(rest + 1, nullptr, 10) : 0;
+  return calls[name]++ >= after ? static_cast<int>(code) : SUCCESS;
+}
+#define FAIL_AS_PLANNED(name) \
+  if (const int failure = failureOf(name)) return failure
+
+void run(Launch& launch) {
+  void* arguments[MOST_ARGUMENTS];
+  for (size_t i = 0; i < launch.arguments.size(); i++) arguments[i] = &launch.arguments[i];
+  emulation::launch(*launch.kernel, launch.grid, launch.threads, arguments);
+}
+}  // namespace
+
+extern "C" {
+Result cuInit(unsigned) {
+  FAIL_AS_PLANNED("cuInit");
+  if (const char* order = getenv("GANGLION_CUDA_ORDER")) emulation::threadOrder = atoi(order);
+  return SUCCESS;
+}
+Result cuDriverGetVersion(int* version) { return *version = 12090, SUCCESS; }
+Result cuDeviceGetCount(int* count) {
+  FAIL_AS_PLANNED("cuDeviceGetCount");
+  const char* devices = getenv("GANGLION_CUDA_DEVICES");
+  return *count = devices ? atoi(devices) : 1, SUCCESS;
+}
+Result cuDeviceGet(Device* device, int ordinal) { return *device = ordinal, SUCCESS; }
+Result cuDeviceGetName(char* name, int length, Device) { return snprintf(name, length, "emulated GPU"), SUCCESS; }
+Result cuDeviceGetAttribute(int* value, int attribute, Device) { return *value = attribute == CAPABILITY_MAJOR ? 9 : 0, SUCCESS; }
+Result cuDeviceTotalMem_v2(size_t* bytes, Device) { return *bytes = size_t{1} << 32, SUCCESS; }
+Result cuDevicePrimaryCtxRetain(Context* context, Device device) {
+  FAIL_AS_PLANNED("cuDevicePrimaryCtxRetain");
+  return *context = reinterpret_cast<void*>(static_cast<intptr_t>(device) + 1), SUCCESS;
+}
+Result cuDevicePrimaryCtxRelease_v2(Device) { return SUCCESS; }
+Result cuCtxSetCurrent(Context) { return SUCCESS; }
+Result cuModuleLoadData(Module* module, const void*) {
+  FAIL_AS_PLANNED("cuModuleLoadData");
+  return *module = &emulation::kernels(), SUCCESS;
+}
+Result cuModuleUnload(Module) { return SUCCESS; }
+Result cuModuleGetFunction(Function* function, Module, const char* name) {
+  const auto found = emulation::kernels().find(name);
+  if (found == emulation::kernels().end()) return NOT_FOUND;
+  return *function = &found->second, SUCCESS;
+}
+Result cuMemAlloc_v2(Pointer* pointer, size_t bytes) {
+  FAIL_AS_PLANNED("cuMemAlloc");
+  void* memory = aligned_alloc(256, (bytes + 255) / 256 * 256);
+  if (memory == nullptr) return OUT_OF_MEMORY;
+  memset(memory, 0xff, bytes); // NaN: what is read before it is written shows
+  return *pointer = reinterpret_cast<Pointer>(memory), SUCCESS;
+}
+Result cuMemFree_v2(Pointer pointer) { return free(reinterpret_cast<void*>(pointer)), SUCCESS; }
+Result cuMemcpyHtoDAsync_v2(Pointer to, const void* from, size_t bytes, Stream) {
+  FAIL_AS_PLANNED("cuMemcpyHtoDAsync");
+  return memcpy(reinterpret_cast<void*>(to), from, bytes), SUCCESS;
+}
+Result cuMemcpyDtoHAsync_v2(void* to, Pointer from, size_t bytes, Stream) { return memcpy(to, reinterpret_cast<void*>(from), bytes), SUCCESS; }
+Result cuStreamCreate(Stream* stream, unsigned) { return *stream = new FakeStream, SUCCESS; }
+Result cuStreamDestroy_v2(Stream stream) { return delete static_cast<FakeStream*>(stream), SUCCESS; }
+Result cuStreamSynchronize(Stream) {
+  FAIL_AS_PLANNED("cuStreamSynchronize");
+  return SUCCESS;
+}
+Result cuStreamBeginCapture_v2(Stream stream, int) { return static_cast<FakeStream*>(stream)->capturing = new std::vector<Launch>, SUCCESS; }
+Result cuStreamEndCapture(Stream stream, Graph* graph) {
+  return *graph = std::exchange(static_cast<FakeStream*>(stream)->capturing, nullptr), SUCCESS;
+}
+Result cuGraphInstantiateWithFlags(GraphExec* executable, Graph graph, unsigned long long) {
+  return *executable = new std::vector<Launch>(*static_cast<std::vector<Launch>*>(graph)), SUCCESS;
+}
+Result cuGraphDestroy(Graph graph) { return delete static_cast<std::vector<Launch>*>(graph), SUCCESS; }
+Result cuGraphExecDestroy(GraphExec executable) { return delete static_cast<std::vector<Launch>*>(executable), SUCCESS; }
+Result cuGraphLaunch(GraphExec executable, Stream) {
+  FAIL_AS_PLANNED("cuGraphLaunch");
+  for (Launch& launch : *static_cast<std::vector<Launch>*>(executable)) run(launch);
+  return SUCCESS;
+}
+Result cuLaunchKernel(Function function, unsigned gridX, unsigned gridY, unsigned gridZ, unsigned blockX, unsigned blockY, unsigned blockZ,
+                      unsigned sharedBytes, Stream stream, void** arguments, void**) {
+  const auto* kernel = static_cast<const emulation::Kernel*>(function);
+  if (blockY != 1 || blockZ != 1 || sharedBytes != 0 || static_cast<int>(blockX) > kernel->mostThreads) return INVALID_VALUE;
+  Launch launch{kernel, {gridX, gridY, gridZ}, static_cast<int>(blockX), {}};
+  // The sizes of arguments are the kernel's own: the emulation says how many there are, and 8 bytes hold any of them.
+  for (int i = 0; i < kernel->arguments; i++) {
+    uint64_t value = 0;
+    memcpy(&value, arguments[i], kernel->sizes[i]);
+    launch.arguments.push_back(value);
+  }
+  auto* capturing = static_cast<FakeStream*>(stream)->capturing;
+  if (capturing) capturing->push_back(launch);
+  else run(launch);
+  return SUCCESS;
+}
+Result cuGetErrorName(Result result, const char** name) {
+  switch (result) {
+    case INVALID_VALUE: *name = "CUDA_ERROR_INVALID_VALUE"; break;
+    case OUT_OF_MEMORY: *name = "CUDA_ERROR_OUT_OF_MEMORY"; break;
+    case 100: *name = "CUDA_ERROR_NO_DEVICE"; break;
+    case 209: *name = "CUDA_ERROR_NO_BINARY_FOR_GPU"; break;
+    case 803: *name = "CUDA_ERROR_SYSTEM_DRIVER_MISMATCH"; break;
+    case NOT_FOUND: *name = "CUDA_ERROR_NOT_FOUND"; break;
+    case LAUNCH_FAILED: *name = "CUDA_ERROR_LAUNCH_FAILED"; break;
+    default: *name = "CUDA_ERROR_UNKNOWN";
+  }
+  return SUCCESS;
+}
+}

@@ -1,0 +1,84 @@
+// Convolutions at the images of 28 x 28 pixels and one channel: kernel 4, stride 2, margin 3, to 16 x 16 of N channels. The chains are those
+// of workers/engines/kernels/image.h.
+#pragma once
+#include "device.h"
+
+DEVICE float imagePixel(const float* images, int b, int y, int x) {
+  return y >= 0 && y < 28 && x >= 0 && x < 28 ? images[((i64)b * 28 + y) * 28 + x] : 0;
+}
+
+/** images, filter [4, 4, N] -> y [B, 16, 16, N]; a thread a value. */
+template <int N>
+DEVICE void convolveImagesOf(const float* images, const float* filter, float* y, int B) {
+  const i64 at = placeInGrid();
+  if (at >= (i64)B * 256 * N) return;
+  const int n = at % N, ox = at / N % 16, oy = at / N / 16 % 16, b = at / N / 256;
+  float acc = 0;
+  UNROLL for (int tap = 0; tap < 16; tap++)
+    acc = fFma(imagePixel(images, b, 2 * oy + tap / 4 - 3, 2 * ox + tap % 4 - 3), filter[tap * N + n], acc);
+  y[at] = acc;
+}
+
+/** x [B, 16, 16, N], filter [4, 4, N] -> images; a thread a pixel gathers its four patches. */
+template <int N>
+DEVICE void convolveToImagesOf(const float* x, const float* filter, float* images, int B) {
+  const i64 at = placeInGrid();
+  if (at >= (i64)B * 784) return;
+  const int column = at % 28 + 3, row = at / 28 % 28 + 3, b = at / 784;
+  float sum = 0;
+  for (int oy = row / 2 - 1; oy <= row / 2; oy++)
+    for (int odd = 0; odd < 2; odd++) {
+      const int last = column / 2, ox = last % 2 == odd ? last : last - 1; // of two features that see the pixel, the even one first
+      const float* feature = x + (((i64)b * 16 + oy) * 16 + ox) * N;
+      const float* tap = filter + ((row - 2 * oy) * 4 + column - 2 * ox) * N;
+      float patch = 0;
+      for (int n = 0; n < N; n += 4) {
+        const Four f = load4(feature + n), t = load4(tap + n);
+        UNROLL for (int j = 0; j < 4; j++) patch = fFma(f.v[j], t.v[j], patch);
+      }
+      sum = fAdd(sum, patch);
+    }
+  images[at] = sum;
+}
+
+/** images, dy [B, 16, 16, N] -> parts [B, 4, 4, N]; a block an image, a thread four taps of a channel. */
+template <int N>
+DEVICE void imagesFilterPartsOf(const float* images, const float* dy, float* parts) {
+  constexpr int P = 36;
+  SHARED float padded[34 * P], gradients[256 * N];
+  const int b = BLOCK, n = TID % N, ky = TID / N;
+  for (int at = TID; at < 34 * P; at += THREADS) padded[at] = imagePixel(images, b, at / P - 3, at % P - 3);
+  for (int at = TID * 4; at < 256 * N; at += THREADS * 4) store4(gradients + at, load4(dy + (i64)b * 256 * N + at));
+  barrier();
+  float acc[4] = {0, 0, 0, 0};
+  for (int oy = 0; oy < 16; oy++) {
+    const float* row = padded + (2 * oy + ky) * P;
+    UNROLL for (int ox = 0; ox < 16; ox++) {
+      const float gradient = gradients[(oy * 16 + ox) * N + n];
+      UNROLL for (int kx = 0; kx < 4; kx++) acc[kx] = fFma(row[2 * ox + kx], gradient, acc[kx]);
+    }
+  }
+  UNROLL for (int kx = 0; kx < 4; kx++) parts[((i64)b * 16 + ky * 4 + kx) * N + n] = acc[kx];
+}
+
+/** parts [count, size] -> their sum in order; a thread a value. */
+KERNEL(sumParts, 256, const float* parts, float* sum, int count, int size) {
+  const int at = placeInGrid();
+  if (at >= size) return;
+  float total = parts[at];
+  for (int i = 1; i < count; i++) total = fAdd(total, parts[(i64)i * size + at]);
+  sum[at] = total;
+}
+
+#define IMAGES(N)                                                                                                                  \
+  KERNEL(convolveImages_##N, 256, const float* images, const float* filter, float* y, int B) {                                      \
+    convolveImagesOf<N>(images, filter, y, B);                                                                                      \
+  }                                                                                                                                 \
+  KERNEL(convolveToImages_##N, 256, const float* x, const float* filter, float* images, int B) {                                    \
+    convolveToImagesOf<N>(x, filter, images, B);                                                                                    \
+  }                                                                                                                                 \
+  BLOCK_KERNEL(imagesFilterParts_##N, 4 * N, const float* images, const float* dy, float* parts) {                                  \
+    imagesFilterPartsOf<N>(images, dy, parts);                                                                                      \
+  }
+IMAGES(16)
+IMAGES(32)
