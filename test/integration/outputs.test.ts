@@ -214,6 +214,7 @@ it('--dry-run prints the whole config and makes nothing', async () => {
   expect(Object.keys(config).sort()).toEqual(
     [
       'allowedHosts',
+      'arithmetic',
       'audit',
       'backend',
       'basePath',

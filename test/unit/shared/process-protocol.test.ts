@@ -34,7 +34,7 @@ describe('toRequest', () => {
     { ...compute, slot: 1 },
     { kind: 'parameters', net: 'real' },
     { kind: 'start', call: 0, setup: { ...setup, shardSize: 0 } },
-    { kind: 'start', call: 0, setup: { ...setup, backend: 'cuda' } },
+    { kind: 'start', call: 0, setup: { ...setup, backend: 'gpu' } },
   ])('refuses %j as a malformed frame, in one line', (request) => {
     let refused: unknown;
     try {
