@@ -4,7 +4,7 @@ import { Signals } from './commands/signals.ts';
 
 const signals = new Signals();
 try {
-  const { runProgram } = await import('./program.ts');
+  const { runProgram } = await import('./commands/program.ts');
   await runProgram(process.argv.slice(2), signals);
 } catch (error) {
   // The program's own files may be too many.

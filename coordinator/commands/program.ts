@@ -1,27 +1,27 @@
 // The command line, and the composition root: what the commands need from outside is passed in from here. Each command is loaded when it
 // runs: what the others need would take a third of the time until training begins.
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
-import { GanglionError, messageOf, systemErrorCode } from '../shared/error.ts';
-import { EXIT_CODES } from '../shared/exit-codes.ts';
-import { printLine } from '../shared/print.ts';
-import { checkCurrentFolder } from './commands/current-folder.ts';
-import { restoreNpmFlags } from './commands/npm-flags.ts';
-import type { Signals } from './commands/signals.ts';
-import { stopBySignals } from './commands/stop-signals.ts';
-import { AlreadyReported, runDoctor, runSetup } from './commands/worker-programs.ts';
-import { fromSystemError } from './files/atomic-file.ts';
-import { countPhysicalCores } from './machine/cores.ts';
-import { VERSION } from './machine/version.ts';
-import { PROGRAMS } from './run/programs.ts';
-import { StopSwitch } from './run/stop.ts';
-import { fromEnvironment, fromFlags } from './settings/settings.ts';
-import { flagOf, SETTING_NAMES, SETTINGS, type SettingName, type Settings } from './settings/settings-table.ts';
+import { GanglionError, messageOf, systemErrorCode } from '../../shared/error.ts';
+import { EXIT_CODES } from '../../shared/exit-codes.ts';
+import { printLine } from '../../shared/print.ts';
+import { fromSystemError } from '../files/atomic-file.ts';
+import { countPhysicalCores } from '../machine/cores.ts';
+import { VERSION } from '../machine/version.ts';
+import { PROGRAMS } from '../run/programs.ts';
+import { StopSwitch } from '../run/stop.ts';
+import { fromEnvironment, fromFlags } from '../settings/settings.ts';
+import { flagOf, SETTING_NAMES, SETTINGS, type SettingName, type Settings } from '../settings/settings-table.ts';
+import { checkCurrentFolder } from './current-folder.ts';
+import { restoreNpmFlags } from './npm-flags.ts';
+import type { Signals } from './signals.ts';
+import { stopBySignals } from './stop-signals.ts';
+import { AlreadyReported, runDoctor, runSetup } from './worker-programs.ts';
 
 /** The page of `export` is put together from its files, and from its modules as the build has compiled them. */
 const EXPLORER = {
-  page: new URL('../../dashboards/explorer/', import.meta.url),
+  page: new URL('../../../dashboards/explorer/', import.meta.url),
   live: PROGRAMS.page,
-  compiled: new URL('../explorer/', import.meta.url),
+  compiled: new URL('../../explorer/', import.meta.url),
 };
 
 /** A trace of them shows what repeats and what does not, and is quick to open. */
@@ -73,7 +73,7 @@ function trainProgram(signals: Signals): Command {
       if (steps !== undefined && profile === undefined) {
         throw new GanglionError('usage', `--profile-steps ${steps}: expected --profile FILE with it`);
       }
-      const { trainCommand } = await import('./commands/train.ts');
+      const { trainCommand } = await import('./train.ts');
       await trainCommand({
         flags: fromFlags(flags),
         environment: fromEnvironment(process.env),
@@ -107,7 +107,7 @@ function sampleProgram(signals: Signals): Command {
     .option('--batch-statistics', "BatchNorm on the batch's own statistics instead of the running ones")
     .addHelpText('after', examples('ganglion sample --run runs/a --count 100 --seed 3 --output digits.png'))
     .action(async ({ backend: name, batchStatistics = false, ...options }) => {
-      const { sampleCommand } = await import('./commands/sample.ts');
+      const { sampleCommand } = await import('./sample.ts');
       await sampleCommand({ ...options, batchStatistics, backend: backendOf(name), programs: PROGRAMS, signals });
     });
 }
@@ -125,7 +125,7 @@ function exportProgram(signals: Signals): Command {
     .option('--backend <NAME>', `${SETTINGS.backend.description} (default: as the run was told)`)
     .addHelpText('after', examples('ganglion export --run runs/a --output explorer'))
     .action(async ({ backend: name, ...options }) => {
-      const { exportCommand } = await import('./commands/export.ts');
+      const { exportCommand } = await import('./export.ts');
       await exportCommand({
         ...options,
         backend: backendOf(name),
@@ -158,7 +158,7 @@ function program(signals: Signals): Command {
     .addHelpText('after', examples('ganglion view runs/a', 'npm run view -- runs/a'))
     .action(async (path, { port, ...flags }) => {
       const { allowedHosts = null, basePath = null } = fromFlags(flags);
-      const { viewCommand } = await import('./commands/view.ts');
+      const { viewCommand } = await import('./view.ts');
       await viewCommand({ path, port, allowedHosts, basePath, page: PROGRAMS.page, signals });
     });
   ganglion
@@ -167,7 +167,7 @@ function program(signals: Signals): Command {
     .argument('<RUN>', 'folder of the run')
     .addHelpText('after', examples('ganglion report runs/a', 'npm run report -- runs/a'))
     .action(async (path) => {
-      const { reportCommand } = await import('./commands/report.ts');
+      const { reportCommand } = await import('./report.ts');
       await reportCommand({ path, page: PROGRAMS.page });
     });
   ganglion
@@ -176,7 +176,7 @@ function program(signals: Signals): Command {
     .argument('<FILE|RUN>', 'checkpoint file or run folder')
     .addHelpText('after', examples('ganglion inspect runs/a'))
     .action(async (path) => {
-      const { inspectCommand } = await import('./commands/inspect.ts');
+      const { inspectCommand } = await import('./inspect.ts');
       await inspectCommand(path);
     });
   ganglion
@@ -195,7 +195,7 @@ function program(signals: Signals): Command {
     .option('--mirror <URL...>', 'base addresses to try instead of the public ones')
     .addHelpText('after', examples('ganglion data --output mnist', 'ganglion train --data mnist'))
     .action(async ({ output, mirror }) => {
-      const { dataCommand } = await import('./commands/data.ts');
+      const { dataCommand } = await import('./data.ts');
       await dataCommand({ output, mirrors: mirror });
     });
   ganglion
