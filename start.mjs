@@ -81,6 +81,7 @@ if (process.argv[2] === 'export') compile('tsconfig.explorer.json');
 const { npm_package_json: ran, INIT_CWD: folder } = process.env;
 const byNpm = ran !== undefined && [dirname(ran), '.'].every((path) => realpathSync(path) === PACKAGE);
 if (byNpm && folder !== undefined) process.chdir(folder);
-await new Promise((resolve) => setTimeout(resolve)); // they are told between two turns of the event loop
+// Between a timer and an immediate lies the poll in which they are told.
+await new Promise((resolve) => setTimeout(() => setImmediate(resolve)));
 for (const signal of EARLY_SIGNALS) process.off(signal, onEarlySignal); // the program takes its own
 await import('./dist/coordinator/main.js');
