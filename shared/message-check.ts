@@ -4,48 +4,70 @@
 /**
  * Takes a part of a message if it is what it must be.
  *
- * @param path where the part stands: `setup.spec.latentSize`
  * @throws Misfit
  */
-export type Check<T> = (part: unknown, path: string) => T;
+export type Check<T> = (part: unknown) => T;
 
-/** A part of a message is not what it must be; the message of the error names its path. */
-export class Misfit extends Error {}
+/** A part of a message is not what it must be. Its message names the part: `setup.spec.latentSize: expected a whole number from 1`. */
+export class Misfit extends Error {
+  readonly #expected: string;
+  #path = '';
 
-function misfit(path: string, expected: string): Misfit {
-  return new Misfit(`${path || 'message'}: expected ${expected}`);
+  constructor(expected: string) {
+    super();
+    this.#expected = expected;
+  }
+
+  /** Says in which field the part stands. The path is put together on the way out, so that what fits costs nothing for it. */
+  within(name: string | number): this {
+    this.#path = this.#path ? `${name}.${this.#path}` : String(name);
+    return this;
+  }
+
+  override get message(): string {
+    return `${this.#path || 'message'}: expected ${this.#expected}`;
+  }
+}
+
+/** Checks a part that stands in a field. */
+function checkField<T>(check: Check<T>, part: unknown, name: string | number): T {
+  try {
+    return check(part);
+  } catch (error) {
+    throw error instanceof Misfit ? error.within(name) : error;
+  }
 }
 
 /** A whole number. @param least smallest value */
 export function whole(least = 0): Check<number> {
-  return (part, path) => {
+  return (part) => {
     if (typeof part === 'number' && Number.isSafeInteger(part) && part >= least) return part;
-    throw misfit(path, `a whole number from ${least}`);
+    throw new Misfit(`a whole number from ${least}`);
   };
 }
 
 /** A finite number. */
-export const number: Check<number> = (part, path) => {
+export const number: Check<number> = (part) => {
   if (typeof part === 'number' && Number.isFinite(part)) return part;
-  throw misfit(path, 'a number');
+  throw new Misfit('a number');
 };
 
-export const text: Check<string> = (part, path) => {
+export const text: Check<string> = (part) => {
   if (typeof part === 'string') return part;
-  throw misfit(path, 'a text');
+  throw new Misfit('a text');
 };
 
-export const flag: Check<boolean> = (part, path) => {
+export const flag: Check<boolean> = (part) => {
   if (typeof part === 'boolean') return part;
-  throw misfit(path, 'true or false');
+  throw new Misfit('true or false');
 };
 
 /** One of these values. */
 export function oneOf<T extends string | boolean>(values: readonly T[]): Check<T> {
-  return (part, path) => {
+  return (part) => {
     const found = values.find((value) => value === part);
     if (found !== undefined) return found;
-    throw misfit(path, values.join(', '));
+    throw new Misfit(values.join(', '));
   };
 }
 
@@ -54,16 +76,14 @@ export const kind = <T extends string | boolean>(value: T): Check<T> => oneOf([v
 
 /** What may also be absent. */
 export function optional<T>(check: Check<T>): Check<T | undefined> {
-  return (part, path) => (part === undefined ? undefined : check(part, path));
+  return (part) => (part === undefined ? undefined : check(part));
 }
 
 /** A list of at least one item. */
 export function list<T>(item: Check<T>): Check<readonly T[]> {
-  return (part, path) => {
-    if (!Array.isArray(part) || part.length === 0) throw misfit(path, 'a list of at least one');
-    part.forEach((each, i) => {
-      item(each, `${path}.${i}`);
-    });
+  return (part) => {
+    if (!Array.isArray(part) || part.length === 0) throw new Misfit('a list of at least one');
+    for (const [i, each] of part.entries()) checkField(item, each, i);
     return part;
   };
 }
@@ -71,12 +91,10 @@ export function list<T>(item: Check<T>): Check<readonly T[]> {
 /** An object's own fields. */
 type Fields = Readonly<Record<string, unknown>>;
 
-function fieldsOf(part: unknown, path: string): Fields {
+function fieldsOf(part: unknown): Fields {
   if (typeof part === 'object' && part !== null && !Array.isArray(part)) return part as Fields;
-  throw misfit(path, 'an object');
+  throw new Misfit('an object');
 }
-
-const inside = (path: string, name: string): string => (path ? `${path}.${name}` : name);
 
 /** A check of every field. */
 export type FieldChecks<T> = { readonly [K in keyof T]-?: Check<T[K]> };
@@ -84,12 +102,12 @@ export type FieldChecks<T> = { readonly [K in keyof T]-?: Check<T[K]> };
 /** An object of these fields and no others. */
 export function object<T extends object>(fields: FieldChecks<T>): Check<T> {
   const checks = Object.entries<Check<unknown>>(fields);
-  return (part, path) => {
-    const given = fieldsOf(part, path);
-    for (const name of Object.keys(given)) {
-      if (!Object.hasOwn(fields, name)) throw misfit(inside(path, name), 'no such field');
+  return (part) => {
+    const given = fieldsOf(part);
+    for (const name in given) {
+      if (!Object.hasOwn(fields, name)) throw new Misfit('no such field').within(name);
     }
-    for (const [name, check] of checks) check(given[name], inside(path, name));
+    for (const [name, check] of checks) checkField(check, given[name], name);
     return part as T;
   };
 }
@@ -100,9 +118,9 @@ export function tagged<T extends object>(
   variants: readonly (readonly [value: string | boolean, check: Check<T>])[],
 ): Check<T> {
   const checks = new Map<unknown, Check<T>>(variants);
-  return (part, path) => {
-    const check = checks.get(fieldsOf(part, path)[tag]);
-    if (check) return check(part, path);
-    throw misfit(inside(path, tag), [...checks.keys()].join(', '));
+  return (part) => {
+    const check = checks.get(fieldsOf(part)[tag]);
+    if (check) return check(part);
+    throw new Misfit([...checks.keys()].join(', ')).within(tag);
   };
 }

@@ -129,7 +129,7 @@ const answerCheck = tagged<Answer>('kind', [
 
 function checkHeader<T>(check: Check<T>, header: unknown): T {
   try {
-    return check(header, '');
+    return check(header);
   } catch (error) {
     if (error instanceof Misfit) throw malformed(`its header is not a message: ${error.message}`);
     throw error;

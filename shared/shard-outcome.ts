@@ -54,7 +54,7 @@ export const shardOutcome: Check<ShardOutcome> = outcomeOf(
 /** The outcome of a shard, or nothing when this is none. */
 export function shardOutcomeOf(got: unknown): ShardOutcome | undefined {
   try {
-    return shardOutcome(got, '');
+    return shardOutcome(got);
   } catch (error) {
     if (error instanceof Misfit) return undefined;
     throw error;

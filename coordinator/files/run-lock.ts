@@ -14,6 +14,7 @@ import {
   readSync,
   renameSync,
   rmSync,
+  statSync,
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -35,6 +36,8 @@ const POLL_MS = 100;
 const TELL_MS = 1.5 * TOUCH_MS;
 /** A record has some 250 bytes; of a longer file, nothing more is read. */
 const MOST_BYTES = 4096;
+/** After so long the owner opens its file again; until then it asks only whether the file is still the same. */
+const REOPEN_MS = 1_000;
 /** How often the file may go and come back while it is looked at. */
 const ATTEMPTS = 20;
 
@@ -166,7 +169,8 @@ function linkRecord(file: string, record: string): number | undefined {
 /** @returns undefined when another process was faster */
 function takeOver(folder: string, found: Found): RunLock | undefined {
   const file = join(folder, LOCK_FILE);
-  if (read(file)?.record !== found.record) return undefined;
+  const now = read(file);
+  if (now?.record !== found.record || now.touched !== found.touched) return undefined;
   const record = toRecord(ownerHere((parseOwner(found.record)?.token ?? 0) + 1));
   const temporary = temporaryPath(file);
   const descriptor = writeRecord(temporary, record);
@@ -212,7 +216,7 @@ function hold(folder: string, record: string, descriptor: number): RunLock {
       // A file system that is gone fails the next write.
     }
   }, TOUCH_MS).unref();
-  const uncheck = joinLock({ folder, record });
+  const uncheck = checkWritesBelow(folder, ownCheck(folder, record, descriptor));
   return {
     ticket: { folder, record },
     release() {
@@ -225,6 +229,22 @@ function hold(folder: string, record: string, descriptor: number): RunLock {
         // It is left over, of a process that will have ended.
       }
     },
+  };
+}
+
+/**
+ * Checks before every write of the owner, so it costs one system call: whoever takes over gives another file the name, and as long as the
+ * owner's is open no other has its number. A network file system may answer that from its memory; it asks its server when a file is opened.
+ */
+function ownCheck(folder: string, record: string, descriptor: number): () => void {
+  const file = join(folder, LOCK_FILE);
+  const { ino } = fstatSync(descriptor);
+  let openedMs = Number.NEGATIVE_INFINITY;
+  return () => {
+    const now = performance.now();
+    if (now - openedMs < REOPEN_MS && statSync(file, { throwIfNoEntry: false })?.ino === ino) return;
+    checkRecord(folder, record);
+    openedMs = now;
   };
 }
 

@@ -5,13 +5,13 @@ import type { Net } from '../../../shared/model/layout.ts';
 import { imageSizeOf } from '../../../shared/model/spec.ts';
 import { viewsOf } from '../../../shared/pixels.ts';
 import { type Answer, bytesOf, type Request, toAnswer } from '../../../shared/process-protocol.ts';
-import { describeShard, type ReplicaReady, type ReplicaSetup, type SampleJob } from '../../../shared/protocol.ts';
+import type { ReplicaReady, ReplicaSetup, SampleJob } from '../../../shared/protocol.ts';
 import { STOP_SIGNALS } from '../../../shared/stop-signals.ts';
 import type { Replica, Shard, ShardResult } from '../replica.ts';
 import { ReplicaProcess } from './child-process.ts';
 import { succeeded, toShardResult } from './outcomes.ts';
 import { ResultSlots, resultArrays } from './result-slots.ts';
-import { WaitingCalls } from './waiting-calls.ts';
+import { type Limit, WaitingCalls } from './waiting-calls.ts';
 
 export interface ProcessOptions {
   /** Compiled entry file of the process. */
@@ -38,7 +38,7 @@ interface Expected {
 /** How a call is made. */
 interface CallOptions<Kind, Result> {
   /** Deadline, unless the caller keeps one. */
-  readonly limitMs?: number;
+  readonly limit?: Limit;
   readonly body?: Uint8Array | undefined;
   readonly answerBody?: Uint8Array;
   /** The result of the call. @throws GanglionError of an answer that is an error */
@@ -113,8 +113,8 @@ class ProcessCalls {
   async start(): Promise<ReplicaReady> {
     const { backend, shardSize, spec, seed, shards } = this.#options.setup;
     const setup = { replica: this.#id, backend, shardSize, spec, seed, shards };
-    const ready = await this.#call('start', (call) => ({ kind: 'start', call, setup }), {
-      limitMs: this.#options.deadlineMs,
+    const ready = await this.#call((call) => ({ kind: 'start', call, setup }), {
+      limit: { ms: this.#options.deadlineMs, what: 'start' },
       read: ({ outcome }) => succeeded(outcome).ready,
     });
     this.#process.expectHeartbeat();
@@ -128,7 +128,7 @@ class ProcessCalls {
     }
     const slot = this.#slots.take(pass);
     const job = { step, pass, shard, ...(fault ? { fault } : {}) };
-    return await this.#call(describeShard(given), (call) => ({ kind: 'compute', call, job }), {
+    return await this.#call((call) => ({ kind: 'compute', call, job }), {
       body: images && Buffer.concat(viewsOf(this.#options.images, images, this.#imageSize)),
       answerBody: bytesOf(slot.values),
       read: ({ outcome }) => toShardResult(this.#id, given, slot, outcome),
@@ -140,8 +140,8 @@ class ProcessCalls {
     // Rare, and at no version that could be named: sent with the call, and again before the next shard that needs them.
     this.#sendParameters('generator', -1);
     const images = new Float32Array(count * this.#imageSize);
-    return await this.#call(`${count} samples`, (call) => ({ kind: 'sample', call, seed, count }), {
-      limitMs: this.#options.deadlineMs,
+    return await this.#call((call) => ({ kind: 'sample', call, seed, count }), {
+      limit: { ms: this.#options.deadlineMs, what: `${count} samples` },
       body: statistics === 'batch' ? undefined : bytesOf(statistics),
       answerBody: bytesOf(images),
       read: ({ outcome }) => succeeded(outcome) && images,
@@ -150,7 +150,10 @@ class ProcessCalls {
 
   /** Ends the process and waits for its end; never rejects. */
   async stop(): Promise<void> {
-    const asked = this.#call('stop', (call) => ({ kind: 'stop', call }), { limitMs: STOP_MS, read: () => {} });
+    const asked = this.#call((call) => ({ kind: 'stop', call }), {
+      limit: { ms: STOP_MS, what: 'stop' },
+      read: () => {},
+    });
     const graceMs = await asked.then(
       () => EXIT_MS,
       () => 0,
@@ -164,14 +167,12 @@ class ProcessCalls {
   }
 
   async #call<Kind extends CallKind, Result>(
-    what: string,
     request: (call: number) => CallOf<Kind>,
-    { limitMs, body, answerBody = NOTHING, read, release }: CallOptions<Kind, Result>,
+    { limit, body, answerBody = NOTHING, read, release }: CallOptions<Kind, Result>,
   ): Promise<Result> {
     const asked = request(this.#calls++);
     const answered = this.#waiting.keep({
-      what,
-      limitMs,
+      limit,
       expected: { call: asked.call, kind: asked.kind, body: answerBody },
       read: (answer) => read(answer as AnswerTo<Kind>), // #open has compared the kinds
       release,

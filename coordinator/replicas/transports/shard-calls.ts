@@ -1,5 +1,5 @@
 // The shards that a replica in a thread has in hand. Those asked for at once go as one message (shared/protocol.ts, ShardChannel).
-import { describeShard, type ShardChannel, type ShardJob } from '../../../shared/protocol.ts';
+import type { ShardChannel, ShardJob } from '../../../shared/protocol.ts';
 import type { Shard, ShardResult } from '../replica.ts';
 import { toShardResult } from './outcomes.ts';
 import type { ResultSlots } from './result-slots.ts';
@@ -44,7 +44,6 @@ export class ShardCalls {
     const job = { step, pass, shard: number, slot: slot.index };
     this.#unsent.push(fault ? { ...job, fault } : job);
     return this.#calls.keep({
-      what: describeShard(shard),
       expected: undefined,
       read: (outcome) => toShardResult(this.#id, shard, slot, outcome),
       release: slot.release,

@@ -81,7 +81,7 @@ export async function startThreadReplica(id: number, options: ThreadOptions): Pr
     if (calls.lost) return;
     const stopped = service.stop();
     try {
-      await calls.call('stop', () => stopped, STOP_MS);
+      await calls.call(() => stopped, { ms: STOP_MS, what: 'stop' });
     } catch {
       // Stuck in a native call: left behind, so that it cannot take the process along, until it comes to itself.
       worker.unref();
@@ -94,11 +94,10 @@ export async function startThreadReplica(id: number, options: ThreadOptions): Pr
   }
 
   try {
-    const started = await calls.call<StartOutcome>(
-      'start',
-      () => service.start({ ...setup, replica: id, results }),
-      deadlineMs,
-    );
+    const started = await calls.call<StartOutcome>(() => service.start({ ...setup, replica: id, results }), {
+      ms: deadlineMs,
+      what: 'start',
+    });
     const { ready } = succeeded(started);
     return {
       id,
@@ -110,7 +109,10 @@ export async function startThreadReplica(id: number, options: ThreadOptions): Pr
         return shards.computed;
       },
       async sample(job: SampleJob): Promise<Float32Array> {
-        const outcome = await calls.call<SampleOutcome>(`${job.count} samples`, () => service.sample(job), deadlineMs);
+        const outcome = await calls.call<SampleOutcome>(() => service.sample(job), {
+          ms: deadlineMs,
+          what: `${job.count} samples`,
+        });
         return succeeded(outcome).images;
       },
     };

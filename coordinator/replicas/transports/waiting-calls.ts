@@ -1,36 +1,34 @@
 // Keeps the calls of one replica that wait for an answer, over both transports: each ends with its answer, at its deadline, or with the
-// replica; what a call holds is released when it fails.
+// replica; what a call holds is released when it fails. A step has a call a shard and pass, so a call is one object.
 import { type FaultReason, GanglionError } from '../../../shared/error.ts';
 
-/** A call that is to be kept. */
-interface Call<Answer, Result> {
+/** A deadline. */
+export interface Limit {
+  readonly ms: number;
   /** Names the call in messages. */
   readonly what: string;
+}
+
+/** A call whose answer comes in the order of such calls. */
+export interface OrderedCall<Answer, Result, Expected> {
+  /** What the transport has to know when the answer arrives. */
+  readonly expected: Expected;
   /** Its deadline, unless its caller keeps one. */
-  readonly limitMs?: number | undefined;
+  readonly limit?: Limit | undefined;
   /** The result of the call. @throws when the answer is an error, or none to this call */
   readonly read: (answer: Answer) => Result;
   /** Gives back what the call holds; called once if it fails. */
   readonly release?: (() => void) | undefined;
 }
 
-/** A call whose answer comes in the order of such calls. */
-export interface OrderedCall<Answer, Result, Expected> extends Call<Answer, Result> {
-  /** What the transport has to know when the answer arrives. */
-  readonly expected: Expected;
-}
-
-/** A call without an answer. */
-interface Waiting<Answer> {
-  answer(answer: Answer): void;
-  fail(error: unknown): void;
-}
+/** A call without an answer, whatever its result. */
+type Waiting<Answer, Expected> = Pick<WaitingCall<Answer, unknown, Expected>, 'call' | 'answer' | 'fail' | 'failAfter'>;
 
 export class WaitingCalls<Answer, Expected> {
   readonly #replica: number;
-  readonly #ordered: (Waiting<Answer> & { readonly expected: Expected })[] = [];
+  readonly #ordered: Waiting<Answer, Expected>[] = [];
   /** Calls whose answers come as promises. One to race with, as long as the replica lives, would keep every answer. */
-  readonly #others = new Set<Waiting<never>>();
+  readonly #others = new Set<Waiting<never, undefined>>();
   #lost: GanglionError | undefined;
 
   constructor(replica: number) {
@@ -44,16 +42,18 @@ export class WaitingCalls<Answer, Expected> {
 
   /** What is expected of the next answer. */
   get next(): Expected | undefined {
-    return this.#ordered[0]?.expected;
+    return this.#ordered[0]?.call.expected;
   }
 
   /** Keeps a call that {@link answer} ends. Rejects at once when the replica is lost. */
-  keep<Result>({ expected, ...call }: OrderedCall<Answer, Result, Expected>): Promise<Result> {
-    return new Promise((resolve, reject) => {
-      const waiting = this.#wait(call, resolve, reject, () => {});
-      if (this.#lost) waiting.fail(this.#lost);
-      else this.#ordered.push({ ...waiting, expected });
-    });
+  keep<Result>(call: OrderedCall<Answer, Result, Expected>): Promise<Result> {
+    const waiting = new WaitingCall(call);
+    if (this.#lost) waiting.fail(this.#lost);
+    else {
+      this.#limit(waiting, call.limit);
+      this.#ordered.push(waiting);
+    }
+    return waiting.ended;
   }
 
   /** Ends the oldest call. Does nothing when there is none, because the replica was lost. */
@@ -66,14 +66,20 @@ export class WaitingCalls<Answer, Expected> {
    *
    * @throws GanglionError of code `replica`, with a reason
    */
-  call<Result>(what: string, ask: () => Promise<Result>, limitMs?: number): Promise<Result> {
-    if (this.#lost) return Promise.reject(this.#lost);
-    return new Promise((resolve, reject) => {
-      const read = (answer: Result): Result => answer;
-      const waiting = this.#wait({ what, limitMs, read }, resolve, reject, () => this.#others.delete(waiting));
-      this.#others.add(waiting);
-      ask().then(waiting.answer, waiting.fail);
-    });
+  async call<Result>(ask: () => Promise<Result>, limit: Limit): Promise<Result> {
+    if (this.#lost) throw this.#lost;
+    const waiting = new WaitingCall({ expected: undefined, read: (answer: Result) => answer });
+    this.#limit(waiting, limit);
+    this.#others.add(waiting);
+    ask().then(
+      (answer) => waiting.answer(answer),
+      (error: unknown) => waiting.fail(error),
+    );
+    try {
+      return await waiting.ended;
+    } finally {
+      this.#others.delete(waiting);
+    }
   }
 
   /**
@@ -89,44 +95,59 @@ export class WaitingCalls<Answer, Expected> {
     return this.#lost;
   }
 
-  #wait<Given, Result>(
-    { what, limitMs, read, release }: Call<Given, Result>,
-    resolve: (result: Result) => void,
-    reject: (error: unknown) => void,
-    onEnd: () => void,
-  ): Waiting<Given> {
-    let isOver = false;
-    let timer: NodeJS.Timeout | undefined;
-    const end = (): void => {
-      isOver = true;
-      clearTimeout(timer);
-      onEnd();
-    };
-    const fail = (error: unknown): void => {
-      if (isOver) return;
-      end();
-      release?.();
-      reject(error);
-    };
-    const answer = (given: Given): void => {
-      if (isOver) return;
-      try {
-        const result = read(given);
-        end();
-        resolve(result);
-      } catch (error) {
-        fail(error);
-      }
-    };
-    if (limitMs !== undefined) {
-      const expire = (): void => fail(this.#fault('deadline', `gave no answer to ${what} in ${limitMs} ms`));
-      timer = setTimeout(expire, limitMs);
-    }
-    return { answer, fail };
+  #limit(waiting: Waiting<never, unknown>, limit: Limit | undefined): void {
+    if (!limit) return;
+    const { ms, what } = limit;
+    waiting.failAfter(ms, () => this.#fault('deadline', `gave no answer to ${what} in ${ms} ms`));
   }
 
   #fault(reason: FaultReason, what: string, cause?: unknown): GanglionError {
     const place = { replica: this.#replica };
     return new GanglionError('replica', `replica ${this.#replica} ${what}`, { cause, place, reason });
+  }
+}
+
+/** It ends once: whatever comes later is dropped. */
+class WaitingCall<Answer, Result, Expected> {
+  readonly call: OrderedCall<Answer, Result, Expected>;
+  readonly ended: Promise<Result>;
+  #resolve: (result: Result) => void = () => {};
+  #reject: (error: unknown) => void = () => {};
+  #isOver = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(call: OrderedCall<Answer, Result, Expected>) {
+    this.call = call;
+    this.ended = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+  }
+
+  answer(answer: Answer): void {
+    if (this.#isOver) return;
+    try {
+      const result = this.call.read(answer);
+      this.#end();
+      this.#resolve(result);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  fail(error: unknown): void {
+    if (this.#isOver) return;
+    this.#end();
+    this.call.release?.();
+    this.#reject(error);
+  }
+
+  failAfter(ms: number, error: () => unknown): void {
+    this.#timer = setTimeout(() => this.fail(error()), ms);
+  }
+
+  #end(): void {
+    this.#isOver = true;
+    clearTimeout(this.#timer);
   }
 }

@@ -196,6 +196,7 @@ describe('a process that was taken over', () => {
     const run = scratchFolder();
     const lock = await lockRunFolder(run);
     onTestFinished(() => lock.release());
+    expect(isOwned(run)).toBe(true); // has opened the file: the next look asks for its number alone
     foreignLock(run);
     const lost = `${run} was taken over by process 1 on node-2 since 2026-11-27T00:00:00.000Z; this process writes nothing more there`;
     return { run, lost: `environment: ${lost}` };

@@ -24,8 +24,7 @@ function create() {
     note(
       what,
       calls.keep({
-        what,
-        limitMs,
+        limit: limitMs === undefined ? undefined : { ms: limitMs, what },
         expected: `expects ${what}`,
         read: (answer) => {
           if (answer < 0) throw new RangeError('below 0');
@@ -80,7 +79,7 @@ it('rejects all calls of a lost replica: first the one it was computing, then th
   const { calls, released, ended, keep, note, settle } = create();
   note(
     'other',
-    calls.call('other', () => new Promise(() => {})),
+    calls.call(() => new Promise(() => {}), { ms: 1e6, what: 'other' }),
   );
   for (const what of ['a', 'b', 'c']) keep(what);
   const lost = calls.lose('exit', 'ended with exit code 1', undefined, 1);
@@ -92,7 +91,7 @@ it('rejects all calls of a lost replica: first the one it was computing, then th
   keep('d');
   note(
     'asked',
-    calls.call('asked', async () => expect.unreachable()),
+    calls.call(async () => expect.unreachable(), { ms: 1e6, what: 'asked' }),
   );
   await settle();
   expect(ended.slice(4).toSorted()).toEqual([`asked: ${message}`, `d: ${message}`]);
@@ -103,15 +102,15 @@ it('ends a call that comes as a promise with that, or at its deadline', async ()
   const { calls, ended, note } = create();
   note(
     'a',
-    calls.call('a', async () => 7, 100),
+    calls.call(async () => 7, { ms: 100, what: 'a' }),
   );
   note(
     'b',
-    calls.call('b', () => Promise.reject(new Error('refused')), 100),
+    calls.call(() => Promise.reject(new Error('refused')), { ms: 100, what: 'b' }),
   );
   note(
     'c',
-    calls.call('c', () => new Promise(() => {}), 100),
+    calls.call(() => new Promise(() => {}), { ms: 100, what: 'c' }),
   );
   await vi.advanceTimersByTimeAsync(200);
   expect(ended).toEqual(['a: 7', 'b: refused', 'c: replica 3 gave no answer to c in 100 ms']);
