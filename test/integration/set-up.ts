@@ -2,9 +2,10 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, expect } from 'vitest';
+import { locateKernels } from '../../workers/engines/kernels/library.ts';
 
 export const SETUP = resolve('dist/workers/entry/setup-entry.js');
 export const DOCTOR = resolve('dist/workers/entry/doctor-entry.js');
@@ -100,3 +101,25 @@ export function expectOneLine({ exitCode, stdout, stderr }: Ended, message: RegE
   expect(stderr).toMatch(message);
   expect(exitCode).toBe(1);
 }
+
+export const kernelsOf = (GANGLION_CACHE: string) => locateKernels({ GANGLION_CACHE });
+
+export function setup(cache: string, env: NodeJS.ProcessEnv = {}) {
+  return start(process.execPath, [SETUP], { GANGLION_CACHE: cache, ...env });
+}
+
+/** A PATH with a g++ before the others that does what a script says; `$target` is what it is to make. */
+export function pathWithFakeCompiler(script: string): string {
+  const folder = newFolder('fake-compiler');
+  writeScript(join(folder, 'g++'), `for target do :; done; ${script}`);
+  return `${folder}:${process.env.PATH}`;
+}
+
+/** What a set-up that failed after its checks leaves: that it has, and why, and the compiler's output. */
+export function onlyFailure(cache: string): string[] {
+  return [`${basename(kernelsOf(cache).kernelsFolder)}.failed.json`, 'setup-compile-kernels.log'].sort();
+}
+
+export const WITHOUT = 'ganglion: training in WebAssembly, about \\d+ times slower than by compiled kernels: ';
+export const CPU = { exitCode: 0, stdout: 'cpu\n' };
+export const COMPILED = { ...CPU, stderr: 'compiling the kernels\n' };

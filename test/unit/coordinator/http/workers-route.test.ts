@@ -31,9 +31,7 @@ async function served(options: Partial<HttpOptions> = {}) {
   });
   const metrics = createMetrics({ batch: 10, replicas, info: { node: 'v20' } });
   const counts: number[] = [];
-  const resize = (count: number): void => {
-    counts.push(count);
-  };
+  const resize = (count: number): void => void counts.push(count);
   const all = { port: 0, metrics, status: () => status.status, shards: 4, apiToken: null, resize, ...options };
   const server = await startHttp(all);
   onTestFinished(() => server.close());
