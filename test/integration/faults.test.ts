@@ -190,10 +190,8 @@ it.each(ISOLATIONS)('leaks neither tensors nor memory over 20 restarts: %s', asy
   expect((await running.ended).exitCode).toBe(0);
   expect(summaryOf(run)).toMatchObject({ restarts: 20, step: 120, lostSteps: 0, repeatedSteps: 0 });
   expect(tensors).toEqual(tensors.map(() => 0));
-  // A replica that stayed would take 5 MB for its results alone, and ten times as much for its graphs. By medians: for one restart or two
-  // after a garbage collection there may be 30 MB less.
-  const median = (of: readonly number[]): number =>
-    of.toSorted((a, b) => a - b)[Math.floor(of.length / 2)] ?? Number.NaN;
-  expect(median(memory.slice(-5)) - median(memory.slice(3, 8))).toBeLessThan(32);
+  // A replica that stayed would take 5 MB for its results alone, and ten times as much for its graphs. By the most that was held: a garbage
+  // collection gives back 10 to 60 MB, now and then, which come back over the next restarts.
+  expect(Math.max(...memory.slice(-5)) - Math.max(...memory.slice(0, 8))).toBeLessThan(32);
   await expectNoneLeft(run);
 });
