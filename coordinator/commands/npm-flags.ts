@@ -5,8 +5,8 @@ import { GanglionError } from '../../shared/error.ts';
 export interface NpmFlag {
   /** `--checkpoint-every`. */
   readonly flag: string;
-  /** Whether the flag takes a value. */
-  readonly takesValue: boolean;
+  /** Whether the flag takes a value; `optional` may stand alone. */
+  readonly takesValue: boolean | 'optional';
 }
 
 const PREFIX = 'npm_config_';
@@ -39,8 +39,9 @@ export function restoreNpmFlags(
     const value = env[environmentName(flag)];
     if (value === undefined || OWN_OF_NPM.includes(flag)) continue;
     if (argv.some((argument) => argument === flag || argument.startsWith(`${flag}=`))) continue;
-    if (!takesValue) {
+    if (takesValue !== true) {
       if (value === 'true') restored.push(flag);
+      else if (takesValue === 'optional' && value !== '') restored.push(`${flag}=${value}`);
     } else {
       // A flag given more than once is one text with blank lines between.
       for (const part of value.split('\n\n')) {

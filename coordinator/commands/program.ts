@@ -1,6 +1,6 @@
 // The command line, and the composition root: what the commands need from outside is passed in from here. Each command is loaded when it
 // runs: what the others need would take a third of the time until training begins.
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { GanglionError, messageOf, systemErrorCode } from '../../shared/error.ts';
 import { EXIT_CODES } from '../../shared/exit-codes.ts';
 import { printLine } from '../../shared/print.ts';
@@ -40,13 +40,18 @@ function examples(...lines: readonly string[]): string {
   return `\nExamples:\n${lines.map((line) => `  $ ${line}`).join('\n')}\n`;
 }
 
+/** The flag of a setting. */
+function toOption(name: SettingName): Option {
+  const { value, description, default: initial, isSwitch } = SETTINGS[name];
+  const shown = initial === null ? description : `${description} (default: ${initial})`;
+  return isSwitch
+    ? new Option(`${flagOf(name)} [${value}]`, shown).preset('on')
+    : new Option(`${flagOf(name)} <${value}>`, shown);
+}
+
 function trainProgram(signals: Signals): Command {
   const command = new Command('train').description('train the DCGAN; the weights do not depend on --workers');
-  for (const name of SETTING_NAMES) {
-    const { value, description, default: initial } = SETTINGS[name];
-    const shown = initial === null ? description : `${description} (default: ${initial})`;
-    command.option(`${flagOf(name)} <${value}>`, shown);
-  }
+  for (const name of SETTING_NAMES) command.addOption(toOption(name));
   return command
     .option(
       '--resume <DIR|auto>',
@@ -227,7 +232,9 @@ function restoredArguments(ganglion: Command, argv: readonly string[]): string[]
   const command = ganglion.commands.find((known) => known.name() === name);
   const scripts = SCRIPTS[name];
   if (!command || !scripts) return [...argv];
-  const flags = command.options.map(({ long, required }) => ({ flag: long ?? '', takesValue: required }));
+  const flags = command.options.map(({ long, required, optional }) => {
+    return { flag: long ?? '', takesValue: optional ? ('optional' as const) : required };
+  });
   return [name, ...restoreNpmFlags(rest, process.env, { scripts, flags })];
 }
 

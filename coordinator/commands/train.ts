@@ -51,7 +51,7 @@ export async function trainCommand(request: TrainRequest): Promise<void> {
   const onNotice = (message: string): void => printLine(process.stderr, `ganglion: ${message}`);
   const planned = { layers: [file, environment, flags], path, resumes, profile };
   if (request.dryRun) {
-    const { config, totalSteps } = planRun({ ...planned, onNotice });
+    const { config, totalSteps } = await planRun({ ...planned, onNotice });
     printJson(process.stdout, { ...config, totalSteps }, 2);
     return;
   }

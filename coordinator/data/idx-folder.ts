@@ -32,6 +32,23 @@ export function loadIdxFolder(folder: string): Dataset {
   return toDataset('MNIST (60,000 training images)', images, labels, MNIST_SHAPE);
 }
 
+/** Whether a folder holds the four names of MNIST, and the images of one of its two parts: then the rest must be MNIST, too. */
+export function isMnistFolder(folder: string): boolean {
+  const entries = listFolder(folder);
+  const isThere = (file: MnistFile): boolean => entries.includes(chooseName(file, entries));
+  const isRight = (file: MnistFile): boolean => {
+    try {
+      readMnistFile(file, join(folder, chooseName(file, entries)));
+      return true;
+    } catch (error) {
+      if (error instanceof GanglionError) return false;
+      throw error;
+    }
+  };
+  const { testImages, trainImages } = MNIST_FILES;
+  return Object.values(MNIST_FILES).every(isThere) && (isRight(testImages) || isRight(trainImages));
+}
+
 function listFolder(folder: string): readonly string[] {
   try {
     return readdirSync(folder).sort();

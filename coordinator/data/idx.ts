@@ -29,6 +29,36 @@ export function parseIdx(bytes: Uint8Array, name: string, shape: readonly number
   return bytes.subarray(header);
 }
 
+/** What the header of an idx file says. */
+export interface IdxHeader {
+  /** Code of the values' type: 0x08 is unsigned bytes. */
+  readonly type: number;
+  readonly shape: readonly number[];
+  /** Bytes before the values. */
+  readonly length: number;
+}
+
+/** The first of a file's bytes are enough for this many dimensions. */
+export const MOST_IDX_DIMENSIONS = 4;
+
+/** Reads a header. @throws GanglionError `data` for bytes that are none */
+export function parseIdxHeader(bytes: Uint8Array, name: string): IdxHeader {
+  const fail = (expected: string, got: string): never => {
+    throw new GanglionError('data', `${name}: expected ${expected}, got ${got}`);
+  };
+  if (bytes.length < 4) return fail('a header of an idx file', `${bytes.length} bytes`);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const magic = view.getUint32(0);
+  const [type, dimensions] = [magic >>> 8, magic & 255];
+  if (!(type >= 0x08 && type <= 0x0e) || dimensions < 1 || dimensions > MOST_IDX_DIMENSIONS) {
+    return fail('the magic number of an idx file, such as 0x00000803', toHex(magic));
+  }
+  const length = 4 + 4 * dimensions;
+  if (bytes.length < length) return fail(`a header of ${length} bytes`, `${bytes.length} bytes`);
+  const shape = Array.from({ length: dimensions }, (_, i) => view.getUint32(4 + 4 * i));
+  return { type, shape, length };
+}
+
 function headerLength(shape: readonly number[]): number {
   return 4 + 4 * shape.length;
 }

@@ -17,6 +17,7 @@ import {
   type PlanRequest,
   planRun,
   planTraining,
+  StoppedEarly,
   type TrainingPlan,
 } from '../run/plan-run.ts';
 import type { Programs } from '../run/programs.ts';
@@ -157,6 +158,8 @@ export class DrivenTraining implements Training {
     signal?.addEventListener('abort', onAbort);
     try {
       await this.#run();
+    } catch (error) {
+      if (!(error instanceof StoppedEarly)) throw error;
     } finally {
       signal?.removeEventListener('abort', onAbort);
     }
@@ -188,7 +191,9 @@ export class DrivenTraining implements Training {
   /** A node alone, which leaves nothing behind. */
   async #inMemory(): Promise<Running> {
     const { programs, stop, onNotice } = this.#host;
-    const plan = planTraining(mergeSettings(...this.#request.layers));
+    const shouldStop = (): boolean => stop.requested;
+    const plan = await planTraining(mergeSettings(...this.#request.layers), undefined, { shouldStop });
+    if (plan.dataset.preparation !== null) onNotice(`data: ${plan.dataset.preparation}`);
     const { settings, state } = plan;
     const backend = await this.#host.chooseBackend(settings.backend);
     const config = { ...toRunConfig(settings, plan.dataset), chosenBackend: backend };
@@ -211,7 +216,7 @@ export class DrivenTraining implements Training {
   /** A run that leaves a folder behind; undefined when it was stopped before it has, or is finished already. */
   async #inFolder(path: string, lock: RunHost['lock']): Promise<Running | undefined> {
     const { programs, stop, onNotice, terminal } = this.#host;
-    const planned = planRun({ ...this.#request, path, onNotice });
+    const planned = await planRun({ ...this.#request, path, onNotice, shouldStop: () => stop.requested });
     if (this.#request.resumes === AUTO && isFinished(planned)) {
       const show = terminal?.({ batch: planned.config.batch, totalSteps: planned.totalSteps }).line ?? onNotice;
       show(`finished: ${describeEnd(planned)}`);

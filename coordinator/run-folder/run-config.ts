@@ -24,6 +24,8 @@ export interface RunConfig extends StoredSettings {
   readonly arithmetic: number;
   readonly dataName: string;
   readonly dataSha256: string;
+  /** What was done to the images, for people; null for nothing. */
+  readonly dataPreparation: string | null;
 }
 
 /** As config.json and checkpoints hold it. */
@@ -39,6 +41,7 @@ export function toRunConfig({ apiToken: _, ...settings }: Settings, dataset: Dat
     ...settings,
     dataName: dataset.name,
     dataSha256: dataset.sha256,
+    dataPreparation: dataset.preparation,
   };
 }
 
@@ -61,6 +64,7 @@ interface StoredParts {
   readonly arithmetic: unknown;
   readonly dataName: unknown;
   readonly dataSha256: unknown;
+  readonly dataPreparation: unknown;
   readonly chosenBackend: unknown;
   readonly settings: Readonly<Record<string, unknown>>;
 }
@@ -83,11 +87,12 @@ export function storedParts(
     arithmetic = BEFORE_NUMBERS,
     dataName,
     dataSha256,
+    dataPreparation = null,
     ranOn,
     chosenBackend = ranOn,
     ...settings
   } = stored;
-  if (format === CONFIG_FORMAT) return { arithmetic, dataName, dataSha256, chosenBackend, settings };
+  if (format === CONFIG_FORMAT) return { arithmetic, dataName, dataSha256, dataPreparation, chosenBackend, settings };
   if (format !== undefined) {
     const message = `${source}: expected format ${CONFIG_FORMAT} of its config, got ${show(format)}: a newer Ganglion has written it`;
     throw new GanglionError(code, message);
@@ -100,7 +105,8 @@ export function storedParts(
   // Before there were other backends, all ran on native.
   const { backend, ...others } = settings;
   const named = backend === undefined ? others : { ...others, backend: rename(backend) };
-  return { arithmetic, dataName, dataSha256, chosenBackend: rename(chosenBackend ?? 'native'), settings: named };
+  const identity = { dataName, dataSha256, dataPreparation };
+  return { arithmetic, ...identity, chosenBackend: rename(chosenBackend ?? 'native'), settings: named };
 }
 
 function parseRunConfig(bytes: Uint8Array, path: string, run: string): StoredRunConfig {
@@ -110,7 +116,7 @@ function parseRunConfig(bytes: Uint8Array, path: string, run: string): StoredRun
   try {
     const stored = parseJson(bytes, path, 'config');
     if (typeof stored !== 'object' || stored === null) return fail();
-    const { arithmetic, dataName, dataSha256, chosenBackend, settings } = storedParts(
+    const { arithmetic, dataName, dataSha256, dataPreparation, chosenBackend, settings } = storedParts(
       { ...stored },
       path,
       run,
@@ -119,11 +125,13 @@ function parseRunConfig(bytes: Uint8Array, path: string, run: string): StoredRun
     const backend = BACKENDS.find((name) => name === chosenBackend);
     if (typeof arithmetic !== 'number' || !Number.isSafeInteger(arithmetic)) return fail();
     if (typeof dataName !== 'string' || typeof dataSha256 !== 'string' || !backend) return fail();
+    if (typeof dataPreparation !== 'string' && dataPreparation !== null) return fail();
     const given = fromConfigObject(settings, path);
     if (IMMUTABLE_SETTINGS.some((name) => given[name] === undefined)) return fail();
     // A run of an earlier version may lack a setting that came later; none of those changes what is trained.
     const { apiToken: _, ...complete } = { ...defaultSettings(), ...given };
-    return { format: CONFIG_FORMAT, arithmetic, ...complete, dataName, dataSha256, chosenBackend: backend };
+    const identity = { dataName, dataSha256, dataPreparation };
+    return { format: CONFIG_FORMAT, arithmetic, ...complete, ...identity, chosenBackend: backend };
   } catch (error) {
     if (error instanceof GanglionError && error.code === 'checkpoint') throw error; // it says more
     return fail(error);

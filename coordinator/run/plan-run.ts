@@ -5,8 +5,7 @@ import { GanglionError } from '../../shared/error.ts';
 import { dcgan28, imageShapeOf } from '../../shared/model/spec.ts';
 import { listCheckpoints, newestCheckpoint } from '../checkpoints/checkpoint.ts';
 import type { Dataset } from '../data/dataset.ts';
-import { loadIdxFolder } from '../data/idx-folder.ts';
-import { loadMnistPackage } from '../data/mnist-package.ts';
+import { loadData } from '../data/load-data.ts';
 import { countPhysicalCores } from '../machine/cores.ts';
 import { type FaultPlan, readFaultPlan } from '../replicas/fault-plan.ts';
 import {
@@ -37,12 +36,33 @@ export interface TrainingPlan {
   readonly faults: FaultPlan | null;
 }
 
+/** What becomes of a request while data is read. */
+export interface PlanHost {
+  /** Whether to give up: reading many images takes its time. */
+  readonly shouldStop?: () => boolean;
+}
+
+/** Thrown where the program was asked to stop before there was anything to stop. */
+export class StoppedEarly extends Error {}
+
 /**
  * @param previous state to resume from; default: a new one from the seed
  * @throws GanglionError when settings, data and state do not fit together
+ * @throws StoppedEarly
  */
-export function planTraining(given: Settings, previous?: TrainingState): TrainingPlan {
-  const dataset = given.data === null ? loadMnistPackage() : loadIdxFolder(given.data);
+export async function planTraining(
+  given: Settings,
+  previous?: TrainingState,
+  { shouldStop = () => false }: PlanHost = {},
+): Promise<TrainingPlan> {
+  const state = previous ?? initialState(dcgan28(given.latent), given.seed);
+  const dataset = await loadData({
+    settings: given,
+    shape: imageShapeOf(state.spec),
+    onProgress: () => {
+      if (shouldStop()) throw new StoppedEarly();
+    },
+  });
   if (dataset.count < given.batch) {
     throw new GanglionError(
       'usage',
@@ -53,9 +73,6 @@ export function planTraining(given: Settings, previous?: TrainingState): Trainin
   const settings = { ...given, workers, data: given.data === null ? null : resolve(given.data) };
   const stepsPerEpoch = countStepsPerEpoch({ count: dataset.count, batch: settings.batch });
   const totalSteps = settings.steps ?? (settings.epochs ?? 0) * stepsPerEpoch;
-  const state = previous ?? initialState(dcgan28(settings.latent), settings.seed);
-  const [expected, got] = [imageShapeOf(state.spec), dataset.imageShape].map((shape) => shape.join(' x '));
-  if (got !== expected) throw new GanglionError('data', `${dataset.name}: expected images of ${expected}, got ${got}`);
   const faults = settings.fault === null ? null : readFaultPlan(settings.fault, settings.shards);
   return { settings, dataset, state, workers, totalSteps, stepsPerEpoch, faults };
 }
@@ -68,7 +85,7 @@ export interface PlannedRun extends Omit<RunPlan, 'config'> {
 /** In place of a folder to resume: the run in the run's folder where there is one, else a new run. */
 export const AUTO = 'auto';
 
-export interface PlanRequest {
+export interface PlanRequest extends PlanHost {
   /** Settings that were given; later ones win. Those of a run that is resumed come before them. */
   readonly layers: readonly Partial<Settings>[];
   /** Folder of the run, absolute. */
@@ -80,12 +97,19 @@ export interface PlanRequest {
   readonly onNotice: (message: string) => void;
 }
 
-/** Reads and checks everything that a run needs. @throws GanglionError */
-export function planRun({ layers, path, resumes, profile = null, onNotice }: PlanRequest): PlannedRun {
+/** Reads and checks everything that a run needs. @throws GanglionError @throws StoppedEarly */
+export async function planRun({
+  layers,
+  path,
+  resumes,
+  profile = null,
+  onNotice,
+  ...host
+}: PlanRequest): Promise<PlannedRun> {
   const resumed = resumes === AUTO ? hasCheckpoints(path) : resumes;
   const previous = resumed ? openPrevious(path, onNotice) : undefined;
   const merged = mergeSettings(...(previous ? [toSettings(previous.config)] : []), ...layers);
-  const { settings, ...plan } = planTraining(merged, previous?.state);
+  const { settings, ...plan } = await planTraining(merged, previous?.state, host);
   const config = toRunConfig({ ...settings, run: path }, plan.dataset);
   if (previous) checkResumable(previous.config, config);
   const before = plan.state.step > 0 ? previous?.config : undefined;
@@ -141,6 +165,14 @@ function openPrevious(
 
 /** Faults are planned for one process: a resumed run has none. */
 function toSettings(config: StoredRunConfig): StoredSettings {
-  const { format: _, arithmetic: _a, dataName: __, dataSha256: ___, chosenBackend: ____, ...settings } = config;
+  const {
+    format: _,
+    arithmetic: _a,
+    dataName: __,
+    dataSha256: ___,
+    dataPreparation: _p,
+    chosenBackend: ____,
+    ...settings
+  } = config;
   return { ...settings, fault: null };
 }

@@ -165,6 +165,7 @@ export class RecordedRun {
       computing: [`${engine} ${libraryVersion}`, device ?? []].flat().join(', '),
       environment: describeEnvironment(computing),
     });
+    if (dataset.preparation !== null) this.#notice(`data: ${dataset.preparation}`);
     const change = describeChange(this.#plan);
     if (change !== undefined) this.#notice(change);
     if (!http) return;

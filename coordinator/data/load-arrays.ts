@@ -1,0 +1,61 @@
+// A dataset from array files: their images are read a few at a time and prepared, so that memory holds the prepared ones alone.
+import { GanglionError } from '../../shared/error.ts';
+import { imageShapeOf, openArray, readLabels } from './array-file.ts';
+import type { ChosenArrays } from './choose-arrays.ts';
+import { type Dataset, toDataset } from './dataset.ts';
+import { nameOfKnown } from './known-sets.ts';
+import { allocateImages } from './memory.ts';
+import { MOST_PIXELS, type Preparation } from './preparation.ts';
+import { toBytes } from './value-type.ts';
+
+/** Most bytes that are read at once, where an image is not larger. */
+const TOGETHER = 2 ** 20;
+
+export interface LoadOptions {
+  /** What the data is called where it is no known set. */
+  readonly name: string;
+  readonly preparation: Preparation;
+  /** Called now and then; what it throws ends the reading. */
+  readonly onProgress: (done: number, total: number) => void;
+}
+
+/** Reads them. @throws GanglionError `data` for files that are not what their headers say, `environment` where they cannot be read */
+export async function loadArrays({ images, labels }: ChosenArrays, options: LoadOptions): Promise<Dataset> {
+  const { preparation, onProgress } = options;
+  const { file, type, shape } = images;
+  const [count = 0] = shape;
+  const { shape: imageShape, channelsFirst } = imageShapeOf(images);
+  const [height, width, channels] = imageShape;
+  const size = height * width * channels;
+  if (count === 0 || size === 0 || height * width > MOST_PIXELS) {
+    const expected = `at least one image, of 1 to ${MOST_PIXELS} pixels`;
+    throw new GanglionError('data', `${file.name}: expected ${expected}, got an array of ${shape.join(' x ')}`);
+  }
+  const outSize = preparation.shape.reduce((a, b) => a * b, 1);
+  const out = allocateImages(count, outSize, file.name);
+  const reader = await openArray(images);
+  const together = Math.max(1, Math.floor(TOGETHER / (size * type.bytes)));
+  try {
+    for (let i = 0; i < count; i += together) {
+      const some = Math.min(together, count - i);
+      const bytes = toBytes(await reader.take(some * size), type, file.name);
+      for (let j = 0; j < some; j++) {
+        const values = bytes.subarray(j * size, (j + 1) * size);
+        const pixels = channelsFirst ? channelsLast(values, height * width, channels) : values;
+        preparation.write({ width, height, channels, pixels }, out.subarray((i + j) * outSize, (i + j + 1) * outSize));
+      }
+      onProgress(i + some, count);
+    }
+    await reader.end();
+  } finally {
+    await reader.close();
+  }
+  const classes = labels === undefined ? new Uint32Array(0) : await readLabels(labels);
+  const dataset = toDataset(options.name, out, classes, preparation.shape, { preparation: preparation.describe() });
+  return { ...dataset, name: nameOfKnown(dataset.sha256, reader.md5()) ?? dataset.name };
+}
+
+/** [channels, pixels] as [pixels, channels]. */
+function channelsLast(values: Uint8Array, pixels: number, channels: number): Uint8Array {
+  return Uint8Array.from(values, (_, i) => values[(i % channels) * pixels + Math.floor(i / channels)] as number);
+}

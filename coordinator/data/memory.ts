@@ -1,0 +1,37 @@
+// Memory for the images of a set: all of it at once, before they are read, so that what cannot fit is said before any work is done.
+import { constants } from 'node:buffer';
+import { totalmem } from 'node:os';
+import { GanglionError } from '../../shared/error.ts';
+
+/** Of the machine's memory, the set's share at most: replicas and the system need the rest. */
+const SHARE = 0.8;
+
+function toSize(bytes: number): string {
+  return bytes >= 2 ** 30 ? `${(bytes / 2 ** 30).toFixed(1)} GiB` : `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+}
+
+/** Most bytes of a set on this machine, or in its control group. */
+function mostBytes(): number {
+  const limit = process.constrainedMemory();
+  const memory = limit > 0 ? Math.min(totalmem(), limit) : totalmem();
+  return Math.min(SHARE * memory, constants.MAX_LENGTH);
+}
+
+/**
+ * Shared memory for `count` images of `size` bytes each.
+ * @throws GanglionError `data` that says how much they need, where that is more than there is
+ */
+export function allocateImages(count: number, size: number, name: string, most = mostBytes()): Uint8Array {
+  const needed = count * size;
+  const fail = (): never => {
+    const expected = `at most ${toSize(most)}, which is what this machine has for it`;
+    throw new GanglionError('data', `${name}: ${count} images need ${toSize(needed)} of memory: expected ${expected}`);
+  };
+  if (!(needed <= most)) return fail();
+  try {
+    return new Uint8Array(new SharedArrayBuffer(needed));
+  } catch (error) {
+    if (error instanceof RangeError) return fail();
+    throw error;
+  }
+}

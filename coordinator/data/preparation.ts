@@ -1,0 +1,163 @@
+// Brings an image to the shape that the model takes: opacity over a colour, grey or colour, the sides exchanged, the size, light and dark
+// exchanged. Whole numbers alone; what was done to a set is said in one line.
+import { GanglionError } from '../../shared/error.ts';
+import type { ImageShape } from '../../shared/model/spec.ts';
+import { type RawImage, resize } from '../images/resize.ts';
+
+/** How images are prepared, as the settings say. */
+export interface PreparationOptions {
+  /** `fit` shows all of an image, `cover` fills the shape, `stretch` does both and changes proportions. */
+  readonly resize: 'fit' | 'cover' | 'stretch';
+  /** Exchanges rows and columns: EMNIST's files store them so. */
+  readonly transpose: boolean;
+  /** Exchanges light and dark. */
+  readonly invert: boolean;
+  /** Red, green and blue behind what is not opaque, and beside an image that fits. */
+  readonly background: readonly [number, number, number];
+}
+
+/** Images larger than this are refused, and a file that unpacks to more is a decompression bomb. */
+export const MOST_PIXELS = 2 ** 26;
+
+/** Grey of a colour by ITU-R BT.601 in whole numbers, as Pillow has it: equal parts stay what they are. */
+function greyOf(red: number, green: number, blue: number): number {
+  return (19_595 * red + 38_470 * green + 7_471 * blue + 0x8000) >>> 16;
+}
+
+export class Preparation {
+  readonly #options: PreparationOptions;
+  readonly #shape: ImageShape;
+  readonly #background: readonly number[];
+  readonly #sizes = new Set<string>();
+  #coloured = 0;
+  #transparent = 0;
+  #resized = 0;
+
+  /** @param shape of the images to make: 1 or 3 channels */
+  constructor(options: PreparationOptions, shape: ImageShape) {
+    this.#options = options;
+    this.#shape = shape;
+    const { background } = options;
+    this.#background = shape[2] === 1 ? [greyOf(...background)] : background;
+  }
+
+  get shape(): ImageShape {
+    return this.#shape;
+  }
+
+  /** Whether images of a shape stay as they are. */
+  isNothing(shape: ImageShape): boolean {
+    const { transpose, invert } = this.#options;
+    return !transpose && !invert && shape.every((side, i) => side === this.#shape[i]);
+  }
+
+  /**
+   * Writes an image, of 1 (grey), 2 (with opacity), 3 or 4 channels, as one of the model's.
+   * @param out height x width x channels bytes
+   * @throws GanglionError `data` for an image without pixels, or too many
+   */
+  write(image: RawImage, out: Uint8Array): void {
+    const [height, width, channels] = this.#shape;
+    if (image.width * image.height > MOST_PIXELS || image.pixels.length === 0) {
+      const got = `${image.width} x ${image.height}`;
+      throw new GanglionError('data', `expected an image of 1 to ${MOST_PIXELS} pixels, got ${got}`);
+    }
+    if (this.#sizes.size < 2) this.#sizes.add(`${image.width} x ${image.height}`);
+    if (image.channels >= 3) this.#coloured++;
+    if (image.channels % 2 === 0) this.#transparent++;
+    let source = toChannels(image, channels, this.#options.background);
+    if (this.#options.transpose) source = transpose(source);
+    if (source.width === width && source.height === height) out.set(source.pixels);
+    else this.#place(source, out);
+    if (this.#options.invert) for (let i = 0; i < out.length; i++) out[i] = 255 - (out[i] as number);
+  }
+
+  #place(source: RawImage, out: Uint8Array): void {
+    this.#resized++;
+    const [height, width, channels] = this.#shape;
+    const how = this.#options.resize;
+    if (how === 'stretch') {
+      out.set(resize(source, width, height));
+    } else if (how === 'cover') {
+      const isWide = source.width * height > source.height * width;
+      const cutWidth = isWide ? Math.max(1, roundedRatio(source.height * width, height)) : source.width;
+      const cutHeight = isWide ? source.height : Math.max(1, roundedRatio(source.width * height, width));
+      out.set(resize(cutMiddle(source, cutWidth, cutHeight), width, height));
+    } else {
+      const isWide = source.width * height >= source.height * width;
+      const toWidth = isWide ? width : Math.max(1, roundedRatio(source.width * height, source.height));
+      const toHeight = isWide ? Math.max(1, roundedRatio(source.height * width, source.width)) : height;
+      const scaled = resize(source, toWidth, toHeight);
+      for (let i = 0; i < out.length; i++) out[i] = this.#background[i % channels] as number;
+      const [top, left] = [(height - toHeight) >> 1, (width - toWidth) >> 1];
+      const row = toWidth * channels;
+      for (let y = 0; y < toHeight; y++) {
+        out.set(scaled.subarray(y * row, (y + 1) * row), ((top + y) * width + left) * channels);
+      }
+    }
+  }
+
+  /** What was done, for people; null for nothing. */
+  describe(): string | null {
+    const [height, width, channels] = this.#shape;
+    const { transpose, invert, resize: how, background } = this.#options;
+    const colour = `#${background.map((part) => part.toString(16).padStart(2, '0')).join('')}`;
+    const sizes = this.#sizes.size === 1 ? [...this.#sizes].join() : 'several sizes';
+    const done = [
+      this.#resized > 0 ? `${sizes} to ${width} x ${height} (${how}${how === 'fit' ? ` on ${colour}` : ''})` : [],
+      this.#coloured > 0 && channels === 1 ? 'colour to grey' : [],
+      this.#transparent > 0 ? `opacity over ${colour}` : [],
+      transpose ? 'rows and columns exchanged' : [],
+      invert ? 'light and dark exchanged' : [],
+    ].flat();
+    return done.length === 0 ? null : done.join(', ');
+  }
+}
+
+function roundedRatio(a: number, b: number): number {
+  return Math.floor((2 * a + b) / (2 * b));
+}
+
+function transpose({ width, height, channels, pixels }: RawImage): RawImage {
+  const turned = new Uint8Array(pixels.length);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      for (let c = 0; c < channels; c++) {
+        turned[(x * height + y) * channels + c] = pixels[(y * width + x) * channels + c] as number;
+      }
+    }
+  }
+  return { width: height, height: width, channels, pixels: turned };
+}
+
+function cutMiddle(image: RawImage, width: number, height: number): RawImage {
+  const [top, left] = [(image.height - height) >> 1, (image.width - width) >> 1];
+  const row = width * image.channels;
+  const pixels = new Uint8Array(height * row);
+  for (let y = 0; y < height; y++) {
+    const start = ((top + y) * image.width + left) * image.channels;
+    pixels.set(image.pixels.subarray(start, start + row), y * row);
+  }
+  return { width, height, channels: image.channels, pixels };
+}
+
+/** The image in grey or in colour, laid over a colour where it is not opaque. */
+function toChannels(image: RawImage, channels: number, background: readonly [number, number, number]): RawImage {
+  const { width, height, pixels } = image;
+  if (image.channels === channels) return image;
+  const isGrey = image.channels <= 2;
+  const hasOpacity = image.channels % 2 === 0;
+  const result = new Uint8Array(width * height * channels);
+  for (let i = 0; i < width * height; i++) {
+    const at = i * image.channels;
+    const opacity = hasOpacity ? (pixels[at + image.channels - 1] as number) : 255;
+    const part = (c: 0 | 1 | 2): number => {
+      const value = pixels[at + (isGrey ? 0 : c)] as number;
+      return Math.floor((2 * (value * opacity + background[c] * (255 - opacity)) + 255) / 510);
+    };
+    const [red, green, blue] = [part(0), part(1), part(2)];
+    if (channels === 1) result[i] = greyOf(red, green, blue);
+    else result.set([red, green, blue], i * 3);
+  }
+  return { width, height, channels, pixels: result };
+}
