@@ -2,11 +2,8 @@
 // three orders of the threads of a block. Without barriers they have not, so the emulation would find one that is missing.
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { sizeOf } from '../../../../../shared/model/graph.ts';
-import { PASS_PROGRAMS, samplingProgram } from '../../../../../shared/model/phases.ts';
 import type { Program } from '../../../../../shared/model/program.ts';
 import { dcgan28 } from '../../../../../shared/model/spec.ts';
-import { fillNormal } from '../../../../../shared/random.ts';
 import { runCompiler } from '../../../../../workers/build/compile.ts';
 import type { CudaBinding } from '../../../../../workers/engines/cuda/binding.ts';
 import { cudaExecutor } from '../../../../../workers/engines/cuda/cuda-executor.ts';
@@ -16,42 +13,16 @@ import { kernelExecutor } from '../../../../../workers/engines/kernels/executor.
 import { installCuda } from '../../../../../workers/setup/install-cuda.ts';
 import { scratchFolder } from '../../../scratch.ts';
 import { hasKernels, loadedBinding } from '../kernels/loaded.ts';
+import { differences, inputsOf, KINDS, programsOf } from './comparison.ts';
 
 const SPEC = dcgan28(16);
 const signal = new AbortController().signal;
 const location = locateCuda({ ...process.env, GANGLION_CUDA: 'emulated' });
 
-const programs: readonly [string, (batch: number) => Program][] = [
-  ['the pass on real images', (batch) => PASS_PROGRAMS.real(batch, SPEC)],
-  ['the pass on fake images', (batch) => PASS_PROGRAMS.fake(batch, SPEC)],
-  ['the pass of the generator', (batch) => PASS_PROGRAMS.generator(batch, SPEC)],
-  ['samples on running statistics', (batch) => samplingProgram(batch, SPEC, 'running')],
-  ['samples on those of the batch', (batch) => samplingProgram(batch, SPEC, 'batch')],
-];
-
-/** Factors of the inputs, by place. */
-const KINDS: Readonly<Record<string, readonly number[]>> = {
-  plain: [0.1],
-  tiny: [1e-30],
-  large: [1e4],
-  'mixed with -0 and subnormal': [0.1, -0, 1e-39, 1e-20, 10, 0],
-};
-
-function inputsOf(program: Program, factors: readonly number[]): Record<string, Float32Array> {
-  const entries = Object.entries(program.inputs).map(([name, { shape }], part) => {
-    const values = fillNormal({ seed: 3, stream: 'samples', time: 0, part }, new Float32Array(sizeOf(shape)));
-    const scaled = values.map((value, i) => value * (factors[(i * 5 + (i >> 4)) % factors.length] ?? 1));
-    return [name, name.endsWith('variance') ? scaled.map(Math.abs) : scaled] as const;
-  });
-  return Object.fromEntries(entries);
-}
-
-/** NaN as one: no computation depends on the bits of a NaN. */
-const toHex = (values: Float32Array): string =>
-  Buffer.from(values.map((value) => (Number.isNaN(value) ? Number.NaN : value)).buffer).toString('hex');
+const programs = programsOf(SPEC);
 
 /** Names of the outputs whose bits differ from those of the CPU's kernels. */
-async function differences(
+async function differencesOnGpu(
   binding: CudaBinding,
   driver: string,
   program: Program,
@@ -60,12 +31,12 @@ async function differences(
   const cpu = kernelExecutor(loadedBinding(), program);
   if (!cpu) throw new Error('the CPU has kernels for every program');
   const gpu = cudaExecutor(binding, binding.openGpu(driver, 0, new Uint8Array(1)), program);
-  const [expected, got] = [await cpu.run(inputs), await gpu.run(inputs)];
-  cpu.dispose();
-  gpu.dispose();
-  expect(Object.keys(got).sort()).toEqual(Object.keys(expected).sort());
-  const none = new Float32Array();
-  return Object.keys(expected).filter((name) => toHex(expected[name] ?? none) !== toHex(got[name] ?? none));
+  try {
+    return await differences(cpu, gpu, inputs);
+  } finally {
+    cpu.dispose();
+    gpu.dispose();
+  }
 }
 
 describe.skipIf(!hasKernels)('kernels of CUDA in the emulation', () => {
@@ -87,7 +58,7 @@ describe.skipIf(!hasKernels)('kernels of CUDA in the emulation', () => {
       process.env.GANGLION_CUDA_ORDER = String(order % 3);
       for (const batch of kind === 'plain' ? [1, 3, 9] : [3]) {
         const program = make(batch);
-        expect(await differences(binding, location.driver, program, inputsOf(program, factors)), kind).toEqual([]);
+        expect(await differencesOnGpu(binding, location.driver, program, inputsOf(program, factors)), kind).toEqual([]);
       }
     }
   });
@@ -103,7 +74,7 @@ describe.skipIf(!hasKernels)('kernels of CUDA in the emulation', () => {
     for (const [, make] of programs) {
       const program = make(2);
       const inputs = inputsOf(program, [0.1]);
-      expect(await differences(binding, output, program, inputs)).not.toEqual([]);
+      expect(await differencesOnGpu(binding, output, program, inputs)).not.toEqual([]);
     }
   }, 240_000);
 });
