@@ -11,7 +11,7 @@ const CHECKPOINT_JOB = new URL('./checkpoint-job.js', import.meta.url);
  * Piscina would load the entry file by `require`, and a thread that is ended inside of that takes the process along (Node.js 20.20:
  * "v8::Module::IsGraphAsync must be used on an instantiated module"). Where it cannot, it imports.
  */
-const NO_REQUIRE = '--no-experimental-require-module';
+export const NO_REQUIRE = '--no-experimental-require-module';
 
 /** What is known of a checkpoint once its file is there. */
 export interface WrittenFile {

@@ -6,10 +6,15 @@ import { z } from 'zod';
 import { GanglionError, messageOf, systemErrorCode } from '../../shared/error.ts';
 import { layoutOf } from '../../shared/model/layout.ts';
 import { dcgan28, type ModelSpec } from '../../shared/model/spec.ts';
+import {
+  decodeSafetensors,
+  encodeSafetensors,
+  type SafetensorsFile,
+  type StoredTensor,
+} from '../../shared/safetensors.ts';
 import { fromSystemError, writeFileAtomicSync } from '../files/atomic-file.ts';
 import { readRegularSync } from '../files/regular-file.ts';
 import { emptyState, NETS, type TrainingState } from '../training/state.ts';
-import { decodeSafetensors, encodeSafetensors, type SafetensorsFile, type StoredTensor } from './safetensors.ts';
 import { describeImpossible } from './state-limits.ts';
 import { fillState, toTensors } from './state-tensors.ts';
 

@@ -1,8 +1,8 @@
 // The state as tensors of a checkpoint: PyTorch's names and layouts; counters and Adam's powers of beta are tensors, too.
 import { GanglionError } from '../../shared/error.ts';
 import { fromTorchLayout, toTorchLayout } from '../../shared/model/torch-layout.ts';
+import { type StoredTensor, toBytes, toFloat32 } from '../../shared/safetensors.ts';
 import { NETS, type NetState, type TrainingState } from '../training/state.ts';
-import { type StoredTensor, toBytes, toFloat32 } from './safetensors.ts';
 
 const float32 = (shape: readonly number[], values: Float32Array): StoredTensor => ({
   dtype: 'F32',

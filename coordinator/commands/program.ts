@@ -117,6 +117,23 @@ function sampleProgram(signals: Signals): Command {
     });
 }
 
+function evaluateProgram(signals: Signals): Command {
+  return new Command('evaluate')
+    .description('say how good the images of a run are: Fréchet distance, precision, recall, share of every digit')
+    .argument('<RUN|FILE>', 'run folder, of which it is the newest valid checkpoint, or checkpoint file')
+    .option('--count <N>', 'images to draw', wholeNumber(2, 65536), 10_000)
+    .option('--seed <N>', 'seed of the noise', wholeNumber(0, Number.MAX_SAFE_INTEGER), 1)
+    .option('--backend <NAME>', `${SETTINGS.backend.description} (default: as the run was told)`)
+    .option('--data <DIR>', 'folder of the data that it was trained on (default: where it was then)')
+    .option('--json', 'as JSON')
+    .addHelpText('after', examples('ganglion evaluate runs/a', 'ganglion evaluate runs/a --count 2048 --json'))
+    .action(async (path, { backend: name, json = false, ...options }) => {
+      const { evaluateCommand } = await import('./evaluate.ts');
+      const { data } = fromFlags(options.data === undefined ? {} : { data: options.data });
+      await evaluateCommand({ ...options, path, json, data, backend: backendOf(name), programs: PROGRAMS, signals });
+    });
+}
+
 /** The backend that a flag or the environment asks for; undefined when neither does. */
 function backendOf(flag: string | undefined): Settings['backend'] | undefined {
   return { ...fromEnvironment(process.env), ...fromFlags(flag === undefined ? {} : { backend: flag }) }.backend;
@@ -152,6 +169,7 @@ function program(signals: Signals): Command {
   });
   ganglion.addCommand(trainProgram(signals));
   ganglion.addCommand(sampleProgram(signals));
+  ganglion.addCommand(evaluateProgram(signals));
   ganglion.addCommand(exportProgram(signals));
   ganglion
     .command('view')
@@ -220,6 +238,7 @@ function exitWith(exitCode: number): void {
 const SCRIPTS: Readonly<Record<string, readonly string[]>> = {
   train: ['train', 'train:distributed'],
   sample: ['sample'],
+  evaluate: ['evaluate'],
   export: ['export'],
   doctor: ['doctor'],
   setup: ['setup'],

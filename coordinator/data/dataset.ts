@@ -16,6 +16,8 @@ export interface Dataset {
   /** Names of the classes by their number; empty where the data names none. */
   readonly classNames: readonly string[];
   readonly count: number;
+  /** Images that no run trains on, with their labels: generated ones are judged by these. Undefined where the data has none. */
+  readonly heldOut?: Pick<Dataset, 'images' | 'labels' | 'count'>;
   /** SHA-256 of the bytes of `images`, in hex: the data's identity in checkpoints, by whatever road it came. */
   readonly sha256: string;
   /** What was done to the images to bring them to `imageShape`, in one line for people; null for nothing. */

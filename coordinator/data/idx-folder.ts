@@ -1,5 +1,5 @@
 // The full MNIST from a folder that holds its four files. All four are verified, so that a folder is known to be right;
-// training uses the 60,000 training images.
+// training uses the 60,000 training images, evaluation the 10,000 test images.
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { GanglionError, systemErrorCode } from '../../shared/error.ts';
@@ -25,11 +25,14 @@ export function loadIdxFolder(folder: string): Dataset {
   }
   const read = (file: MnistFile): Uint8Array => readMnistFile(file, join(folder, chooseName(file, entries)));
   // The smallest first: what is wrong with one of them is said at once.
-  read(MNIST_FILES.testLabels);
+  const testLabels = read(MNIST_FILES.testLabels);
   const labels = read(MNIST_FILES.trainLabels);
-  read(MNIST_FILES.testImages);
+  const testImages = read(MNIST_FILES.testImages);
   const images = read(MNIST_FILES.trainImages);
-  return toDataset('MNIST (60,000 training images)', images, labels, MNIST_SHAPE);
+  return {
+    ...toDataset('MNIST (60,000 training images)', images, labels, MNIST_SHAPE),
+    heldOut: toDataset('MNIST (10,000 test images)', testImages, testLabels, MNIST_SHAPE),
+  };
 }
 
 /** Whether a folder holds the four names of MNIST, and the images of one of its two parts: then the rest must be MNIST, too. */

@@ -10,6 +10,8 @@ export interface Programs {
   readonly updateEntry: URL;
   /** Program that finds out which backend runs here. */
   readonly backendEntry: URL;
+  /** Entry file of the thread that judges generated images, a worker of Piscina. */
+  readonly judgeEntry: URL;
   /** Folder of the live page's files, with a slash at the end. */
   readonly page: URL;
 }
@@ -22,5 +24,6 @@ export const PROGRAMS: Programs = {
   processEntry: entry('process-entry'),
   updateEntry: entry('update-entry'),
   backendEntry: entry('backend-entry'),
+  judgeEntry: entry('judge-entry'),
   page: new URL('../../../dashboards/live/', import.meta.url),
 };

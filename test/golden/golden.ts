@@ -1,10 +1,10 @@
 // Reads the golden values and makes the inputs that make_golden.py made them from.
 import { readFileSync } from 'node:fs';
-import { decodeSafetensors, toFloat32 } from '../../coordinator/checkpoints/safetensors.ts';
 import { initialise } from '../../shared/model/initialise.ts';
 import { layoutOf } from '../../shared/model/layout.ts';
 import { dcgan28 } from '../../shared/model/spec.ts';
 import { randomWords } from '../../shared/random.ts';
+import { decodeSafetensors, toFloat32 } from '../../shared/safetensors.ts';
 
 const PATH = new URL('./gradients.safetensors', import.meta.url);
 const { tensors, metadata } = decodeSafetensors(readFileSync(PATH), 'gradients.safetensors');

@@ -281,7 +281,7 @@ it('writes and shows the API token nowhere, whichever way it is given', async ()
   expect(said).not.toMatch(/token/i);
 });
 
-it.each(['train', 'sample', 'export', 'view', 'report', 'inspect', 'doctor', 'data', 'setup'])(
+it.each(['train', 'sample', 'evaluate', 'export', 'view', 'report', 'inspect', 'doctor', 'data', 'setup'])(
   '%s --help has examples',
   async (command) => {
     const help = await succeed([command, '--help']);

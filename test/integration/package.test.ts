@@ -56,6 +56,7 @@ describe.skipIf(!hasRegistry)('the packed package', () => {
 
   it('has all that it reads and links to, and nothing that it is built or tested with', () => {
     expect(files).toContain('workers/engines/kernels/addon.cc');
+    expect(files).toContain('workers/judge/classifier.safetensors');
     expect(files).toContain(packageJson.bin.ganglion);
     const documents = files.filter((path) => path.endsWith('.md') && !path.startsWith('test/'));
     expect(documents).toContain('README.md');

@@ -4,8 +4,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readCheckpoint, sha256OfTensors, writeCheckpoint } from '../../../../coordinator/checkpoints/checkpoint.ts';
-import { encodeSafetensors, type StoredTensor, toBytes } from '../../../../coordinator/checkpoints/safetensors.ts';
 import { toTensors } from '../../../../coordinator/checkpoints/state-tensors.ts';
+import { encodeSafetensors, type StoredTensor, toBytes } from '../../../../shared/safetensors.ts';
 import { errorOf, scratchFolder } from '../../scratch.ts';
 import { madeUpState } from '../made-up-state.ts';
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { GanglionError } from '../../../shared/error.ts';
 import {
   decodeSafetensors,
   encodeSafetensors,
@@ -7,8 +8,7 @@ import {
   type SafetensorsType,
   toBytes,
   toFloat32,
-} from '../../../../coordinator/checkpoints/safetensors.ts';
-import { GanglionError } from '../../../../shared/error.ts';
+} from '../../../shared/safetensors.ts';
 
 const SIZES: Record<SafetensorsType, number> = { F32: 4, F64: 8, I64: 8 };
 

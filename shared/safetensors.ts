@@ -1,7 +1,7 @@
 // The safetensors container: 8 bytes of header length, a JSON header, raw little-endian tensors. PyTorch, Python and Rust read it.
 // Format: huggingface/safetensors, README "Format". This file reads only what it can check completely.
 import { z } from 'zod';
-import { GanglionError, messageOf } from '../../shared/error.ts';
+import { GanglionError, messageOf } from './error.ts';
 
 const BYTES_A_VALUE = { F32: 4, F64: 8, I64: 8 } as const;
 

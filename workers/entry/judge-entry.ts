@@ -1,0 +1,55 @@
+// Entry file of the judge's thread, a worker of Piscina: draws images with a copy of a generator, and gives their figures. What it loads for
+// the first evaluation it keeps for the next.
+import { setPriority } from 'node:os';
+import type { Backend } from '../../shared/backend.ts';
+import { GanglionError } from '../../shared/error.ts';
+import type { JudgeJob, JudgeOutcome } from '../../shared/evaluation.ts';
+import { layoutOf } from '../../shared/model/layout.ts';
+import { parameterInputs } from '../../shared/model/net-inputs.ts';
+import { imageSizeOf } from '../../shared/model/spec.ts';
+import { toByte } from '../../shared/pixels.ts';
+import { toCacheFolder } from '../build/cache-folder.ts';
+import { loadRunner } from '../engines/engines.ts';
+import type { ProgramRunner } from '../engines/program-runner.ts';
+import { ProgramSampler } from '../engines/program-sampler.ts';
+import { Classifier } from '../judge/classifier.ts';
+import { toFigures, toNearest } from '../judge/judge.ts';
+import { cachedReference, type Reference } from '../judge/reference.ts';
+
+/** On Linux a thread has a priority of its own; beside a training this one takes what the replicas leave. */
+const LOWEST_PRIORITY = 19;
+
+let classifier: Classifier | undefined;
+let runner: { readonly backend: Backend; readonly loaded: ProgramRunner } | undefined;
+let known: { readonly key: string; readonly reference: Reference } | undefined;
+
+export default async function runJudgeJob(job: JudgeJob): Promise<JudgeOutcome> {
+  try {
+    if (job.yields && process.platform === 'linux') setPriority(LOWEST_PRIORITY);
+    classifier ??= new Classifier();
+    const { real, count } = job;
+    const key = `${real.key} ${count}`;
+    if (known?.key !== key) known = { key, reference: cachedReference(classifier, real, count, toCacheFolder()) };
+    const images = await draw(job);
+    const figures = toFigures(classifier, images, known.reference);
+    return { ok: true, figures: job.nearest ? { ...figures, nearest: toNearest(images, real) } : figures };
+  } catch (error) {
+    if (error instanceof GanglionError) return { ok: false, error: error.toPlain() };
+    throw error;
+  }
+}
+
+/** Images as bytes, as real ones are. */
+async function draw({ backend, spec, parameters, statistics, seed, count }: JudgeJob): Promise<Uint8Array[]> {
+  if (runner?.backend !== backend) runner = { backend, loaded: await loadRunner(backend) };
+  const layout = layoutOf('generator', spec);
+  const sampler = new ProgramSampler(runner.loaded, layout, spec);
+  try {
+    const drawn = await sampler.draw({ seed, count, statistics }, parameterInputs(layout, parameters));
+    const bytes = Uint8Array.from(drawn, toByte);
+    const size = imageSizeOf(spec);
+    return Array.from({ length: count }, (_, i) => bytes.subarray(i * size, (i + 1) * size));
+  } finally {
+    sampler.dispose();
+  }
+}
