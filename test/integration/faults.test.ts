@@ -73,7 +73,8 @@ describe.each(ISOLATIONS)('a replica in a %s that', (isolation) => {
 });
 
 describe('a NaN that two replicas agree on', () => {
-  const bad = { kind: 'nan', pass: 'fake', shard: 3, times: 2 };
+  // Everywhere: on a busy machine a straggler's shard goes to a third replica, too.
+  const bad = { kind: 'nan', pass: 'fake', shard: 3, times: 99 };
 
   it.each([
     ['2', 'thread'],
