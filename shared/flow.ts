@@ -28,5 +28,25 @@ export const SHARDS_IN_HAND = SHARDS_OF_CALL + OUTCOMES_TOGETHER;
  */
 export const RESULTS_HELD = 8;
 
+/** Shards that a replica may compute at once, as on a GPU: how many it does, it says when it is ready. */
+export const MOST_TOGETHER = 8;
+
+/** What a replica may hold that computes so many shards at once. */
+export interface Hold {
+  /** Shards of one call. */
+  readonly ofCall: number;
+  /** Shards in all beside which it gets no further one over real images. */
+  readonly beforeReal: number;
+  /** Shards in all. */
+  readonly inHand: number;
+}
+
+/** One that computes several holds those of two passes: it begins the second before the first has ended. */
+export function holdOf(together: number): Hold {
+  if (together === 1) return { ofCall: SHARDS_OF_CALL, beforeReal: SHARDS_BEFORE_REAL, inHand: SHARDS_IN_HAND };
+  const both = Math.max(SHARDS_IN_HAND, 2 * together);
+  return { ofCall: Math.max(SHARDS_OF_CALL, together), beforeReal: both, inHand: both };
+}
+
 /** Result slots of a replica for each pass. All results held and all shards in hand may belong to the same replica. */
-export const RESULT_SLOTS = SHARDS_IN_HAND + RESULTS_HELD;
+export const RESULT_SLOTS = holdOf(MOST_TOGETHER).inHand + RESULTS_HELD;

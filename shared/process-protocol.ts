@@ -105,6 +105,7 @@ const ready = object<ReplicaReady>({
   device: optional(text),
   threadId: whole(),
   pid: whole(),
+  together: optional(whole(1)),
 });
 
 const call = whole();

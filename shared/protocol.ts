@@ -50,6 +50,8 @@ export interface ReplicaReady {
   readonly device?: string;
   readonly threadId: number;
   readonly pid: number;
+  /** Shards of a pass that it computes at once, at most `MOST_TOGETHER`; 1 where absent. */
+  readonly together?: number;
 }
 
 export type StartOutcome =

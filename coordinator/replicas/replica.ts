@@ -21,7 +21,7 @@ export interface Replica {
   readonly id: number;
   readonly kind: 'thread' | 'process';
   readonly ready: ReplicaReady;
-  /** At most `SHARDS_IN_HAND` calls may be under way; they are answered in order. Those made at once may be sent and answered at once. */
+  /** As many calls as `holdOf` of shared/flow.ts says may be under way; they are answered in order. Those made at once may be sent and answered at once. */
   compute(shard: Shard): Promise<ShardResult>;
   /** Shards that it has computed and not answered yet: it computes the one after them. 0 if absent. */
   readonly computed?: number;

@@ -1,6 +1,6 @@
 // Who computes what: pure functions of members, tasks, times and the clock. A shard goes to the replica that seems to be idle first of
 // those that may take it; a straggler's shards also go to idle replicas.
-import { SHARDS_BEFORE_REAL, SHARDS_IN_HAND, SHARDS_OF_CALL } from '../../shared/flow.ts';
+import { type Hold, holdOf } from '../../shared/flow.ts';
 import { affinity } from './affinity.ts';
 import { currentAssignment, type Member, shardOf, slowShardMs } from './member.ts';
 import { repeats } from './quorum.ts';
@@ -25,6 +25,7 @@ export interface Proposal {
 interface Hand {
   readonly member: Member;
   readonly tasks: Task[];
+  readonly hold: Hold;
   /** Without tasks it counts from now. */
   readonly sinceMs: number;
 }
@@ -43,7 +44,8 @@ export function assign(situation: Situation, waiting: readonly Task[]): Proposal
   for (const member of members) {
     if (member.state !== 'ready') continue;
     const tasks = member.assignments.map(({ task }) => task);
-    hands.push({ member, tasks, sinceMs: tasks.length === 0 ? nowMs : member.sinceMs });
+    const hold = holdOf(member.replica?.ready.together ?? 1);
+    hands.push({ member, tasks, hold, sinceMs: tasks.length === 0 ? nowMs : member.sinceMs });
   }
   const left = [...waiting];
   for (;;) {
@@ -58,7 +60,7 @@ export function assign(situation: Situation, waiting: readonly Task[]): Proposal
 
 function propose(situation: Situation, hands: readonly Hand[], waiting: readonly Task[]) {
   const free = hands
-    .filter(({ tasks }) => tasks.length < SHARDS_IN_HAND)
+    .filter(({ tasks, hold }) => tasks.length < hold.inHand)
     .map((hand) => ({ hand, idleMs: estimatedIdleMs(hand, situation) }))
     .sort((a, b) => a.idleMs - b.idleMs || a.hand.tasks.length - b.hand.tasks.length);
   for (const { hand } of free) {
@@ -86,7 +88,7 @@ function nextTask(situation: Situation, hand: Hand, waiting: readonly Task[]): T
   let highest = 0;
   for (const task of waiting) {
     if (task.kind === 'sample') {
-      if (hand.tasks.length < SHARDS_OF_CALL && !hand.tasks.includes(task)) return task;
+      if (hand.tasks.length < hand.hold.ofCall && !hand.tasks.includes(task)) return task;
       continue;
     }
     if (chosen && task.call !== chosen.call) break;
@@ -99,9 +101,9 @@ function nextTask(situation: Situation, hand: Hand, waiting: readonly Task[]): T
   return chosen;
 }
 
-function hasRoom({ tasks }: Hand, { call, shard }: ShardTask): boolean {
-  if (shard.pass === 'real' && tasks.length >= SHARDS_BEFORE_REAL) return false;
-  return tasks.filter((task) => task.kind === 'shard' && task.call === call).length < SHARDS_OF_CALL;
+function hasRoom({ tasks, hold }: Hand, { call, shard }: ShardTask): boolean {
+  if (shard.pass === 'real' && tasks.length >= hold.beforeReal) return false;
+  return tasks.filter((task) => task.kind === 'shard' && task.call === call).length < hold.ofCall;
 }
 
 /**

@@ -11,6 +11,8 @@ export interface EngineSetup {
   readonly shardSize: number;
   /** Of the run: the noise of a shard is a function of seed, step, pass and shard. */
   readonly seed: number;
+  /** Shards of a pass, over all replicas. */
+  readonly shards: number;
   /** Magnitude that no value of a phase vector may reach (shared/exact-sum.ts). */
   readonly limit: number;
 }
@@ -44,6 +46,12 @@ export type ShardResult =
   | { readonly ok: true; readonly vector: Float32Array | DeviceVector; readonly seconds: PassSeconds }
   | { readonly ok: false; readonly outOfRange: OutOfRange };
 
+/** A pass under way. */
+export interface PendingPass {
+  /** Waits for it. To be called once, in the order in which passes were begun. @returns the results in the order of the shards */
+  finish(): Promise<readonly ShardResult[]>;
+}
+
 /** Computes for one replica. Calls come one at a time. */
 export interface Engine {
   /** What computes, such as `kernels-avx512`. */
@@ -69,6 +77,13 @@ export interface Engine {
    * @returns the results in the order of `shards`
    */
   computePass(pass: Pass, step: number, shards: readonly ShardInput[]): Promise<readonly ShardResult[]>;
+  /** Shards that are computed at once, known when the engine is prepared; 1 where absent. */
+  readonly together?: number | undefined;
+  /**
+   * Begins a pass of at most {@link together} shards, where an engine computes beside this thread. Another one may be begun, and parameters set
+   * for it, before the first is waited for.
+   */
+  beginPass?(pass: Pass, step: number, shards: readonly ShardInput[]): PendingPass;
   /**
    * Computes what a generator pass needs G alone for. The pass gives the same bits with and without; what is never used is dropped with
    * its step. Undefined where the engine has nothing to precompute.

@@ -11,11 +11,16 @@ import type { ProgramRunner } from './program-runner.ts';
  * @throws GanglionError `environment` when it cannot run here
  */
 export async function createEngine(backend: Backend, replica = 0): Promise<Engine> {
-  return new ProgramEngine(await loadRunner(backend, replica));
+  if (backend !== 'cuda') return new ProgramEngine(await loadRunner(backend, replica));
+  const [{ CudaEngine }, { cudaRunner }] = await Promise.all([
+    import('./cuda/cuda-engine.ts'),
+    import('./cuda/cuda-runner.ts'),
+  ]);
+  return new CudaEngine(cudaRunner(replica));
 }
 
 /**
- * Loads what runs programs on a backend into this thread: all backends of today do.
+ * Loads what runs programs on a backend into this thread: all backends do.
  *
  * @throws GanglionError `environment` when it cannot run here
  */

@@ -13,13 +13,13 @@ const SAMPLE_BATCH = 64;
 
 /** Draws images with one generator's layout. */
 export class ProgramSampler {
-  readonly #runner: ProgramRunner;
+  readonly #runner: Pick<ProgramRunner, 'load'>;
   readonly #layout: NetLayout;
   readonly #spec: ModelSpec;
   /** Compiled for the first picture and kept: a run draws one every epoch. */
   #running: Executor | undefined;
 
-  constructor(runner: ProgramRunner, layout: NetLayout, spec: ModelSpec) {
+  constructor(runner: Pick<ProgramRunner, 'load'>, layout: NetLayout, spec: ModelSpec) {
     this.#runner = runner;
     this.#layout = layout;
     this.#spec = spec;

@@ -10,7 +10,7 @@ import {
   type SampleJob,
   type ShardJob,
 } from '../../shared/protocol.ts';
-import type { Engine, OutOfRange } from '../engines/engine.ts';
+import type { Engine, OutOfRange, ShardResult } from '../engines/engine.ts';
 
 /** One replica. It is asked one thing at a time (service.ts). */
 export class Replica {
@@ -22,7 +22,7 @@ export class Replica {
   static async start(engine: Engine, setup: ReplicaSetup): Promise<Replica> {
     const { spec, shardSize, seed, shards } = setup;
     const limit = exactLimit(shards * 2); // the discriminator phase adds two passes
-    await engine.prepare({ spec, shardSize, seed, limit });
+    await engine.prepare({ spec, shardSize, seed, shards, limit });
     return new Replica(engine, setup, limit);
   }
 
@@ -32,30 +32,43 @@ export class Replica {
     this.#limit = limit;
   }
 
-  /**
-   * Computes a pass of a shard into the job's result slot.
-   *
-   * @returns when it began, and the seconds of each part
-   * @throws GanglionError `range`, its message naming the value alone, when one is not finite or too large for the exact sum; the
-   *   slot is then worthless
-   */
+  /** Shards that it computes at once. */
+  get together(): number {
+    return this.#engine.beginPass ? (this.#engine.together ?? 1) : 1;
+  }
+
+  /** Computes a pass of a shard. @throws GanglionError as {@link begin} gives */
   async compute(job: ShardJob): Promise<PassSeconds> {
-    const { pass, step, shard, slot, pixels, fault } = job;
-    const into = this.#setup.results[pass][slot];
-    if (!into) throw new Error(`there is no result slot ${slot}`);
+    const [result] = await this.begin([job])();
+    if (!result || result instanceof GanglionError) throw result;
+    return result;
+  }
+
+  /**
+   * Begins a pass of shards, each into its job's result slot: at most {@link together}, and one alone where it has a fault.
+   *
+   * @param jobs of one step and pass
+   * @returns waits for the shards: when each began and the seconds of its parts, or the value that the exact sum cannot take, a
+   *   GanglionError `range` whose message names the value alone; its slot is then worthless. To be called in the order of the passes
+   */
+  begin(jobs: readonly ShardJob[]): () => Promise<(PassSeconds | GanglionError)[]> {
+    const [first] = jobs;
+    if (!first) return async () => [];
+    const { pass, step } = first;
+    const shards = jobs.map(({ shard, slot, pixels }) => {
+      const into = this.#setup.results[pass][slot];
+      if (!into) throw new Error(`there is no result slot ${slot}`);
+      return { shard, into, ...(pixels ? { pixels } : {}) };
+    });
     // Real images need D alone: G may be changing meanwhile. A generator pass takes the D that its step has updated.
     if (pass !== 'real') this.#setParameters('generator', step);
     this.#setParameters('discriminator', pass === 'generator' ? step + 1 : step);
-    if (fault?.kind === 'nan') this.#poison();
-    const [result] = await this.#engine.computePass(pass, step, [{ shard, into, ...(pixels ? { pixels } : {}) }]);
-    if (!result) throw new Error(`the engine gave no result of ${describeShard(job)}`);
-    if (!result.ok) throw this.#toRangeError(job, result.outOfRange);
-    const { vector, seconds } = result;
-    if (!(vector instanceof Float32Array)) {
-      await vector.read(into);
-      vector.release();
-    } else if (vector !== into) into.set(vector);
-    return seconds;
+    if (jobs.some(({ fault }) => fault?.kind === 'nan')) this.#poison();
+    const pending = this.#engine.beginPass?.(pass, step, shards);
+    return async () => {
+      const results = await (pending?.finish() ?? this.#engine.computePass(pass, step, shards));
+      return await Promise.all(jobs.map((job, i) => this.#take(job, results[i])));
+    };
   }
 
   /**
@@ -89,6 +102,18 @@ export class Replica {
   #poison(): void {
     const { length } = this.#setup.parameters.discriminator;
     this.#engine.setParameters('discriminator', undefined, new Float32Array(length).fill(Number.NaN));
+  }
+
+  async #take(job: ShardJob, result: ShardResult | undefined): Promise<PassSeconds | GanglionError> {
+    if (!result) throw new Error(`the engine gave no result of ${describeShard(job)}`);
+    if (!result.ok) return this.#toRangeError(job, result.outOfRange);
+    const { vector, seconds } = result;
+    const into = this.#setup.results[job.pass][job.slot];
+    if (!(vector instanceof Float32Array)) {
+      if (into) await vector.read(into);
+      vector.release();
+    } else if (vector !== into) into?.set(vector);
+    return seconds;
   }
 
   #toRangeError(job: ShardJob, { name, value }: OutOfRange): GanglionError {

@@ -1,8 +1,15 @@
 // A replica behind the messages of shared/protocol.ts; the entry files put it on a transport.
 import { threadId } from 'node:worker_threads';
 import type { Backend } from '../../shared/backend.ts';
-import type { InjectedFault } from '../../shared/fault.ts';
-import type { ReplicaService, ReplicaSetup, ShardChannel, ShardJob, ShardOutcome } from '../../shared/protocol.ts';
+import { GanglionError } from '../../shared/error.ts';
+import type {
+  PassSeconds,
+  ReplicaService,
+  ReplicaSetup,
+  ShardChannel,
+  ShardJob,
+  ShardOutcome,
+} from '../../shared/protocol.ts';
 import type { Engine } from '../engines/engine.ts';
 import { strikeBefore, strikeOutcome, strikeResult } from './faults.ts';
 import { Replica, toReplicaError } from './replica.ts';
@@ -27,6 +34,8 @@ export function replicaService(
   let engine: Engine | undefined;
   let replica: Replica | undefined;
   let results: ReplicaSetup['results'] | undefined;
+  /** Whether shards come over a channel: only there several are computed at once. */
+  let isServing = false;
   const queue = new SerialQueue();
   /** Shards whose fake pass was the newest work, of one step. */
   let fakePasses: { readonly step: number; readonly shards: number[] } = { step: -1, shards: [] };
@@ -47,28 +56,49 @@ export function replicaService(
     await queue.run(async () => replica?.precompute(step, shard));
     await precompute();
   };
-  const compute = async (job: ShardJob): Promise<ShardOutcome> => {
-    const seconds = await started().compute(job);
-    if (job.pass === 'fake') {
-      if (fakePasses.step !== job.step) fakePasses = { step: job.step, shards: [] };
-      fakePasses.shards.push(job.shard);
+  /** What follows from a pass that has been computed. */
+  const noteComputed = ({ pass, step, shard }: ShardJob): void => {
+    if (pass === 'fake') {
+      if (fakePasses.step !== step) fakePasses = { step, shards: [] };
+      fakePasses.shards.push(shard);
       if (!queue.hasPending) precompute().catch(() => {});
     } else fakePasses = { step: -1, shards: [] };
-    const { step, pass, shard } = job;
-    return { ok: true, step, pass, shard, seconds, tensors: engine?.tensorCount() ?? 0 };
   };
-  const computeWith = async (fault: InjectedFault, job: ShardJob): Promise<ShardOutcome> => {
-    strikeBefore(fault);
-    const outcome = await compute(job);
-    const values = results?.[job.pass][job.slot];
+  const outcomeOf = (job: ShardJob, result: PassSeconds | GanglionError | undefined): ShardOutcome => {
+    if (!result || result instanceof GanglionError) throw result;
+    noteComputed(job);
+    const { step, pass, shard, fault } = job;
+    const outcome: ShardOutcome = { ok: true, step, pass, shard, seconds: result, tensors: engine?.tensorCount() ?? 0 };
+    if (!fault) return outcome;
+    const values = results?.[pass][job.slot];
     if (values) strikeResult(fault, values);
     return strikeOutcome(fault, outcome);
   };
-  const outcomeOf = async (job: ShardJob): Promise<ShardOutcome> => {
+  /** Begins jobs of one step and pass; never throws. */
+  const begin = (jobs: readonly ShardJob[]): (() => Promise<ShardOutcome[]>) => {
+    const fail = (error: unknown, job: ShardJob): ShardOutcome => ({
+      ok: false,
+      error: toReplicaError(error, id, job).toPlain(),
+    });
     try {
-      return await (job.fault ? computeWith(job.fault, job) : compute(job));
+      for (const { fault } of jobs) if (fault) strikeBefore(fault);
+      const finish = started().begin(jobs);
+      return async () => {
+        try {
+          const computed = await finish();
+          return jobs.map((job, i) => {
+            try {
+              return outcomeOf(job, computed[i]);
+            } catch (error) {
+              return fail(error, job);
+            }
+          });
+        } catch (error) {
+          return jobs.map((job) => fail(error, job));
+        }
+      };
     } catch (error) {
-      return { ok: false, error: toReplicaError(error, id, job).toPlain() };
+      return async () => jobs.map((job) => fail(error, job));
     }
   };
   return {
@@ -80,18 +110,28 @@ export function replicaService(
           engine = await createEngine(setup.backend, setup.replica);
           replica = await Replica.start(engine, setup);
           const { name, libraryVersion, arithmetic, device } = engine;
+          const { together } = replica;
           const ready = {
             ...{ engine: name, libraryVersion, threadId, pid: process.pid },
             ...(arithmetic === undefined ? {} : { arithmetic }),
             ...(device === undefined ? {} : { device }),
+            ...(isServing && together > 1 ? { together } : {}),
           };
           return { ok: true, ready };
         } catch (error) {
           return { ok: false, error: toReplicaError(error, id).toPlain() };
         }
       }),
-    compute: (job) => queue.run(() => outcomeOf(job)),
-    serve: (channel) => serveShards(channel, outcomeOf, queue),
+    compute: (job) =>
+      queue.run(async () => {
+        const [outcome] = await begin([job])();
+        if (!outcome) throw new Error('a job has an outcome');
+        return outcome;
+      }),
+    serve: (channel) => {
+      isServing = true;
+      serveShards(channel, { begin, together: () => replica?.together ?? 1 }, queue);
+    },
     sample: (job) =>
       queue.run(async () => {
         try {

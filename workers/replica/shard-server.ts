@@ -8,20 +8,31 @@ import { type SerialQueue, yieldToEventLoop } from './serial-queue.ts';
 /** Beside a pass that takes longer, in milliseconds, a message costs nothing, and its shard would seem late: it is answered at once. */
 const SLOW_MS = 10;
 
+/** What computes the shards of a message. */
+export interface ShardComputer {
+  /** Begins jobs of one step and pass; never throws. @returns waits for their outcomes, in the order in which passes were begun */
+  begin(jobs: readonly ShardJob[]): () => Promise<readonly ShardOutcome[]>;
+  /** Shards that are computed at once. If more than one, passes are begun when they come, and those of a pass answered at once. */
+  together(): number;
+}
+
 /**
  * Computes the shards that come over a channel, one message after another. Outcomes of one pass go by twos. Those of passes over real
  * images that end a message go with the next outcomes of another pass, or when no shard waits: such passes are computed beside another
  * phase, and no one waits for them before the fake ones.
  *
- * @param compute never rejects
  * @param now a clock in milliseconds
  */
 export function serveShards(
-  { port, images, imageSize, indices, begun }: ShardChannel,
-  compute: (job: ShardJob) => Promise<ShardOutcome>,
+  { port, images, imageSize, indices, begun: begunJobs }: ShardChannel,
+  computer: ShardComputer,
   queue: SerialQueue,
   now: () => number = () => performance.now(),
 ): void {
+  const withPixels = (job: ShardJob): ShardJob => {
+    const own = indices[job.slot];
+    return job.pass === 'real' && own ? { ...job, pixels: viewsOf(images, own, imageSize) } : job;
+  };
   let outcomes: ShardOutcome[] = [];
   /** Messages that have not been answered in full. */
   let messages = 0;
@@ -37,12 +48,9 @@ export function serveShards(
     if (jobs[0]?.pass === 'real') answer();
     let together = 0;
     for (const [i, job] of jobs.entries()) {
-      Atomics.add(begun, 0, 1);
-      const own = indices[job.slot];
+      Atomics.add(begunJobs, 0, 1);
       const startedMs = now();
-      outcomes.push(
-        await compute(job.pass === 'real' && own ? { ...job, pixels: viewsOf(images, own, imageSize) } : job),
-      );
+      outcomes.push(...(await computer.begin([withPixels(job)])()));
       const isSlow = now() - startedMs > SLOW_MS;
       together += 1;
       const next = jobs[i + 1];
@@ -53,8 +61,38 @@ export function serveShards(
     messages -= 1;
     if (outcomes.length > 0) void answerWhenIdle();
   };
+  /** Answers of passes that have been begun, in their order. */
+  let ended = Promise.resolve();
+  const beginAll = (jobs: readonly ShardJob[]): void => {
+    for (const group of toGroups(jobs, computer.together())) {
+      const finish = computer.begin(group.map(withPixels));
+      ended = ended.then(async () => {
+        Atomics.add(begunJobs, 0, 1);
+        const together = await finish();
+        Atomics.add(begunJobs, 0, group.length - 1);
+        port.postMessage(together);
+      });
+    }
+  };
   port.on('message', (jobs: readonly ShardJob[]) => {
+    if (computer.together() > 1) {
+      beginAll(jobs);
+      return;
+    }
     messages += 1;
     void queue.run(() => computeAll(jobs));
   });
+}
+
+/** Jobs that are computed at once: neighbours of one step and pass. One with a fault is computed alone. */
+function toGroups(jobs: readonly ShardJob[], together: number): ShardJob[][] {
+  const groups: ShardJob[][] = [];
+  for (const job of jobs) {
+    const group = groups.at(-1);
+    const [first] = group ?? [];
+    const fits = first && group && group.length < together && first.pass === job.pass && first.step === job.step;
+    if (fits && !first.fault && !job.fault) group.push(job);
+    else groups.push([job]);
+  }
+  return groups;
 }

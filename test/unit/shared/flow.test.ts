@@ -2,6 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import {
+  holdOf,
+  MOST_TOGETHER,
   OUTCOMES_TOGETHER,
   RESULT_SLOTS,
   RESULTS_HELD,
@@ -29,5 +31,16 @@ it('holds as many results as the kernels add in one pass over memory', () => {
 });
 
 it('gives a replica a slot for each shard in hand and each result held', () => {
-  expect(RESULT_SLOTS).toBeGreaterThanOrEqual(SHARDS_IN_HAND + RESULTS_HELD);
+  for (let together = 1; together <= MOST_TOGETHER; together++) {
+    expect(RESULT_SLOTS).toBeGreaterThanOrEqual(holdOf(together).inHand + RESULTS_HELD);
+  }
+});
+
+it('lets a replica that computes several at once hold those of two passes, and never less than another', () => {
+  for (let together = 2; together <= MOST_TOGETHER; together++) {
+    const { ofCall, beforeReal, inHand } = holdOf(together);
+    expect(ofCall).toBeGreaterThanOrEqual(Math.max(together, SHARDS_OF_CALL));
+    expect(beforeReal).toBeGreaterThanOrEqual(2 * together);
+    expect(inHand).toBeGreaterThanOrEqual(Math.max(2 * together, SHARDS_IN_HAND));
+  }
 });

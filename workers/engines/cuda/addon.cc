@@ -1,7 +1,9 @@
-// The Node-API add-on of the CUDA engine: a device of the driver, and plans of kernels that run on it as one graph. binding.ts has its types.
+// The Node-API add-on of the CUDA engine: a device of the driver, its memory, streams, and graphs of kernels. binding.ts has its types.
 #include <node_api.h>
+#include <cstring>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 #include "driver.h"
 
@@ -29,42 +31,59 @@ struct OpenDriver {
 };
 #define CHECK(driver, name, ...) (driver).check((driver).call.name(__VA_ARGS__), #name)
 
-/** A device, its kernels, and the stream of this thread. The primary context is shared by all threads of the process. */
+/** A device and its kernels. The primary context is shared by all threads of the process. */
 struct Gpu {
   std::shared_ptr<OpenDriver> driver;
   Device device = 0;
   Context context = nullptr;
   Module module = nullptr;
-  Stream stream = nullptr;
+  /** @throws Failure */
+  OpenDriver& enter() const {
+    driver->check(driver->call.ctxSetCurrent(context), "ctxSetCurrent");
+    return *driver;
+  }
   ~Gpu() {
     if (context == nullptr) return;
     driver->call.ctxSetCurrent(context);
-    if (stream) driver->call.streamDestroy(stream);
     if (module) driver->call.moduleUnload(module);
     driver->call.primaryCtxRelease(device);
   }
 };
 
-struct Place {
-  size_t floats, length;
+/** Memory of the device. */
+struct Memory {
+  std::shared_ptr<Gpu> gpu;
+  Pointer pointer = 0;
+  void release() {
+    if (pointer == 0) return;
+    gpu->driver->call.ctxSetCurrent(gpu->context);
+    gpu->driver->call.memFree(pointer);
+    pointer = 0;
+  }
+  ~Memory() { release(); }
 };
 
-/** Launches over one piece of the device's memory, instantiated as a graph. */
-struct Plan {
+/** Work in its order, beside that of other streams. */
+struct Queue {
   std::shared_ptr<Gpu> gpu;
-  Pointer memory = 0;
-  /** Where the arrays of a call lie. */
-  std::vector<Place> arrays;
-  GraphExec graph = nullptr;
-  void release() {
-    if (memory == 0) return;
+  Stream stream = nullptr;
+  Event event = nullptr;
+  ~Queue() {
     auto& call = gpu->driver->call;
     call.ctxSetCurrent(gpu->context);
-    if (graph) call.graphExecDestroy(graph);
-    call.memFree(memory);
-    memory = 0, graph = nullptr;
+    if (stream) call.streamSynchronize(stream), call.streamDestroy(stream);
+    if (event) call.eventDestroy(event);
   }
-  ~Plan() { release(); }
+};
+
+/** Launches that are submitted by one call. */
+struct Batch {
+  std::shared_ptr<Gpu> gpu;
+  GraphExec graph = nullptr;
+  ~Batch() {
+    gpu->driver->call.ctxSetCurrent(gpu->context);
+    if (graph) gpu->driver->call.graphExecDestroy(graph);
+  }
 };
 
 napi_value property(napi_env env, napi_value object, const char* name) {
@@ -101,19 +120,22 @@ std::vector<double> toDoubles(napi_env env, napi_value array) {
   return numbers;
 }
 
-template <class T>
-T* toData(napi_env env, napi_value value, napi_typedarray_type expected, size_t& length, const char* what) {
+/** The memory of a typed array. */
+void* toData(napi_env env, napi_value value, size_t& bytes) {
   napi_typedarray_type type;
+  size_t length;
   void* data;
-  expect(napi_get_typedarray_info(env, value, &type, &length, &data, nullptr, nullptr), what);
-  if (type != expected) throw Failure{std::string("cuda: expected ") + what};
-  return static_cast<T*>(data);
+  expect(napi_get_typedarray_info(env, value, &type, &length, &data, nullptr, nullptr), "a typed array");
+  const bool isByte = type == napi_int8_array || type == napi_uint8_array || type == napi_uint8_clamped_array;
+  const bool isWide = type == napi_float64_array || type == napi_bigint64_array || type == napi_biguint64_array;
+  bytes = length * (isByte ? 1 : isWide ? 8 : type == napi_int16_array || type == napi_uint16_array ? 2 : 4);
+  return data;
 }
 
 template <class T>
 T& toExternal(napi_env env, napi_value value) {
   void* data;
-  expect(napi_get_value_external(env, value, &data), "a GPU or a plan");
+  expect(napi_get_value_external(env, value, &data), "a part of a GPU");
   return *static_cast<T*>(data);
 }
 
@@ -176,103 +198,205 @@ napi_value openGpu(napi_env env, napi_value* arguments) {
   auto gpu = std::make_shared<Gpu>();
   gpu->driver = open(env, arguments[0]);
   auto& driver = *gpu->driver;
-  size_t length;
-  const auto* image = toData<uint8_t>(env, arguments[2], napi_uint8_array, length, "a Uint8Array");
+  size_t bytes;
+  const void* image = toData(env, arguments[2], bytes);
   CHECK(driver, deviceGet, &gpu->device, static_cast<int>(toDouble(env, arguments[1])));
   CHECK(driver, primaryCtxRetain, &gpu->context, gpu->device);
   CHECK(driver, ctxSetCurrent, gpu->context);
   CHECK(driver, moduleLoadData, &gpu->module, image);
-  CHECK(driver, streamCreate, &gpu->stream, NON_BLOCKING);
   return wrap(env, new std::shared_ptr<Gpu>(gpu));
 }
 
-/** One argument of a launch: a place in the plan's memory, in floats, an int or a float. */
+/** allocate(gpu, bytes) */
+napi_value allocate(napi_env env, napi_value* arguments) {
+  auto memory = std::make_unique<Memory>();
+  memory->gpu = toExternal<std::shared_ptr<Gpu>>(env, arguments[0]);
+  CHECK(memory->gpu->enter(), memAlloc, &memory->pointer, static_cast<size_t>(toDouble(env, arguments[1])));
+  return wrap(env, memory.release());
+}
+
+/** addressOf(memory): below 2^53, so a number holds it */
+napi_value addressOf(napi_env env, napi_value* arguments) {
+  const Memory& memory = toExternal<Memory>(env, arguments[0]);
+  if (memory.pointer == 0) throw Failure{"cuda: expected memory that has not been released"};
+  napi_value number;
+  expect(napi_create_double(env, static_cast<double>(memory.pointer), &number), "a number");
+  return number;
+}
+
+/** release(memory) */
+napi_value release(napi_env env, napi_value* arguments) { return toExternal<Memory>(env, arguments[0]).release(), nullptr; }
+
+/** allocateHost(gpu, bytes): an ArrayBuffer that the device copies from and to by itself */
+napi_value allocateHost(napi_env env, napi_value* arguments) {
+  const auto gpu = toExternal<std::shared_ptr<Gpu>>(env, arguments[0]);
+  const auto bytes = static_cast<size_t>(toDouble(env, arguments[1]));
+  void* memory = nullptr;
+  CHECK(gpu->enter(), memHostAlloc, &memory, bytes, 0);
+  memset(memory, 0, bytes);
+  napi_value buffer;
+  const auto finalise = [](napi_env, void* pointer, void* hint) {
+    const std::unique_ptr<std::shared_ptr<Gpu>> owner(static_cast<std::shared_ptr<Gpu>*>(hint));
+    (*owner)->driver->call.ctxSetCurrent((*owner)->context);
+    (*owner)->driver->call.memFreeHost(pointer);
+  };
+  expect(napi_create_external_arraybuffer(env, memory, bytes, finalise, new std::shared_ptr<Gpu>(gpu), &buffer), "an ArrayBuffer");
+  return buffer;
+}
+
+/** createStream(gpu) */
+napi_value createStream(napi_env env, napi_value* arguments) {
+  auto queue = std::make_unique<Queue>();
+  queue->gpu = toExternal<std::shared_ptr<Gpu>>(env, arguments[0]);
+  auto& driver = queue->gpu->enter();
+  CHECK(driver, streamCreate, &queue->stream, NON_BLOCKING);
+  CHECK(driver, eventCreate, &queue->event, NO_TIMING);
+  return wrap(env, queue.release());
+}
+
+/** An argument of a launch. */
 union Argument {
   Pointer pointer;
   int integer;
   float number;
+  double wide;
 };
 
-/** createPlan(gpu, {launches: {kernel, grid, threads, kinds, values}[], arrays: [floats, length][], floats}) */
-napi_value createPlan(napi_env env, napi_value* arguments) {
-  auto plan = std::make_unique<Plan>();
-  plan->gpu = toExternal<std::shared_ptr<Gpu>>(env, arguments[0]);
-  auto& gpu = *plan->gpu;
-  auto& driver = *gpu.driver;
-  CHECK(driver, ctxSetCurrent, gpu.context);
-  const double floats = toDouble(env, property(env, arguments[1], "floats"));
-  CHECK(driver, memAlloc, &plan->memory, static_cast<size_t>(floats) * sizeof(float));
-  for (const napi_value array : elements(env, property(env, arguments[1], "arrays"))) {
-    const auto place = toDoubles(env, array);
-    if (place.size() != 2 || place[0] < 0 || place[1] < 0 || place[0] + place[1] > floats) throw Failure{"cuda: expected arrays in the plan's memory"};
-    plan->arrays.push_back({static_cast<size_t>(place[0]), static_cast<size_t>(place[1])});
-  }
-  CHECK(driver, streamBeginCapture, gpu.stream, CAPTURE_THREAD_LOCAL);
-  Graph graph = nullptr;
-  try {
-    for (const napi_value launch : elements(env, property(env, arguments[1], "launches"))) {
-      const std::string name = toText(env, property(env, launch, "kernel"));
-      const auto grid = toDoubles(env, property(env, launch, "grid"));
-      const auto threads = static_cast<unsigned>(toDouble(env, property(env, launch, "threads")));
-      const std::string kinds = toText(env, property(env, launch, "kinds")); // p, i or f for every argument
-      const auto values = toDoubles(env, property(env, launch, "values"));
-      if (grid.size() != 3 || kinds.size() != values.size()) throw Failure{"cuda: expected three sides of a grid, and a kind a value"};
-      std::vector<Argument> given(values.size());
-      std::vector<void*> pointers;
-      for (size_t i = 0; i < values.size(); i++) {
-        if (kinds[i] == 'p') {
-          if (values[i] < 0 || values[i] >= floats) throw Failure{"cuda: expected a place in the plan's memory"};
-          given[i].pointer = plan->memory + static_cast<size_t>(values[i]) * sizeof(float);
-        } else if (kinds[i] == 'i') given[i].integer = static_cast<int>(values[i]);
-        else given[i].number = static_cast<float>(values[i]);
-        pointers.push_back(&given[i]);
-      }
-      Function function;
-      driver.check(driver.call.moduleGetFunction(&function, gpu.module, name.c_str()), ("kernel " + name).c_str());
-      const auto side = [&](int i) { return static_cast<unsigned>(grid[i]); };
-      driver.check(driver.call.launchKernel(function, side(0), side(1), side(2), threads, 1, 1, 0, gpu.stream, pointers.data(), nullptr),
-                   ("kernel " + name).c_str());
+/** A launch, out of {kernel, grid, threads, kinds, values}. */
+struct Launch {
+  std::string name;
+  std::vector<Argument> values;
+  std::vector<void*> pointers;
+  KernelNode node{};
+
+  Launch(napi_env env, const Gpu& gpu, napi_value launch) : name(toText(env, property(env, launch, "kernel"))) {
+    const auto grid = toDoubles(env, property(env, launch, "grid"));
+    const std::string kinds = toText(env, property(env, launch, "kinds")); // p, i, f or d for every argument
+    const auto given = toDoubles(env, property(env, launch, "values"));
+    if (grid.size() != 3 || kinds.size() != given.size()) throw Failure{"cuda: expected three sides of a grid, and a kind a value"};
+    values.resize(given.size());
+    for (size_t i = 0; i < given.size(); i++) {
+      if (kinds[i] == 'p') values[i].pointer = static_cast<Pointer>(given[i]);
+      else if (kinds[i] == 'i') values[i].integer = static_cast<int>(given[i]);
+      else if (kinds[i] == 'f') values[i].number = static_cast<float>(given[i]);
+      else values[i].wide = given[i];
+      pointers.push_back(&values[i]);
     }
-  } catch (...) {
-    if (driver.call.streamEndCapture(gpu.stream, &graph) == 0 && graph) driver.call.graphDestroy(graph);
-    throw;
+    const auto side = [&](int i) { return static_cast<unsigned>(grid[i]); };
+    const auto threads = static_cast<unsigned>(toDouble(env, property(env, launch, "threads")));
+    node = {nullptr, side(0), side(1), side(2), threads, 1, 1, 0, pointers.data(), nullptr};
+    gpu.driver->check(gpu.driver->call.moduleGetFunction(&node.function, gpu.module, name.c_str()), what().c_str());
   }
-  CHECK(driver, streamEndCapture, gpu.stream, &graph);
-  const Result result = driver.call.graphInstantiate(&plan->graph, graph, 0);
-  driver.call.graphDestroy(graph);
-  driver.check(result, "graphInstantiate");
-  return wrap(env, plan.release());
+  std::string what() const { return "kernel " + name; }
+};
+
+/** createGraph(gpu, {kernel, grid, threads, kinds, values, after}[]): a launch runs after those whose numbers `after` has */
+napi_value createGraph(napi_env env, napi_value* arguments) {
+  auto batch = std::make_unique<Batch>();
+  batch->gpu = toExternal<std::shared_ptr<Gpu>>(env, arguments[0]);
+  auto& driver = batch->gpu->enter();
+  Graph graph = nullptr;
+  CHECK(driver, graphCreate, &graph, 0);
+  const std::unique_ptr<void, void (*)(void*)> owner(new std::pair(&driver, graph), [](void* pointer) {
+    const std::unique_ptr<std::pair<OpenDriver*, Graph>> pair(static_cast<std::pair<OpenDriver*, Graph>*>(pointer));
+    pair->first->call.graphDestroy(pair->second);
+  });
+  std::vector<GraphNode> nodes;
+  for (const napi_value value : elements(env, arguments[1])) {
+    Launch launch(env, *batch->gpu, value);
+    std::vector<GraphNode> after;
+    for (const double number : toDoubles(env, property(env, value, "after"))) {
+      if (!(number >= 0 && number < nodes.size())) throw Failure{"cuda: expected launches after earlier ones"};
+      after.push_back(nodes[static_cast<size_t>(number)]);
+    }
+    GraphNode node;
+    driver.check(driver.call.graphAddKernelNode(&node, graph, after.data(), after.size(), &launch.node), launch.what().c_str());
+    nodes.push_back(node);
+  }
+  CHECK(driver, graphInstantiate, &batch->graph, graph, 0);
+  return wrap(env, batch.release());
 }
 
-/** run(plan, up, down): copies arrays of the call to the device, runs the graph, copies others back; [array's number, Float32Array] each */
-napi_value run(napi_env env, napi_value* arguments) {
-  Plan& plan = toExternal<Plan>(env, arguments[0]);
-  if (plan.memory == 0) throw Failure{"cuda: expected a plan that has not been released"};
-  Gpu& gpu = *plan.gpu;
-  auto& driver = *gpu.driver;
-  CHECK(driver, ctxSetCurrent, gpu.context);
-  const auto each = [&](napi_value list, auto copy) {
-    for (const napi_value entry : elements(env, list)) {
-      const auto pair = elements(env, entry);
-      if (pair.size() != 2) throw Failure{"cuda: expected pairs of a number and a Float32Array"};
-      const double number = toDouble(env, pair[0]);
-      size_t length;
-      float* data = toData<float>(env, pair[1], napi_float32_array, length, "a Float32Array");
-      if (!(number >= 0 && number < plan.arrays.size())) throw Failure{"cuda: expected an array of the plan"};
-      const Place& place = plan.arrays[static_cast<size_t>(number)];
-      if (place.length != length) throw Failure{"cuda: expected an array of the plan's length"};
-      copy(data, plan.memory + place.floats * sizeof(float), length * sizeof(float));
-    }
-  };
-  each(arguments[1], [&](float* data, Pointer place, size_t bytes) { CHECK(driver, memcpyHtoD, place, data, bytes, gpu.stream); });
-  CHECK(driver, graphLaunch, plan.graph, gpu.stream);
-  each(arguments[2], [&](float* data, Pointer place, size_t bytes) { CHECK(driver, memcpyDtoH, data, place, bytes, gpu.stream); });
-  CHECK(driver, streamSynchronize, gpu.stream);
+/** runGraph(graph, stream) */
+napi_value runGraph(napi_env env, napi_value* arguments) {
+  const Batch& batch = toExternal<Batch>(env, arguments[0]);
+  CHECK(batch.gpu->enter(), graphLaunch, batch.graph, toExternal<Queue>(env, arguments[1]).stream);
   return nullptr;
 }
 
-/** releasePlan(plan): gives its memory back now */
-napi_value releasePlan(napi_env env, napi_value* arguments) { return toExternal<Plan>(env, arguments[0]).release(), nullptr; }
+/** runKernel(stream, {kernel, grid, threads, kinds, values}) */
+napi_value runKernel(napi_env env, napi_value* arguments) {
+  const Queue& queue = toExternal<Queue>(env, arguments[0]);
+  auto& driver = queue.gpu->enter();
+  const Launch launch(env, *queue.gpu, arguments[1]);
+  const KernelNode& node = launch.node;
+  driver.check(driver.call.launchKernel(node.function, node.gridX, node.gridY, node.gridZ, node.blockX, 1, 1, 0, queue.stream,
+                                        node.arguments, nullptr),
+               launch.what().c_str());
+  return nullptr;
+}
+
+/** write(stream, address, array): copies an array to the device */
+napi_value write(napi_env env, napi_value* arguments) {
+  const Queue& queue = toExternal<Queue>(env, arguments[0]);
+  size_t bytes;
+  const void* data = toData(env, arguments[2], bytes);
+  CHECK(queue.gpu->enter(), memcpyHtoD, static_cast<Pointer>(toDouble(env, arguments[1])), data, bytes, queue.stream);
+  return nullptr;
+}
+
+/** read(stream, address, array): copies from the device into an array */
+napi_value read(napi_env env, napi_value* arguments) {
+  const Queue& queue = toExternal<Queue>(env, arguments[0]);
+  size_t bytes;
+  void* data = toData(env, arguments[2], bytes);
+  CHECK(queue.gpu->enter(), memcpyDtoH, data, static_cast<Pointer>(toDouble(env, arguments[1])), bytes, queue.stream);
+  return nullptr;
+}
+
+/** copy(stream, to, from, bytes): within the device */
+napi_value copy(napi_env env, napi_value* arguments) {
+  const Queue& queue = toExternal<Queue>(env, arguments[0]);
+  const auto address = [&](int i) { return static_cast<Pointer>(toDouble(env, arguments[i])); };
+  CHECK(queue.gpu->enter(), memcpyDtoD, address(1), address(2), static_cast<size_t>(toDouble(env, arguments[3])), queue.stream);
+  return nullptr;
+}
+
+/** follow(stream, other): what comes in the stream waits for what there is in the other */
+napi_value follow(napi_env env, napi_value* arguments) {
+  const Queue &queue = toExternal<Queue>(env, arguments[0]), &other = toExternal<Queue>(env, arguments[1]);
+  auto& driver = queue.gpu->enter();
+  CHECK(driver, eventRecord, other.event, other.stream);
+  CHECK(driver, streamWaitEvent, queue.stream, other.event, 0);
+  return nullptr;
+}
+
+/** isDone(stream): whether nothing in it is left to do */
+napi_value isDone(napi_env env, napi_value* arguments) {
+  const Queue& queue = toExternal<Queue>(env, arguments[0]);
+  const Result result = queue.gpu->enter().call.streamQuery(queue.stream);
+  if (result != NOT_READY) queue.gpu->driver->check(result, "streamQuery");
+  napi_value done;
+  expect(napi_get_boolean(env, result != NOT_READY, &done), "a boolean");
+  return done;
+}
+
+/** multiprocessors(gpu) */
+napi_value multiprocessors(napi_env env, napi_value* arguments) {
+  const Gpu& gpu = *toExternal<std::shared_ptr<Gpu>>(env, arguments[0]);
+  int count = 0;
+  CHECK(*gpu.driver, deviceGetAttribute, &count, MULTIPROCESSORS, gpu.device);
+  napi_value number;
+  expect(napi_create_int32(env, count, &number), "a number");
+  return number;
+}
+
+/** synchronise(stream): waits for everything in it */
+napi_value synchronise(napi_env env, napi_value* arguments) {
+  const Queue& queue = toExternal<Queue>(env, arguments[0]);
+  CHECK(queue.gpu->enter(), streamSynchronize, queue.stream);
+  return nullptr;
+}
 
 template <napi_value (*F)(napi_env, napi_value*), size_t COUNT>
 napi_value call(napi_env env, napi_callback_info info) {
@@ -289,12 +413,25 @@ napi_value call(napi_env env, napi_callback_info info) {
 }  // namespace
 
 NAPI_MODULE_INIT() {
+#define CALL(name, count) {#name, nullptr, call<name, count>, nullptr, nullptr, nullptr, napi_enumerable, nullptr}
   const napi_property_descriptor properties[] = {
-      {"devices", nullptr, call<devices, 1>, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
-      {"openGpu", nullptr, call<openGpu, 3>, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
-      {"createPlan", nullptr, call<createPlan, 2>, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
-      {"run", nullptr, call<run, 3>, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
-      {"releasePlan", nullptr, call<releasePlan, 1>, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+      CALL(devices, 1),
+      CALL(openGpu, 3),
+      CALL(allocate, 2),
+      CALL(addressOf, 1),
+      CALL(release, 1),
+      CALL(allocateHost, 2),
+      CALL(createStream, 1),
+      CALL(createGraph, 2),
+      CALL(runGraph, 2),
+      CALL(runKernel, 2),
+      CALL(write, 3),
+      CALL(read, 3),
+      CALL(copy, 4),
+      CALL(follow, 2),
+      CALL(isDone, 1),
+      CALL(multiprocessors, 1),
+      CALL(synchronise, 1),
   };
   napi_define_properties(env, exports, sizeof properties / sizeof *properties, properties);
   return exports;

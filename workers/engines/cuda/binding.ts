@@ -1,4 +1,5 @@
-// The add-on of the CUDA engine (addon.cc), with types. Every call is synchronous and throws an Error that names the driver's function.
+// The add-on of the CUDA engine (addon.cc), with types. Every call throws an Error that names the driver's function. What is asked of a stream is
+// done later, in order; `synchronise` waits for it.
 
 /** A device of the driver. */
 export interface CudaDevice {
@@ -13,42 +14,66 @@ export interface NativeGpu {
   readonly gpu: unique symbol;
 }
 
-/** Launches as a graph, with their memory. */
-export interface NativeCudaPlan {
-  readonly cudaPlan: unique symbol;
+/** Memory of a device. */
+export interface NativeMemory {
+  readonly memory: unique symbol;
 }
+
+/** Work in its order, beside that of other streams. */
+export interface NativeStream {
+  readonly stream: unique symbol;
+}
+
+/** Launches that one call submits. */
+export interface NativeGraph {
+  readonly graph: unique symbol;
+}
+
+/** Where something lies in the memory of a device, in bytes; below 2^53. All threads of a process may use it. */
+export type Address = number;
 
 /** A launch as the add-on takes it. */
 export interface NativeLaunch {
   readonly kernel: string;
   readonly grid: readonly number[];
   readonly threads: number;
-  /** A letter an argument: p for a place in the plan's memory, i for an int, f for a float. */
+  /** A letter an argument: p for an address, i for an int, f for a float, d for a double. */
   readonly kinds: string;
-  /** Places are in floats from the start of the memory. */
   readonly values: readonly number[];
 }
 
-/** A plan as the add-on takes it. */
-export interface CudaPlanSource {
-  readonly launches: readonly NativeLaunch[];
-  /** Place and length of every array of a call, in floats. */
-  readonly arrays: readonly (readonly [place: number, length: number])[];
-  /** Size of the memory. */
-  readonly floats: number;
+/** A launch of a graph. */
+export interface GraphLaunch extends NativeLaunch {
+  /** Numbers of earlier launches that it must wait for. */
+  readonly after: readonly number[];
 }
-
-/** Arrays of a call, by their number in the plan. */
-export type NumberedArrays = readonly (readonly [number: number, values: Float32Array])[];
 
 export interface CudaBinding {
   /** What the driver in a library offers. @param path `libcuda.so.1`, or that of the emulation */
   devices(path: string): { readonly version: number; readonly devices: readonly CudaDevice[] };
   /** @param image the kernels, compiled for the device */
   openGpu(path: string, ordinal: number, image: Uint8Array): NativeGpu;
-  createPlan(gpu: NativeGpu, source: CudaPlanSource): NativeCudaPlan;
-  /** Copies `up` to the device, runs the launches, copies `down` back, and waits. */
-  run(plan: NativeCudaPlan, up: NumberedArrays, down: NumberedArrays): void;
-  /** Gives the memory of a plan back, which cannot be run any more. */
-  releasePlan(plan: NativeCudaPlan): void;
+  /** How many blocks a GPU computes side by side, at least. */
+  multiprocessors(gpu: NativeGpu): number;
+  allocate(gpu: NativeGpu, bytes: number): NativeMemory;
+  addressOf(memory: NativeMemory): Address;
+  /** Gives memory back, once the device does nothing with it any more. */
+  release(memory: NativeMemory): void;
+  /** Memory of the host that the device copies from and to by itself, all zero. */
+  allocateHost(gpu: NativeGpu, bytes: number): ArrayBuffer;
+  createStream(gpu: NativeGpu): NativeStream;
+  createGraph(gpu: NativeGpu, launches: readonly GraphLaunch[]): NativeGraph;
+  runGraph(graph: NativeGraph, stream: NativeStream): void;
+  runKernel(stream: NativeStream, launch: NativeLaunch): void;
+  /** Copies an array to the device. One that is not of `allocateHost` is read before this returns. */
+  write(stream: NativeStream, to: Address, from: NodeJS.TypedArray): void;
+  /** Copies from the device into an array; one that is not of `allocateHost` is filled when this returns. */
+  read(stream: NativeStream, from: Address, into: NodeJS.TypedArray): void;
+  /** Copies within the device. */
+  copy(stream: NativeStream, to: Address, from: Address, bytes: number): void;
+  /** What comes in a stream waits for what there is in another. */
+  follow(stream: NativeStream, other: NativeStream): void;
+  /** Whether nothing in a stream is left to do. */
+  isDone(stream: NativeStream): boolean;
+  synchronise(stream: NativeStream): void;
 }

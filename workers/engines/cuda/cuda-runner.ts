@@ -5,10 +5,8 @@ import { createRequire } from 'node:module';
 import { ARITHMETIC } from '../../../shared/arithmetic.ts';
 import { GanglionError, messageOf } from '../../../shared/error.ts';
 import { faultOf } from '../../build/sealed-folder.ts';
-import { loadKernels } from '../kernels/binding.ts';
-import { kernelNoise } from '../kernels/noise.ts';
 import type { ProgramRunner } from '../program-runner.ts';
-import type { CudaBinding, CudaDevice } from './binding.ts';
+import type { CudaBinding, CudaDevice, NativeGpu } from './binding.ts';
 import { cudaExecutor } from './cuda-executor.ts';
 import { type CudaLocation, LEAST_CAPABILITY, locateCubin, locateCuda } from './library.ts';
 
@@ -17,6 +15,12 @@ export interface LoadedCuda {
   readonly binding: CudaBinding;
   /** At least one. */
   readonly devices: readonly CudaDevice[];
+}
+
+/** Programs on a GPU, and that GPU. */
+export interface CudaRunner extends ProgramRunner {
+  readonly binding: CudaBinding;
+  readonly gpu: NativeGpu;
 }
 
 /**
@@ -49,26 +53,19 @@ export function loadCuda(location: CudaLocation): LoadedCuda {
  * @param replica replicas take the GPUs in turn
  * @throws GanglionError `environment` when it cannot be used
  */
-export function cudaRunner(replica: number): ProgramRunner {
+export function cudaRunner(replica: number): CudaRunner {
   const location = locateCuda();
   const { binding, devices } = loadCuda(location);
   const ordinal = replica % devices.length;
   const { name: device, capability } = devices[ordinal] ?? { name: 'unknown', capability: 0 };
   const gpu = binding.openGpu(location.driver, ordinal, readKernelsFor(location, capability));
-  const kernels = loadKernels()?.binding; // of the CPU, for noise and the range check: JavaScript has the same bits
   return {
+    ...{ binding, gpu, device },
     name: location.isEmulated ? 'cuda-emulated' : `cuda-sm_${capability}`,
     libraryVersion: location.key,
     arithmetic: ARITHMETIC,
-    device,
     load: (program) => cudaExecutor(binding, gpu, program),
     tensorCount: () => 0,
-    ...(kernels
-      ? {
-          findOutside: (values: Float32Array, limit: number) => kernels.findOutside(values, limit),
-          fillNormal: kernelNoise(kernels),
-        }
-      : {}),
   };
 }
 

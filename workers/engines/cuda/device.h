@@ -8,8 +8,14 @@
 #define BLOCK_KERNEL(name, threads, ...) KERNEL(name, threads, __VA_ARGS__)
 #define DEVICE __device__ __forceinline__
 #define SHARED __shared__
+/** For vectors of four. */
+#define SHARED_16 __shared__ __align__(16)
 #define UNROLL _Pragma("unroll")
+#define UNROLL_16 _Pragma("unroll 16")
+#define UNROLL_4 _Pragma("unroll 4")
 typedef long long i64;
+typedef unsigned int u32;
+typedef unsigned long long u64;
 DEVICE float fAdd(float a, float b) { return __fadd_rn(a, b); }
 DEVICE float fSub(float a, float b) { return __fsub_rn(a, b); }
 DEVICE float fMul(float a, float b) { return __fmul_rn(a, b); }
@@ -22,6 +28,12 @@ DEVICE double dSub(double a, double b) { return __dsub_rn(a, b); }
 DEVICE double dMul(double a, double b) { return __dmul_rn(a, b); }
 DEVICE double dDiv(double a, double b) { return __ddiv_rn(a, b); }
 DEVICE double dSqrt(double a) { return __dsqrt_rn(a); }
+DEVICE double roundDown(double a) { return floor(a); }
+DEVICE double magnitude(double a) { return fabs(a); }
+DEVICE u32 highOf(double a) { return (u32)__double2hiint(a); }
+DEVICE double withHigh(double a, u32 high) { return __hiloint2double((int)high, __double2loint(a)); }
+DEVICE u32 multiplyHigh(u32 a, u32 b) { return __umulhi(a, b); }
+DEVICE void atLeast(int* least, int value) { atomicMin(least, value); }
 DEVICE float roundEven(float a) { return rintf(a); }
 DEVICE float magnitude(float a) { return fabsf(a); }
 DEVICE float powerOfTwo(int n) { return __int_as_float((n + 127) << 23); }
@@ -32,7 +44,7 @@ DEVICE void barrier() { __syncthreads(); }
 #define BLOCK_Y ((int)blockIdx.y)
 #define BLOCK_Z ((int)blockIdx.z)
 #define GRID ((int)gridDim.x)
-struct Four { float v[4]; };
+struct __align__(16) Four { float v[4]; };
 DEVICE Four load4(const float* p) { const float4 q = *reinterpret_cast<const float4*>(p); return {{q.x, q.y, q.z, q.w}}; }
 DEVICE void store4(float* p, const Four& a) { *reinterpret_cast<float4*>(p) = make_float4(a.v[0], a.v[1], a.v[2], a.v[3]); }
 #else

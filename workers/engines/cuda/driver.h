@@ -15,11 +15,22 @@ using Module = void*;
 using Function = void*;
 using Stream = void*;
 using Graph = void*;
+using GraphNode = void*;
 using GraphExec = void*;
+using Event = void*;
 
-constexpr int CAPABILITY_MAJOR = 75, CAPABILITY_MINOR = 76; // CUdevice_attribute
+/** CUDA_KERNEL_NODE_PARAMS. */
+struct KernelNode {
+  Function function;
+  unsigned gridX, gridY, gridZ, blockX, blockY, blockZ, sharedBytes;
+  void** arguments;
+  void** extra;
+};
+
+constexpr int CAPABILITY_MAJOR = 75, CAPABILITY_MINOR = 76, MULTIPROCESSORS = 16; // CUdevice_attribute
+constexpr Result NOT_READY = 600;
 constexpr unsigned NON_BLOCKING = 1;                         // CU_STREAM_NON_BLOCKING
-constexpr int CAPTURE_THREAD_LOCAL = 1;                      // CU_STREAM_CAPTURE_MODE_THREAD_LOCAL
+constexpr unsigned NO_TIMING = 2;                            // CU_EVENT_DISABLE_TIMING
 
 // Name in the driver, name here, parameters.
 #define GANGLION_CUDA_FUNCTIONS(F)                                                                                                \
@@ -43,8 +54,17 @@ constexpr int CAPTURE_THREAD_LOCAL = 1;                      // CU_STREAM_CAPTUR
   F(cuStreamCreate, streamCreate, (Stream * stream, unsigned flags))                                                             \
   F(cuStreamDestroy_v2, streamDestroy, (Stream stream))                                                                          \
   F(cuStreamSynchronize, streamSynchronize, (Stream stream))                                                                     \
-  F(cuStreamBeginCapture_v2, streamBeginCapture, (Stream stream, int mode))                                                      \
-  F(cuStreamEndCapture, streamEndCapture, (Stream stream, Graph * graph))                                                        \
+  F(cuMemcpyDtoDAsync_v2, memcpyDtoD, (Pointer to, Pointer from, size_t bytes, Stream stream))                                   \
+  F(cuMemHostAlloc, memHostAlloc, (void** memory, size_t bytes, unsigned flags))                                                 \
+  F(cuMemFreeHost, memFreeHost, (void* memory))                                                                                  \
+  F(cuStreamQuery, streamQuery, (Stream stream))                                                                                 \
+  F(cuStreamWaitEvent, streamWaitEvent, (Stream stream, Event event, unsigned flags))                                            \
+  F(cuEventCreate, eventCreate, (Event * event, unsigned flags))                                                                 \
+  F(cuEventRecord, eventRecord, (Event event, Stream stream))                                                                    \
+  F(cuEventDestroy_v2, eventDestroy, (Event event))                                                                              \
+  F(cuGraphCreate, graphCreate, (Graph * graph, unsigned flags))                                                                 \
+  F(cuGraphAddKernelNode, graphAddKernelNode,                                                                                    \
+    (GraphNode * node, Graph graph, const GraphNode* after, size_t count, const KernelNode* kernel))                             \
   F(cuGraphInstantiateWithFlags, graphInstantiate, (GraphExec * executable, Graph graph, unsigned long long flags))              \
   F(cuGraphDestroy, graphDestroy, (Graph graph))                                                                                 \
   F(cuGraphExecDestroy, graphExecDestroy, (GraphExec executable))                                                                \

@@ -12,12 +12,15 @@ struct Launch {
   int threads;
   std::vector<uint64_t> arguments; // 8 bytes each hold a pointer, an int or a float
 };
-struct FakeStream {
-  std::vector<Launch>* capturing = nullptr;
+/** A launch in a graph. It may run once those of the places in `after` have. */
+struct Node {
+  Launch launch;
+  std::vector<size_t> after;
 };
+using Nodes = std::vector<Node>;
 
 constexpr int SUCCESS = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, NOT_FOUND = 500, LAUNCH_FAILED = 719;
-constexpr size_t MOST_ARGUMENTS = 16;
+constexpr size_t MOST_ARGUMENTS = 32;
 
 /** The planned failure of a call of this function; 0 for none. */
 int failureOf(const char* name) {
@@ -35,6 +38,40 @@ void run(Launch& launch) {
   void* arguments[MOST_ARGUMENTS];
   for (size_t i = 0; i < launch.arguments.size(); i++) arguments[i] = &launch.arguments[i];
   emulation::launch(*launch.kernel, launch.grid, launch.threads, arguments);
+}
+
+/** In the order of the nodes, or, with another order of threads, always the last one that may run: a missing dependency shows. */
+void run(Nodes& nodes) {
+  std::vector<bool> done(nodes.size());
+  for (size_t left = nodes.size(); left > 0; left--) {
+    size_t next = nodes.size();
+    for (size_t i = 0; i < nodes.size(); i++) {
+      const auto isReady = [&] {
+        for (const size_t before : nodes[i].after)
+          if (!done[before]) return false;
+        return true;
+      };
+      if (done[i] || !isReady()) continue;
+      next = i;
+      if (emulation::threadOrder == 0) break;
+    }
+    run(nodes[next].launch);
+    done[next] = true;
+  }
+}
+
+Result toLaunch(Launch& launch, const KernelNode& node) {
+  const auto* kernel = static_cast<const emulation::Kernel*>(node.function);
+  if (node.blockY != 1 || node.blockZ != 1 || node.sharedBytes != 0 || static_cast<int>(node.blockX) > kernel->mostThreads) return INVALID_VALUE;
+  if (kernel->arguments > static_cast<int>(MOST_ARGUMENTS) || node.gridX == 0 || node.gridY == 0 || node.gridZ == 0) return INVALID_VALUE;
+  launch = {kernel, {node.gridX, node.gridY, node.gridZ}, static_cast<int>(node.blockX), {}};
+  // The sizes of arguments are the kernel's own: the emulation says how many there are, and 8 bytes hold any of them.
+  for (int i = 0; i < kernel->arguments; i++) {
+    uint64_t value = 0;
+    memcpy(&value, node.arguments[i], kernel->sizes[i]);
+    launch.arguments.push_back(value);
+  }
+  return SUCCESS;
 }
 }  // namespace
 
@@ -83,41 +120,55 @@ Result cuMemcpyHtoDAsync_v2(Pointer to, const void* from, size_t bytes, Stream) 
   return memcpy(reinterpret_cast<void*>(to), from, bytes), SUCCESS;
 }
 Result cuMemcpyDtoHAsync_v2(void* to, Pointer from, size_t bytes, Stream) { return memcpy(to, reinterpret_cast<void*>(from), bytes), SUCCESS; }
-Result cuStreamCreate(Stream* stream, unsigned) { return *stream = new FakeStream, SUCCESS; }
-Result cuStreamDestroy_v2(Stream stream) { return delete static_cast<FakeStream*>(stream), SUCCESS; }
+Result cuMemcpyDtoDAsync_v2(Pointer to, Pointer from, size_t bytes, Stream) {
+  return memcpy(reinterpret_cast<void*>(to), reinterpret_cast<void*>(from), bytes), SUCCESS;
+}
+Result cuMemHostAlloc(void** memory, size_t bytes, unsigned) {
+  FAIL_AS_PLANNED("cuMemHostAlloc");
+  *memory = aligned_alloc(256, (bytes + 255) / 256 * 256);
+  return *memory == nullptr ? OUT_OF_MEMORY : SUCCESS;
+}
+Result cuMemFreeHost(void* memory) { return free(memory), SUCCESS; }
+// Everything is done when it is asked for: a stream has nothing to wait for.
+Result cuStreamCreate(Stream* stream, unsigned) { return *stream = new char, SUCCESS; }
+Result cuStreamDestroy_v2(Stream stream) { return delete static_cast<char*>(stream), SUCCESS; }
 Result cuStreamSynchronize(Stream) {
   FAIL_AS_PLANNED("cuStreamSynchronize");
   return SUCCESS;
 }
-Result cuStreamBeginCapture_v2(Stream stream, int) { return static_cast<FakeStream*>(stream)->capturing = new std::vector<Launch>, SUCCESS; }
-Result cuStreamEndCapture(Stream stream, Graph* graph) {
-  return *graph = std::exchange(static_cast<FakeStream*>(stream)->capturing, nullptr), SUCCESS;
+Result cuStreamQuery(Stream) {
+  FAIL_AS_PLANNED("cuStreamQuery");
+  return SUCCESS;
+}
+Result cuStreamWaitEvent(Stream, Event, unsigned) { return SUCCESS; }
+Result cuEventCreate(Event* event, unsigned) { return *event = new char, SUCCESS; }
+Result cuEventRecord(Event, Stream) { return SUCCESS; }
+Result cuEventDestroy_v2(Event event) { return delete static_cast<char*>(event), SUCCESS; }
+Result cuGraphCreate(Graph* graph, unsigned) { return *graph = new Nodes, SUCCESS; }
+Result cuGraphAddKernelNode(GraphNode* node, Graph graph, const GraphNode* after, size_t count, const KernelNode* kernel) {
+  auto& nodes = *static_cast<Nodes*>(graph);
+  Node added{};
+  if (const Result result = toLaunch(added.launch, *kernel)) return result;
+  for (size_t i = 0; i < count; i++) added.after.push_back(reinterpret_cast<size_t>(after[i]) - 1);
+  nodes.push_back(added);
+  return *node = reinterpret_cast<GraphNode>(nodes.size()), SUCCESS;
 }
 Result cuGraphInstantiateWithFlags(GraphExec* executable, Graph graph, unsigned long long) {
-  return *executable = new std::vector<Launch>(*static_cast<std::vector<Launch>*>(graph)), SUCCESS;
+  return *executable = new Nodes(*static_cast<Nodes*>(graph)), SUCCESS;
 }
-Result cuGraphDestroy(Graph graph) { return delete static_cast<std::vector<Launch>*>(graph), SUCCESS; }
-Result cuGraphExecDestroy(GraphExec executable) { return delete static_cast<std::vector<Launch>*>(executable), SUCCESS; }
+Result cuGraphDestroy(Graph graph) { return delete static_cast<Nodes*>(graph), SUCCESS; }
+Result cuGraphExecDestroy(GraphExec executable) { return delete static_cast<Nodes*>(executable), SUCCESS; }
 Result cuGraphLaunch(GraphExec executable, Stream) {
   FAIL_AS_PLANNED("cuGraphLaunch");
-  for (Launch& launch : *static_cast<std::vector<Launch>*>(executable)) run(launch);
-  return SUCCESS;
+  return run(*static_cast<Nodes*>(executable)), SUCCESS;
 }
 Result cuLaunchKernel(Function function, unsigned gridX, unsigned gridY, unsigned gridZ, unsigned blockX, unsigned blockY, unsigned blockZ,
-                      unsigned sharedBytes, Stream stream, void** arguments, void**) {
-  const auto* kernel = static_cast<const emulation::Kernel*>(function);
-  if (blockY != 1 || blockZ != 1 || sharedBytes != 0 || static_cast<int>(blockX) > kernel->mostThreads) return INVALID_VALUE;
-  Launch launch{kernel, {gridX, gridY, gridZ}, static_cast<int>(blockX), {}};
-  // The sizes of arguments are the kernel's own: the emulation says how many there are, and 8 bytes hold any of them.
-  for (int i = 0; i < kernel->arguments; i++) {
-    uint64_t value = 0;
-    memcpy(&value, arguments[i], kernel->sizes[i]);
-    launch.arguments.push_back(value);
-  }
-  auto* capturing = static_cast<FakeStream*>(stream)->capturing;
-  if (capturing) capturing->push_back(launch);
-  else run(launch);
-  return SUCCESS;
+                      unsigned sharedBytes, Stream, void** arguments, void**) {
+  FAIL_AS_PLANNED("cuLaunchKernel");
+  Launch launch{};
+  const Result result = toLaunch(launch, {function, gridX, gridY, gridZ, blockX, blockY, blockZ, sharedBytes, arguments, nullptr});
+  if (result == SUCCESS) run(launch);
+  return result;
 }
 Result cuGetErrorName(Result result, const char** name) {
   switch (result) {

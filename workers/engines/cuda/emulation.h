@@ -13,8 +13,13 @@
 
 #define DEVICE static inline __attribute__((always_inline))
 #define SHARED static thread_local
+#define SHARED_16 SHARED
 #define UNROLL
+#define UNROLL_16
+#define UNROLL_4
 typedef long long i64;
+typedef uint32_t u32;
+typedef unsigned long long u64;
 
 namespace emulation {
 struct Place {
@@ -151,6 +156,23 @@ DEVICE double dSub(double a, double b) { return a - b; }
 DEVICE double dMul(double a, double b) { return a * b; }
 DEVICE double dDiv(double a, double b) { return a / b; }
 DEVICE double dSqrt(double a) { return std::sqrt(a); }
+DEVICE double roundDown(double a) { return std::floor(a); }
+DEVICE double magnitude(double a) { return std::fabs(a); }
+DEVICE u32 highOf(double a) {
+  u64 bits;
+  memcpy(&bits, &a, sizeof bits);
+  return static_cast<u32>(bits >> 32);
+}
+DEVICE double withHigh(double a, u32 high) {
+  u64 bits;
+  memcpy(&bits, &a, sizeof bits);
+  bits = (bits & 0xffffffff) | static_cast<u64>(high) << 32;
+  memcpy(&a, &bits, sizeof a);
+  return a;
+}
+DEVICE u32 multiplyHigh(u32 a, u32 b) { return static_cast<u32>(static_cast<u64>(a) * b >> 32); }
+/** Keeps the least of the values of all threads. */
+DEVICE void atLeast(int* least, int value) { *least = value < *least ? value : *least; }
 DEVICE float roundEven(float a) { return std::nearbyint(a); }
 DEVICE float magnitude(float a) { return std::fabs(a); }
 DEVICE float powerOfTwo(int n) {

@@ -7,16 +7,19 @@ DEVICE float imagePixel(const float* images, int b, int y, int x) {
   return y >= 0 && y < 28 && x >= 0 && x < 28 ? images[((i64)b * 28 + y) * 28 + x] : 0;
 }
 
-/** images, filter [4, 4, N] -> y [B, 16, 16, N]; a thread a value. */
+/** images, filter [4, 4, N] -> y [B, 16, 16, N]; a thread four channels of a pixel. */
 template <int N>
 DEVICE void convolveImagesOf(const float* images, const float* filter, float* y, int B) {
-  const i64 at = placeInGrid();
+  const i64 at = placeInGrid() * 4;
   if (at >= (i64)B * 256 * N) return;
   const int n = at % N, ox = at / N % 16, oy = at / N / 16 % 16, b = at / N / 256;
-  float acc = 0;
-  UNROLL for (int tap = 0; tap < 16; tap++)
-    acc = fFma(imagePixel(images, b, 2 * oy + tap / 4 - 3, 2 * ox + tap % 4 - 3), filter[tap * N + n], acc);
-  y[at] = acc;
+  Four acc = {{0, 0, 0, 0}};
+  UNROLL for (int tap = 0; tap < 16; tap++) {
+    const float pixel = imagePixel(images, b, 2 * oy + tap / 4 - 3, 2 * ox + tap % 4 - 3);
+    const Four w = load4(filter + tap * N + n);
+    UNROLL for (int j = 0; j < 4; j++) acc.v[j] = fFma(pixel, w.v[j], acc.v[j]);
+  }
+  store4(y + at, acc);
 }
 
 /** x [B, 16, 16, N], filter [4, 4, N] -> images; a thread a pixel gathers its four patches. */
@@ -24,20 +27,21 @@ template <int N>
 DEVICE void convolveToImagesOf(const float* x, const float* filter, float* images, int B) {
   const i64 at = placeInGrid();
   if (at >= (i64)B * 784) return;
-  const int column = at % 28 + 3, row = at / 28 % 28 + 3, b = at / 784;
+  const int column = at % 28 + 3, row = at / 28 % 28 + 3, b = at / 784, last = column / 2;
+  const float *features[4], *taps[4];
+  float patches[4];
+  UNROLL for (int patch = 0; patch < 4; patch++) {
+    const int oy = row / 2 - 1 + patch / 2, ox = last % 2 == patch % 2 ? last : last - 1; // of two in a row, the even one first
+    features[patch] = x + (((i64)b * 16 + oy) * 16 + ox) * N;
+    taps[patch] = filter + ((row - 2 * oy) * 4 + column - 2 * ox) * N;
+    patches[patch] = 0;
+  }
+  UNROLL for (int n = 0; n < N; n += 4) UNROLL for (int patch = 0; patch < 4; patch++) {
+    const Four f = load4(features[patch] + n), t = load4(taps[patch] + n);
+    UNROLL for (int j = 0; j < 4; j++) patches[patch] = fFma(f.v[j], t.v[j], patches[patch]);
+  }
   float sum = 0;
-  for (int oy = row / 2 - 1; oy <= row / 2; oy++)
-    for (int odd = 0; odd < 2; odd++) {
-      const int last = column / 2, ox = last % 2 == odd ? last : last - 1; // of two features that see the pixel, the even one first
-      const float* feature = x + (((i64)b * 16 + oy) * 16 + ox) * N;
-      const float* tap = filter + ((row - 2 * oy) * 4 + column - 2 * ox) * N;
-      float patch = 0;
-      for (int n = 0; n < N; n += 4) {
-        const Four f = load4(feature + n), t = load4(tap + n);
-        UNROLL for (int j = 0; j < 4; j++) patch = fFma(f.v[j], t.v[j], patch);
-      }
-      sum = fAdd(sum, patch);
-    }
+  UNROLL for (int patch = 0; patch < 4; patch++) sum = fAdd(sum, patches[patch]);
   images[at] = sum;
 }
 
@@ -61,13 +65,14 @@ DEVICE void imagesFilterPartsOf(const float* images, const float* dy, float* par
   UNROLL for (int kx = 0; kx < 4; kx++) parts[((i64)b * 16 + ky * 4 + kx) * N + n] = acc[kx];
 }
 
-/** parts [count, size] -> their sum in order; a thread a value. */
-KERNEL(sumParts, 256, const float* parts, float* sum, int count, int size) {
+/** parts [shard, count, size] -> sums [shard, size] in order; a thread a value of a shard (y). */
+KERNEL(sumParts, 256, const float* parts, float* sums, int count, int size) {
   const int at = placeInGrid();
   if (at >= size) return;
-  float total = parts[at];
-  for (int i = 1; i < count; i++) total = fAdd(total, parts[(i64)i * size + at]);
-  sum[at] = total;
+  const float* own = parts + (i64)BLOCK_Y * count * size + at;
+  float total = *own;
+  UNROLL_16 for (int i = 1; i < count; i++) total = fAdd(total, own[(i64)i * size]);
+  sums[BLOCK_Y * size + at] = total;
 }
 
 #define IMAGES(N)                                                                                                                  \

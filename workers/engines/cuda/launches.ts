@@ -1,9 +1,11 @@
 // From an instruction of a plan to launches of kernels (kernels.cu): grids, and what each argument is. A large kernel of the CPU is two or three
-// here, which hand values over in scratch memory.
+// here, which hand values over in scratch memory. A launch computes all shards: values of a buffer lie shard behind shard.
 import type { Instruction } from '../kernels/plan.ts';
 
-/** A place in the plan's memory: a buffer of the plan, or floats from the start of the scratch memory. */
-export type Memory = { readonly buffer: number } | { readonly scratch: number };
+/** A place in the plan's memory: a buffer of the plan, or the scratch memory of the instruction. */
+export type Memory =
+  | { readonly buffer: number; readonly isWritten: boolean }
+  | { readonly scratch: 'read' | 'written' };
 
 /** An argument of a kernel, in the order of its parameters. */
 export type Argument = Memory | { readonly int: number } | { readonly float: number };
@@ -17,74 +19,102 @@ export interface Launch {
   readonly arguments: readonly Argument[];
 }
 
+/** What the launches are for. */
+export interface LaunchOptions {
+  readonly shards: number;
+  /** Of the GPU. */
+  readonly multiprocessors: number;
+  /** Whether all shards have the same values in a buffer, as in a parameter. */
+  readonly isShared: (buffer: number) => boolean;
+}
+
 const THREADS = 256;
-const PRODUCT_THREADS = 9 * 32;
-const TILES_A_BLOCK = 16;
+/** Tiles whose products are added up by themselves in the gradient of a filter. */
 const GROUP = 128;
-const CHUNK = 64;
-/** Blocks of a kernel whose threads take several values each, and add up all chunks first. */
+/** Pixels that are added up by themselves: a block of a kernel's grid. */
+const SUM_PIXELS = 1024;
+const SUM_THREADS = 1024;
+/** Channels of such a block. */
+const SUM_CHANNELS = 32;
+/** Blocks of a kernel whose threads take several values each, and add up all sums first. */
 const MOST_BLOCKS = 256;
+/** Blocks for each multiprocessor from which on a launch takes larger ones. */
+const FULL = 2;
 
 const int = (value: number): Argument => ({ int: value });
 const float = (value: number): Argument => ({ float: value });
-const scratch: Argument = { scratch: 0 };
+const written: Argument = { scratch: 'written' };
+const read: Argument = { scratch: 'read' };
 
 function launch(
   kernel: string,
-  grid: number | readonly [number, number, number],
+  [x, y = 1, z = 1]: readonly [number, number?, number?],
   threads: number,
   given: readonly Argument[],
 ): Launch {
-  return { kernel, grid: typeof grid === 'number' ? [grid, 1, 1] : grid, threads, arguments: given };
+  return { kernel, grid: [x, y, z], threads, arguments: given };
 }
 
-/** A thread a value. */
-const overValues = (kernel: string, values: number, given: readonly Argument[]): Launch =>
-  launch(kernel, Math.ceil(values / THREADS), THREADS, given);
+/** A thread a value, or as many threads as `values` says. */
+const overValues = (kernel: string, values: number, given: readonly Argument[], y = 1): Launch =>
+  launch(kernel, [Math.ceil(values / THREADS), y], THREADS, given);
+
+type Three = readonly [Argument, Argument, Argument];
 
 function convolution(
   kernel: string,
   sizes: readonly number[],
-  [a, b, c]: readonly [Argument, Argument, Argument],
+  { shards, multiprocessors }: LaunchOptions,
+  [a, b, c]: Three,
 ): Launch[] {
   const [S = 0, I = 0, N = 0, B = 0] = sizes;
+  if (S === 28) return imageConvolution(kernel, N, { B, shards }, [a, b, c]);
   const tiles = B * (S / 4) ** 2;
   const suffix = `${S}_${I}_${N}`;
-  const blocks = Math.ceil(tiles / TILES_A_BLOCK);
-  if (S === 28) return imageConvolution(kernel, N, B, [a, b, c]);
-  if (kernel === 'convolve')
+  if (kernel === 'convolveFilter') {
+    const groups = Math.ceil(tiles / GROUP);
+    const given = [a, b, written, int(tiles), int(groups)];
     return [
-      overValues(`convolveTaps_${suffix}`, 4 * I * N, [b, scratch]),
-      launch(`convolve_${suffix}`, [blocks, N / 32, 1], PRODUCT_THREADS, [a, scratch, c, int(tiles)]),
+      launch(`filterProducts_${suffix}`, [9, (4 * I * N) / 2048, groups * shards], 128, given),
+      overValues(`filterSum_${suffix}`, 16 * I * N, [read, c, int(groups)], shards),
     ];
-  if (kernel === 'convolveTransposed')
-    return [
-      overValues(`transposedTaps_${suffix}`, 4 * I * N, [b, scratch]),
-      launch(`convolveTransposed_${suffix}`, [blocks, Math.ceil(I / 32), 4], PRODUCT_THREADS, [
-        a,
-        scratch,
-        c,
-        int(tiles),
-      ]),
-    ];
-  const groups = Math.ceil(tiles / GROUP);
+  }
+  const isForward = kernel === 'convolve';
+  const [channels, positions] = isForward ? [N, 1] : [I, 4];
+  /** Tiles and channels of a block: those of winograd.cuh. */
+  const large = isForward ? (N > 32 ? 64 : 32) : I > 32 ? 64 : Math.min(I, 32);
+  const count = (width: number, tilesABlock: number): readonly [number, number, number] => [
+    Math.ceil((tiles * shards) / tilesABlock),
+    channels / width,
+    positions,
+  ];
+  const isLarge = count(large, 16).reduce((product, side) => product * side) >= FULL * multiprocessors;
+  const width = isLarge ? large : Math.min(channels, 32);
+  const taps = isForward ? 'convolveTaps' : 'transposedTaps';
   return [
-    launch(`filterProducts_${suffix}`, [9, (4 * I * N) / 1024, groups], 64, [a, b, scratch, int(tiles)]),
-    overValues(`filterSum_${suffix}`, 16 * I * N, [scratch, c, int(groups)]),
+    overValues(`${taps}_${suffix}`, 4 * I * N, [b, written]),
+    launch(
+      `${kernel}_${suffix}_${isLarge ? 'large' : 'small'}`,
+      count(width, isLarge ? 16 : 8),
+      9 * Math.max(32, width),
+      [a, read, c, int(tiles * shards)],
+    ),
   ];
 }
 
 function imageConvolution(
   kernel: string,
   N: number,
-  B: number,
-  [a, b, c]: readonly [Argument, Argument, Argument],
+  { B, shards }: { readonly B: number; readonly shards: number },
+  [a, b, c]: Three,
 ): Launch[] {
-  if (kernel === 'convolve') return [overValues(`convolveImages_${N}`, B * 256 * N, [a, b, c, int(B)])];
-  if (kernel === 'convolveTransposed') return [overValues(`convolveToImages_${N}`, B * 784, [a, b, c, int(B)])];
+  const images = B * shards;
+  if (kernel === 'convolve') return [overValues(`convolveImages_${N}`, images * 64 * N, [a, b, c, int(images)])];
+  if (kernel === 'convolveTransposed')
+    return [overValues(`convolveToImages_${N}`, images * 784, [a, b, c, int(images)])];
   return [
-    launch(`imagesFilterParts_${N}`, B, 4 * N, [a, b, scratch]),
-    overValues('sumParts', 16 * N, [scratch, c, int(B), int(16 * N)]),
+    launch(`imagesFilterParts_${N}`, [images], 4 * N, [a, b, written]),
+    overValues('sumParts', 16 * N, [read, c, int(B), int(16 * N)], shards),
   ];
 }
 
@@ -98,82 +128,115 @@ const SINGLE: Readonly<Record<string, string>> = {
   copy: 'copyValues',
   tanhGradient: 'tanhGradient',
   activateGradient: 'activateGradient',
-  add: 'addValues',
 };
 
 /** @returns the launches of an instruction. @throws Error for one that the plans of shared/model do not have */
-export function toLaunches({ kernel, reads, writes, sizes, value }: Instruction): Launch[] {
-  const buffers = [...reads, ...writes].map((buffer): Argument => ({ buffer }));
-  const at = (i: number): Argument => buffers[i] ?? { buffer: -1 };
+export function toLaunches({ kernel, reads, writes, sizes, value }: Instruction, options: LaunchOptions): Launch[] {
+  const { shards, isShared } = options;
+  const buffers = [
+    ...reads.map((buffer): Argument => ({ buffer, isWritten: false })),
+    ...writes.map((buffer): Argument => ({ buffer, isWritten: true })),
+  ];
+  const at = (i: number): Argument => buffers[i] ?? { buffer: -1, isWritten: false };
   const [first = 0, second = 0, third = 0] = sizes;
-  if (kernel.startsWith('convolve')) return convolution(kernel, sizes, [at(0), at(1), at(2)]);
+  if (kernel.startsWith('convolve')) return convolution(kernel, sizes, options, [at(0), at(1), at(2)]);
   const single = SINGLE[kernel];
-  if (single !== undefined) return [overValues(single, first, [...buffers, float(value), int(first)])];
-  const chunks = Math.ceil(first / CHUNK);
-  const blocks = Math.min(MOST_BLOCKS, Math.ceil((first * second) / THREADS));
+  if (single !== undefined) {
+    const values = first * shards;
+    return [overValues(single, values, [...buffers, float(value), int(values)])];
+  }
+  const [blocks, width] = [Math.ceil(first / SUM_PIXELS), Math.min(second, SUM_CHANNELS)];
+  const sums = (name: string, given: readonly Argument[]): Launch =>
+    launch(`${name}_${second}`, [blocks, second / width, shards], SUM_THREADS, given);
+  const over = (name: string, given: readonly Argument[]): Launch =>
+    launch(
+      `${name}_${second}`,
+      [Math.min(MOST_BLOCKS, Math.ceil((first * second) / (4 * THREADS))), shards],
+      THREADS,
+      given,
+    );
   switch (kernel) {
     case 'normalise':
       return [
-        launch(`normaliseSums_${second}`, chunks, 4 * second, [at(0), scratch, int(first)]),
-        launch(`normalise_${second}`, blocks, THREADS, [
-          ...[at(0), scratch, at(1), at(2), float(value), at(3), at(4), at(5), at(6), int(first)],
-        ]),
+        sums('normaliseSums', [at(0), written, int(first)]),
+        over('normalise', [...[at(0), read, at(1), at(2), float(value), at(3), at(4), at(5), at(6), int(first)]]),
       ];
     case 'normaliseFixed':
-      return [
-        launch(`normaliseFixed_${second}`, blocks, THREADS, [...buffers.slice(0, 5), float(value), at(5), int(first)]),
-      ];
+      return [over('normaliseFixed', [...buffers.slice(0, 5), float(value), at(5), int(first)])];
     case 'normaliseGradient':
       return [
-        launch(`gradientSums_${second}`, chunks, 4 * second, [
-          at(0),
-          at(1),
-          at(2),
-          at(4),
-          float(value),
-          scratch,
+        sums('gradientSums', [at(0), at(1), at(2), at(4), float(value), written, int(first)]),
+        over('normaliseGradient', [
+          ...[at(0), at(1), at(2), read, at(3), at(4), at(5), float(value), at(6), at(7), at(8)],
           int(first),
         ]),
-        launch(`normaliseGradient_${second}`, blocks, THREADS, [
-          ...[at(0), at(1), at(2), scratch, at(3), at(4), at(5), float(value), at(6), at(7), at(8), int(first)],
-        ]),
       ];
-    case 'addBias':
-      return [
-        overValues('addBias', first * second, [at(0), at(1), float(value), at(2), int(first * second), int(second)]),
-      ];
+    case 'add': {
+      const values = first * shards;
+      const period = isShared(reads[1] ?? -1) ? first : values;
+      return [overValues('addValues', values, [...buffers, int(values), int(period)])];
+    }
+    case 'addBias': {
+      const values = first * second * shards;
+      return [overValues('addBias', values, [at(0), at(1), float(value), at(2), int(values), int(second)])];
+    }
     case 'addBiasGradient':
       return [
-        launch(`biasSums_${second}`, chunks, 4 * second, [at(0), at(1), float(value), at(2), scratch, int(first)]),
-        overValues('biasGradient', second, [scratch, at(3), int(first), int(second)]),
+        sums('biasSums', [at(0), at(1), float(value), at(2), written, int(first)]),
+        launch('biasGradient', [shards], THREADS, [read, at(3), int(first), int(second)]),
       ];
     case 'sumAll':
-      return [launch('sumAll', 1, 1, [at(0), at(1), int(first)])];
+      return [launch('sumAll', [shards], 1, [at(0), at(1), int(first)])];
     case 'multiply':
-      if (third === 1) return [launch('multiplyVector', first, 16, [at(0), at(1), at(2), int(second)])];
-      return [product(first, second, third, second, 1)];
+      // Rows are independent: those of all shards are those of one matrix.
+      if (third === 1) return [launch('multiplyVector', [first * shards], 16, [at(0), at(1), at(2), int(second)])];
+      return [product(first * shards, second, third, [second, 1], 1)];
     case 'multiplyTransposedA':
-      return [product(first, second, third, 1, first)];
-    case 'multiplyTransposedB':
-      return [overValues('multiplyOuter', first * third, [at(0), at(1), at(2), int(first), int(third)])];
+      return [product(first, second, third, [1, first], shards)];
+    case 'multiplyTransposedB': {
+      const rows = first * shards;
+      return [overValues('multiplyOuter', rows * third, [at(0), at(1), at(2), int(rows), int(third)])];
+    }
   }
   throw new Error(`there is no CUDA kernel ${kernel}`);
 
-  function product(M: number, K: number, N: number, rowStride: number, columnStride: number): Launch {
-    const strides = [int(rowStride), int(columnStride), int(M), int(K), int(N)];
-    return overValues('multiplyMatrices', M * N, [at(0), at(1), at(2), ...strides]);
+  function product(
+    M: number,
+    K: number,
+    N: number,
+    strides: readonly [row: number, column: number],
+    layers: number,
+  ): Launch {
+    const isWide = N % 4 === 0;
+    const threads = isWide ? (Math.ceil(M / 4) * N) / 4 : M * N;
+    const sizesOf = [...strides, M, K, N, M * K, K * N].map(int);
+    const given = [at(0), at(1), at(2), ...sizesOf];
+    return launch(
+      isWide ? 'multiplyMatrices' : 'multiplyValues',
+      [Math.ceil(threads / THREADS), 1, layers],
+      THREADS,
+      given,
+    );
   }
 }
 
-/** @returns floats of scratch memory that an instruction needs */
-export function scratchOf({ kernel, sizes }: Instruction): number {
+/** @returns floats of scratch memory that an instruction needs: in all, and for every shard */
+export function scratchOf({ kernel, sizes }: Instruction): { readonly once: number; readonly shard: number } {
   const [first = 0, second = 0, N = 0, B = 0] = sizes;
-  if (kernel === 'convolve' || kernel === 'convolveTransposed') return first === 28 ? 0 : 4 * 9 * second * N;
-  if (kernel === 'convolveFilter') {
-    if (first === 28) return B * 16 * N;
-    return Math.ceil((B * (first / 4) ** 2) / GROUP) * 36 * second * N;
+  const sums = Math.ceil(first / SUM_PIXELS) * second * 2; // a float64 is two floats
+  switch (kernel) {
+    case 'convolve':
+    case 'convolveTransposed':
+      return { once: first === 28 ? 0 : 4 * 9 * second * N, shard: 0 };
+    case 'convolveFilter':
+      if (first === 28) return { once: 0, shard: B * 16 * N };
+      return { once: 0, shard: Math.ceil((B * (first / 4) ** 2) / GROUP) * 36 * second * N };
+    case 'normalise':
+    case 'normaliseGradient':
+      return { once: 0, shard: sums * 2 };
+    case 'addBiasGradient':
+      return { once: 0, shard: sums };
+    default:
+      return { once: 0, shard: 0 };
   }
-  return kernel === 'normalise' || kernel === 'normaliseGradient' || kernel === 'addBiasGradient'
-    ? Math.ceil(first / CHUNK) * 2 * second
-    : 0;
 }

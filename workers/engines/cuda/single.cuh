@@ -2,14 +2,42 @@
 #pragma once
 #include "device.h"
 
-/** c [M, N] = a b: element (m, k) of a lies at a[m * rowStride + k * columnStride]; a thread a value. */
-KERNEL(multiplyMatrices, 256, const float* a, const float* b, float* c, int rowStride, int columnStride, int M, int K, int N) {
+/**
+ * c [M, N] = a b: element (m, k) of a lies at a[m * rowStride + k * columnStride]; a thread a value. A shard (z) has an a of aSize, a b of bSize
+ * and a c of its own.
+ */
+KERNEL(multiplyValues, 256, const float* a, const float* b, float* c, int rowStride, int columnStride, int M, int K, int N, int aSize, int bSize) {
   const i64 at = placeInGrid();
   if (at >= (i64)M * N) return;
-  const int m = at / N, n = at % N;
+  const float *row = a + (i64)BLOCK_Z * aSize + at / N * rowStride, *column = b + (i64)BLOCK_Z * bSize + at % N;
   float acc = 0;
-  for (int k = 0; k < K; k++) acc = fFma(a[(i64)m * rowStride + (i64)k * columnStride], b[(i64)k * N + n], acc);
-  c[at] = acc;
+  UNROLL_16 for (int k = 0; k < K; k++) acc = fFma(row[(i64)k * columnStride], column[(i64)k * N], acc);
+  c[(i64)BLOCK_Z * M * N + at] = acc;
+}
+
+/** The same with a thread four values of four rows; N is a multiple of 4. */
+KERNEL(multiplyMatrices, 256, const float* a, const float* b, float* c, int rowStride, int columnStride, int M, int K, int N, int aSize, int bSize) {
+  const i64 at = placeInGrid();
+  const int n = at % (N / 4) * 4, m = at / (N / 4) * 4;
+  if (m >= M) return;
+  const float *rows[4], *columns = b + (i64)BLOCK_Z * bSize + n;
+  float acc[4][4];
+  UNROLL for (int i = 0; i < 4; i++) {
+    rows[i] = a + (i64)BLOCK_Z * aSize + (i64)(m + i < M ? m + i : m) * rowStride;
+    UNROLL for (int j = 0; j < 4; j++) acc[i][j] = 0;
+  }
+  UNROLL_16 for (int k = 0; k < K; k++) {
+    const Four right = load4(columns + (i64)k * N);
+    UNROLL for (int i = 0; i < 4; i++) {
+      const float left = rows[i][(i64)k * columnStride];
+      UNROLL for (int j = 0; j < 4; j++) acc[i][j] = fFma(left, right.v[j], acc[i][j]);
+    }
+  }
+  UNROLL for (int i = 0; i < 4; i++) {
+    Four values;
+    UNROLL for (int j = 0; j < 4; j++) values.v[j] = acc[i][j];
+    if (m + i < M) store4(c + ((i64)BLOCK_Z * M + m + i) * N + n, values);
+  }
 }
 
 /** y [M] = a [M, K] x [K]: 16 chains, then float64 in order; a block of 16 threads a row. */
@@ -18,7 +46,7 @@ BLOCK_KERNEL(multiplyVector, 16, const float* a, const float* x, float* y, int K
   const float* row = a + (i64)BLOCK * K;
   const int whole = K / 16 * 16;
   float acc = 0;
-  for (int k = TID; k < whole; k += 16) acc = fFma(row[k], x[k], acc);
+  UNROLL_16 for (int k = TID; k < whole; k += 16) acc = fFma(row[k], x[k], acc);
   partial[TID] = acc;
   barrier();
   if (TID > 0) return;
@@ -34,11 +62,11 @@ KERNEL(multiplyOuter, 256, const float* x, const float* a, float* y, int M, int 
   if (at < (i64)M * N) y[at] = fMul(a[at % N], x[at / N]);
 }
 
-/** Sum over pixels of one channel. */
+/** Sum over the pixels of one channel; a block a shard of `size`. */
 KERNEL(sumAll, 1, const float* x, float* y, int size) {
   double sum = 0;
-  for (int i = 0; i < size; i++) sum = dAdd(sum, widen(x[i]));
-  *y = narrow(sum);
+  UNROLL_16 for (int i = 0; i < size; i++) sum = dAdd(sum, widen(x[(i64)BLOCK * size + i]));
+  y[BLOCK] = narrow(sum);
 }
 
 /** e^x for x of -87 to 88. */
@@ -93,7 +121,12 @@ MAP1(multiplyScalar, fMul(a, value))
 MAP1(copyValues, a)
 MAP2(tanhGradient, fMul(b, fFma(fSub(0, a), a, 1)))
 MAP2(activateGradient, throughActivation(a, b, value))
-MAP2(addValues, fAdd(a, b))
+
+/** The second has `period` values: all shards add the same. */
+KERNEL(addValues, 256, const float* first, const float* second, float* y, int size, int period) {
+  const i64 at = placeInGrid();
+  if (at < size) y[at] = fAdd(first[at], second[at % period]);
+}
 
 KERNEL(addBias, 256, const float* x, const float* bias, float slope, float* y, int size, int C) {
   const i64 at = placeInGrid();

@@ -2,8 +2,6 @@
 #pragma once
 #include "device.h"
 
-/** Nine products of tiles by taps: a warp a product u, v; a block 16 tiles by at most 32 channels. */
-constexpr int TILES_A_BLOCK = 16, PRODUCT_THREADS = 9 * 32;
 /** Tiles whose products are added up by themselves in the gradient of a filter: part of the arithmetic. */
 constexpr int GROUP = 128;
 
@@ -25,62 +23,96 @@ DEVICE float lessMiddle(int index, float pixel, float middle) {
   return index == 2 && IS_TRANSPOSED ? fSub(middle, pixel) : fSub(pixel, middle);
 }
 
+/** The same of four channels. */
+template <bool IS_TRANSPOSED>
+DEVICE Four lessMiddle(int index, const Four& pixel, const Four& middle) {
+  Four less;
+  UNROLL for (int j = 0; j < 4; j++) less.v[j] = lessMiddle<IS_TRANSPOSED>(index, pixel.v[j], middle.v[j]);
+  return less;
+}
+
+/** M values that lie together. */
+template <int M>
+DEVICE void loadSome(float (&values)[M], const float* p) {
+  if constexpr (M % 4 == 0) UNROLL for (int m = 0; m < M; m += 4) {
+    const Four four = load4(p + m);
+    UNROLL for (int j = 0; j < 4; j++) values[m + j] = four.v[j];
+  }
+  else UNROLL for (int m = 0; m < M; m++) values[m] = p[m];
+}
+
+/** How a block divides T tiles by NB channels: a warp has a product u, v of at most 32 channels, a thread TM tiles by 4 channels. */
+template <int T, int NB>
+struct Division {
+  static constexpr int WIDTH = NB < 32 ? NB : 32, LANES = WIDTH / 4, TM = T * LANES / 32, THREADS_A_BLOCK = 9 * 32 * (NB / WIDTH);
+  /** From a channel's tiles to the next one's: rows of four that are written at once lie in other banks. */
+  static constexpr int PITCH = T == 16 ? T + 4 : T + 2;
+};
+
 /**
- * The products of a block of tiles, and their outputs: K values a tile in pieces of PIECE, taps [u, v, K, N], NB channels from firstN on.
- * pixel(tile, k, r, c) gives a pixel of the 3 x 3; put(tile, n, r, c, value) takes an output.
+ * The products of a block of T tiles, and their outputs: K values a tile in pieces of PIECE, taps [u, v, K, N], NB channels from firstN on.
+ * pixels(tile, k, r, c) gives a pixel of the 3 x 3 and those of the next three k; put(tile, n, r, c, value) takes an output.
  */
-template <int K, int PIECE, int N, int NB, bool IS_TRANSPOSED, class Pixel, class Put>
-DEVICE void multiplyTiles(const float* taps, int firstN, Pixel pixel, Put put) {
-  constexpr int T = TILES_A_BLOCK, PITCH = T + 4, LANES_N = NB / 4, TM = T / (32 / LANES_N);
-  static_assert(K % PIECE == 0 && 9 * PIECE * PITCH >= 9 * T * NB && T * LANES_N == 32 * TM, "the block's memory holds tiles, then products");
-  SHARED float memory[9 * PIECE * PITCH]; // [u v][k][tile], then [u v][tile][n]
-  const int uv = TID / 32, lane = TID % 32, n = lane % LANES_N * 4, first = lane / LANES_N * TM;
+template <int K, int PIECE, int N, int T, int NB, bool IS_TRANSPOSED, class Pixels, class Put>
+DEVICE void multiplyTiles(const float* taps, int firstN, Pixels pixels, Put put) {
+  using D = Division<T, NB>;
+  constexpr int PITCH = D::PITCH, TM = D::TM, TILES = 9 * PIECE * PITCH, PRODUCTS = 9 * T * NB;
+  static_assert(K % PIECE == 0 && 32 * TM == T * D::LANES, "whole pieces, and whole rows of tiles");
+  SHARED_16 float memory[TILES > PRODUCTS ? TILES : PRODUCTS]; // [u v][k][tile], then [u v][tile][n]
+  const int warp = TID / 32, lane = TID % 32, uv = warp % 9, n = warp / 9 * 32 + lane % D::LANES * 4, first = lane / D::LANES * TM;
   float acc[TM][4];
   UNROLL for (int m = 0; m < TM; m++) UNROLL for (int c = 0; c < 4; c++) acc[m][c] = 0;
   for (int piece = 0; piece < K; piece += PIECE) {
     if (piece > 0) barrier();
-    for (int at = TID; at < T * PIECE; at += THREADS) {
-      const int t = at / PIECE, k = at % PIECE;
-      float rows[3][3];
+    for (int at = TID; at < T * PIECE / 4; at += THREADS) {
+      const int t = at % T, k = at / T * 4;
+      Four rows[3][3];
+      UNROLL for (int r = 0; r < 3; r++) UNROLL for (int c = 0; c < 3; c++) rows[r][c] = pixels(t, piece + k, r, c);
       UNROLL for (int r = 0; r < 3; r++) {
-        rows[r][1] = pixel(t, piece + k, r, 1);
-        rows[r][0] = lessMiddle<IS_TRANSPOSED>(0, pixel(t, piece + k, r, 0), rows[r][1]);
-        rows[r][2] = lessMiddle<IS_TRANSPOSED>(2, pixel(t, piece + k, r, 2), rows[r][1]);
+        rows[r][0] = lessMiddle<IS_TRANSPOSED>(0, rows[r][0], rows[r][1]);
+        rows[r][2] = lessMiddle<IS_TRANSPOSED>(2, rows[r][2], rows[r][1]);
       }
       UNROLL for (int v = 0; v < 3; v++) {
-        memory[((0 * 3 + v) * PIECE + k) * PITCH + t] = lessMiddle<IS_TRANSPOSED>(0, rows[0][v], rows[1][v]);
-        memory[((1 * 3 + v) * PIECE + k) * PITCH + t] = rows[1][v];
-        memory[((2 * 3 + v) * PIECE + k) * PITCH + t] = lessMiddle<IS_TRANSPOSED>(2, rows[2][v], rows[1][v]);
+        const Four three[3] = {lessMiddle<IS_TRANSPOSED>(0, rows[0][v], rows[1][v]), rows[1][v],
+                               lessMiddle<IS_TRANSPOSED>(2, rows[2][v], rows[1][v])};
+        UNROLL for (int u = 0; u < 3; u++) UNROLL for (int j = 0; j < 4; j++)
+          memory[((u * 3 + v) * PIECE + k + j) * PITCH + t] = three[u].v[j];
       }
     }
     barrier();
     const float* a = memory + uv * PIECE * PITCH + first;
     const float* b = taps + ((i64)uv * K + piece) * N + firstN + n;
-    UNROLL for (int k = 0; k < PIECE; k++) {
+    UNROLL_16 for (int k = 0; k < PIECE; k++) {
+      float left[TM];
+      loadSome(left, a + k * PITCH);
       const Four w = load4(b + k * N);
-      UNROLL for (int m = 0; m < TM; m++) UNROLL for (int c = 0; c < 4; c++) acc[m][c] = fFma(a[k * PITCH + m], w.v[c], acc[m][c]);
+      UNROLL for (int m = 0; m < TM; m++) UNROLL for (int c = 0; c < 4; c++) acc[m][c] = fFma(left[m], w.v[c], acc[m][c]);
     }
   }
   barrier();
-  UNROLL for (int m = 0; m < TM; m++)
-    UNROLL for (int c = 0; c < 4; c++) memory[(uv * T + first + m) * NB + n + c] = acc[m][c];
+  UNROLL for (int m = 0; m < TM; m++) {
+    Four values;
+    UNROLL for (int c = 0; c < 4; c++) values.v[c] = acc[m][c];
+    store4(memory + (uv * T + first + m) * NB + n, values);
+  }
   barrier();
   for (int at = TID; at < T * NB; at += THREADS) {
     const int t = at / NB, channel = at % NB;
-    const auto product = [&](int u, int v) { return memory[((u * 3 + v) * T + t) * NB + channel]; };
+    float products[3][3];
+    UNROLL for (int u = 0; u < 3; u++) UNROLL for (int v = 0; v < 3; v++) products[u][v] = memory[((u * 3 + v) * T + t) * NB + channel];
     UNROLL for (int r = 0; r < 2; r++)
       UNROLL for (int c = 0; c < 2; c++)
-        put(t, firstN + channel, r, c, fAdd(fAdd(fAdd(product(r, c), product(r, c + 1)), product(r + 1, c)), product(r + 1, c + 1)));
+        put(t, firstN + channel, r, c, fAdd(fAdd(fAdd(products[r][c], products[r][c + 1]), products[r + 1][c]), products[r + 1][c + 1]));
   }
 }
 
-/** Pixel (r, c) of value k = (parity, channel) of a tile of images [B, S, S, I]; 0 outside, and in tiles beyond the last. */
+/** Pixels (r, c) of four values from k = (parity, channel) on of a tile of images [B, S, S, I]; 0 outside, and in tiles beyond the last. */
 template <int S, int I>
-DEVICE float pixelOfTile(const float* x, int tile, int tiles, int k, int r, int c) {
+DEVICE Four pixelsOfTile(const float* x, int tile, int tiles, int k, int r, int c) {
   constexpr int SIDE = S / 4;
   const int parity = k / I, row = tile / SIDE % SIDE * 4 + (parity >> 1) - 1 + 2 * r, column = tile % SIDE * 4 + (parity & 1) - 1 + 2 * c;
-  if (tile >= tiles || row < 0 || row >= S || column < 0 || column >= S) return 0;
-  return x[(((i64)(tile / (SIDE * SIDE)) * S + row) * S + column) * I + k % I];
+  if (tile >= tiles || row < 0 || row >= S || column < 0 || column >= S) return {{0, 0, 0, 0}};
+  return load4(x + (((i64)(tile / (SIDE * SIDE)) * S + row) * S + column) * I + k % I);
 }
 
 /** filter [4, 4, I, N] -> taps [u, v, 4 I, N]; a thread a k and n. */
@@ -93,13 +125,13 @@ DEVICE void convolveTapsOf(const float* filter, float* taps) {
                 [&](int u, int v, float value) { taps[((u * 3 + v) * K + k) * N + n] = value; });
 }
 
-/** x [B, S, S, I], taps -> y [B, S/2, S/2, N]; blocks of 16 tiles (x) and 32 channels (y). */
-template <int S, int I, int N>
+/** x [B, S, S, I], taps -> y [B, S/2, S/2, N]; blocks of T tiles (x) and NB channels (y). */
+template <int S, int I, int N, int T, int NB>
 DEVICE void convolveOf(const float* x, const float* taps, float* y, int tiles) {
   constexpr int O = S / 2, SIDE = O / 2;
-  const int first = BLOCK * TILES_A_BLOCK;
-  multiplyTiles<4 * I, 64, N, 32, false>(
-      taps, BLOCK_Y * 32, [&](int t, int k, int r, int c) { return pixelOfTile<S, I>(x, first + t, tiles, k, r, c); },
+  const int first = BLOCK * T;
+  multiplyTiles<4 * I, 64, N, T, NB, false>(
+      taps, BLOCK_Y * NB, [&](int t, int k, int r, int c) { return pixelsOfTile<S, I>(x, first + t, tiles, k, r, c); },
       [&](int t, int n, int r, int c, float value) {
         const int tile = first + t;
         if (tile >= tiles) return;
@@ -119,17 +151,17 @@ DEVICE void transposedTapsOf(const float* filter, float* taps) {
                 });
 }
 
-/** x [B, S/2, S/2, N], taps -> y [B, S, S, I]; blocks of 16 tiles (x), at most 32 channels (y) and a position (z). */
-template <int S, int I, int N>
+/** x [B, S/2, S/2, N], taps -> y [B, S, S, I]; blocks of T tiles (x), NB channels (y) and a position (z). */
+template <int S, int I, int N, int T, int NB>
 DEVICE void convolveTransposedOf(const float* x, const float* taps, float* y, int tiles) {
-  constexpr int HALF = S / 2, SIDE = S / 4, NB = I < 32 ? I : 32, PIECE = N < 64 ? N : 64;
-  const int first = BLOCK * TILES_A_BLOCK, py = BLOCK_Z >> 1, px = BLOCK_Z & 1;
-  multiplyTiles<N, PIECE, I, NB, true>(
+  constexpr int HALF = S / 2, SIDE = S / 4, PIECE = N < 64 ? N : 64;
+  const int first = BLOCK * T, py = BLOCK_Z >> 1, px = BLOCK_Z & 1;
+  multiplyTiles<N, PIECE, I, T, NB, true>(
       taps + (i64)BLOCK_Z * 9 * N * I, BLOCK_Y * NB,
       [&](int t, int k, int r, int c) {
         const int tile = first + t, row = tile / SIDE % SIDE * 2 + py + r - 1, column = tile % SIDE * 2 + px + c - 1;
-        if (tile >= tiles || row < 0 || row >= HALF || column < 0 || column >= HALF) return 0.0f;
-        return x[(((i64)(tile / (SIDE * SIDE)) * HALF + row) * HALF + column) * N + k];
+        if (tile >= tiles || row < 0 || row >= HALF || column < 0 || column >= HALF) return Four{{0, 0, 0, 0}};
+        return load4(x + (((i64)(tile / (SIDE * SIDE)) * HALF + row) * HALF + column) * N + k);
       },
       [&](int t, int i, int r, int c, float value) {
         const int tile = first + t;
@@ -139,76 +171,95 @@ DEVICE void convolveTransposedOf(const float* x, const float* taps, float* y, in
       });
 }
 
-constexpr int FILTER_BLOCK = 32, FILTER_THREADS = FILTER_BLOCK * FILTER_BLOCK / 16;
+/** Values of k and n of a block, a thread 4 by 4. */
+constexpr int FILTER_K = 64, FILTER_N = 32, FILTER_THREADS = FILTER_K * FILTER_N / 16;
 
 /**
- * x [B, S, S, I], dy [B, S/2, S/2, N] -> products [group, u, v, 4 I, N]; blocks of u, v (x), 32 by 32 values (y) and a group (z); a thread 4 by 4.
+ * x [B, S, S, I], dy [B, S/2, S/2, N] -> products [shard, group, u, v, 4 I, N]; blocks of u, v (x), 64 by 32 values (y) and a group of a shard (z).
  */
 template <int S, int I, int N>
-DEVICE void filterProductsOf(const float* x, const float* dy, float* products, int tiles) {
-  constexpr int O = S / 2, SIDE = O / 2, K = 4 * I, W = FILTER_BLOCK;
-  SHARED float pixels[GROUP * W], outputs[GROUP * W];
-  const int u = BLOCK / 3, v = BLOCK % 3, firstK = BLOCK_Y % (K / W) * W, firstN = BLOCK_Y / (K / W) * W, firstTile = BLOCK_Z * GROUP;
-  const int count = tiles - firstTile < GROUP ? tiles - firstTile : GROUP;
-  for (int at = TID; at < count * W; at += THREADS) {
-    const int tile = firstTile + at / W, k = firstK + at % W;
-    const auto pixel = [&](int r, int c) { return pixelOfTile<S, I>(x, tile, tiles, k, r, c); };
-    const auto along = [&](int r) { return v == 1 ? pixel(r, 1) : fSub(pixel(r, v), pixel(r, 1)); };
-    pixels[at] = u == 1 ? along(1) : fSub(along(u), along(1));
+DEVICE void filterProductsOf(const float* x, const float* dy, float* products, int tiles, int groups) {
+  constexpr int O = S / 2, SIDE = O / 2, K = 4 * I;
+  SHARED_16 float pixels[GROUP * FILTER_K], outputs[GROUP * FILTER_N];
+  const int u = BLOCK / 3, v = BLOCK % 3, firstK = BLOCK_Y % (K / FILTER_K) * FILTER_K, firstN = BLOCK_Y / (K / FILTER_K) * FILTER_N;
+  const int firstOfGroup = BLOCK_Z % groups * GROUP, firstTile = BLOCK_Z / groups * tiles + firstOfGroup;
+  const int count = tiles - firstOfGroup < GROUP ? tiles - firstOfGroup : GROUP;
+  for (int at = TID * 4; at < count * FILTER_K; at += THREADS * 4) {
+    const int tile = firstTile + at / FILTER_K, k = firstK + at % FILTER_K;
+    const auto pixel = [&](int r, int c) { return pixelsOfTile<S, I>(x, tile, tile + 1, k, r, c); };
+    const auto along = [&](int r) { return v == 1 ? pixel(r, 1) : lessMiddle<false>(v, pixel(r, v), pixel(r, 1)); };
+    store4(pixels + at, u == 1 ? along(1) : lessMiddle<false>(u, along(u), along(1)));
+  }
+  for (int at = TID * 4; at < count * FILTER_N; at += THREADS * 4) {
+    const int tile = firstTile + at / FILTER_N;
     const float* values =
-        dy + (((i64)(tile / (SIDE * SIDE)) * O + tile / SIDE % SIDE * 2) * O + tile % SIDE * 2) * N + firstN + at % W;
-    const auto row = [&](int r) {
-      const float left = values[r * O * N], right = values[(r * O + 1) * N];
-      return v == 0 ? left : v == 2 ? right : fAdd(left, right);
+        dy + (((i64)(tile / (SIDE * SIDE)) * O + tile / SIDE % SIDE * 2) * O + tile % SIDE * 2) * N + firstN + at % FILTER_N;
+    const auto both = [&](const Four& a, const Four& b) {
+      Four sum;
+      UNROLL for (int j = 0; j < 4; j++) sum.v[j] = fAdd(a.v[j], b.v[j]);
+      return sum;
     };
-    outputs[at] = u == 0 ? row(0) : u == 2 ? row(1) : fAdd(row(0), row(1));
+    const auto output = [&](int r, int c) { return load4(values + (r * O + c) * N); };
+    const auto row = [&](int r) { return v == 0 ? output(r, 0) : v == 2 ? output(r, 1) : both(output(r, 0), output(r, 1)); };
+    store4(outputs + at, u == 0 ? row(0) : u == 2 ? row(1) : both(row(0), row(1)));
   }
   barrier();
-  const int n = TID % (W / 4) * 4, k = TID / (W / 4) * 4;
+  const int n = TID % (FILTER_N / 4) * 4, k = TID / (FILTER_N / 4) * 4;
   float acc[4][4];
   UNROLL for (int m = 0; m < 4; m++) UNROLL for (int c = 0; c < 4; c++) acc[m][c] = 0;
-  for (int t = 0; t < count; t++) {
-    const Four a = load4(pixels + t * W + k), b = load4(outputs + t * W + n);
+  UNROLL_16 for (int t = 0; t < count; t++) {
+    const Four a = load4(pixels + t * FILTER_K + k), b = load4(outputs + t * FILTER_N + n);
     UNROLL for (int m = 0; m < 4; m++) UNROLL for (int c = 0; c < 4; c++) acc[m][c] = fFma(a.v[m], b.v[c], acc[m][c]);
   }
-  UNROLL for (int m = 0; m < 4; m++)
-    UNROLL for (int c = 0; c < 4; c++)
-      products[(((i64)BLOCK_Z * 9 + BLOCK) * K + firstK + k + m) * N + firstN + n + c] = acc[m][c];
+  UNROLL for (int m = 0; m < 4; m++) {
+    Four values;
+    UNROLL for (int c = 0; c < 4; c++) values.v[c] = acc[m][c];
+    store4(products + (((i64)BLOCK_Z * 9 + BLOCK) * K + firstK + k + m) * N + firstN + n, values);
+  }
 }
 
-/** products -> dFilter [4, 4, I, N]: groups in order, and within them u, then v; a thread a value. */
+/** products -> dFilter [shard, 4, 4, I, N]: groups in order, and within them u, then v; a thread a value of a shard (y). */
 template <int I, int N>
 DEVICE void filterSumOf(const float* products, float* dFilter, int groups) {
-  constexpr int K = 4 * I;
+  constexpr int K = 4 * I, SIZE = 16 * I * N;
   const int at = placeInGrid(), n = at % N, i = at / N % I, kx = at / (I * N) % 4, ky = at / (4 * I * N);
-  if (at >= 16 * I * N) return;
+  if (at >= SIZE) return;
   const int r = ky / 2, c = kx / 2, k = ((ky & 1) * 2 + (kx & 1)) * I + i;
+  const float* first = products + (((i64)BLOCK_Y * groups * 9 + r * 3 + c) * K + k) * N + n;
+  constexpr i64 V = (i64)K * N, U = 3 * V;
   float sum = 0;
-  for (int group = 0; group < groups; group++)
-    for (int u = r; u <= r + 1; u++)
-      for (int v = c; v <= c + 1; v++) {
-        const float product = products[(((i64)group * 9 + u * 3 + v) * K + k) * N + n];
-        sum = group == 0 && u == r && v == c ? product : fAdd(sum, product);
-      }
-  dFilter[at] = sum;
+  UNROLL_4 for (int group = 0; group < groups; group++) {
+    const float* own = first + group * 9 * V;
+    const float a = own[0], b = own[V], d = own[U], e = own[U + V];
+    sum = group == 0 ? a : fAdd(sum, a);
+    sum = fAdd(fAdd(fAdd(sum, b), d), e);
+  }
+  dFilter[(i64)BLOCK_Y * SIZE + at] = sum;
 }
 
-#define WINOGRAD(S, I, N)                                                                                                          \
+// Of the convolutions there are two: with fewer tiles and channels a block where a launch would not fill a GPU else.
+#define CONVOLVE(S, I, N, SIZE, T, NB, TRANSPOSED_NB)                                                                              \
+  BLOCK_KERNEL(convolve_##S##_##I##_##N##_##SIZE, (Division<T, NB>::THREADS_A_BLOCK), const float* x, const float* taps, float* y,  \
+               int tiles) {                                                                                                         \
+    convolveOf<S, I, N, T, NB>(x, taps, y, tiles);                                                                                  \
+  }                                                                                                                                 \
+  BLOCK_KERNEL(convolveTransposed_##S##_##I##_##N##_##SIZE, (Division<T, TRANSPOSED_NB>::THREADS_A_BLOCK), const float* x,          \
+               const float* taps, float* y, int tiles) {                                                                            \
+    convolveTransposedOf<S, I, N, T, TRANSPOSED_NB>(x, taps, y, tiles);                                                             \
+  }
+#define WINOGRAD(S, I, N, NB, TRANSPOSED_NB)                                                                                       \
   KERNEL(convolveTaps_##S##_##I##_##N, 256, const float* filter, float* taps) { convolveTapsOf<I, N>(filter, taps); }               \
   KERNEL(transposedTaps_##S##_##I##_##N, 256, const float* filter, float* taps) { transposedTapsOf<I, N>(filter, taps); }           \
-  BLOCK_KERNEL(convolve_##S##_##I##_##N, PRODUCT_THREADS, const float* x, const float* taps, float* y, int tiles) {                 \
-    convolveOf<S, I, N>(x, taps, y, tiles);                                                                                         \
-  }                                                                                                                                 \
-  BLOCK_KERNEL(convolveTransposed_##S##_##I##_##N, PRODUCT_THREADS, const float* x, const float* taps, float* y, int tiles) {       \
-    convolveTransposedOf<S, I, N>(x, taps, y, tiles);                                                                               \
-  }                                                                                                                                 \
-  BLOCK_KERNEL(filterProducts_##S##_##I##_##N, FILTER_THREADS, const float* x, const float* dy, float* products, int tiles) {       \
-    filterProductsOf<S, I, N>(x, dy, products, tiles);                                                                              \
+  CONVOLVE(S, I, N, small, 8, 32, (I < 32 ? I : 32))                                                                                \
+  CONVOLVE(S, I, N, large, 16, NB, TRANSPOSED_NB)                                                                                   \
+  BLOCK_KERNEL(filterProducts_##S##_##I##_##N, FILTER_THREADS, const float* x, const float* dy, float* products, int tiles,         \
+               int groups) {                                                                                                        \
+    filterProductsOf<S, I, N>(x, dy, products, tiles, groups);                                                                      \
   }                                                                                                                                 \
   KERNEL(filterSum_##S##_##I##_##N, 256, const float* products, float* dFilter, int groups) {                                       \
     filterSumOf<I, N>(products, dFilter, groups);                                                                                   \
   }
-WINOGRAD(16, 16, 32)
-WINOGRAD(16, 32, 64)
-WINOGRAD(8, 32, 64)
-WINOGRAD(8, 64, 128)
+WINOGRAD(16, 16, 32, 32, 16)
+WINOGRAD(16, 32, 64, 64, 32)
+WINOGRAD(8, 32, 64, 64, 32)
+WINOGRAD(8, 64, 128, 64, 64)

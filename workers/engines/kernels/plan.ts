@@ -27,6 +27,8 @@ export interface Plan {
   /** How many of the first instructions need none of the late inputs. */
   readonly precomputable: number;
   readonly arrays: readonly PlannedArray[];
+  /** Of every buffer, in floats. */
+  readonly sizes: readonly number[];
   /** Of every buffer: where it lies in the arena, in floats; -1 - i when it is array i. */
   readonly offsets: readonly number[];
   /** Size of the arena, in floats. */
@@ -79,5 +81,7 @@ export function planOf(program: Program): Plan | undefined {
     sizes,
     value,
   }));
-  return { instructions, precomputable, arrays, ...placeBuffers([...buffers.values()], instructions) };
+  const placed = [...buffers.values()];
+  const sizes = placed.map(({ floats }) => floats);
+  return { instructions, precomputable, arrays, sizes, ...placeBuffers(placed, instructions) };
 }

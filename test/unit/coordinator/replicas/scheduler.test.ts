@@ -19,6 +19,15 @@ import {
 } from './scheduling.ts';
 
 describe('assign', () => {
+  it('gives one that computes four at once all of two passes, and no third', () => {
+    const member = createMember(0);
+    const replica: Replica = { ...createReplica(0), ready: { ...createReplica(0).ready, together: 4 } };
+    const waiting = [...shardsOf('generator', 4), ...shardsOf('real', 4, 2), ...shardsOf('fake', 4, 2)];
+    expect(assigned([{ ...member, replica }], waiting)).toEqual(
+      waiting.slice(0, 8).map((task) => `0 ${inWords(task)}`),
+    );
+  });
+
   it('gives each replica one shard before any a second, and at most three of a call', () => {
     const members = [createMember(0), createMember(1)];
     expect(assigned(members, shardsOf('fake', 9))).toEqual([

@@ -10,7 +10,7 @@ import { FakeRunner, LATENT, SHARD_SIZE } from '../replica/fake-engine.ts';
 import { hasKernels } from './kernels/loaded.ts';
 
 const SPEC = dcgan28(LATENT);
-const SETUP = { spec: SPEC, shardSize: SHARD_SIZE, seed: 11, limit: 512 };
+const SETUP = { spec: SPEC, shardSize: SHARD_SIZE, seed: 11, shards: 4, limit: 512 };
 const vector = () => new Float32Array(phaseVectorOf('discriminator', SPEC).length);
 const shards = (...numbers: number[]) => numbers.map((shard) => ({ shard, into: vector() }));
 

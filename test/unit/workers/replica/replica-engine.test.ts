@@ -40,7 +40,7 @@ it('prepares the engine once, with the limit of the exact sum', async () => {
   const { calls, replica } = await startedOn(own);
   replica.dispose();
   // two passes of four shards: each value below 2^12 / 8
-  const setup = { spec: dcgan28(LATENT), shardSize: SHARD_SIZE, seed: 11, limit: 512 };
+  const setup = { spec: dcgan28(LATENT), shardSize: SHARD_SIZE, seed: 11, shards: 4, limit: 512 };
   expect(calls).toEqual([['prepare', setup], ['dispose']]);
 });
 

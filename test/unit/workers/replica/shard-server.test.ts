@@ -12,7 +12,7 @@ afterEach(() => {
 });
 
 /** A server whose every shard takes `passMs` by its clock; when it `waits`, until the test lets it go. */
-function createServer({ waits = false, passMs = 0 } = {}) {
+function createServer({ waits = false, passMs = 0, together = 1 } = {}) {
   const { port1, port2 } = new MessageChannel();
   const begun = new Int32Array(1);
   const images = Uint8Array.from({ length: 6 * 784 }, (_, i) => Math.floor(i / 784));
@@ -28,7 +28,22 @@ function createServer({ waits = false, passMs = 0 } = {}) {
     const { step, pass, shard } = job;
     return { ok: true, step, pass, shard, seconds: { start: 0, prepare: 0, compute: 0, copy: 0 }, tensors: 0 };
   };
-  serveShards({ port: port2, images, imageSize: 784, indices, begun }, compute, queue, () => clock);
+  const begunTogether: string[] = [];
+  const begin = (jobs: readonly ShardJob[]) => {
+    begunTogether.push(jobs.map(({ pass, shard }) => `${pass} ${shard}`).join(', '));
+    return () => finish(jobs);
+  };
+  const finish = async (jobs: readonly ShardJob[]) => {
+    const outcomes: ShardOutcome[] = [];
+    for (const job of jobs) outcomes.push(await compute(job));
+    return outcomes;
+  };
+  serveShards(
+    { port: port2, images, imageSize: 784, indices, begun },
+    { begin, together: () => together },
+    queue,
+    () => clock,
+  );
   const messages: string[][] = [];
   port1.on('message', (outcomes: { pass: Pass; shard: number }[]) =>
     messages.push(outcomes.map(({ pass, shard }) => `${pass} ${shard}`)),
@@ -36,7 +51,7 @@ function createServer({ waits = false, passMs = 0 } = {}) {
   closing.push(() => port1.close());
   const send = (...jobs: (readonly [Pass, number])[]) =>
     port1.postMessage(jobs.map(([pass, shard]) => ({ step: 1, pass, shard, slot: shard })));
-  return { messages, begun, computed, waiting, queue, send, port1 };
+  return { messages, begun, begunTogether, computed, waiting, queue, send, port1 };
 }
 
 const idle = () => new Promise((resolve) => setTimeout(resolve, 20));
@@ -60,6 +75,23 @@ it('gives passes over real images the pixels of the images that their slot names
     ],
     undefined,
   ]);
+});
+
+it('begins at once what it computes together, of one pass each, and answers in that order', async () => {
+  const { messages, waiting, begun, begunTogether, send } = createServer({ waits: true, together: 2 });
+  send(['generator', 0], ['generator', 1], ['generator', 2], ['real', 0]);
+  send(['fake', 3]);
+  await expect.poll(() => begunTogether).toHaveLength(4);
+  expect(begunTogether).toEqual(['generator 0, generator 1', 'generator 2', 'real 0', 'fake 3']);
+  await expect.poll(() => waiting).toHaveLength(1);
+  expect(begun[0]).toBe(1);
+  for (let i = 0; i < 5; i++) {
+    await expect.poll(() => waiting).toHaveLength(i + 1);
+    waiting[i]?.();
+  }
+  await expect.poll(() => messages).toHaveLength(4);
+  expect(messages).toEqual([['generator 0', 'generator 1'], ['generator 2'], ['real 0'], ['fake 3']]);
+  expect(begun[0]).toBe(5);
 });
 
 it('counts a shard as begun before it is computed', async () => {

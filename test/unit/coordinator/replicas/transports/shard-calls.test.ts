@@ -6,7 +6,7 @@ import type { Shard } from '../../../../../coordinator/replicas/replica.ts';
 import { ResultSlots, resultArrays } from '../../../../../coordinator/replicas/transports/result-slots.ts';
 import { ShardCalls } from '../../../../../coordinator/replicas/transports/shard-calls.ts';
 import { WaitingCalls } from '../../../../../coordinator/replicas/transports/waiting-calls.ts';
-import { RESULT_SLOTS, RESULTS_HELD, SHARDS_IN_HAND } from '../../../../../shared/flow.ts';
+import { holdOf, MOST_TOGETHER, RESULT_SLOTS, RESULTS_HELD } from '../../../../../shared/flow.ts';
 import { dcgan28 } from '../../../../../shared/model/spec.ts';
 import type { ShardJob, ShardOutcome } from '../../../../../shared/protocol.ts';
 
@@ -38,6 +38,8 @@ function createCalls() {
   return { calls, lose, slots, indices, begun, results, theirs: port2, received };
 }
 
+/** The most that a replica may have in hand. */
+const IN_HAND = holdOf(MOST_TOGETHER).inHand;
 const shard = (pass: Shard['pass'], number: number): Shard => ({ step: 9, pass, shard: number });
 const outcome = ({ step, pass, shard: number }: Shard, more: object = {}): ShardOutcome => ({
   ok: true,
@@ -92,7 +94,7 @@ it('has a slot for what is in hand and what is held, and takes that again which 
   for (const i of [5, 2]) held[i]?.result.release();
   expect((await answered(20)).slot).toBe(2);
   expect((await answered(21)).slot).toBe(5);
-  for (let i = 0; i < SHARDS_IN_HAND; i++) void calls.compute(shard('generator', 30 + i)).catch(() => {});
+  for (let i = 0; i < IN_HAND; i++) void calls.compute(shard('generator', 30 + i)).catch(() => {});
   expect(() => calls.compute(shard('generator', 40))).toThrow('no result slot of pass generator is free');
   lose('gone');
 });

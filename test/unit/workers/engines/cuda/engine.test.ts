@@ -1,0 +1,136 @@
+// The engine `cuda` in the emulation, beside the CPU's: vectors of several shards at a time to the bit, in every order, and what is out of range.
+import { beforeAll, describe, expect, it } from 'vitest';
+import { layoutOf, type Pass } from '../../../../../shared/model/layout.ts';
+import { phaseVectorOf } from '../../../../../shared/model/phase-vector.ts';
+import { dcgan28, imageSizeOf } from '../../../../../shared/model/spec.ts';
+import { fillNormal } from '../../../../../shared/random.ts';
+import { CudaEngine } from '../../../../../workers/engines/cuda/cuda-engine.ts';
+import { cudaRunner } from '../../../../../workers/engines/cuda/cuda-runner.ts';
+import { locateCuda } from '../../../../../workers/engines/cuda/library.ts';
+import type { Engine, ShardInput } from '../../../../../workers/engines/engine.ts';
+import { runnerOf } from '../../../../../workers/engines/kernels/kernel-runner.ts';
+import { ProgramEngine } from '../../../../../workers/engines/program-engine.ts';
+import { installCuda } from '../../../../../workers/setup/install-cuda.ts';
+import { hasKernels, loadedBinding } from '../kernels/loaded.ts';
+
+const SPEC = dcgan28(16);
+const [SHARD_SIZE, SHARDS] = [3, 4];
+const SETUP = { spec: SPEC, shardSize: SHARD_SIZE, seed: 7, shards: SHARDS, limit: 256 };
+
+const parametersOf = (net: 'generator' | 'discriminator', part = 0, factor = 0.1): Float32Array =>
+  fillNormal({ seed: 5, stream: 'samples', time: 1, part }, new Float32Array(layoutOf(net, SPEC).parameterCount)).map(
+    (value) => value * factor,
+  );
+
+const pixelsOf = (shard: number): Uint8Array[] =>
+  Array.from({ length: SHARD_SIZE }, (_, image) =>
+    Uint8Array.from({ length: imageSizeOf(SPEC) }, (_, i) => (i * 7 + image * 31 + shard * 97) % 256),
+  );
+
+function inputs(pass: Pass, shards: readonly number[]): (ShardInput & { into: Float32Array })[] {
+  const { length } = phaseVectorOf(pass === 'generator' ? 'generator' : 'discriminator', SPEC);
+  return shards.map((shard) => ({
+    shard,
+    into: new Float32Array(length),
+    ...(pass === 'real' ? { pixels: pixelsOf(shard) } : {}),
+  }));
+}
+
+/** The vectors of shards, in hex. */
+async function vectors(engine: Engine, pass: Pass, step: number, shards: readonly number[]): Promise<string[]> {
+  const given = inputs(pass, shards);
+  const results = await engine.computePass(pass, step, given);
+  expect(results.map(({ ok }) => ok)).toEqual(shards.map(() => true));
+  return given.map(({ into }) => Buffer.from(into.buffer).toString('hex'));
+}
+
+describe.skipIf(!hasKernels)('the engine cuda in the emulation', () => {
+  let cuda: CudaEngine;
+  let cpu: ProgramEngine;
+
+  beforeAll(async () => {
+    process.env.GANGLION_CUDA = 'emulated';
+    const progress = { line() {}, transfer: () => ({ update() {}, stop() {} }) };
+    await installCuda(locateCuda(), { progress, signal: new AbortController().signal, again: true });
+    cuda = new CudaEngine(cudaRunner(0));
+    cpu = new ProgramEngine({ ...runnerOf(loadedBinding()), libraryVersion: '0' });
+    for (const engine of [cuda, cpu]) {
+      await engine.prepare(SETUP);
+      engine.setParameters('generator', 0, parametersOf('generator'));
+      engine.setParameters('discriminator', 0, parametersOf('discriminator', 1));
+    }
+    return () => {
+      cuda.dispose();
+      cpu.dispose();
+      delete process.env.GANGLION_CUDA;
+    };
+  }, 240_000);
+
+  it.each(['real', 'fake', 'generator'] as const)('pass %s: all shards, some, and in another order', async (pass) => {
+    for (const [step, shards] of [[0, 1, 2, 3], [2], [3, 1], [3, 2, 1, 0]].entries()) {
+      expect(await vectors(cuda, pass, step, shards)).toEqual(await vectors(cpu, pass, step, shards));
+    }
+  });
+
+  it('a generator pass has the same bits after its fake pass, in part or whole', async () => {
+    for (const [step, [fake, generator]] of [
+      [
+        [0, 1],
+        [1, 0],
+      ],
+      [
+        [0, 1],
+        [0, 2],
+      ],
+      [[0, 1, 2], [2]],
+    ].entries()) {
+      expect(await vectors(cuda, 'fake', step, fake ?? [])).toEqual(await vectors(cpu, 'fake', step, fake ?? []));
+      for (const engine of [cuda, cpu])
+        engine.setParameters('discriminator', step + 10, parametersOf('discriminator', step));
+      expect(await vectors(cuda, 'generator', step, generator ?? [])).toEqual(
+        await vectors(cpu, 'generator', step, generator ?? []),
+      );
+    }
+  });
+
+  it('other parameters of the generator are taken, also after a fake pass', async () => {
+    await vectors(cuda, 'fake', 5, [0]);
+    for (const engine of [cuda, cpu]) engine.setParameters('generator', 1, parametersOf('generator', 9));
+    expect(await vectors(cuda, 'generator', 5, [0])).toEqual(await vectors(cpu, 'generator', 5, [0]));
+  });
+
+  it('passes that are begun together end as if computed one by one', async () => {
+    const given = { real: inputs('real', [0, 3]), fake: inputs('fake', [1]), more: inputs('fake', [0, 2]) };
+    const pending = [
+      cuda.beginPass('real', 3, given.real),
+      cuda.beginPass('fake', 3, given.fake),
+      cuda.beginPass('fake', 3, given.more),
+    ];
+    for (const one of pending) await one.finish();
+    const got = [...given.real, ...given.fake, ...given.more].map(({ into }) =>
+      Buffer.from(into.buffer).toString('hex'),
+    );
+    const expected = [await vectors(cpu, 'real', 3, [0, 3]), await vectors(cpu, 'fake', 3, [1, 0, 2])].flat();
+    expect(got).toEqual(expected);
+  });
+
+  it('names the first value that is out of range, as the CPU does', async () => {
+    for (const [version, factor] of [Number.NaN, 1e20, 3].entries()) {
+      for (const engine of [cuda, cpu])
+        engine.setParameters('discriminator', 100 + version, parametersOf('discriminator', 2, factor));
+      for (const pass of ['real', 'fake', 'generator'] as const) {
+        const [got, expected] = [cuda, cpu].map((engine) => engine.computePass(pass, 9, inputs(pass, [2, 0])));
+        const bad = (await expected)?.map((result) => (result.ok ? 'ok' : result.outOfRange));
+        expect((await got)?.map((result) => (result.ok ? 'ok' : result.outOfRange))).toEqual(bad);
+      }
+    }
+  });
+
+  it('draws the samples that the CPU draws', async () => {
+    const statistics = new Float32Array(layoutOf('generator', SPEC).statisticsCount).fill(1);
+    for (const of of ['batch', statistics] as const) {
+      const [got, expected] = [cuda, cpu].map((engine) => engine.sample({ seed: 1, count: 3, statistics: of }));
+      expect(await got).toEqual(await expected);
+    }
+  });
+});

@@ -1,0 +1,251 @@
+// A pass of several shards on a GPU: noise or pixels, the program, and phase vectors, all in one graph. The host sends a job, a few numbers a
+// shard, and gets one back: whether the exact sum can take the vector.
+import { type Pass, phaseOf } from '../../../shared/model/layout.ts';
+import { type PhaseVector, phaseVectorOf, type Slice } from '../../../shared/model/phase-vector.ts';
+import { PASS_PROGRAMS } from '../../../shared/model/phases.ts';
+import { imageSizeOf, type ModelSpec } from '../../../shared/model/spec.ts';
+import { STREAMS, toKey } from '../../../shared/random.ts';
+import type { EngineSetup, OutOfRange } from '../engine.ts';
+import type { Address, CudaBinding, NativeGpu, NativeMemory, NativeStream } from './binding.ts';
+import { CudaProgram, type OwnLaunch } from './cuda-program.ts';
+
+const WORD = 4;
+const THREADS = 256;
+/** Values that a block copies into a vector. */
+const PIECE = 1024;
+/** In place of the first value that is out of range. */
+const NONE = 0x7fffffff;
+/** Whose losses a pass reports, by its label: of fakes the generator wants 1. */
+const LABELS: Readonly<Record<Pass, 0 | 1>> = { real: 1, fake: 0, generator: 1 };
+
+export interface CudaPassOptions {
+  readonly binding: CudaBinding;
+  readonly gpu: NativeGpu;
+  readonly setup: EngineSetup;
+  /** Shards that can be computed at a time. */
+  readonly capacity: number;
+  /** Where the parameters lie, by the program's names of them. */
+  readonly parameters: Readonly<Record<string, Address>>;
+}
+
+export class CudaPass {
+  /** What is asked of it comes in this order. */
+  readonly stream: NativeStream;
+  readonly vector: PhaseVector;
+  readonly #pass: Pass;
+  readonly #options: CudaPassOptions;
+  readonly #program: CudaProgram;
+  /** The job and, behind it, the pieces of the vector and pixels. */
+  readonly #memory: NativeMemory;
+  readonly #places: { readonly job: Address; readonly pieces: Address; readonly pixels: Address };
+  readonly #slices: readonly Slice[];
+  readonly #pieces: number;
+  /** Where jobs are written; one for what is precomputed, which may still be read when the next is written. */
+  readonly #jobs: { readonly first: Uint32Array; readonly all: Uint32Array };
+  readonly #pixels: Uint8Array;
+  readonly #found: Int32Array;
+  #isPending = false;
+
+  /** The vectors of a pass. */
+  static vectorOf(pass: Pass, spec: ModelSpec): PhaseVector {
+    return phaseVectorOf(phaseOf(pass), spec);
+  }
+
+  constructor(pass: Pass, options: CudaPassOptions) {
+    const { binding, gpu, setup, capacity, parameters } = options;
+    const { spec, shardSize } = setup;
+    const program = PASS_PROGRAMS[pass](shardSize, spec);
+    this.#pass = pass;
+    this.#options = options;
+    this.vector = CudaPass.vectorOf(pass, spec);
+    this.#slices = this.vector.slices.filter(({ output }) => output in program.outputs);
+    this.stream = binding.createStream(gpu);
+    const pixels = pass === 'real' ? capacity * shardSize * imageSizeOf(spec) : 0;
+    const jobWords = jobPlaces(capacity).words;
+    const pieces = this.#slices.reduce((count, { size }) => count + Math.ceil(size / PIECE), 0);
+    const bytes = jobWords * WORD + pieces * 4 * WORD + pixels;
+    this.#pieces = pieces;
+    this.#memory = binding.allocate(gpu, bytes);
+    const job = binding.addressOf(this.#memory);
+    this.#places = { job, pieces: job + jobWords * WORD, pixels: job + jobWords * WORD + pieces * 4 * WORD };
+    const host = (): Uint32Array => new Uint32Array(binding.allocateHost(gpu, jobWords * WORD));
+    this.#jobs = { first: host(), all: host() };
+    this.#found = new Int32Array(binding.allocateHost(gpu, capacity * WORD));
+    this.#pixels = new Uint8Array(binding.allocateHost(gpu, Math.max(1, pixels)));
+    this.#program = new CudaProgram(binding, gpu, program, {
+      capacity,
+      given: parameters,
+      before: (shards) => this.#before(shards),
+      after: (shards) => this.#after(shards),
+    });
+    binding.write(this.stream, this.#places.pieces, this.#toPieces());
+  }
+
+  /** Whether it has been begun, and not waited for. */
+  get isPending(): boolean {
+    return this.#isPending;
+  }
+
+  /** Begins what the pass needs no late input for. */
+  beginFirst(step: number, shards: readonly number[]): void {
+    this.#writeJob(this.#jobs.first, step, shards, []);
+    this.#program.run(this.stream, shards.length, 'first');
+  }
+
+  /**
+   * Begins the pass.
+   *
+   * @param vectors where the phase vectors are to lie
+   * @param pixels of a pass over real images, of each shard
+   * @param hasFirst whether {@link beginFirst} has begun the same
+   */
+  begin(
+    step: number,
+    shards: readonly number[],
+    vectors: readonly Address[],
+    pixels: readonly (readonly Uint8Array[] | undefined)[],
+    hasFirst: boolean,
+  ): void {
+    const { binding, capacity } = this.#options;
+    this.#isPending = true;
+    this.#writeJob(this.#jobs.all, step, shards, vectors);
+    if (this.#pass === 'real') {
+      let at = 0;
+      for (const part of pixels.flatMap((parts) => parts ?? [])) {
+        this.#pixels.set(part, at);
+        at += part.length;
+      }
+      binding.write(this.stream, this.#places.pixels, this.#pixels.subarray(0, at));
+    }
+    this.#program.run(this.stream, shards.length, hasFirst ? 'rest' : 'all');
+    binding.read(
+      this.stream,
+      this.#places.job + jobPlaces(capacity).found * WORD,
+      this.#found.subarray(0, shards.length),
+    );
+  }
+
+  /**
+   * Waits for the pass.
+   *
+   * @param vectors as they were given to {@link begin}
+   * @returns of every shard the first value that the exact sum cannot take
+   */
+  async finish(vectors: readonly Address[]): Promise<(OutOfRange | undefined)[]> {
+    const { binding } = this.#options;
+    // Asked again and again, with messages in between: what they bring begins beside this pass.
+    while (!binding.isDone(this.stream)) await new Promise(setImmediate);
+    this.#isPending = false;
+    return vectors.map((address, i) => {
+      const found = this.#found[i] ?? NONE;
+      return found === NONE ? undefined : this.#nameOf(found, address);
+    });
+  }
+
+  dispose(): void {
+    this.#program.dispose();
+    this.#options.binding.release(this.#memory);
+  }
+
+  #nameOf(found: number, vector: Address): OutOfRange {
+    const { binding } = this.#options;
+    const { length, scalars } = this.vector;
+    const scalar = this.#scalarNames()[found - length];
+    const at = scalar === undefined ? found : scalars[scalar];
+    const value = new Float32Array(1);
+    binding.read(this.stream, vector + at * WORD, value);
+    binding.synchronise(this.stream);
+    const slice = this.#slices.find(({ offset, size }) => at >= offset && at < offset + size);
+    return { name: scalar ?? `${slice?.output}[${at - (slice?.offset ?? 0)}]`, value: value[0] ?? Number.NaN };
+  }
+
+  #scalarNames() {
+    return this.#pass === 'real' ? (['lossReal', 'outputReal'] as const) : (['lossFake', 'outputFake'] as const);
+  }
+
+  #writeJob(job: Uint32Array, step: number, shards: readonly number[], vectors: readonly Address[]): void {
+    const { binding, capacity } = this.#options;
+    const places = jobPlaces(capacity);
+    job[0] = step;
+    job.set(shards, places.shards);
+    job.fill(NONE, places.found, places.found + capacity);
+    for (const [i, address] of vectors.entries()) {
+      job[places.vectors + 2 * i] = address % 2 ** 32;
+      job[places.vectors + 2 * i + 1] = Math.floor(address / 2 ** 32);
+    }
+    binding.write(this.stream, this.#places.job, job);
+  }
+
+  #before(shards: number): OwnLaunch[] {
+    const { spec, shardSize, seed } = this.#options.setup;
+    const { job, pixels } = this.#places;
+    if (this.#pass === 'real') {
+      const size = shards * shardSize * imageSizeOf(spec);
+      const given = [{ address: pixels }, { address: this.#program.array('images').address }, { int: size }];
+      return [{ kernel: 'toImages', ...over(size), arguments: given, writes: ['images'] }];
+    }
+    const [key0, key1] = toKey(seed).map((int) => ({ int }));
+    if (!key0 || !key1) throw new Error('a key has two words');
+    const stream = STREAMS[this.#pass === 'fake' ? 'discriminatorNoise' : 'generatorNoise'];
+    const count = shardSize * spec.latentSize;
+    const z = { address: this.#program.array('z').address };
+    const given = [{ address: job }, z, key0, key1, { int: stream }, { int: count }];
+    return [{ kernel: 'drawNoise', ...over(Math.ceil(count / 4), shards), arguments: given, writes: ['z'] }];
+  }
+
+  #after(shards: number): OwnLaunch[] {
+    const { capacity, setup } = this.#options;
+    const { length, scalars } = this.vector;
+    const places = jobPlaces(capacity);
+    const { job, pieces } = this.#places;
+    const at = (place: number) => ({ address: job + place * WORD });
+    const [loss, output] = this.#scalarNames();
+    const ends = [{ int: length }, { float: setup.limit }];
+    return [
+      {
+        kernel: 'meanLosses',
+        grid: [shards, 1, 1],
+        threads: THREADS,
+        arguments: [
+          { address: this.#program.array('logits').address },
+          ...[at(places.vectors), at(places.found), { int: setup.shardSize }, { float: LABELS[this.#pass] }],
+          ...[{ int: scalars[loss] }, { int: scalars[output] }, ...ends],
+        ],
+        reads: ['logits'],
+      },
+      {
+        kernel: 'deliver',
+        grid: [this.#pieces, shards, 1],
+        threads: THREADS,
+        arguments: [
+          { address: this.#program.base },
+          ...[{ address: pieces }, at(places.vectors), at(places.found), { float: setup.limit }],
+        ],
+        reads: this.#slices.map(({ output: name }) => name),
+      },
+    ];
+  }
+
+  /** The slices of the vector, in pieces of a block: from, stride, to and count, in floats. */
+  #toPieces(): Int32Array {
+    const pieces = this.#slices.flatMap(({ output, offset, size }) => {
+      const from = (this.#program.array(output).address - this.#program.base) / WORD;
+      return Array.from({ length: Math.ceil(size / PIECE) }, (_, i) => {
+        const first = i * PIECE;
+        return [from + first, size, offset + first, Math.min(PIECE, size - first)];
+      });
+    });
+    return Int32Array.from(pieces.flat());
+  }
+}
+
+/** Where the parts of a job begin, in words: the step, then of every shard its number, what was found, and its vector's address. */
+function jobPlaces(capacity: number): { shards: number; found: number; vectors: number; words: number } {
+  const vectors = Math.ceil((1 + 2 * capacity) / 2) * 2;
+  return { shards: 1, found: 1 + capacity, vectors, words: Math.ceil((vectors + 2 * capacity) / 4) * 4 };
+}
+
+/** A thread a value. */
+function over(values: number, shards = 1): Pick<OwnLaunch, 'grid' | 'threads'> {
+  return { grid: [Math.ceil(values / THREADS), shards, 1], threads: THREADS };
+}
