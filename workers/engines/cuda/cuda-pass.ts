@@ -34,7 +34,7 @@ export class CudaPass {
   readonly vector: PhaseVector;
   readonly #pass: Pass;
   readonly #options: CudaPassOptions;
-  readonly #program: CudaProgram;
+  readonly program: CudaProgram;
   /** The job and, behind it, the pieces of the vector and pixels. */
   readonly #memory: NativeMemory;
   readonly #places: { readonly job: Address; readonly pieces: Address; readonly pixels: Address };
@@ -72,7 +72,7 @@ export class CudaPass {
     this.#jobs = { first: host(), all: host() };
     this.#found = new Int32Array(binding.allocateHost(gpu, capacity * WORD));
     this.#pixels = new Uint8Array(binding.allocateHost(gpu, Math.max(1, pixels)));
-    this.#program = new CudaProgram(binding, gpu, program, {
+    this.program = new CudaProgram(binding, gpu, program, {
       capacity,
       given: parameters,
       before: (shards) => this.#before(shards),
@@ -89,7 +89,7 @@ export class CudaPass {
   /** Begins what the pass needs no late input for. */
   beginFirst(step: number, shards: readonly number[]): void {
     this.#writeJob(this.#jobs.first, step, shards, []);
-    this.#program.run(this.stream, shards.length, 'first');
+    this.program.run(this.stream, shards.length, 'first');
   }
 
   /**
@@ -117,7 +117,7 @@ export class CudaPass {
       }
       binding.write(this.stream, this.#places.pixels, this.#pixels.subarray(0, at));
     }
-    this.#program.run(this.stream, shards.length, hasFirst ? 'rest' : 'all');
+    this.program.run(this.stream, shards.length, hasFirst ? 'rest' : 'all');
     binding.read(
       this.stream,
       this.#places.job + jobPlaces(capacity).found * WORD,
@@ -143,7 +143,7 @@ export class CudaPass {
   }
 
   dispose(): void {
-    this.#program.dispose();
+    this.program.dispose();
     this.#options.binding.release(this.#memory);
   }
 
@@ -181,14 +181,14 @@ export class CudaPass {
     const { job, pixels } = this.#places;
     if (this.#pass === 'real') {
       const size = shards * shardSize * imageSizeOf(spec);
-      const given = [{ address: pixels }, { address: this.#program.array('images').address }, { int: size }];
+      const given = [{ address: pixels }, { address: this.program.array('images').address }, { int: size }];
       return [{ kernel: 'toImages', ...over(size), arguments: given, writes: ['images'] }];
     }
     const [key0, key1] = toKey(seed).map((int) => ({ int }));
     if (!key0 || !key1) throw new Error('a key has two words');
     const stream = STREAMS[this.#pass === 'fake' ? 'discriminatorNoise' : 'generatorNoise'];
     const count = shardSize * spec.latentSize;
-    const z = { address: this.#program.array('z').address };
+    const z = { address: this.program.array('z').address };
     const given = [{ address: job }, z, key0, key1, { int: stream }, { int: count }];
     return [{ kernel: 'drawNoise', ...over(Math.ceil(count / 4), shards), arguments: given, writes: ['z'] }];
   }
@@ -207,7 +207,7 @@ export class CudaPass {
         grid: [shards, 1, 1],
         threads: THREADS,
         arguments: [
-          { address: this.#program.array('logits').address },
+          { address: this.program.array('logits').address },
           ...[at(places.vectors), at(places.found), { int: setup.shardSize }, { float: LABELS[this.#pass] }],
           ...[{ int: scalars[loss] }, { int: scalars[output] }, ...ends],
         ],
@@ -218,7 +218,7 @@ export class CudaPass {
         grid: [this.#pieces, shards, 1],
         threads: THREADS,
         arguments: [
-          { address: this.#program.base },
+          { address: this.program.base },
           ...[{ address: pieces }, at(places.vectors), at(places.found), { float: setup.limit }],
         ],
         reads: this.#slices.map(({ output: name }) => name),
@@ -229,7 +229,7 @@ export class CudaPass {
   /** The slices of the vector, in pieces of a block: from, stride, to and count, in floats. */
   #toPieces(): Int32Array {
     const pieces = this.#slices.flatMap(({ output, offset, size }) => {
-      const from = (this.#program.array(output).address - this.#program.base) / WORD;
+      const from = (this.program.array(output).address - this.program.base) / WORD;
       return Array.from({ length: Math.ceil(size / PIECE) }, (_, i) => {
         const first = i * PIECE;
         return [from + first, size, offset + first, Math.min(PIECE, size - first)];

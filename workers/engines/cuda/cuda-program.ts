@@ -123,7 +123,7 @@ export class CudaProgram {
     const key = `${part} ${shards}`;
     let graph = this.#graphs.get(key);
     if (!graph) {
-      graph = this.#binding.createGraph(this.#gpu, this.#launches(shards, part));
+      graph = this.#binding.createGraph(this.#gpu, this.launches(shards, part));
       this.#graphs.set(key, graph);
     }
     this.#binding.runGraph(graph, stream);
@@ -134,7 +134,8 @@ export class CudaProgram {
     this.#binding.release(this.#memory);
   }
 
-  #launches(shards: number, part: Part): GraphLaunch[] {
+  /** The launches of a part. */
+  launches(shards: number, part: Part): GraphLaunch[] {
     const { instructions, precomputable } = this.#plan;
     const { before, after } = this.#options;
     const multiprocessors = this.#binding.multiprocessors(this.#gpu);

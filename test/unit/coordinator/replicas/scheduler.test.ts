@@ -21,7 +21,8 @@ import {
 describe('assign', () => {
   it('gives one that computes four at once all of two passes, and no third', () => {
     const member = createMember(0);
-    const replica: Replica = { ...createReplica(0), ready: { ...createReplica(0).ready, together: 4 } };
+    if (!member.replica) throw new Error('expected a replica');
+    const replica = { ...member.replica, ready: { ...member.replica.ready, together: 4 } };
     const waiting = [...shardsOf('generator', 4), ...shardsOf('real', 4, 2), ...shardsOf('fake', 4, 2)];
     expect(assigned([{ ...member, replica }], waiting)).toEqual(
       waiting.slice(0, 8).map((task) => `0 ${inWords(task)}`),
