@@ -7,6 +7,7 @@ import type { ReplicaStatus } from '../replicas/replica-status.ts';
 import type { RunSink } from '../run-folder/run-event.ts';
 import type { PhaseRecord } from '../training/phase.ts';
 import type { StepRecord } from '../training/trainer.ts';
+import { addEvaluationMetrics } from './evaluation-metrics.ts';
 import { addReplicaMetrics } from './replica-metrics.ts';
 
 export interface MetricsSources {
@@ -156,6 +157,7 @@ export function createMetrics({ batch, replicas, info, now = Date.now }: Metrics
     },
   });
   addReplicaMetrics(registry, replicas);
+  const observeEvaluation = addEvaluationMetrics(registry);
   const scrapeSeconds = new Histogram({
     name: 'ganglion_scrape_duration_seconds',
     help: 'Time to write the metrics, for which it blocks the coordinator; scrapes within a quarter of a second share one text.',
@@ -216,6 +218,9 @@ export function createMetrics({ batch, replicas, info, now = Date.now }: Metrics
           break;
         case 'held':
           checkpointHeldSeconds.observe(event.seconds);
+          break;
+        case 'evaluated':
+          observeEvaluation(event.evaluation);
           break;
         case 'lost':
           faults.inc({ reason: event.error.reason ?? 'error' });

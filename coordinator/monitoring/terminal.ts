@@ -62,6 +62,7 @@ export function terminalSink(terminal: Terminal, status: () => Status): RunSink 
         case 'straggler':
         case 'skipped':
         case 'resized':
+        case 'evaluated':
         case 'notice':
           line(event);
           break;

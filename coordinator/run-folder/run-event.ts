@@ -9,6 +9,7 @@ import type { Shard } from '../replicas/replica.ts';
 import type { CoordinatorPart } from '../training/span.ts';
 import type { StepRecord } from '../training/trainer.ts';
 import type { Environment } from './environment.ts';
+import type { LoggedEvaluation } from './evaluation-log.ts';
 
 export type RunEvent =
   | RunStarted
@@ -18,6 +19,8 @@ export type RunEvent =
   | { readonly kind: 'step'; readonly record: StepRecord; readonly fromMs: number }
   /** A grid of samples is on disk. */
   | { readonly kind: 'sampled'; readonly step: number; readonly png: Uint8Array }
+  /** Samples of a step were compared with real images. */
+  | { readonly kind: 'evaluated'; readonly evaluation: LoggedEvaluation }
   /** A checkpoint is about to be written: no log of a step may be behind it. */
   | { readonly kind: 'flush' }
   | { readonly kind: 'checkpoint'; readonly written: WrittenCheckpoint }
@@ -117,6 +120,11 @@ export function sentenceOf(event: RunEvent): string | undefined {
     case 'checkpoint': {
       const { step, bytes, seconds } = event.written;
       return `checkpoint of step ${step}, ${(bytes / 2 ** 20).toFixed(1)} MiB in ${seconds.toFixed(2)} s`;
+    }
+    case 'evaluated': {
+      const { step, frechetDistance, floor, precision, recall } = event.evaluation;
+      const distance = `Fréchet distance ${frechetDistance.toFixed(2)} (real images ${floor.toFixed(2)})`;
+      return `evaluation of step ${step}: ${distance}, precision ${precision.toFixed(2)}, recall ${recall.toFixed(2)}`;
     }
     case 'lost':
       return `${event.error.message} (${event.error.reason ?? 'error'}); its shards go to other replicas`;

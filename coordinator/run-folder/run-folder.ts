@@ -19,6 +19,8 @@ export interface RunFolder {
   readonly metrics: string;
   /** What happened, one JSON object a line: see events.ts. */
   readonly events: string;
+  /** How good the samples were: see evaluation-log.ts. */
+  readonly evaluations: string;
   readonly checkpoints: string;
   readonly samples: string;
   readonly summary: string;
@@ -31,6 +33,7 @@ export function runFolderAt(path: string): RunFolder {
     config: join(path, 'config.json'),
     metrics: join(path, 'metrics.jsonl'),
     events: join(path, 'events.jsonl'),
+    evaluations: join(path, 'evaluations.jsonl'),
     checkpoints: join(path, 'checkpoints'),
     samples: join(path, 'samples'),
     summary: join(path, 'summary.json'),
@@ -76,7 +79,9 @@ export function checkNewRunFolder(path: string): void {
 
 /** Whether a run ended in this folder before it could be resumed: there is nothing but what is made first. */
 function isUnbegun(run: RunFolder, entries: readonly string[]): boolean {
-  const made = [run.checkpoints, run.samples, run.config, run.metrics, run.events].map((path) => basename(path));
+  const made = [run.checkpoints, run.samples, run.config, run.metrics, run.events, run.evaluations].map((path) =>
+    basename(path),
+  );
   return (
     entries.includes(basename(run.checkpoints)) &&
     entries.every((name) => made.includes(name) || TEMPORARY.test(name)) &&

@@ -24,6 +24,10 @@ export interface Summary {
   readonly libraryVersion: string;
   /** Name of the GPU, where it was one by WebGPU. */
   readonly device?: string;
+  /** Fréchet distance of the newest evaluation, the least of all, and the step of that; where there was an evaluation. */
+  readonly frechetDistance?: number;
+  readonly bestFrechetDistance?: number;
+  readonly bestStep?: number;
   /** Replicas restarted after a fault. */
   readonly restarts: number;
   /** Steps that metrics.jsonl lacks: 0. */

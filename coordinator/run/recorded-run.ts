@@ -2,35 +2,25 @@
 // live page, and closes everything.
 import { join } from 'node:path';
 import { GanglionError, messageOf } from '../../shared/error.ts';
-import { checkpointName, writeCheckpoint } from '../checkpoints/checkpoint.ts';
+import { checkpointName } from '../checkpoints/checkpoint.ts';
 import { startCheckpointThread } from '../checkpoints/checkpoint-thread.ts';
 import { CheckpointWriter } from '../checkpoints/checkpoint-writer.ts';
 import { JsonLines } from '../files/json-lines.ts';
 import type { LockTicket } from '../files/run-lock.ts';
 import type { HttpServer } from '../http/server.ts';
-import { removeAnimation } from '../run-folder/animation.ts';
 import { describeEnvironment } from '../run-folder/environment.ts';
-import { REAL_SAMPLE } from '../run-folder/pictures.ts';
-import {
-  checkNewRunFolder,
-  createRunFolder,
-  makeFolders,
-  type RunFolder,
-  removeSummary,
-  removeTemporaries,
-  runFolderAt,
-  setOddAside,
-  writeJson,
-} from '../run-folder/run-folder.ts';
+import type { EvaluationSummary } from '../run-folder/evaluation-log.ts';
+import { type RunFolder, runFolderAt, writeJson } from '../run-folder/run-folder.ts';
 import { countStepFaults } from '../run-folder/step-faults.ts';
 import { stepOf } from '../run-folder/step-log.ts';
 import type { Summary } from '../run-folder/summary.ts';
 import type { StepRecord } from '../training/trainer.ts';
 import { Node } from './node.ts';
+import { openRunFolder } from './open-run-folder.ts';
+import { openEvaluations } from './run-evaluations.ts';
 import { describeChange, type RunHost, type RunPlan } from './run-plan.ts';
 import { RunRecords } from './run-records.ts';
 import { RunSinks } from './run-sinks.ts';
-import { writeRealGrid } from './samples.ts';
 
 export class RecordedRun {
   readonly node: Node;
@@ -82,7 +72,7 @@ export class RecordedRun {
     try {
       // The port first: when it is taken, nothing has been made yet.
       http = await this.#serve();
-      const { folder, ticket } = await openFolder(this.#plan, this.#host);
+      const { folder, ticket } = await openRunFolder(this.#plan, this.#host);
       await this.#sinks.open(folder);
       await node.start();
       this.#announce(http);
@@ -180,6 +170,9 @@ export class RecordedRun {
     const firstStep = state.step;
     // Steps after the checkpoint, done before a crash, are done again: their records give way.
     const log = await JsonLines.open(folder.metrics, (record) => stepOf(record) <= firstStep);
+    const evaluations = await openEvaluations(this.#plan, {
+      ...{ folder, emit, notice: (text) => this.#notice(text), judgeEntry: this.#host.programs.judgeEntry },
+    });
     const writer = new CheckpointWriter({
       folder: folder.checkpoints,
       config: JSON.stringify(config),
@@ -187,7 +180,10 @@ export class RecordedRun {
       ticket,
       keep: config.keep === 'all' ? null : config.keep,
       thread: startCheckpointThread(),
-      syncLogs: async () => void (await Promise.all([log.sync(), this.#sinks.sync()])),
+      syncLogs: async () => {
+        await evaluations?.sync(); // what is due comes before the checkpoint: a resume has it, or does it again
+        await Promise.all([log.sync(), this.#sinks.sync()]);
+      },
       onWritten: (written) => {
         emit({ kind: 'checkpoint', written });
         if (written.notPruned !== undefined) this.#notice(`old checkpoints stay: ${written.notPruned}`);
@@ -196,7 +192,7 @@ export class RecordedRun {
     });
     try {
       const records = new RunRecords({
-        ...{ config, folder, log, writer, state, totalSteps, stepsPerEpoch },
+        ...{ config, folder, log, writer, evaluations, state, totalSteps, stepsPerEpoch },
         sample: (job) => this.node.sample(job),
         onSample: (step, png) => emit({ kind: 'sampled', step, png }),
       });
@@ -216,25 +212,26 @@ export class RecordedRun {
         }
         throw error;
       });
+      const wallSeconds = (performance.now() - startedMs) / 1000; // without what is judged after the last step
       this.#records = undefined;
+      await evaluations?.settle();
       const stateSha256 = await records.checkpoint();
       this.#stateSha256 = stateSha256;
       return await this.#summarise(folder, {
         firstStep,
         stateSha256,
-        wallSeconds: (performance.now() - startedMs) / 1000,
+        evaluated: evaluations?.summary,
+        wallSeconds,
       });
     } finally {
       this.#records = undefined; // its files close
-      await writer.close(); // it may still bring the log to the disk
+      await writer.close(); // it may still bring the logs to the disk
+      await evaluations?.close();
       log.close();
     }
   }
 
-  async #summarise(
-    folder: RunFolder,
-    { firstStep, stateSha256, wallSeconds }: { firstStep: number; stateSha256: string; wallSeconds: number },
-  ): Promise<Summary> {
+  async #summarise(folder: RunFolder, { firstStep, stateSha256, wallSeconds, evaluated }: RunEnd): Promise<Summary> {
     const { config, state, totalSteps, stepsPerEpoch } = this.#plan;
     const { step } = state;
     const imagesPerSecond = ((step - firstStep) * config.batch) / wallSeconds;
@@ -247,6 +244,11 @@ export class RecordedRun {
       workers: this.node.workers,
       shards: config.shards,
       ...this.node.computing,
+      ...(evaluated && {
+        frechetDistance: evaluated.last.frechetDistance,
+        bestFrechetDistance: evaluated.best.frechetDistance,
+        bestStep: evaluated.best.step,
+      }),
       restarts: this.node.restarts,
       ...(await countStepFaults(folder.metrics, step)),
     };
@@ -274,28 +276,15 @@ export class RecordedRun {
   }
 }
 
+/** What is known at the end of a run. */
+interface RunEnd {
+  readonly firstStep: number;
+  readonly stateSha256: string;
+  readonly wallSeconds: number;
+  readonly evaluated: EvaluationSummary | undefined;
+}
+
 /** Whether a run ended in order because of too many faults. */
 function gaveUp(error: unknown): boolean {
   return error instanceof GanglionError && error.code === 'faults';
-}
-
-async function openFolder(
-  { config, path, resumed, dataset, state }: RunPlan,
-  { lock }: RunHost,
-): Promise<{ readonly folder: RunFolder; readonly ticket: LockTicket }> {
-  const folder = resumed ? runFolderAt(path) : createRunFolder(path);
-  const ticket = await lock();
-  if (!resumed) checkNewRunFolder(path); // another process may have begun a run here a moment ago
-  makeFolders(folder);
-  removeTemporaries(folder);
-  setOddAside(folder, state.step);
-  writeJson(folder.config, config);
-  removeSummary(folder); // of the end before a resume
-  removeAnimation(folder.samples);
-  if (state.step === 0) {
-    // The first checkpoint before the first step: a run killed at any moment can be resumed.
-    writeCheckpoint(join(folder.checkpoints, checkpointName(state.step)), state, JSON.stringify(config));
-    writeRealGrid(join(folder.samples, REAL_SAMPLE), config.seed, dataset);
-  }
-  return { folder, ticket };
 }

@@ -11,6 +11,7 @@ import { toStepLog } from '../run-folder/step-log.ts';
 import { toMilliseconds } from '../settings/settings-table.ts';
 import type { TrainingState } from '../training/state.ts';
 import type { StepRecord } from '../training/trainer.ts';
+import type { RunEvaluations } from './run-evaluations.ts';
 import { writeSampleGrid } from './samples.ts';
 
 export interface RunRecordsOptions {
@@ -18,6 +19,8 @@ export interface RunRecordsOptions {
   readonly folder: RunFolder;
   readonly log: JsonLines;
   readonly writer: Pick<CheckpointWriter, 'save' | 'check' | 'settle'>;
+  /** Begins what is due of the present step. */
+  readonly evaluations?: Pick<RunEvaluations, 'commit'> | undefined;
   readonly state: TrainingState;
   readonly totalSteps: number;
   readonly stepsPerEpoch: number;
@@ -48,12 +51,13 @@ export class RunRecords {
    * @throws GanglionError also for a checkpoint of an earlier step that has failed meanwhile; this step is not logged then
    */
   async commit(record: StepRecord, onLogged: () => void = () => {}): Promise<void> {
-    const { config, log, writer, totalSteps, stepsPerEpoch } = this.#options;
+    const { config, log, writer, evaluations, totalSteps, stepsPerEpoch } = this.#options;
     writer.check();
     log.append(toStepLog(record, config.batch));
     const last = record.step === totalSteps;
     if (last || record.step % (config.samplesEvery ?? stepsPerEpoch) === 0) await this.#sample(record.step);
     onLogged();
+    await evaluations?.commit();
     if (last || this.#isCheckpointDue(record.step)) await this.#save();
   }
 

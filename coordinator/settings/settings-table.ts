@@ -224,6 +224,15 @@ export const SETTINGS = {
     default: null,
     description: 'steps between samples (default: an epoch)',
   }),
+  /** Steps between evaluations; null is the step at which 60,000 more images have been trained on. The last step is evaluated, too. */
+  evaluateEvery: setting({
+    value: 'N|off',
+    expected: 'a whole number of steps of at least 1, or off',
+    schema: z.union([counting(1), z.literal('off')]).nullable(),
+    default: null,
+    description:
+      'steps between evaluations of 2,048 samples, beside training (default: every 60,000 images, and the end)',
+  }),
   /** Restarts of replicas within a minute that a run survives. */
   maxRestarts: setting({
     value: 'N',

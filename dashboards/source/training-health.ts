@@ -76,6 +76,39 @@ export const trainingHealth = dashboard({
         queries: { '{{net}}': of('ganglion_gradient_norm') },
       }),
     ],
+    Evaluation: [
+      series({
+        title: 'Fréchet distance',
+        description:
+          "Between the features of samples and of real images, by Ganglion's own classifier: smaller is better, no generator does better than the floor. Not the FID of papers.",
+        logarithmic: true,
+        queries: {
+          '{{weights}} weights': of('ganglion_frechet_distance'),
+          floor: of('ganglion_frechet_distance_floor'),
+        },
+      }),
+      series({
+        title: 'Precision and recall',
+        description:
+          'Precision: share of samples that look real. Recall: share of real images that samples cover; it falls when modes collapse.',
+        unit: 'percentunit',
+        min: 0,
+        max: 1,
+        queries: { precision: of('ganglion_precision'), recall: of('ganglion_recall') },
+      }),
+      series({
+        title: 'Shares of the digits',
+        description: 'Share of every digit among the samples. One that falls to nothing has been forgotten.',
+        unit: 'percentunit',
+        min: 0,
+        queries: { '{{digit}}': of('ganglion_class_share'), '{{digit}}, real': of('ganglion_real_class_share') },
+      }),
+      stat({
+        title: 'Step of the newest evaluation',
+        description: 'An evaluation comes every 60,000 images, or --evaluate-every.',
+        queries: { step: of('ganglion_evaluation_step') },
+      }),
+    ],
     Progress: [
       series({
         title: 'Steps',

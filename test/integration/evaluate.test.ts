@@ -1,7 +1,19 @@
 // `ganglion evaluate`: figures of a run and of a checkpoint file, from its own data alone.
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { checkpointPath, filesBelow, ganglion, SMALL, scratchFolder, snapshot, succeed } from './ganglion.ts';
+import {
+  checkpointPath,
+  filesBelow,
+  ganglion,
+  reached,
+  SMALL,
+  scratchFolder,
+  snapshot,
+  startGanglion,
+  succeed,
+  summaryOf,
+} from './ganglion.ts';
 
 const scratch = scratchFolder('evaluate');
 const run = scratch('run');
@@ -49,5 +61,27 @@ describe('evaluate', () => {
       stdout: '',
       stderr: expect.stringMatching(/^ganglion: .*empty.*\n$/),
     });
+  });
+});
+
+describe('evaluations beside training', () => {
+  it('are the same for any number of workers, also through a kill, and never change the weights', async () => {
+    const args = ['--steps', '16', '--checkpoint-every', '4'];
+    const [off, whole, killed] = ['off', 'whole', 'killed'].map((name) => scratch(name)) as [string, string, string];
+    await succeed(['train', ...SMALL, ...args, '--workers', '1', '--evaluate-every', 'off', '--run', off]);
+    await succeed(['train', ...SMALL, ...args, '--workers', '4', '--evaluate-every', '6', '--run', whole]);
+    const running = startGanglion([
+      ...['train', ...SMALL, ...args, '--workers', '2'],
+      ...['--evaluate-every', '6', '--run', killed],
+    ]);
+    await reached(running, killed, 9);
+    running.child.kill('SIGKILL');
+    await running.ended;
+    await succeed(['train', '--resume', killed, '--evaluate-every', '6']);
+    const logOf = (path: string): string => readFileSync(join(path, 'evaluations.jsonl'), 'utf8');
+    expect(logOf(whole).match(/"step":\d+/g)).toEqual(['"step":6', '"step":12', '"step":16']);
+    expect(logOf(killed)).toBe(logOf(whole));
+    expect(filesBelow(off)).not.toContain('evaluations.jsonl');
+    for (const path of [whole, killed]) expect(summaryOf(path).stateSha256).toBe(summaryOf(off).stateSha256);
   });
 });

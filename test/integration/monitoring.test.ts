@@ -12,7 +12,8 @@ const scratch = scratchFolder('monitoring');
 const FACTOR = 1 / 60;
 const SOON = { timeout: 20_000, interval: 200 };
 const ARGS = ['--batch', '16', '--workers', '2', '--isolation', 'process', '--steps', '100000', '--seed', '7'];
-const OFTEN = ['--checkpoint-every', '1s', '--audit', '0.1'];
+/** The rate is so small that the generator goes on drawing what it begins with: one digit, if any. */
+const OFTEN = ['--checkpoint-every', '1s', '--audit', '0.1', '--evaluate-every', '50', '--lr', '1e-6'];
 
 /** Of the dashboards' variables, all but the address. */
 const VALUES = { run: '.*', __rate_interval: '5s' };
@@ -32,7 +33,9 @@ describe.skipIf(withoutPrometheus)('Prometheus with the rules and the dashboards
     // Ranges of 5 s are full.
     await vi.waitUntil(async () => {
       const [steps] = await prometheus
-        .query('min_over_time(ganglion_step[5s]) > 0 and count_over_time(ganglion_step[6s]) > 4')
+        .query(
+          'min_over_time(ganglion_step[5s]) > 0 and count_over_time(ganglion_step[6s]) > 4 and on () ganglion_recall',
+        )
         .catch(() => []);
       return steps !== undefined;
     }, SOON);
@@ -78,6 +81,15 @@ describe.skipIf(withoutPrometheus)('Prometheus with the rules and the dashboards
     for (const what of ['Stalled', 'Unreachable', 'SkippedUpdates', 'CheckpointStale', 'ReplicaRestarts']) {
       expect(names).not.toContain(`Ganglion${what}`);
     }
+  });
+
+  it('a generator that draws few of the digits raises its alert, with words that name one', async () => {
+    await expect.poll(firing, { ...SOON, timeout: 40_000 }).toContain('GanglionModeCollapse');
+    const alert = (await prometheus.alerts()).find(({ labels }) => labels.alertname === 'GanglionModeCollapse');
+    const { digit = '', weights } = alert?.labels ?? {};
+    expect(digit).toMatch(/^\d$/);
+    expect(weights).toMatch(/^(raw|ema)$/);
+    expect(alert?.annotations.summary).toBe(`The generator on ${target} has all but forgotten the digit ${digit}`);
   });
 
   it('a killed replica raises its alert, with words that name it, which ends by itself', async () => {

@@ -31,7 +31,18 @@ let stdout: string;
 
 beforeAll(async () => {
   run = scratch('run');
-  stdout = await succeed(['train', ...TWO_AN_EPOCH, '--steps', '3', '--checkpoint-every', '2', '--run', run]);
+  stdout = await succeed([
+    'train',
+    ...TWO_AN_EPOCH,
+    '--steps',
+    '3',
+    '--checkpoint-every',
+    '2',
+    '--evaluate-every',
+    '3',
+    '--run',
+    run,
+  ]);
 });
 
 describe('a run', () => {
@@ -44,6 +55,7 @@ describe('a run', () => {
       'checkpoints/step-00000002.safetensors',
       'checkpoints/step-00000003.safetensors',
       'config.json',
+      'evaluations.jsonl',
       'events.jsonl',
       'events.out.tfevents',
       'metrics.jsonl',
@@ -90,6 +102,9 @@ describe('a run', () => {
       workers: 2,
       shards: 20,
       ...KERNELS,
+      frechetDistance: expect.any(Number),
+      bestFrechetDistance: summary.frechetDistance,
+      bestStep: 3,
       restarts: 0,
       repeatedSteps: 0,
       lostSteps: 0,
@@ -229,6 +244,7 @@ it('--dry-run prints the whole config and makes nothing', async () => {
       'dataSha256',
       'epochs',
       'epsilon',
+      'evaluateEvery',
       'fault',
       'format',
       'invert',

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { messageOf } from '../../../shared/error.ts';
 import { CURVES, type Curve } from '../../../shared/step-scalars.ts';
 import { readRegularSync } from '../../files/regular-file.ts';
+import type { LoggedEvaluation } from '../../run-folder/evaluation-log.ts';
 import { MOST_PICTURE_BYTES } from '../../run-folder/pictures.ts';
 import { imageEvent, scalarsEvent, startEvent, versionEvent } from './event.ts';
 import { RecordFile } from './record-file.ts';
@@ -33,9 +34,19 @@ export const TAGS: Readonly<Record<Curve, string>> = {
   gradientNormG: 'gradient norm/G',
   imagesPerSecond: 'throughput (images per s)',
 };
+/** TensorBoard's tags of an evaluation. */
+export const EVALUATION_TAGS = {
+  frechetDistance: 'evaluation/Fréchet distance',
+  floor: 'evaluation/Fréchet distance of real images',
+  precision: 'evaluation/precision',
+  recall: 'evaluation/recall',
+  totalVariation: 'evaluation/total variation of digits',
+  confidence: 'evaluation/confidence',
+} as const;
 export const SAMPLES_TAG = 'samples/fixed noise';
 export const REAL_TAG = 'samples/real';
 
+const EVALUATION_FIGURES = Object.keys(EVALUATION_TAGS) as (keyof typeof EVALUATION_TAGS)[];
 const CURVE_TAGS = CURVES.map((curve) => TAGS[curve]);
 /** Maximum number of events in memory. */
 const MOST_WAITING = 1000;
@@ -75,6 +86,21 @@ export class TensorBoardLog {
   step(step: number, values: readonly number[]): void {
     const now = this.#options.now();
     this.#append(() => scalarsEvent(now, step, CURVE_TAGS, values));
+  }
+
+  /** Figures of an evaluation, without those that it has not. */
+  evaluation(evaluation: LoggedEvaluation): void {
+    const now = this.#options.now();
+    const figures = EVALUATION_FIGURES.filter((name) => evaluation[name] !== null);
+    const tags = figures.map((name) => EVALUATION_TAGS[name]);
+    this.#append(() =>
+      scalarsEvent(
+        now,
+        evaluation.step,
+        tags,
+        figures.map((name) => evaluation[name] ?? Number.NaN),
+      ),
+    );
   }
 
   /** Samples from fixed noise. */

@@ -40,6 +40,9 @@ export class TensorBoardSink implements RunSink {
       case 'sampled':
         this.#log?.sample(event.step, event.png);
         break;
+      case 'evaluated':
+        this.#log?.evaluation(event.evaluation);
+        break;
       case 'flush':
         this.#log?.flush();
         break;

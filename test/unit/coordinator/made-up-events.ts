@@ -14,6 +14,26 @@ export function checkpointEvent(seconds: number, bytes: number): FoldedEvent {
   return { kind: 'checkpoint', written: { path: 'c.safetensors', step: 3, seconds, bytes, sha256: 'b' } };
 }
 
+/** Samples of a step have been judged; the digit 9 is missing. */
+export function evaluatedEvent(
+  step: number,
+  frechetDistance = 7.25,
+): Extract<RunEvent, { readonly kind: 'evaluated' }> {
+  const realShares = Array.from({ length: 10 }, () => 0.1);
+  const classShares = realShares.map((share, digit) => (digit === 9 ? 0 : share));
+  const shares = { classShares, realShares, totalVariation: 0.1, confidence: 0.9 };
+  const figures = {
+    count: 2048,
+    frechetDistance,
+    floor: 0.5,
+    floorCount: 2048,
+    precision: 0.7,
+    recall: 0.6,
+    ...shares,
+  };
+  return { kind: 'evaluated', evaluation: { step, weights: 'raw', ...figures } };
+}
+
 /** Replica 1 was lost. */
 export function lostEvent(reason: FaultReason): FoldedEvent {
   return { kind: 'lost', error: new GanglionError('replica', 'replica 1 failed', { reason }) };

@@ -5,7 +5,12 @@ import { describe, expect, it } from 'vitest';
 import { toDataset } from '../../../coordinator/data/dataset.ts';
 import { JsonLines } from '../../../coordinator/files/json-lines.ts';
 import { ownerHere } from '../../../coordinator/files/lock-owner.ts';
-import { REAL_TAG, SAMPLES_TAG, TAGS } from '../../../coordinator/monitoring/tensorboard/tensorboard-log.ts';
+import {
+  EVALUATION_TAGS,
+  REAL_TAG,
+  SAMPLES_TAG,
+  TAGS,
+} from '../../../coordinator/monitoring/tensorboard/tensorboard-log.ts';
 import { RunRecords } from '../../../coordinator/run/run-records.ts';
 import { describeEnvironment } from '../../../coordinator/run-folder/environment.ts';
 import { EventLog } from '../../../coordinator/run-folder/events.ts';
@@ -94,6 +99,7 @@ describe(DOCUMENT, () => {
   });
 
   it('has every tag of TensorBoard', () => {
-    expect(tableOf(DOCUMENT, 'tag').map(({ tag }) => tag)).toEqual([...Object.values(TAGS), SAMPLES_TAG, REAL_TAG]);
+    const tags = [...Object.values(TAGS), ...Object.values(EVALUATION_TAGS), SAMPLES_TAG, REAL_TAG];
+    expect(tableOf(DOCUMENT, 'tag').map(({ tag }) => tag)).toEqual(tags);
   });
 });

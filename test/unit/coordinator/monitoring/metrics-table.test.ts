@@ -5,7 +5,7 @@ import { runInNewContext } from 'node:vm';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { createMetrics } from '../../../../coordinator/monitoring/metrics.ts';
 import { metricsTable } from '../../dashboards/metrics-table.ts';
-import { checkpointEvent, stepEvent } from '../made-up-events.ts';
+import { checkpointEvent, evaluatedEvent, stepEvent } from '../made-up-events.ts';
 import { madeUpRecord } from '../made-up-record.ts';
 
 const table = metricsTable();
@@ -20,6 +20,7 @@ beforeAll(async () => {
   const metrics = createMetrics({ batch: 1, replicas: () => [replica], info });
   metrics.observe(stepEvent(madeUpRecord(1)));
   metrics.observe(checkpointEvent(0.1, 1));
+  metrics.observe(evaluatedEvent(1));
   metrics.observe({ kind: 'held', seconds: 0.1 });
   // The histogram of garbage collections has no labels before the first.
   setFlagsFromString('--expose-gc');
@@ -54,6 +55,7 @@ describe('docs/metrics.md', () => {
   it('has no label but those with few values', () => {
     const known = [
       'backend',
+      'digit',
       'images',
       'net',
       'node',
@@ -64,6 +66,7 @@ describe('docs/metrics.md', () => {
       'run',
       'shards',
       'state',
+      'weights',
       'workers',
     ];
     const own = [...table.values()].filter(({ name }) => name.startsWith('ganglion_'));

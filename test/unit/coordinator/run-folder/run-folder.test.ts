@@ -21,6 +21,7 @@ describe('createRunFolder', () => {
     expect(createRunFolder(path)).toEqual({
       path,
       config: join(path, 'config.json'),
+      evaluations: join(path, 'evaluations.jsonl'),
       metrics: join(path, 'metrics.jsonl'),
       events: join(path, 'events.jsonl'),
       checkpoints: join(path, 'checkpoints'),

@@ -1,0 +1,172 @@
+// Evaluations beside the step loop: the loop waits while the generator is copied; a thread then draws, judges and ends. Which steps are
+// evaluated depends on their numbers alone, so a run that was killed and resumed has the same evaluations.
+import { messageOf } from '../../shared/error.ts';
+import type { JudgeJob, RealImages } from '../../shared/evaluation.ts';
+import { createJudgeThread, type JudgeThread } from '../evaluation/judge-thread.ts';
+import { toRealImages } from '../evaluation/real-images.ts';
+import { JsonLines } from '../files/json-lines.ts';
+import {
+  type EvaluationSummary,
+  type LoggedEvaluation,
+  readEvaluations,
+  summariseEvaluations,
+  toEvaluationLog,
+} from '../run-folder/evaluation-log.ts';
+import type { StoredRunConfig } from '../run-folder/run-config.ts';
+import type { RunEvent } from '../run-folder/run-event.ts';
+import type { RunFolder } from '../run-folder/run-folder.ts';
+import { stepOf } from '../run-folder/step-log.ts';
+import type { TrainingState } from '../training/state.ts';
+import type { RunPlan } from './run-plan.ts';
+
+/** Images that are drawn for an evaluation. */
+const COUNT = 2048;
+/** Images trained on between two evaluations, where no number of steps is given: an epoch of full MNIST. */
+const IMAGES_BETWEEN = 60_000;
+
+export interface RunEvaluationsOptions {
+  readonly config: Pick<StoredRunConfig, 'evaluateEvery' | 'batch' | 'seed' | 'chosenBackend'>;
+  /** The log, `evaluations.jsonl`. */
+  readonly path: string;
+  readonly state: TrainingState;
+  readonly totalSteps: number;
+  readonly real: RealImages;
+  readonly thread: JudgeThread;
+  readonly onEvaluated: (evaluation: LoggedEvaluation) => void;
+  /** Called once when an evaluation fails: there are no more, and the run goes on. */
+  readonly onFailure: (message: string) => void;
+}
+
+const copyInto = (to: Float32Array, from: Float32Array): void => to.set(from);
+const shared = ({ byteLength }: Float32Array): Float32Array => new Float32Array(new SharedArrayBuffer(byteLength));
+
+export class RunEvaluations {
+  readonly #options: RunEvaluationsOptions;
+  readonly #log: JsonLines;
+  readonly #evaluations: LoggedEvaluation[];
+  /** The generator of the newest evaluation; the thread reads it. */
+  readonly #parameters: Float32Array;
+  readonly #statistics: Float32Array;
+  /** Never rejects. */
+  #underWay: Promise<void> = Promise.resolve();
+  #isOver = false;
+
+  private constructor(options: RunEvaluationsOptions, log: JsonLines, evaluations: LoggedEvaluation[]) {
+    const { parameters, statistics } = options.state.generator;
+    this.#options = options;
+    this.#log = log;
+    this.#evaluations = evaluations;
+    this.#parameters = shared(parameters);
+    this.#statistics = shared(statistics);
+  }
+
+  /**
+   * Opens the log; of steps that a crash has undone it forgets what there is. Where the present step is due and not in it, because a crash
+   * came between, it is evaluated now.
+   *
+   * @throws GanglionError when the log cannot be read or written
+   */
+  static async open(options: RunEvaluationsOptions): Promise<RunEvaluations> {
+    const { path, state } = options;
+    const log = await JsonLines.open(path, (record) => stepOf(record) <= state.step);
+    const evaluations: LoggedEvaluation[] = [];
+    await readEvaluations(path, (evaluation) => evaluations.push(evaluation));
+    const opened = new RunEvaluations(options, log, evaluations);
+    const isMissing = evaluations.at(-1)?.step !== state.step;
+    if (state.step > 0 && isMissing && opened.#isDue()) await opened.#begin();
+    return opened;
+  }
+
+  /** Begins an evaluation, if the present step is due; resolves once the generator is copied and may change again. */
+  async commit(): Promise<void> {
+    if (this.#isDue()) await this.#begin();
+  }
+
+  /** Waits until nothing is under way. */
+  async settle(): Promise<void> {
+    await this.#underWay;
+  }
+
+  /** Resolves once every evaluation begun is in the log, and would outlast a power cut. @throws GanglionError `environment` */
+  async sync(): Promise<void> {
+    await this.settle();
+    await this.#log.sync();
+  }
+
+  /** Undefined where there is no evaluation. */
+  get summary(): EvaluationSummary | undefined {
+    return summariseEvaluations(this.#evaluations);
+  }
+
+  /** Ends the thread, at once, with what is under way. */
+  async close(): Promise<void> {
+    this.#isOver = true;
+    await this.#options.thread.close();
+    await this.#underWay;
+    this.#log.close();
+  }
+
+  #isDue(): boolean {
+    const { config, state, totalSteps } = this.#options;
+    const { evaluateEvery: every, batch } = config;
+    const { step } = state;
+    if (every === 'off' || this.#isOver) return false;
+    if (step === totalSteps) return true;
+    if (every !== null) return step % every === 0;
+    const rounds = (steps: number): number => Math.floor((steps * batch) / IMAGES_BETWEEN);
+    return rounds(step) > rounds(step - 1);
+  }
+
+  async #begin(): Promise<void> {
+    await this.#underWay;
+    if (this.#isOver) return;
+    const { config, state, real } = this.#options;
+    copyInto(this.#parameters, state.generator.parameters);
+    copyInto(this.#statistics, state.generator.statistics);
+    this.#underWay = this.#evaluate(state.step, {
+      backend: config.chosenBackend,
+      spec: state.spec,
+      parameters: this.#parameters,
+      statistics: this.#statistics,
+      ...{ seed: config.seed, count: COUNT, real, nearest: false, yields: true },
+    });
+  }
+
+  async #evaluate(step: number, job: JudgeJob): Promise<void> {
+    const { thread, onEvaluated, onFailure } = this.#options;
+    try {
+      const figures = await thread.judge(job);
+      const evaluation = toEvaluationLog({ step, weights: 'raw', ...figures });
+      this.#log.append(evaluation);
+      this.#evaluations.push(evaluation);
+      onEvaluated(evaluation);
+    } catch (error) {
+      if (this.#isOver) return; // closed meanwhile
+      this.#isOver = true;
+      onFailure(`step ${step} was not evaluated: ${messageOf(error)}; there are no more evaluations`);
+    }
+  }
+}
+
+/** The evaluations of a run; undefined where it asks for none. @throws GanglionError as `RunEvaluations.open` */
+export async function openEvaluations(
+  { config, dataset, state, totalSteps }: Pick<RunPlan, 'config' | 'dataset' | 'state' | 'totalSteps'>,
+  { folder, judgeEntry, emit, notice }: EvaluationsHost,
+): Promise<RunEvaluations | undefined> {
+  if (config.evaluateEvery === 'off') return undefined;
+  return await RunEvaluations.open({
+    ...{ config, state, totalSteps, path: folder.evaluations },
+    real: toRealImages(dataset),
+    thread: createJudgeThread(judgeEntry),
+    onEvaluated: (evaluation) => emit({ kind: 'evaluated', evaluation }),
+    onFailure: notice,
+  });
+}
+
+interface EvaluationsHost {
+  readonly folder: RunFolder;
+  readonly judgeEntry: URL;
+  readonly emit: (event: RunEvent) => void;
+  /** Tells people. */
+  readonly notice: (text: string) => void;
+}
