@@ -55,7 +55,7 @@ describe('flags of the other commands', () => {
     [['evaluate'], /missing required argument/],
     [['evaluate', 'none'], /cannot read none/],
     [['evaluate', 'none', '--count', '1'], /Expected a whole number from 2 to 65536/],
-    [['evaluate', 'none', '--data', ''], /--data: expected a folder, got ""/],
+    [['evaluate', 'none', '--data', ''], /--data: expected .*, got ""/],
     [['inspect'], /missing required argument/],
     [['inspect', 'none'], /none: expected a checkpoint or a run folder, got nothing there/],
     [['data'], /required option '--output <DIR>' not specified/],
