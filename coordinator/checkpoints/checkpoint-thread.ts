@@ -1,17 +1,12 @@
-// The thread that writes checkpoints beside the step loop. The only module that knows Piscina.
+// The thread that writes checkpoints beside the step loop.
 import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
 import { GanglionError, messageOf } from '../../shared/error.ts';
+import { NO_REQUIRE } from '../machine/thread-flags.ts';
 import type { CheckpointJob, CheckpointOutcome } from './checkpoint-job.ts';
 
 /** Compiled entry file of the thread. */
 const CHECKPOINT_JOB = new URL('./checkpoint-job.js', import.meta.url);
-
-/**
- * Piscina would load the entry file by `require`, and a thread that is ended inside of that takes the process along (Node.js 20.20:
- * "v8::Module::IsGraphAsync must be used on an instantiated module"). Where it cannot, it imports.
- */
-export const NO_REQUIRE = '--no-experimental-require-module';
 
 /** What is known of a checkpoint once its file is there. */
 export interface WrittenFile {

@@ -7,6 +7,7 @@ import { fromSystemError } from '../files/atomic-file.ts';
 import { parseJson } from '../files/json-text.ts';
 import { MOST_TEXT_BYTES, readRegularSync } from '../files/regular-file.ts';
 import { DrivenTraining, type TrainingHost, type TrainingRequest } from '../library/training.ts';
+import { createReadingProgress } from '../monitoring/reading.ts';
 import { createTerminal, type Terminal } from '../monitoring/terminal.ts';
 import { AUTO, type PlanRequest, planRun } from '../run/plan-run.ts';
 import type { Programs } from '../run/programs.ts';
@@ -70,13 +71,20 @@ async function trainOnTerminal(
     return shown;
   };
   const choose: TrainingHost['chooseBackend'] = (setting) => chooseBackend(setting, signals);
-  const training = new DrivenTraining(planned, { programs, stop, chooseBackend: choose, terminal, onNotice });
+  const reading = createReadingProgress(process.stdout);
+  const onReading: TrainingHost['onReading'] = (done, total) => {
+    reading.show(done, total);
+    if (done === total) reading.finish();
+  };
+  const host = { programs, stop, chooseBackend: choose, terminal, onNotice, onReading };
+  const training = new DrivenTraining(planned, host);
   try {
     for await (const _ of training);
   } catch (error) {
     // The program that looks for a backend has had the signal, too.
     if (stoppedBy() === undefined || !(error instanceof AlreadyReported)) throw error;
   } finally {
+    reading.finish();
     shown?.finish();
   }
   const signal = stoppedBy();

@@ -2,7 +2,7 @@
 import { GanglionError } from '../../shared/error.ts';
 import { MOST_IDX_DIMENSIONS, parseIdxHeader } from './idx.ts';
 import { isNpy, MOST_NPY_HEADER, parseNpyHeader } from './npy-header.ts';
-import { type Content, openContent, peek, type SourceFile } from './source-file.ts';
+import { type Content, openContent, type SourceFile } from './source-file.ts';
 import { idxType, npyType, type ValueType } from './value-type.ts';
 
 export interface ArrayFile {
@@ -134,9 +134,4 @@ export async function readLabels(array: ArrayFile): Promise<Uint32Array> {
   } finally {
     await reader.close();
   }
-}
-
-/** Whether a file begins as an array, by its first bytes. */
-export async function looksLikeArray(file: SourceFile): Promise<boolean> {
-  return isArray(file.path, await peek(file, 8));
 }

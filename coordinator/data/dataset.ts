@@ -30,6 +30,11 @@ export interface DatasetFacts {
   readonly preparation?: string | null;
 }
 
+/** What images of a folder or file are called: `faces (60,000 images)`. */
+export function nameWithCount(name: string, count: number): string {
+  return `${name} (${count.toLocaleString('en')} image${count === 1 ? '' : 's'})`;
+}
+
 /**
  * A dataset of `images`, shape [count, ...imageShape], and `labels`, shape [count] or empty. Copies the images into a
  * SharedArrayBuffer unless they lie in one.

@@ -2,22 +2,15 @@
 import { GanglionError } from '../../shared/error.ts';
 import { imageShapeOf, openArray, readLabels } from './array-file.ts';
 import type { ChosenArrays } from './choose-arrays.ts';
-import { type Dataset, toDataset } from './dataset.ts';
+import { type Dataset, nameWithCount, toDataset } from './dataset.ts';
 import { nameOfKnown } from './known-sets.ts';
+import type { LoadOptions } from './load-options.ts';
 import { allocateImages } from './memory.ts';
-import { MOST_PIXELS, type Preparation } from './preparation.ts';
+import { MOST_PIXELS } from './preparation.ts';
 import { toBytes } from './value-type.ts';
 
 /** Most bytes that are read at once, where an image is not larger. */
 const TOGETHER = 2 ** 20;
-
-export interface LoadOptions {
-  /** What the data is called where it is no known set. */
-  readonly name: string;
-  readonly preparation: Preparation;
-  /** Called now and then; what it throws ends the reading. */
-  readonly onProgress: (done: number, total: number) => void;
-}
 
 /** Reads them. @throws GanglionError `data` for files that are not what their headers say, `environment` where they cannot be read */
 export async function loadArrays({ images, labels }: ChosenArrays, options: LoadOptions): Promise<Dataset> {
@@ -51,7 +44,9 @@ export async function loadArrays({ images, labels }: ChosenArrays, options: Load
     await reader.close();
   }
   const classes = labels === undefined ? new Uint32Array(0) : await readLabels(labels);
-  const dataset = toDataset(options.name, out, classes, preparation.shape, { preparation: preparation.describe() });
+  const dataset = toDataset(nameWithCount(options.name, count), out, classes, preparation.shape, {
+    preparation: preparation.describe(),
+  });
   return { ...dataset, name: nameOfKnown(dataset.sha256, reader.md5()) ?? dataset.name };
 }
 

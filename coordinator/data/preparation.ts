@@ -24,14 +24,20 @@ function greyOf(red: number, green: number, blue: number): number {
   return (19_595 * red + 38_470 * green + 7_471 * blue + 0x8000) >>> 16;
 }
 
+/** What images a preparation has met: of each kind, whether there was one. */
+export interface PreparationFacts {
+  /** Two of their sizes at most. */
+  readonly sizes: readonly string[];
+  readonly coloured: boolean;
+  readonly transparent: boolean;
+  readonly resized: boolean;
+}
+
 export class Preparation {
   readonly #options: PreparationOptions;
   readonly #shape: ImageShape;
   readonly #background: readonly number[];
-  readonly #sizes = new Set<string>();
-  #coloured = 0;
-  #transparent = 0;
-  #resized = 0;
+  #facts: PreparationFacts = { sizes: [], coloured: false, transparent: false, resized: false };
 
   /** @param shape of the images to make: 1 or 3 channels */
   constructor(options: PreparationOptions, shape: ImageShape) {
@@ -43,6 +49,25 @@ export class Preparation {
 
   get shape(): ImageShape {
     return this.#shape;
+  }
+
+  get options(): PreparationOptions {
+    return this.#options;
+  }
+
+  get facts(): PreparationFacts {
+    return this.#facts;
+  }
+
+  /** Adds what another preparation has met. */
+  add({ sizes, coloured, transparent, resized }: PreparationFacts): void {
+    const known = this.#facts;
+    this.#facts = {
+      sizes: [...new Set([...known.sizes, ...sizes])].slice(0, 2),
+      coloured: known.coloured || coloured,
+      transparent: known.transparent || transparent,
+      resized: known.resized || resized,
+    };
   }
 
   /** Whether images of a shape stay as they are. */
@@ -62,18 +87,21 @@ export class Preparation {
       const got = `${image.width} x ${image.height}`;
       throw new GanglionError('data', `expected an image of 1 to ${MOST_PIXELS} pixels, got ${got}`);
     }
-    if (this.#sizes.size < 2) this.#sizes.add(`${image.width} x ${image.height}`);
-    if (image.channels >= 3) this.#coloured++;
-    if (image.channels % 2 === 0) this.#transparent++;
     let source = toChannels(image, channels, this.#options.background);
     if (this.#options.transpose) source = transpose(source);
-    if (source.width === width && source.height === height) out.set(source.pixels);
-    else this.#place(source, out);
+    const resized = source.width !== width || source.height !== height;
+    this.add({
+      sizes: [`${image.width} x ${image.height}`],
+      coloured: image.channels >= 3,
+      transparent: image.channels % 2 === 0,
+      resized,
+    });
+    if (resized) this.#place(source, out);
+    else out.set(source.pixels);
     if (this.#options.invert) for (let i = 0; i < out.length; i++) out[i] = 255 - (out[i] as number);
   }
 
   #place(source: RawImage, out: Uint8Array): void {
-    this.#resized++;
     const [height, width, channels] = this.#shape;
     const how = this.#options.resize;
     if (how === 'stretch') {
@@ -102,11 +130,12 @@ export class Preparation {
     const [height, width, channels] = this.#shape;
     const { transpose, invert, resize: how, background } = this.#options;
     const colour = `#${background.map((part) => part.toString(16).padStart(2, '0')).join('')}`;
-    const sizes = this.#sizes.size === 1 ? [...this.#sizes].join() : 'several sizes';
+    const { sizes: met, coloured, transparent, resized } = this.#facts;
+    const sizes = met.length === 1 ? met.join() : 'several sizes';
     const done = [
-      this.#resized > 0 ? `${sizes} to ${width} x ${height} (${how}${how === 'fit' ? ` on ${colour}` : ''})` : [],
-      this.#coloured > 0 && channels === 1 ? 'colour to grey' : [],
-      this.#transparent > 0 ? `opacity over ${colour}` : [],
+      resized ? `${sizes} to ${width} x ${height} (${how}${how === 'fit' ? ` on ${colour}` : ''})` : [],
+      coloured && channels === 1 ? 'colour to grey' : [],
+      transparent ? `opacity over ${colour}` : [],
       transpose ? 'rows and columns exchanged' : [],
       invert ? 'light and dark exchanged' : [],
     ].flat();

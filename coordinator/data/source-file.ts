@@ -103,3 +103,15 @@ export async function peek(file: SourceFile, count: number): Promise<Uint8Array>
     await close();
   }
 }
+
+/** All of the file as it is. @throws GanglionError `data` where it has more than `mostBytes` */
+export async function readWhole(file: SourceFile, mostBytes: number): Promise<Uint8Array> {
+  const reader = new ByteReader(file.read());
+  try {
+    const bytes = await reader.take(mostBytes + 1);
+    if (bytes.length <= mostBytes) return bytes;
+    throw new GanglionError('data', `${file.name}: expected at most ${mostBytes} bytes, got more`);
+  } finally {
+    await reader.close();
+  }
+}

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
 import { GanglionError, messageOf } from '../../shared/error.ts';
 import type { Figures, JudgeJob, JudgeOutcome } from '../../shared/evaluation.ts';
-import { NO_REQUIRE } from '../checkpoints/checkpoint-thread.ts';
+import { NO_REQUIRE } from '../machine/thread-flags.ts';
 
 export interface JudgeThread {
   /** @throws GanglionError `environment` when the backend does not load, or the thread ends */

@@ -52,6 +52,8 @@ export interface TrainingHost {
   readonly terminal?: (run: { readonly batch: number; readonly totalSteps: number }) => Terminal;
   /** Receives messages for people. */
   readonly onNotice: (message: string) => void;
+  /** Called now and then while data is read, with images read and in all. */
+  readonly onReading?: (done: number, total: number) => void;
   /** Asks for a stop, too. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -188,11 +190,15 @@ export class DrivenTraining implements Training {
     }
   }
 
+  #planHost() {
+    const { stop, onNotice, onReading = () => {} } = this.#host;
+    return { shouldStop: () => stop.requested, onReading, onNotice };
+  }
+
   /** A node alone, which leaves nothing behind. */
   async #inMemory(): Promise<Running> {
     const { programs, stop, onNotice } = this.#host;
-    const shouldStop = (): boolean => stop.requested;
-    const plan = await planTraining(mergeSettings(...this.#request.layers), undefined, { shouldStop });
+    const plan = await planTraining(mergeSettings(...this.#request.layers), undefined, this.#planHost());
     if (plan.dataset.preparation !== null) onNotice(`data: ${plan.dataset.preparation}`);
     const { settings, state } = plan;
     const backend = await this.#host.chooseBackend(settings.backend);
@@ -216,7 +222,7 @@ export class DrivenTraining implements Training {
   /** A run that leaves a folder behind; undefined when it was stopped before it has, or is finished already. */
   async #inFolder(path: string, lock: RunHost['lock']): Promise<Running | undefined> {
     const { programs, stop, onNotice, terminal } = this.#host;
-    const planned = await planRun({ ...this.#request, path, onNotice, shouldStop: () => stop.requested });
+    const planned = await planRun({ ...this.#request, ...this.#planHost(), path });
     if (this.#request.resumes === AUTO && isFinished(planned)) {
       const show = terminal?.({ batch: planned.config.batch, totalSteps: planned.totalSteps }).line ?? onNotice;
       show(`finished: ${describeEnd(planned)}`);

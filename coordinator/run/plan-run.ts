@@ -40,6 +40,10 @@ export interface TrainingPlan {
 export interface PlanHost {
   /** Whether to give up: reading many images takes its time. */
   readonly shouldStop?: () => boolean;
+  /** Called now and then with images read and in all. */
+  readonly onReading?: (done: number, total: number) => void;
+  /** Receives messages for people, such as what of the data is left out. */
+  readonly onNotice?: (message: string) => void;
 }
 
 /** Thrown where the program was asked to stop before there was anything to stop. */
@@ -53,15 +57,17 @@ export class StoppedEarly extends Error {}
 export async function planTraining(
   given: Settings,
   previous?: TrainingState,
-  { shouldStop = () => false }: PlanHost = {},
+  { shouldStop = () => false, onReading = () => {}, onNotice = () => {} }: PlanHost = {},
 ): Promise<TrainingPlan> {
   const state = previous ?? initialState(dcgan28(given.latent), given.seed);
   const dataset = await loadData({
     settings: given,
     shape: imageShapeOf(state.spec),
-    onProgress: () => {
+    onProgress: (done, total) => {
       if (shouldStop()) throw new StoppedEarly();
+      onReading(done, total);
     },
+    onNotice,
   });
   if (dataset.count < given.batch) {
     throw new GanglionError(
@@ -93,7 +99,7 @@ export interface PlanRequest extends PlanHost {
   /** Whether to resume the run in that folder. */
   readonly resumes: boolean | typeof AUTO;
   readonly profile?: RunPlan['profile'];
-  /** Receives a message for every checkpoint that does not verify and is skipped. */
+  /** Receives a message for every checkpoint that does not verify and is skipped, too. */
   readonly onNotice: (message: string) => void;
 }
 
@@ -109,7 +115,7 @@ export async function planRun({
   const resumed = resumes === AUTO ? hasCheckpoints(path) : resumes;
   const previous = resumed ? openPrevious(path, onNotice) : undefined;
   const merged = mergeSettings(...(previous ? [toSettings(previous.config)] : []), ...layers);
-  const { settings, ...plan } = await planTraining(merged, previous?.state, host);
+  const { settings, ...plan } = await planTraining(merged, previous?.state, { ...host, onNotice });
   const config = toRunConfig({ ...settings, run: path }, plan.dataset);
   if (previous) checkResumable(previous.config, config);
   const before = plan.state.step > 0 ? previous?.config : undefined;

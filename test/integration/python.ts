@@ -1,16 +1,17 @@
 // Programs that read what a run leaves, from Python's package index: pip puts them once into Ganglion's cache.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { toCacheFolder } from '../../workers/build/cache-folder.ts';
+import { toCacheFolder } from '../../shared/cache-folder.ts';
 import { isInstalled, REPOSITORY } from './ganglion.ts';
 
 const READERS = join(REPOSITORY, 'test', 'readers');
 const hasPip = isInstalled('python3', '-m', 'pip', '--version') && isInstalled('python3', '-m', 'venv', '--help');
 /** Whether tests that need these programs must be skipped. */
 export const withoutPip = !hasPip && !process.env.CI;
-if (withoutPip) console.warn('tests with TensorBoard and Pillow are skipped: there is no python3 with pip and venv');
+if (withoutPip)
+  console.warn('tests with TensorBoard, Pillow and pandas are skipped: there is no python3 with pip and venv');
 
 /** A Python that has the programs; the first time, that takes a minute. */
 function findPython(): string {
@@ -43,6 +44,15 @@ export function hadolint(file: string): string {
 export function checkSchema(schema: string, file: string): string {
   // As a module: the environment was moved since its scripts were written.
   return execFileSync(findPython(), ['-m', 'check_jsonschema', '--builtin-schema', schema, file], { encoding: 'utf8' });
+}
+
+/** Writes a set of images into a folder as people have it: test/readers/write_data.py. */
+export function writeData(folder: string, images: Uint8Array, labels: Uint8Array): void {
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'images.bin'), images);
+  writeFileSync(join(folder, 'labels.bin'), labels);
+  const args = [join(READERS, 'write_data.py'), folder, String(labels.length)];
+  execFileSync(findPython(), args, { stdio: ['ignore', 'ignore', 'pipe'] });
 }
 
 /** What a program of test/readers prints, which is JSON. */

@@ -4,8 +4,8 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'n
 import { delimiter, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { toCacheFolder } from '../../shared/cache-folder.ts';
 import { EXIT_CODES } from '../../shared/exit-codes.ts';
-import { toCacheFolder } from '../../workers/build/cache-folder.ts';
 import { tableOf } from '../unit/docs/markdown-tables.ts';
 import { isInstalled, MAIN, oneTo, REPOSITORY, scratchFolder, start, stepsOf, succeed, summaryOf } from './ganglion.ts';
 

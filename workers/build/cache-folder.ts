@@ -2,17 +2,9 @@
 // whose name says what it was made from, the lock of set-ups, logs and staging folders. Several checkouts share it.
 import { existsSync } from 'node:fs';
 import { access, constants, mkdir } from 'node:fs/promises';
-import { homedir } from 'node:os';
-import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { dirname } from 'node:path';
 import { GanglionError, messageOf, systemErrorCode } from '../../shared/error.ts';
 import { checkTrusted } from './trusted-path.ts';
-
-/** Cache root: `$GANGLION_CACHE`, else `$XDG_CACHE_HOME/ganglion` (absolute ones only, as the XDG standard asks), else `~/.cache/ganglion`. */
-export function toCacheFolder(env: NodeJS.ProcessEnv = process.env): string {
-  if (env.GANGLION_CACHE) return resolve(env.GANGLION_CACHE);
-  if (env.XDG_CACHE_HOME && isAbsolute(env.XDG_CACHE_HOME)) return join(env.XDG_CACHE_HOME, 'ganglion');
-  return join(env.HOME || homedir(), '.cache', 'ganglion');
-}
 
 /** @throws GanglionError `environment` when the cache folder cannot be made or written, or others may write it. Changes nothing. */
 export async function checkCacheFolder(cacheFolder: string): Promise<void> {

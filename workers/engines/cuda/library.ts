@@ -3,9 +3,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { toCacheFolder } from '../../../shared/cache-folder.ts';
 import { GanglionError } from '../../../shared/error.ts';
 import { show } from '../../../shared/printable.ts';
-import { toCacheFolder } from '../../build/cache-folder.ts';
 import { type KernelSource, toKernelsKey } from '../kernels/library.ts';
 
 /** What g++ gets for the add-on. */

@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { toCacheFolder } from '../../build/cache-folder.ts';
+import { toCacheFolder } from '../../../shared/cache-folder.ts';
 import { faultOf } from '../../build/sealed-folder.ts';
 
 /** What g++ gets beside paths. The kernels choose their instructions themselves, so nothing here depends on the processor. */

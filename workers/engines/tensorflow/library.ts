@@ -2,7 +2,7 @@
 // several checkouts share it and an upgrade never meets an old one. Nothing here uses TensorFlow or starts a process.
 
 import { join } from 'node:path';
-import { toCacheFolder } from '../../build/cache-folder.ts';
+import { toCacheFolder } from '../../../shared/cache-folder.ts';
 import { type About, type Care, faultOf } from '../../build/sealed-folder.ts';
 import { TFJS_NODE_VERSION } from './package.ts';
 

@@ -153,7 +153,7 @@ describe('idx files', () => {
       `data: FOLDER/train-labels-idx1-ubyte: expected a class for every image, got 3, and 12 images in FOLDER/${name}`,
     );
     expect(await reasonFor({ 'a/x-images-idx3-ubyte': IMAGES, 'b/x-images-idx3-ubyte': IMAGES })).toBe(
-      'data: FOLDER: expected one set of images, got a/x-images-idx3-ubyte, b/x-images-idx3-ubyte; name one of them',
+      'data: data folder FOLDER: expected one set of images, got a/x-images-idx3-ubyte, b/x-images-idx3-ubyte; name one of them',
     );
     expect(await reasonFor({ 'x-labels-idx1-ubyte': LABELS }, 'x-labels-idx1-ubyte')).toBe(
       'data: FOLDER/x-labels-idx1-ubyte: expected an array of images, got one of 12',

@@ -49,6 +49,7 @@ describe('SETTINGS', () => {
       transpose: 'off',
       invert: 'off',
       background: 'black',
+      skipBroken: 'off',
       run: null,
       checkpointEvery: 500,
       keep: 'all',
@@ -93,6 +94,7 @@ describe('fromFlags', () => {
     ['resize', ['fit', 'cover', 'stretch'], ['', 'Fit', 'crop']],
     ['transpose', ['on', 'off'], ['', 'true', '1']],
     ['invert', ['on', 'off'], ['', 'yes']],
+    ['skipBroken', ['on', 'off'], ['', 'true']],
     ['background', ['black', 'white', '#ff8000', '#FF8000'], ['', 'red', '#fff', 'ff8000', '#ff80000', '#gggggg']],
     ['run', ['runs/a', '7'], ['']],
     [

@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { prepareCacheFolder, toCacheFolder } from '../../../../workers/build/cache-folder.ts';
+import { toCacheFolder } from '../../../../shared/cache-folder.ts';
+import { prepareCacheFolder } from '../../../../workers/build/cache-folder.ts';
 
 describe('toCacheFolder', () => {
   it('prefers GANGLION_CACHE, then XDG_CACHE_HOME, then the home folder', () => {
