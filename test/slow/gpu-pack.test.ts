@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { toCacheFolder } from '../../workers/build/cache-folder.ts';
+import { toCacheFolder } from '../../shared/cache-folder.ts';
 import { REPOSITORY, scratchFolder, start } from '../integration/ganglion.ts';
 
 const scratch = scratchFolder('gpu-pack');

@@ -2,13 +2,13 @@
 // the first evaluation it keeps for the next.
 import { setPriority } from 'node:os';
 import type { Backend } from '../../shared/backend.ts';
+import { toCacheFolder } from '../../shared/cache-folder.ts';
 import { GanglionError } from '../../shared/error.ts';
 import type { JudgeJob, JudgeOutcome } from '../../shared/evaluation.ts';
 import { layoutOf } from '../../shared/model/layout.ts';
 import { parameterInputs } from '../../shared/model/net-inputs.ts';
 import { imageSizeOf } from '../../shared/model/spec.ts';
 import { toByte } from '../../shared/pixels.ts';
-import { toCacheFolder } from '../build/cache-folder.ts';
 import { loadRunner } from '../engines/engines.ts';
 import type { ProgramRunner } from '../engines/program-runner.ts';
 import { ProgramSampler } from '../engines/program-sampler.ts';
