@@ -7,6 +7,7 @@ export default defineConfig({
     testTimeout: 120_000,
     hookTimeout: 120_000,
     pool: 'forks',
+    env: { CUDA_VISIBLE_DEVICES: '' }, // tests ask for a GPU by name: on a machine that has one they would measure another engine
     projects: [
       { extends: true, test: { name: 'tests', include: ['test/{unit,integration}/**/*.test.ts'] } },
       { extends: true, test: { name: 'slow', include: ['test/slow/**/*.test.ts'] } },

@@ -78,6 +78,7 @@ const layer = object<Layer>({
 const setup = object<ProcessSetup>({
   replica: whole(),
   backend: oneOf(BACKENDS),
+  gpu: optional(whole()),
   shardSize: whole(1),
   spec: object<ModelSpec>({
     latentSize: whole(1),

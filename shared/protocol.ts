@@ -11,6 +11,8 @@ import type { ModelSpec } from './model/spec.ts';
 export interface ReplicaSetup {
   readonly replica: number;
   readonly backend: Backend;
+  /** Which GPU, where the backend has a choice; the first where it is left out. */
+  readonly gpu?: number | undefined;
   /** Images a shard. */
   readonly shardSize: number;
   readonly spec: ModelSpec;

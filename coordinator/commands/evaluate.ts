@@ -12,7 +12,7 @@ import { openCheckpoint } from '../run-folder/open-checkpoint.ts';
 import { storedConfig } from '../run-folder/run-config.ts';
 import type { Settings } from '../settings/settings-table.ts';
 import type { Signals } from './signals.ts';
-import { chooseBackend } from './worker-programs.ts';
+import { chooseDevice } from './worker-programs.ts';
 
 export interface EvaluateRequest {
   /** Run folder or checkpoint file. */
@@ -45,7 +45,7 @@ export async function evaluateCommand(request: EvaluateRequest): Promise<void> {
       `${checkpoint.path}: expected the data that it was trained on (${expected}), got ${got}`,
     );
   }
-  const backend = await chooseBackend(request.backend ?? config.backend, request.signals);
+  const { backend } = await chooseDevice(request.backend ?? config.backend, request.signals);
   const real = toRealImages(dataset);
   const { parameters, statistics } = generator;
   const thread = createJudgeThread(programs.judgeEntry);

@@ -20,7 +20,7 @@ import { storedConfig } from '../run-folder/run-config.ts';
 import { runFolderAt } from '../run-folder/run-folder.ts';
 import type { Settings } from '../settings/settings-table.ts';
 import type { Signals } from './signals.ts';
-import { chooseBackend } from './worker-programs.ts';
+import { chooseDevice } from './worker-programs.ts';
 
 export interface ExportRequest {
   readonly run: string;
@@ -52,8 +52,8 @@ export async function exportCommand(request: ExportRequest): Promise<void> {
     printLine(process.stderr, `ganglion: ${message}; using the previous one`);
   });
   const parts = readPageParts(pages);
-  const backend = await chooseBackend(request.backend ?? storedConfig(checkpoint).backend, request.signals);
-  const images = await draw(checkpoint.state, FIRST, { backend, programs });
+  const device = await chooseDevice(request.backend ?? storedConfig(checkpoint).backend, request.signals);
+  const images = await draw(checkpoint.state, FIRST, { device, programs });
 
   const { state, stateSha256 } = checkpoint;
   const { generator, spec, step } = state;

@@ -13,7 +13,7 @@ import { storedConfig } from '../run-folder/run-config.ts';
 import { runFolderAt } from '../run-folder/run-folder.ts';
 import type { Settings } from '../settings/settings-table.ts';
 import type { Signals } from './signals.ts';
-import { chooseBackend } from './worker-programs.ts';
+import { chooseDevice } from './worker-programs.ts';
 
 export interface SampleRequest {
   readonly run: string;
@@ -45,8 +45,8 @@ export async function sampleCommand(request: SampleRequest): Promise<void> {
   const checkpoint = newestCheckpoint(runFolderAt(request.run).checkpoints, (message) => {
     printLine(process.stderr, `ganglion: ${message}; using the previous one`);
   });
-  const backend = await chooseBackend(request.backend ?? storedConfig(checkpoint).backend, request.signals);
-  const images = await draw(checkpoint.state, request, { backend, programs: request.programs });
+  const device = await chooseDevice(request.backend ?? storedConfig(checkpoint).backend, request.signals);
+  const images = await draw(checkpoint.state, request, { device, programs: request.programs });
   const shape = imageShapeOf(checkpoint.state.spec);
   if (isPng) writePngSync(output, toGrid(images, count, Math.ceil(Math.sqrt(count)), shape));
   else writeNpySync(output, images, count, shape);

@@ -19,7 +19,7 @@ import { fromConfigObject, mergeSettings } from '../settings/settings.ts';
 import type { Settings } from '../settings/settings-table.ts';
 import type { Signals } from './signals.ts';
 import { exitCodeOfStop } from './stop-signals.ts';
-import { AlreadyReported, chooseBackend } from './worker-programs.ts';
+import { AlreadyReported, chooseDevices } from './worker-programs.ts';
 
 export interface TrainRequest {
   /** Settings given as flags. */
@@ -70,13 +70,13 @@ async function trainOnTerminal(
     shown = createTerminal(process.stdout, run);
     return shown;
   };
-  const choose: TrainingHost['chooseBackend'] = (setting) => chooseBackend(setting, signals);
+  const choose: TrainingHost['chooseDevices'] = (settings) => chooseDevices(settings, signals);
   const reading = createReadingProgress(process.stdout);
   const onReading: TrainingHost['onReading'] = (done, total) => {
     reading.show(done, total);
     if (done === total) reading.finish();
   };
-  const host = { programs, stop, chooseBackend: choose, terminal, onNotice, onReading };
+  const host = { programs, stop, chooseDevices: choose, terminal, onNotice, onReading };
   const training = new DrivenTraining(planned, host);
   try {
     for await (const _ of training);

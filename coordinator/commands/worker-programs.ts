@@ -2,10 +2,10 @@
 // never imports them.
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { Backend } from '../../shared/backend.ts';
+import type { Device, Devices } from '../../shared/device.ts';
 import { exitCodeOf, type StopSignal } from '../../shared/stop-signals.ts';
 import { PROGRAMS } from '../run/programs.ts';
-import { resolveBackend } from '../run/resolve-backend.ts';
+import { type DeviceSettings, resolveDevices } from '../run/resolve-devices.ts';
 import type { Signals } from './signals.ts';
 
 const entry = (path: string): URL => new URL(`../../workers/entry/${path}`, import.meta.url);
@@ -68,12 +68,12 @@ export class AlreadyReported extends Error {
 }
 
 /**
- * The backend that a setting means on this machine; see {@link resolveBackend}. Its program uses this process's terminal.
+ * What settings mean on this machine; see {@link resolveDevices}. Its program uses this process's terminal.
  *
- * @throws AlreadyReported when the backend cannot run; it has been printed why
+ * @throws AlreadyReported when it cannot run; it has been printed why
  */
-export function chooseBackend(setting: Backend | 'auto', signals: Signals): Promise<Backend> {
-  return resolveBackend(setting, PROGRAMS, async (entry, args) => {
+export function chooseDevices(settings: DeviceSettings, signals: Signals): Promise<Devices> {
+  return resolveDevices(settings, PROGRAMS, async (entry, args) => {
     let output = '';
     const exitCode = await runEntry(entry, args, signals, (text) => {
       output += text;
@@ -81,4 +81,10 @@ export function chooseBackend(setting: Backend | 'auto', signals: Signals): Prom
     if (exitCode !== 0) throw new AlreadyReported(exitCode);
     return output;
   });
+}
+
+/** The first device of a backend. @throws AlreadyReported as {@link chooseDevices} */
+export async function chooseDevice(backend: DeviceSettings['backend'], signals: Signals): Promise<Device> {
+  const [device] = await chooseDevices({ backend, devices: 'auto' }, signals);
+  return device;
 }

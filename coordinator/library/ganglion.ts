@@ -8,7 +8,7 @@ import { type Checkpoint, newestCheckpoint, readCheckpoint } from '../checkpoint
 import { draw } from '../run/draw.ts';
 import { AUTO } from '../run/plan-run.ts';
 import { PROGRAMS } from '../run/programs.ts';
-import { resolveBackend } from '../run/resolve-backend.ts';
+import { resolveDevices } from '../run/resolve-devices.ts';
 import { StopSwitch } from '../run/stop.ts';
 import { storedConfig } from '../run-folder/run-config.ts';
 import { checkIsRun, runFolderAt } from '../run-folder/run-folder.ts';
@@ -69,7 +69,7 @@ export function train(options: TrainOptions = {}): Training {
     {
       programs: PROGRAMS,
       stop: new StopSwitch(),
-      chooseBackend: (setting) => resolveBackend(setting, PROGRAMS, quietProgram(onNotice)),
+      chooseDevices: (chosen) => resolveDevices(chosen, PROGRAMS, quietProgram(onNotice)),
       onNotice,
       signal,
     },
@@ -113,8 +113,9 @@ export class Generator {
   async draw(options?: SampleOptions): Promise<Images> {
     const { count, seed } = checkSampleOptions(options);
     const { state } = this.#checkpoint;
-    const backend = await resolveBackend(this.#backend, PROGRAMS, quietProgram(silent));
-    const values = await draw(state, { count, seed }, { backend, programs: PROGRAMS });
+    const chosen = { backend: this.#backend, devices: 'auto' } as const;
+    const [device] = await resolveDevices(chosen, PROGRAMS, quietProgram(silent));
+    const values = await draw(state, { count, seed }, { device, programs: PROGRAMS });
     return { values, count, shape: imageShapeOf(state.spec) };
   }
 }

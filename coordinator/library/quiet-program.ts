@@ -2,11 +2,12 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { GanglionError } from '../../shared/error.ts';
-import type { RunProgram } from '../run/resolve-backend.ts';
+import { EXIT_CODES } from '../../shared/exit-codes.ts';
+import type { RunProgram } from '../run/resolve-devices.ts';
 
 /**
  * @param onNotice receives what the program says on standard error, a line at a time, when it succeeds
- * @returns runs a program; fails with a GanglionError `environment` that has the program's last line
+ * @returns runs a program; fails with a GanglionError, `usage` or `environment`, that has the program's last line
  */
 export function quietProgram(onNotice: (message: string) => void): RunProgram {
   return async (entry, args) => {
@@ -21,7 +22,8 @@ export function quietProgram(onNotice: (message: string) => void): RunProgram {
       .map((line) => line.replace(/^ganglion: /, '').trim())
       .filter((line) => line !== '');
     if (exitCode !== 0) {
-      throw new GanglionError('environment', lines.at(-1) ?? `${fileURLToPath(entry)}: exit code ${exitCode}`);
+      const code = exitCode === EXIT_CODES.mistake ? 'usage' : 'environment';
+      throw new GanglionError(code, lines.at(-1) ?? `${fileURLToPath(entry)}: exit code ${exitCode}`);
     }
     for (const line of lines) onNotice(line);
     return output();

@@ -1,7 +1,7 @@
 // A training driven by the loop that iterates over its steps: the library's `train`, and the command line's.
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { Backend } from '../../shared/backend.ts';
+import type { Devices } from '../../shared/device.ts';
 import { GanglionError } from '../../shared/error.ts';
 import { imageShapeOf } from '../../shared/model/spec.ts';
 import { stateSha256, writeCheckpoint } from '../checkpoints/checkpoint.ts';
@@ -22,13 +22,13 @@ import {
 } from '../run/plan-run.ts';
 import type { Programs } from '../run/programs.ts';
 import { RecordedRun } from '../run/recorded-run.ts';
+import { type DeviceSettings, placeOn } from '../run/resolve-devices.ts';
 import type { RunHost, RunPlan } from '../run/run-plan.ts';
 import { noticeSink } from '../run/run-sinks.ts';
 import type { StopSwitch } from '../run/stop.ts';
 import { type StoredRunConfig, toRunConfig } from '../run-folder/run-config.ts';
 import { type StepLog, toStepLog } from '../run-folder/step-log.ts';
 import { mergeSettings } from '../settings/settings.ts';
-import type { Settings } from '../settings/settings-table.ts';
 import type { TrainingState } from '../training/state.ts';
 import type { StepRecord } from '../training/trainer.ts';
 import type { Images, SampleOptions, SavedCheckpoint, Training } from './api.ts';
@@ -46,8 +46,8 @@ export interface TrainingRequest extends Pick<PlanRequest, 'layers' | 'resumes'>
 export interface TrainingHost {
   readonly programs: Programs;
   readonly stop: StopSwitch;
-  /** The backend that the setting means on this machine. @throws when it cannot run */
-  readonly chooseBackend: (setting: Settings['backend']) => Promise<Backend>;
+  /** What the settings mean on this machine. @throws when it cannot run */
+  readonly chooseDevices: (settings: DeviceSettings) => Promise<Devices>;
   /** Shows the run to people. */
   readonly terminal?: (run: { readonly batch: number; readonly totalSteps: number }) => Terminal;
   /** Receives messages for people. */
@@ -63,7 +63,7 @@ interface Running {
   readonly node: Node;
   readonly state: TrainingState;
   readonly config: StoredRunConfig;
-  readonly backend: Backend;
+  readonly devices: Devices;
   readonly totalSteps: number;
   /** Trains to the end. */
   readonly train: (onStep: (record: StepRecord) => Promise<void>) => Promise<void>;
@@ -130,10 +130,10 @@ export class DrivenTraining implements Training {
   sample(options?: SampleOptions): Promise<Images> {
     return this.#whenWhole(async () => {
       const { count, seed } = checkSampleOptions(options);
-      const { node, state, backend } = this.#started();
+      const { node, state, devices } = this.#started();
       const { programs } = this.#host;
       const values = this.#isOver
-        ? await draw(state, { count, seed }, { backend, programs })
+        ? await draw(state, { count, seed }, { device: devices[0], programs })
         : await node.sample({ count, seed, statistics: state.generator.statistics });
       return { values, count, shape: imageShapeOf(state.spec) };
     });
@@ -201,11 +201,13 @@ export class DrivenTraining implements Training {
     const plan = await planTraining(mergeSettings(...this.#request.layers), undefined, this.#planHost());
     if (plan.dataset.preparation !== null) onNotice(`data: ${plan.dataset.preparation}`);
     const { settings, state } = plan;
-    const backend = await this.#host.chooseBackend(settings.backend);
-    const config = { ...toRunConfig(settings, plan.dataset), chosenBackend: backend };
+    const { workers, devices, config } = placeOn(await this.#host.chooseDevices(settings), {
+      ...plan,
+      config: toRunConfig(settings, plan.dataset),
+    });
     const node = new Node({
       ...nodePart(plan),
-      ...{ config, backend, programs },
+      ...{ config, workers, devices, programs },
       emit: noticeSink(onNotice).observe,
     });
     const train: Running['train'] = async (commit) => {
@@ -216,7 +218,7 @@ export class DrivenTraining implements Training {
         await node.stop();
       }
     };
-    return { node, state, config, backend, totalSteps: plan.totalSteps, train, checkpoint: null };
+    return { node, state, config, devices, totalSteps: plan.totalSteps, train, checkpoint: null };
   }
 
   /** A run that leaves a folder behind; undefined when it was stopped before it has, or is finished already. */
@@ -229,13 +231,14 @@ export class DrivenTraining implements Training {
       return undefined;
     }
     checkCanBegin(planned);
-    const backend = await this.#host.chooseBackend(planned.config.backend);
+    const devices = await this.#host.chooseDevices(planned.config);
     if (stop.requested) return undefined;
-    const config = { ...planned.config, chosenBackend: backend };
+    const placed = placeOn(devices, planned);
+    const { config } = placed;
     const { state, totalSteps } = planned;
     let onStep: ((record: StepRecord) => Promise<void>) | undefined;
     const run = new RecordedRun(
-      { ...planned, config },
+      { ...planned, ...placed },
       {
         ...{ programs, stop, lock, onNotice },
         onStep: (record) => onStep?.(record) ?? Promise.resolve(),
@@ -246,7 +249,7 @@ export class DrivenTraining implements Training {
       onStep = given;
       await run.run();
     };
-    return { node: run.node, state, config, backend, totalSteps, train, checkpoint: () => run.checkpoint() };
+    return { node: run.node, state, config, devices, totalSteps, train, checkpoint: () => run.checkpoint() };
   }
 }
 
@@ -258,8 +261,8 @@ function isFolder(path: string): boolean {
   }
 }
 
-function nodePart({ workers, dataset, state, totalSteps, faults }: TrainingPlan) {
-  return { workers, dataset, state, totalSteps, faults };
+function nodePart({ dataset, state, totalSteps, faults }: TrainingPlan) {
+  return { dataset, state, totalSteps, faults };
 }
 
 function notBegun(): GanglionError {

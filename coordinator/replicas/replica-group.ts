@@ -83,11 +83,16 @@ export class ReplicaGroup {
     return this.#membership.restarts;
   }
 
-  /** What the replicas compute with, once they have started. */
+  /** What the replicas compute with, once they have started; where that differs, all of it. */
   get computing(): Pick<ReplicaReady, 'engine' | 'libraryVersion' | 'device'> {
-    const ready = this.#membership.members.find(({ replica }) => replica)?.replica?.ready;
-    const { engine = 'none', libraryVersion = 'none', device } = ready ?? {};
-    return { engine, libraryVersion, ...(device === undefined ? {} : { device }) };
+    const ready = this.#membership.members.flatMap(({ replica }) => replica?.ready ?? []);
+    const all = (texts: readonly string[]): string => [...new Set(texts)].join(' + ') || 'none';
+    const devices = ready.flatMap(({ device }) => device ?? []);
+    return {
+      engine: all(ready.map(({ engine }) => engine)),
+      libraryVersion: all(ready.map(({ libraryVersion }) => libraryVersion)),
+      ...(devices.length === 0 ? {} : { device: all(devices) }),
+    };
   }
 
   /**

@@ -1,5 +1,5 @@
 // Draws images of a state's generator, on a replica of its own that lives as long as the drawing.
-import type { Backend } from '../../shared/backend.ts';
+import type { Device } from '../../shared/device.ts';
 import { imageSizeOf } from '../../shared/model/spec.ts';
 import { startThreadReplica } from '../replicas/transports/thread-replica.ts';
 import type { TrainingState } from '../training/state.ts';
@@ -14,7 +14,7 @@ export interface DrawRequest {
 }
 
 export interface DrawOptions {
-  readonly backend: Backend;
+  readonly device: Device;
   readonly programs: Pick<Programs, 'threadEntry'>;
 }
 
@@ -24,10 +24,10 @@ const DEADLINE_MS = 120_000;
 export async function draw(
   state: TrainingState,
   { count, seed, batchStatistics = false }: DrawRequest,
-  { backend, programs }: DrawOptions,
+  { device, programs }: DrawOptions,
 ): Promise<Float32Array> {
   const parameters = { generator: state.generator.parameters, discriminator: state.discriminator.parameters };
-  const setup = { backend, shardSize: 2, spec: state.spec, seed, shards: 1, parameters };
+  const setup = { ...device, shardSize: 2, spec: state.spec, seed, shards: 1, parameters };
   const replica = await startThreadReplica(0, {
     entry: programs.threadEntry,
     setup,

@@ -1,6 +1,6 @@
 // One node of a training: a state, the replicas that compute its shards, the communicator that joins it to other nodes. It knows no
 // folder, no HTTP and no terminal; it emits events.
-import type { Backend } from '../../shared/backend.ts';
+import { type Devices, deviceOf } from '../../shared/device.ts';
 import { messageOf } from '../../shared/error.ts';
 import type { SampleJob } from '../../shared/protocol.ts';
 import type { Dataset } from '../data/dataset.ts';
@@ -38,8 +38,8 @@ export type NodeSettings = Pick<
 
 export interface NodeOptions {
   readonly config: NodeSettings;
-  /** What the replicas compute with. */
-  readonly backend: Backend;
+  /** What the replicas compute on. */
+  readonly devices: Devices;
   readonly workers: number;
   readonly dataset: Dataset;
   /** Changed in place by training. */
@@ -135,10 +135,9 @@ export class Node {
 }
 
 function createReplicas(options: NodeOptions): ReplicaGroup {
-  const { config, backend, state, workers, dataset, faults, programs, profiled = false, emit } = options;
+  const { config, devices, state, workers, dataset, faults, programs, profiled = false, emit } = options;
   const { images } = dataset;
   const setup = {
-    backend,
     shardSize: config.batch / config.shards,
     spec: state.spec,
     seed: config.seed,
@@ -146,13 +145,13 @@ function createReplicas(options: NodeOptions): ReplicaGroup {
     parameters: { generator: state.generator.parameters, discriminator: state.discriminator.parameters },
   };
   const pool = new MemoryPool(state.spec, setup.shardSize);
-  const given = { setup, images, deadlineMs: DEADLINE_MS };
+  const givenTo = (id: number) => ({ setup: { ...setup, ...deviceOf(devices, id) }, images, deadlineMs: DEADLINE_MS });
   return new ReplicaGroup({
     count: workers,
     start: (id) =>
       config.isolation === 'process'
-        ? startProcessReplica(id, { ...given, entry: programs.processEntry })
-        : startThreadReplica(id, { ...given, entry: programs.threadEntry, pool }),
+        ? startProcessReplica(id, { ...givenTo(id), entry: programs.processEntry })
+        : startThreadReplica(id, { ...givenTo(id), entry: programs.threadEntry, pool }),
     observer: toObserver(emit, profiled),
     maxRestarts: config.maxRestarts,
     maxShardLosses: config.maxShardLosses,

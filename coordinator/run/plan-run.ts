@@ -1,6 +1,7 @@
 // From settings to everything that a training needs: data, state, number of steps. Reads and checks; changes nothing.
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { parseDevices } from '../../shared/device.ts';
 import { GanglionError } from '../../shared/error.ts';
 import { dcgan28, imageShapeOf } from '../../shared/model/spec.ts';
 import { listCheckpoints, newestCheckpoint } from '../checkpoints/checkpoint.ts';
@@ -31,6 +32,8 @@ export interface TrainingPlan {
   readonly dataset: Dataset;
   readonly state: TrainingState;
   readonly workers: number;
+  /** Whether the number of workers was left to Ganglion. */
+  readonly autoWorkers: boolean;
   readonly totalSteps: number;
   readonly stepsPerEpoch: number;
   readonly faults: FaultPlan | null;
@@ -75,16 +78,22 @@ export async function planTraining(
       `--batch ${given.batch}: expected at most the ${dataset.count} images of the data`,
     );
   }
-  const workers = given.workers === 'auto' ? Math.min(countPhysicalCores(), given.shards) : given.workers;
+  const autoWorkers = given.workers === 'auto';
+  const workers = given.workers === 'auto' ? countWorkers(given) : given.workers;
   const settings = { ...given, workers, data: given.data === null ? null : resolve(given.data) };
   const stepsPerEpoch = countStepsPerEpoch({ count: dataset.count, batch: settings.batch });
   const totalSteps = settings.steps ?? (settings.epochs ?? 0) * stepsPerEpoch;
   const faults = settings.fault === null ? null : readFaultPlan(settings.fault, settings.shards);
-  return { settings, dataset, state, workers, totalSteps, stepsPerEpoch, faults };
+  return { settings, dataset, state, workers, autoWorkers, totalSteps, stepsPerEpoch, faults };
+}
+
+/** One a device where they are named, else one a core; on GPUs that `auto` finds it is one a GPU. */
+function countWorkers({ devices, shards }: Pick<Settings, 'devices' | 'shards'>): number {
+  return devices === 'auto' ? Math.min(countPhysicalCores(), shards) : parseDevices(devices).length;
 }
 
 /** A recorded run, before it is known what computes. */
-export interface PlannedRun extends Omit<RunPlan, 'config'> {
+export interface PlannedRun extends Omit<RunPlan, 'config' | 'devices'>, Pick<TrainingPlan, 'autoWorkers'> {
   readonly config: RunConfig;
 }
 

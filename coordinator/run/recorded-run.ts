@@ -45,7 +45,7 @@ export class RecordedRun {
     });
     this.node = new Node({
       ...{ config, workers, state, totalSteps },
-      backend: config.chosenBackend,
+      devices: plan.devices,
       dataset: plan.dataset,
       programs: host.programs,
       faults: plan.faults,

@@ -1,5 +1,6 @@
 // What a recorded run needs, read and checked before anything changes; and what the program that runs it provides.
 import { type Backend, ONE_ARITHMETIC } from '../../shared/backend.ts';
+import type { Devices } from '../../shared/device.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { LockTicket } from '../files/run-lock.ts';
 import type { Terminal } from '../monitoring/terminal.ts';
@@ -20,6 +21,8 @@ export interface RunPlan {
   /** Folder of the run. */
   readonly path: string;
   readonly workers: number;
+  /** What the replicas compute on. */
+  readonly devices: Devices;
   readonly dataset: Dataset;
   readonly state: TrainingState;
   /** Steps done when the run ends. */

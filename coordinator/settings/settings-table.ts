@@ -2,6 +2,7 @@
 // environment and --help all derive from this table.
 import { z } from 'zod';
 import { BACKENDS, toBackendName } from '../../shared/backend.ts';
+import { areDevices } from '../../shared/device.ts';
 import { DATA_SETTINGS } from './data-settings.ts';
 import { areHostNames } from './host-names.ts';
 import { setting } from './setting.ts';
@@ -25,13 +26,13 @@ const duration = z.custom<Duration>((given) => typeof given === 'string' && DURA
 
 /** One flat object; the same keys as in a config file. */
 export const SETTINGS = {
-  /** Replicas; `auto` is one a physical core, at most one a shard. Never changes the weights. */
+  /** Replicas; `auto` is one a physical core or GPU, at most one a shard. Never changes the weights. */
   workers: setting({
     value: 'N|auto',
     expected: 'a whole number of at least 1, or auto',
     schema: z.union([counting(1), z.literal('auto')]),
     default: 'auto',
-    description: 'replicas; auto is one a physical core, at most one a shard',
+    description: 'replicas; auto is one a physical core or GPU, at most one a shard; more share the GPUs in turn',
   }),
   /** What a replica runs in; `auto` is a thread. Never changes the weights. */
   isolation: setting({
@@ -41,13 +42,22 @@ export const SETTINGS = {
     default: 'auto',
     description: 'what a replica runs in: thread, process (a crash leaves the run alone), or auto, which is thread',
   }),
-  /** What computes; `auto` is cpu where its kernels are or can be compiled, else wasm. Another one gives other last bits. */
+  /** What computes; `auto` is cuda where there is a GPU, cpu where its kernels are or can be compiled, else wasm. */
   backend: setting({
     value: 'NAME',
     expected: `auto, ${BACKENDS.slice(0, -1).join(', ')} or ${BACKENDS.at(-1)}`,
     schema: z.preprocess(toBackendName, z.enum(['auto', ...BACKENDS])),
     default: 'auto',
-    description: `what computes: ${BACKENDS.join(', ')}, or auto, which is cpu where it can be compiled, else wasm`,
+    description: `what computes: ${BACKENDS.join(', ')}, or auto: cuda where there is a GPU, else cpu, else wasm`,
+  }),
+  /** What each replica computes on, in place of a backend; `auto` leaves that to `backend`. Never changes the weights. */
+  devices: setting({
+    value: 'LIST',
+    expected: 'auto, or GPUs and the CPU with commas between, such as cuda:0,cuda:1,cpu',
+    schema: z.union([z.literal('auto'), text.refine(areDevices)]),
+    default: 'auto',
+    description:
+      'what the replicas compute on, in place of --backend: GPUs, the CPU or both, such as cuda:0,cuda:1,cpu',
   }),
   /** Total steps; null means that `epochs` counts. */
   steps: setting({

@@ -1,9 +1,10 @@
 // Settings from where a user gives them: flags, environment, config file; checked one by one and together.
+import { parseDevices } from '../../shared/device.ts';
 import { GanglionError } from '../../shared/error.ts';
 import { show, toPrintable } from '../../shared/printable.ts';
 import { flagOf, SETTING_NAMES, SETTINGS, type SettingName, type Settings } from './settings-table.ts';
 
-const TEXTS: readonly SettingName[] = ['data', 'run', 'allowedHosts', 'basePath', 'apiToken', 'fault'];
+const TEXTS: readonly SettingName[] = ['devices', 'data', 'run', 'allowedHosts', 'basePath', 'apiToken', 'fault'];
 
 /** Characters of a name that is none of a setting, in its message. */
 const MOST_NAME = 100;
@@ -77,7 +78,8 @@ export function defaultSettings(): Settings {
 }
 
 /**
- * Later layers win. Giving steps without epochs in one layer drops the epochs of the layers before, and the reverse.
+ * Later layers win. Giving steps without epochs in one layer drops the epochs of the layers before, and the reverse; so with a backend and
+ * devices.
  *
  * @throws GanglionError `usage` when settings contradict each other
  */
@@ -86,7 +88,12 @@ export function mergeSettings(...layers: readonly Partial<Settings>[]): Settings
   for (const layer of layers) {
     const both = layer.steps != null && layer.epochs != null;
     if (both) throw new GanglionError('usage', 'give --steps or --epochs, not both');
+    const { backend, devices } = layer;
+    if (backend !== undefined && backend !== 'auto' && devices !== undefined && devices !== 'auto')
+      throw new GanglionError('usage', 'give --backend or --devices, not both');
     settings = { ...settings, ...layer };
+    if (backend !== undefined && devices === undefined) settings.devices = 'auto';
+    if (devices !== undefined && backend === undefined) settings.backend = 'auto';
     if (layer.steps != null) settings.epochs = null;
     if (layer.epochs != null) settings.steps = null;
   }
@@ -94,7 +101,7 @@ export function mergeSettings(...layers: readonly Partial<Settings>[]): Settings
   return settings;
 }
 
-function checkTogether({ batch, shards, workers, steps, epochs }: Settings): void {
+function checkTogether({ batch, shards, workers, devices, steps, epochs }: Settings): void {
   const fail = (message: string): never => {
     throw new GanglionError('usage', message);
   };
@@ -105,6 +112,13 @@ function checkTogether({ batch, shards, workers, steps, epochs }: Settings): voi
     fail(
       `--workers ${workers}: expected at most ${shards}, the number of shards; more could have no work (see --shards)`,
     );
+  }
+  if (devices !== 'auto') {
+    const count = parseDevices(devices).length;
+    if (count > shards)
+      fail(`--devices: expected at most ${shards}, the number of shards, got ${count} (see --shards)`);
+    if (workers !== 'auto' && workers < count)
+      fail(`--workers ${workers}: expected at least ${count}, one for each of --devices ${devices}`);
   }
   if (steps === null && epochs === null) fail('expected steps or epochs, got neither');
 }

@@ -1,6 +1,6 @@
 // The CUDA engine without a GPU: the same kernels, add-on and calls over an emulated driver. A run ends in the hash of the CPU's.
 import { existsSync } from 'node:fs';
-import { expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import { ganglion, scratchFolder, succeed, summaryOf } from './ganglion.ts';
 
 const scratch = scratchFolder('cuda');
@@ -12,24 +12,48 @@ async function train(name: string, flags: readonly string[], env: Record<string,
   return String(summaryOf(scratch(name)).stateSha256);
 }
 
-it('ends in the hash of the CPU, in threads and processes, on two GPUs, and resumed from one on the other', async () => {
-  const expected = await train('cpu', ['--workers', '1'], {});
-  const cuda = ['--backend', 'cuda'];
-  expect(await train('threads', [...cuda, '--workers', '2'], { ...EMULATED, GANGLION_CUDA_DEVICES: '2' })).toBe(
-    expected,
-  );
-  expect(summaryOf(scratch('threads'))).toMatchObject({ engine: 'cuda-emulated', device: 'emulated GPU', restarts: 0 });
-  expect(await train('process', [...cuda, '--workers', '1', '--isolation', 'process'])).toBe(expected);
+let expected: string;
+beforeAll(async () => {
+  expected = await train('cpu', ['--workers', '1'], {});
+});
 
-  await train('half', [...cuda, '--workers', '1', '--steps', '1']);
+it('ends in the hash of the CPU, on every GPU that auto finds, in processes, and resumed from one on the other', async () => {
+  expect(await train('auto', [], { ...EMULATED, GANGLION_CUDA_DEVICES: '2' })).toBe(expected);
+  expect(summaryOf(scratch('auto'))).toMatchObject({
+    ...{ engine: 'cuda-emulated', device: 'emulated GPU', workers: 2, restarts: 0 },
+  });
+  const cuda = ['--backend', 'cuda', '--workers', '1'];
+  expect(await train('process', [...cuda, '--isolation', 'process'])).toBe(expected);
+
+  await train('half', [...cuda, '--steps', '1']);
   const said = await succeed(['train', '--resume', scratch('half'), '--steps', '3', '--backend', 'cpu']);
   expect(said).not.toContain('bits');
   expect(summaryOf(scratch('half')).stateSha256).toBe(expected);
 });
 
+it('a GPU and the CPU compute one run together, audit each other, and end in that hash', async () => {
+  expect(await train('mixed', ['--devices', 'cuda:0,cpu', '--audit', '1'])).toBe(expected);
+  const { engine, workers, restarts } = summaryOf(scratch('mixed'));
+  expect([String(engine).replace(/avx.*/, ''), workers, restarts]).toEqual(['cuda-emulated + kernels-', 2, 0]);
+});
+
+it('auto says in one line why it does not take a GPU, and trains on the CPU', async () => {
+  const flags = ['train', ...MODEL, '--steps', '1'];
+  const env = { ...EMULATED, GANGLION_CUDA_FAIL: 'cuInit:803' };
+  const { exitCode, stderr } = await ganglion([...flags, '--run', scratch('without')], { env });
+  expect([exitCode, stderr.trim()]).toEqual([
+    0,
+    "ganglion: training on the CPU, as the GPU cannot be used: NVIDIA's driver does not start: init: CUDA_ERROR_SYSTEM_DRIVER_MISMATCH (803)",
+  ]);
+  const wrong = await ganglion([...flags, '--devices', 'cpu,cuda:4', '--run', scratch('wrong')], { env: EMULATED });
+  expect([wrong.exitCode, wrong.stderr.trim()]).toEqual([
+    1,
+    'ganglion: --devices cpu,cuda:4 cannot run here: cuda:4: expected a GPU that can be used here (cuda:0)',
+  ]);
+});
+
 it('a GPU that is lost costs its process, and the run ends in the same hash', async () => {
   const env = { ...EMULATED, GANGLION_CUDA_FAIL: 'cuGraphLaunch:719:25' };
-  const expected = await train('quiet', ['--workers', '1'], {});
   const flags = ['--backend', 'cuda', '--workers', '1', '--isolation', 'process'];
   expect(await train('lost', flags, env)).toBe(expected);
   expect(Number(summaryOf(scratch('lost')).restarts)).toBeGreaterThan(0);

@@ -7,16 +7,16 @@ import type { ProgramRunner } from './program-runner.ts';
 /**
  * Loads a backend into this thread.
  *
- * @param replica number of the replica that it is for: where there are several GPUs, replicas take them in turn
+ * @param gpu number of the GPU, where the backend has a choice; default: the first that it can use
  * @throws GanglionError `environment` when it cannot run here
  */
-export async function createEngine(backend: Backend, replica = 0): Promise<Engine> {
-  if (backend !== 'cuda') return new ProgramEngine(await loadRunner(backend, replica));
+export async function createEngine(backend: Backend, gpu?: number): Promise<Engine> {
+  if (backend !== 'cuda') return new ProgramEngine(await loadRunner(backend, gpu));
   const [{ CudaEngine }, { cudaRunner }] = await Promise.all([
     import('./cuda/cuda-engine.ts'),
     import('./cuda/cuda-runner.ts'),
   ]);
-  return new CudaEngine(cudaRunner(replica));
+  return new CudaEngine(cudaRunner(gpu));
 }
 
 /**
@@ -24,7 +24,7 @@ export async function createEngine(backend: Backend, replica = 0): Promise<Engin
  *
  * @throws GanglionError `environment` when it cannot run here
  */
-export async function loadRunner(backend: Backend, replica = 0): Promise<ProgramRunner> {
+export async function loadRunner(backend: Backend, gpu?: number): Promise<ProgramRunner> {
   switch (backend) {
     case 'cpu': {
       const { kernelRunner } = await import('./kernels/kernel-runner.ts');
@@ -32,7 +32,7 @@ export async function loadRunner(backend: Backend, replica = 0): Promise<Program
     }
     case 'cuda': {
       const { cudaRunner } = await import('./cuda/cuda-runner.ts');
-      return cudaRunner(replica);
+      return cudaRunner(gpu);
     }
     case 'tensorflow': {
       const { tensorflowRunner } = await import('./tensorflow/tensorflow-runner.ts');

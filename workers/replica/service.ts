@@ -28,7 +28,7 @@ export interface LocalReplicaService extends ReplicaService {
  * @param createEngine called once, at start
  */
 export function replicaService(
-  createEngine: (backend: Backend, replica: number) => Promise<Engine>,
+  createEngine: (backend: Backend, gpu: number | undefined) => Promise<Engine>,
 ): LocalReplicaService {
   let id = -1;
   let engine: Engine | undefined;
@@ -107,7 +107,7 @@ export function replicaService(
         id = setup.replica;
         results = setup.results;
         try {
-          engine = await createEngine(setup.backend, setup.replica);
+          engine = await createEngine(setup.backend, setup.gpu);
           replica = await Replica.start(engine, setup);
           const { name, libraryVersion, arithmetic, device } = engine;
           const { together } = replica;

@@ -34,7 +34,7 @@ export async function lookAtCuda(location: CudaLocation): Promise<string | undef
 /** Compute capabilities of this machine's GPUs for which there are no kernels yet. */
 function missingCubins(location: CudaLocation): number[] {
   if (location.isEmulated) return [];
-  const capabilities = new Set(loadCuda(location).devices.map(({ capability }) => capability));
+  const capabilities = new Set(loadCuda(location).gpus.map(({ capability }) => capability));
   return [...capabilities].filter(
     (capability) => faultOf(locateCubin(location, capability).folder, location.cacheFolder) !== undefined,
   );

@@ -111,8 +111,8 @@ class ProcessCalls {
   }
 
   async start(): Promise<ReplicaReady> {
-    const { backend, shardSize, spec, seed, shards } = this.#options.setup;
-    const setup = { replica: this.#id, backend, shardSize, spec, seed, shards };
+    const { backend, gpu, shardSize, spec, seed, shards } = this.#options.setup;
+    const setup = { replica: this.#id, backend, gpu, shardSize, spec, seed, shards };
     const ready = await this.#call((call) => ({ kind: 'start', call, setup }), {
       limit: { ms: this.#options.deadlineMs, what: 'start' },
       read: ({ outcome }) => succeeded(outcome).ready,

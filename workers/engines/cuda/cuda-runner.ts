@@ -3,18 +3,25 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { ARITHMETIC } from '../../../shared/arithmetic.ts';
+import { showDevices } from '../../../shared/device.ts';
 import { GanglionError, messageOf } from '../../../shared/error.ts';
+import { toPrintable } from '../../../shared/printable.ts';
 import { faultOf } from '../../build/sealed-folder.ts';
 import type { ProgramRunner } from '../program-runner.ts';
 import type { CudaBinding, CudaDevice, NativeGpu } from './binding.ts';
 import { cudaExecutor } from './cuda-executor.ts';
 import { type CudaLocation, LEAST_CAPABILITY, locateCubin, locateCuda } from './library.ts';
 
+/** A GPU that the kernels run on. */
+export interface Gpu extends CudaDevice {
+  /** Its number in the driver. */
+  readonly number: number;
+}
+
 /** The add-on, and the GPUs that it can use. */
 export interface LoadedCuda {
   readonly binding: CudaBinding;
-  /** At least one. */
-  readonly devices: readonly CudaDevice[];
+  readonly gpus: readonly [Gpu, ...Gpu[]];
 }
 
 /** Programs on a GPU, and that GPU. */
@@ -38,26 +45,26 @@ export function loadCuda(location: CudaLocation): LoadedCuda {
   } catch (error) {
     throw new GanglionError('environment', `NVIDIA's driver does not start: ${messageOf(error)}`, { cause: error });
   }
-  const old = devices.find(({ capability }) => capability < LEAST_CAPABILITY);
-  if (old) {
-    const got = `${old.name} has ${old.capability / 10}`;
-    throw new GanglionError('environment', `expected GPUs of compute capability 7.0 or newer, ${got}`);
-  }
-  if (devices.length === 0) throw new GanglionError('environment', "NVIDIA's driver finds no GPU");
-  return { binding, devices };
+  const [first, ...others] = devices
+    .map((device, number) => ({ ...device, number }))
+    .filter(({ capability }) => capability >= LEAST_CAPABILITY);
+  if (first !== undefined) return { binding, gpus: [first, ...others] };
+  const [old] = devices;
+  if (old === undefined) throw new GanglionError('environment', "NVIDIA's driver finds no GPU");
+  const got = `${toPrintable(old.name)} has ${(old.capability / 10).toFixed(1)}`;
+  throw new GanglionError('environment', `expected a GPU of compute capability 7.0 or newer, ${got}`);
 }
 
 /**
  * Opens a GPU in this thread.
  *
- * @param replica replicas take the GPUs in turn
+ * @param number of the GPU; default: the first that can be used
  * @throws GanglionError `environment` when it cannot be used
  */
-export function cudaRunner(replica: number): CudaRunner {
+export function cudaRunner(number?: number): CudaRunner {
   const location = locateCuda();
-  const { binding, devices } = loadCuda(location);
-  const ordinal = replica % devices.length;
-  const { name: device, capability } = devices[ordinal] ?? { name: 'unknown', capability: 0 };
+  const { binding, gpus } = loadCuda(location);
+  const { name: device, capability, number: ordinal } = number === undefined ? gpus[0] : findGpu(gpus, number);
   const gpu = binding.openGpu(location.driver, ordinal, readKernelsFor(location, capability));
   return {
     ...{ binding, gpu, device },
@@ -67,6 +74,14 @@ export function cudaRunner(replica: number): CudaRunner {
     load: (program) => cudaExecutor(binding, gpu, program),
     tensorCount: () => 0,
   };
+}
+
+/** @throws GanglionError `environment` for a number that is none of a GPU that can be used, and names those that are */
+export function findGpu(gpus: readonly Gpu[], number: number): Gpu {
+  const gpu = gpus.find((one) => one.number === number);
+  if (gpu) return gpu;
+  const present = showDevices(gpus.map((one) => ({ backend: 'cuda', gpu: one.number })));
+  throw new GanglionError('environment', `cuda:${number}: expected a GPU that can be used here (${present})`);
 }
 
 /** The compiled kernels; the emulated driver has them in itself. */

@@ -34,6 +34,7 @@ describe('SETTINGS', () => {
       workers: 'auto',
       isolation: 'auto',
       backend: 'auto',
+      devices: 'auto',
       steps: null,
       epochs: 30,
       batch: 128,
@@ -244,8 +245,21 @@ describe('mergeSettings', () => {
     expect(mergeSettings({ steps: null, epochs: 3 })).toMatchObject({ steps: null, epochs: 3 });
   });
 
+  it('a backend drops the devices of earlier layers, and the reverse', () => {
+    expect(mergeSettings({ devices: 'cuda:0,cpu' })).toMatchObject({ backend: 'auto', devices: 'cuda:0,cpu' });
+    expect(mergeSettings({ devices: 'cuda:0' }, { backend: 'cpu' })).toMatchObject({ backend: 'cpu', devices: 'auto' });
+    expect(mergeSettings({ backend: 'wasm' }, { devices: 'cpu' })).toMatchObject({ backend: 'auto', devices: 'cpu' });
+    expect(mergeSettings({ backend: 'auto', devices: 'cpu' })).toMatchObject({ backend: 'auto', devices: 'cpu' });
+  });
+
   it.each([
     [[{ steps: 1, epochs: 1 }], 'give --steps or --epochs, not both'],
+    [[{ backend: 'cpu' as const, devices: 'cuda:0' }], 'give --backend or --devices, not both'],
+    [[{ devices: 'cpu,cpu' }, { workers: 1 }], '--workers 1: expected at least 2, one for each of --devices cpu,cpu'],
+    [
+      [{ shards: 2, devices: 'cpu,cpu,cuda:0' }],
+      '--devices: expected at most 2, the number of shards, got 3 (see --shards)',
+    ],
     [[{ steps: null, epochs: null }], 'expected steps or epochs, got neither'],
     [[{ batch: 100, shards: 3 }], '--batch 100 cannot be cut into 3 equal shards (--shards)'],
     [[{ batch: 4 }], '--batch 4 with --shards 4: expected at least 2 images a shard (BatchNorm)'],
