@@ -40,7 +40,7 @@ export type Request =
   | { readonly kind: 'parameters'; readonly net: Net }
   /** Body: uint8 pixels, or nothing. */
   | (Call<'compute'> & { readonly job: ShardRequest })
-  /** Body: running statistics of the generator, float32, or nothing for those of the batch. */
+  /** Body: running statistics of the generator, float32, and its parameters where they are others; or nothing for statistics of the batch. */
   | (Call<'sample'> & { readonly seed: number; readonly count: number })
   | Call<'stop'>;
 

@@ -114,6 +114,8 @@ export interface SampleJob {
   readonly count: number;
   /** Running statistics of the generator in the layout's order, or those of the batch itself. */
   readonly statistics: Float32Array | 'batch';
+  /** Of the generator, in place of those that the replica has; with running statistics only. */
+  readonly parameters?: Float32Array | undefined;
 }
 
 /** Images [count, values of an image] in [-1, 1]. */

@@ -26,6 +26,8 @@ export interface CheckpointWriterOptions {
   readonly keep: number | null;
   /** Model of the states to come. */
   readonly spec: ModelSpec;
+  /** Whether they have an averaged generator. */
+  readonly isAveraged?: boolean;
   /** Receives jobs one after another. */
   readonly thread: CheckpointThread;
   /** Brings every log to the disk, before each checkpoint: after a power cut, too, none knows a step that a log does not. */
@@ -51,7 +53,7 @@ export class CheckpointWriter {
   constructor(options: CheckpointWriterOptions) {
     this.#options = options;
     this.#now = options.now ?? (() => performance.now());
-    this.#copy = sharedState(options.spec);
+    this.#copy = sharedState(options.spec, options.isAveraged);
   }
 
   /**

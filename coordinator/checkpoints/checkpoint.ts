@@ -16,7 +16,7 @@ import { fromSystemError, writeFileAtomicSync } from '../files/atomic-file.ts';
 import { readRegularSync } from '../files/regular-file.ts';
 import { emptyState, NETS, type TrainingState } from '../training/state.ts';
 import { describeImpossible } from './state-limits.ts';
-import { fillState, toTensors } from './state-tensors.ts';
+import { fillState, isAveraged, toAverageTensors, toTensors } from './state-tensors.ts';
 
 const FORMAT = 'ganglion-1';
 /** Most bytes of a file: ten times those of the largest model, of 4096 latent values. */
@@ -30,6 +30,8 @@ export interface Checkpoint {
   readonly path: string;
   readonly state: TrainingState;
   readonly stateSha256: string;
+  /** Of the averaged generator; null where there is none. */
+  readonly emaSha256: string | null;
   /** The run's config as JSON. */
   readonly config: string;
 }
@@ -50,6 +52,11 @@ export function stateSha256(state: TrainingState): string {
   return sha256OfTensors(toTensors(state));
 }
 
+/** Identity of the averaged generator; null where the state has none. */
+export function emaSha256(state: TrainingState): string | null {
+  return state.average ? sha256OfTensors(toAverageTensors(state)) : null;
+}
+
 /** Name of the checkpoint file of a step: `step-00000500.safetensors`. */
 export function checkpointName(step: number): string {
   return `step-${String(step).padStart(8, '0')}.safetensors`;
@@ -65,9 +72,11 @@ export function checkpointName(step: number): string {
 export function writeCheckpoint(path: string, state: TrainingState, config: string): { bytes: number; sha256: string } {
   const tensors = toTensors(state);
   const sha256 = sha256OfTensors(tensors);
-  const hashes = { configSha256: sha256OfText(config), stateSha256: sha256 };
+  const averaged = toAverageTensors(state);
+  const ema = state.average ? { emaSha256: sha256OfTensors(averaged) } : {};
+  const hashes = { configSha256: sha256OfText(config), stateSha256: sha256, ...ema };
   const metadata = { format: FORMAT, config, ...hashes, ...toCounters(state) };
-  const file = encodeSafetensors({ metadata, tensors });
+  const file = encodeSafetensors({ metadata, tensors: new Map([...tensors, ...averaged]) });
   writeFileAtomicSync(path, file);
   return { bytes: file.length, sha256 };
 }
@@ -125,11 +134,20 @@ export function readCheckpoint(path: string, model: (latentSize: number) => Mode
   if (metadata.configSha256 !== sha256OfText(config)) {
     throw new GanglionError('checkpoint', `${path}: altered: its config does not have the SHA-256 stored with it`);
   }
-  const sha256 = sha256OfTensors(tensors);
+  const part = (averaged: boolean) => new Map([...tensors].filter(([name]) => isAveraged(name) === averaged));
+  const sha256 = sha256OfTensors(part(false));
   if (sha256 !== expected) {
     throw new GanglionError('checkpoint', `${path}: altered: expected SHA-256 ${expected}, got ${sha256}`);
   }
-  const state = emptyState(specOf(tensors, model));
+  const { emaSha256 = null } = metadata;
+  const averaged = part(true);
+  if (emaSha256 !== (averaged.size === 0 ? null : sha256OfTensors(averaged))) {
+    throw new GanglionError(
+      'checkpoint',
+      `${path}: altered: its averaged generator does not have the SHA-256 stored with it`,
+    );
+  }
+  const state = emptyState(specOf(tensors, model), emaSha256 !== null);
   fillState(state, tensors, path);
   fillCounters(state, metadata, path);
   const impossible = describeImpossible(state);
@@ -141,7 +159,7 @@ export function readCheckpoint(path: string, model: (latentSize: number) => Mode
       `${path}: expected the state of step ${named}, as its name says, got ${state.step}`,
     );
   }
-  return { path, state, stateSha256: sha256, config };
+  return { path, state, stateSha256: sha256, emaSha256, config };
 }
 
 /** The step in the name of a checkpoint's file; -1 when it is none. */

@@ -1,4 +1,5 @@
 // What no training can come to, whatever its hash says: a checkpoint with such numbers was not written by one, and is not used.
+import { averagedState } from '../training/average.ts';
 import { NETS, type NetState, type TrainingState } from '../training/state.ts';
 
 /** More than a run comes to in years. */
@@ -21,14 +22,14 @@ export function describeImpossible(state: TrainingState): string | undefined {
     }
   }
   for (const net of NETS) {
-    const impossible = impossibleOf(state[net]);
+    const impossible = impossibleOf(state[net], net);
     if (impossible !== undefined) return impossible;
   }
-  return undefined;
+  return state.average ? impossibleOf(averagedState(state).generator, 'generator_ema') : undefined;
 }
 
-function impossibleOf({ layout, parameters, adam, statistics }: NetState): string | undefined {
-  const { net } = layout;
+/** @param net what it is called in the message */
+function impossibleOf({ layout, parameters, adam, statistics }: NetState, net: string): string | undefined {
   for (const [name, power] of [
     ['beta1_power', adam.beta1Power],
     ['beta2_power', adam.beta2Power],

@@ -2,6 +2,7 @@
 import { GanglionError } from '../../shared/error.ts';
 import { fromTorchLayout, toTorchLayout } from '../../shared/model/torch-layout.ts';
 import { type StoredTensor, toBytes, toFloat32 } from '../../shared/safetensors.ts';
+import { averagedState } from '../training/average.ts';
 import { NETS, type NetState, type TrainingState } from '../training/state.ts';
 
 const float32 = (shape: readonly number[], values: Float32Array): StoredTensor => ({
@@ -49,6 +50,26 @@ export function toTensors(state: TrainingState): Map<string, StoredTensor> {
   return tensors;
 }
 
+/** PyTorch's names of the averaged generator: what comes after is a name of the generator's state dictionary. */
+const AVERAGED = 'generator_ema.';
+
+/** Whether a tensor is one of the averaged generator. */
+export function isAveraged(name: string): boolean {
+  return name.startsWith(AVERAGED);
+}
+
+/** The averaged generator as tensors; none where the state has none. */
+export function toAverageTensors(state: TrainingState): Map<string, StoredTensor> {
+  const tensors = new Map<string, StoredTensor>();
+  if (state.average === null) return tensors;
+  const all = new Map<string, StoredTensor>();
+  netTensors(averagedState(state).generator, all);
+  for (const [name, tensor] of all) {
+    if (name.startsWith('generator.')) tensors.set(name.replace('generator.', AVERAGED), tensor);
+  }
+  return tensors;
+}
+
 function readValue(tensor: StoredTensor): number {
   const view = new DataView(tensor.bytes.buffer, tensor.bytes.byteOffset, tensor.bytes.byteLength);
   return tensor.dtype === 'I64' ? Number(view.getBigInt64(0, true)) : view.getFloat64(0, true);
@@ -61,7 +82,7 @@ function readValue(tensor: StoredTensor): number {
  * @throws GanglionError `checkpoint` when they are not
  */
 export function fillState(state: TrainingState, tensors: ReadonlyMap<string, StoredTensor>, path: string): void {
-  const expected = toTensors(state);
+  const expected = new Map([...toTensors(state), ...toAverageTensors(state)]);
   for (const [name, { dtype, shape }] of expected) {
     const tensor = tensors.get(name);
     if (!tensor) throw new GanglionError('checkpoint', `${path}: tensor ${name} is missing`);
@@ -100,6 +121,18 @@ export function fillState(state: TrainingState, tensors: ReadonlyMap<string, Sto
     for (const count of tracked) state[net].batchesTracked = count;
     adam.beta1Power = readValue(get(`adam.beta1_power.${net}`));
     adam.beta2Power = readValue(get(`adam.beta2_power.${net}`));
+  }
+  if (state.average) {
+    const { layout } = state.generator;
+    for (const parameter of layout.parameters) {
+      const { name, offset, size } = parameter;
+      const out = state.average.parameters.subarray(offset, offset + size);
+      fromTorchLayout(parameter, toFloat32(get(`${AVERAGED}${name}`)), out);
+    }
+    for (const { name, channels, offset } of layout.norms) {
+      state.average.statistics.set(toFloat32(get(`${AVERAGED}${name}.running_mean`)), offset);
+      state.average.statistics.set(toFloat32(get(`${AVERAGED}${name}.running_var`)), offset + channels);
+    }
   }
   state.step = readValue(get('counters.step'));
 }

@@ -1,6 +1,6 @@
 // `ganglion evaluate`: how good the images of a run's newest checkpoint, or of a checkpoint file, are beside real ones.
 import { GanglionError } from '../../shared/error.ts';
-import type { Evaluation } from '../../shared/evaluation.ts';
+import type { Evaluation, Weights } from '../../shared/evaluation.ts';
 import { imageShapeOf } from '../../shared/model/spec.ts';
 import { printJson, printLine } from '../../shared/print.ts';
 import { checkpointName } from '../checkpoints/checkpoint.ts';
@@ -10,6 +10,7 @@ import { describeReference, toRealImages } from '../evaluation/real-images.ts';
 import type { Programs } from '../run/programs.ts';
 import { openCheckpoint } from '../run-folder/open-checkpoint.ts';
 import { storedConfig } from '../run-folder/run-config.ts';
+import { chooseWeights } from '../run-folder/weights.ts';
 import type { Settings } from '../settings/settings-table.ts';
 import type { Signals } from './signals.ts';
 import { chooseDevice } from './worker-programs.ts';
@@ -22,6 +23,8 @@ export interface EvaluateRequest {
   readonly seed: number;
   /** Where the data lies now; undefined is where the run had it. */
   readonly data: string | undefined;
+  /** Undefined is the average where there is one. */
+  readonly weights: Weights | undefined;
   readonly json: boolean;
   /** What computes; undefined is the setting of the run. */
   readonly backend: Settings['backend'] | undefined;
@@ -34,7 +37,8 @@ export async function evaluateCommand(request: EvaluateRequest): Promise<void> {
   const { count, seed, programs, json } = request;
   const checkpoint = openCheckpoint(request.path, (message) => printLine(process.stderr, `ganglion: ${message}`));
   const config = storedConfig(checkpoint);
-  const { spec, generator, step } = checkpoint.state;
+  const { state, weights } = chooseWeights(checkpoint, request.weights);
+  const { spec, generator, step } = state;
   const settings = { ...config, data: request.data ?? config.data };
   const dataset = await loadData({ settings, shape: imageShapeOf(spec) });
   if (dataset.sha256 !== config.dataSha256) {
@@ -51,7 +55,7 @@ export async function evaluateCommand(request: EvaluateRequest): Promise<void> {
   const thread = createJudgeThread(programs.judgeEntry);
   try {
     const job = { backend, spec, parameters, statistics, seed, count, real, nearest: true, yields: false };
-    const evaluation = { step, weights: 'raw', ...(await thread.judge(job)) } as const;
+    const evaluation = { step, weights, ...(await thread.judge(job)) } as const;
     if (json) printJson(process.stdout, evaluation, 2);
     else for (const line of describe(evaluation, describeReference(real))) printLine(process.stdout, line);
   } finally {

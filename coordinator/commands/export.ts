@@ -2,6 +2,7 @@
 import { statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { GanglionError } from '../../shared/error.ts';
+import type { Weights } from '../../shared/evaluation.ts';
 import type { ExplorerData } from '../../shared/explorer-data.ts';
 import { imageShapeOf, imageSizeOf } from '../../shared/model/spec.ts';
 import { printLine } from '../../shared/print.ts';
@@ -18,6 +19,7 @@ import { draw } from '../run/draw.ts';
 import type { Programs } from '../run/programs.ts';
 import { storedConfig } from '../run-folder/run-config.ts';
 import { runFolderAt } from '../run-folder/run-folder.ts';
+import { chooseWeights, ofWeights } from '../run-folder/weights.ts';
 import type { Settings } from '../settings/settings-table.ts';
 import type { Signals } from './signals.ts';
 import { chooseDevice } from './worker-programs.ts';
@@ -29,6 +31,8 @@ export interface ExportRequest {
   readonly version: string;
   /** What draws the images that the page checks itself by; undefined is the setting of the run. */
   readonly backend: Settings['backend'] | undefined;
+  /** Undefined is the average where there is one. */
+  readonly weights: Weights | undefined;
   readonly programs: Programs;
   readonly signals: Signals;
   /** Folders of the pages' files, and of the explorer's compiled modules, with a slash at the end. */
@@ -53,9 +57,10 @@ export async function exportCommand(request: ExportRequest): Promise<void> {
   });
   const parts = readPageParts(pages);
   const device = await chooseDevice(request.backend ?? storedConfig(checkpoint).backend, request.signals);
-  const images = await draw(checkpoint.state, FIRST, { device, programs });
+  const { state, weights: chosen } = chooseWeights(checkpoint, request.weights);
+  const images = await draw(state, FIRST, { device, programs });
 
-  const { state, stateSha256 } = checkpoint;
+  const { stateSha256 } = checkpoint;
   const { generator, spec, step } = state;
   const name = basename(resolve(run));
   const { json, weights } = toGraphModel(generator, spec, { ganglion: version, run: name, step, stateSha256 });
@@ -80,7 +85,10 @@ export async function exportCommand(request: ExportRequest): Promise<void> {
   writeFileAtomicSync(join(output, WEIGHTS_FILE), weights);
   writeFileAtomicSync(join(output, 'model.json'), Buffer.from(`${toJson(json)}\n`));
   writeFileAtomicSync(join(output, 'explorer.html'), Buffer.from(page));
-  printLine(process.stdout, `generator of ${checkpointName(step)} in ${output}: model.json, explorer.html`);
+  printLine(
+    process.stdout,
+    `generator of ${checkpointName(step)}${ofWeights(chosen)} in ${output}: model.json, explorer.html`,
+  );
 }
 
 /** Before anything is computed. */

@@ -5,7 +5,7 @@ import { GanglionError, messageOf } from '../../shared/error.ts';
 import { printLine } from '../../shared/print.ts';
 import { toJson } from '../../shared/printable.ts';
 import { type Checkpoint, isRemoved, listCheckpoints, readCheckpoint } from '../checkpoints/checkpoint.ts';
-import { toTensors } from '../checkpoints/state-tensors.ts';
+import { toAverageTensors, toTensors } from '../checkpoints/state-tensors.ts';
 import { fromSystemError } from '../files/atomic-file.ts';
 import { storedConfig } from '../run-folder/run-config.ts';
 import { runFolderAt } from '../run-folder/run-folder.ts';
@@ -33,8 +33,8 @@ function print(lines: readonly string[]): void {
 }
 
 function describe(checkpoint: Checkpoint): string[] {
-  const { path, state, stateSha256 } = checkpoint;
-  const tensors = toTensors(state);
+  const { path, state, stateSha256, emaSha256 } = checkpoint;
+  const tensors = new Map([...toTensors(state), ...toAverageTensors(state)]);
   const config = storedConfig(checkpoint);
   const rows = [...tensors]
     .filter(([name]) => !name.startsWith('adam.'))
@@ -44,6 +44,7 @@ function describe(checkpoint: Checkpoint): string[] {
     `${path}: valid`,
     `step            ${state.step}`,
     `state SHA-256   ${stateSha256}`,
+    ...(emaSha256 === null ? [] : [`average SHA-256 ${emaSha256}`]),
     `parameters      generator ${state.generator.layout.parameterCount}, discriminator ${state.discriminator.layout.parameterCount}`,
     'config',
     ...settings,

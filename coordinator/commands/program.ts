@@ -2,6 +2,7 @@
 // runs: what the others need would take a third of the time until training begins.
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { GanglionError, messageOf, systemErrorCode } from '../../shared/error.ts';
+import type { Weights } from '../../shared/evaluation.ts';
 import { EXIT_CODES } from '../../shared/exit-codes.ts';
 import { printLine } from '../../shared/print.ts';
 import { fromSystemError } from '../files/atomic-file.ts';
@@ -34,6 +35,13 @@ function wholeNumber(min: number, max: number): (text: string) => number {
     if (/^\d+$/.test(text) && value >= min && value <= max) return value;
     throw new InvalidArgumentError(`Expected a whole number from ${min} to ${max}.`);
   };
+}
+
+const WEIGHTS = 'weights of the generator: averaged, or as trained (default: averaged where the run keeps an average)';
+
+function weightsOf(text: string): Weights {
+  if (text === 'ema' || text === 'raw') return text;
+  throw new InvalidArgumentError('Expected ema or raw.');
 }
 
 function examples(...lines: readonly string[]): string {
@@ -109,6 +117,7 @@ function sampleProgram(signals: Signals): Command {
     .option('--seed <N>', 'seed of the noise', wholeNumber(0, Number.MAX_SAFE_INTEGER), 1)
     .option('--output <FILE>', 'X.png: a grid; X.npy: float32 [N, height, width] in [-1, 1]', 'samples.png')
     .option('--backend <NAME>', `${SETTINGS.backend.description} (default: as the run was told)`)
+    .option('--weights <ema|raw>', WEIGHTS, weightsOf)
     .option('--batch-statistics', "BatchNorm on the batch's own statistics instead of the running ones")
     .addHelpText('after', examples('ganglion sample --run runs/a --count 100 --seed 3 --output digits.png'))
     .action(async ({ backend: name, batchStatistics = false, ...options }) => {
@@ -125,6 +134,7 @@ function evaluateProgram(signals: Signals): Command {
     .option('--seed <N>', 'seed of the noise', wholeNumber(0, Number.MAX_SAFE_INTEGER), 1)
     .option('--backend <NAME>', `${SETTINGS.backend.description} (default: as the run was told)`)
     .option('--data <DIR>', 'folder of the data that it was trained on (default: where it was then)')
+    .option('--weights <ema|raw>', WEIGHTS, weightsOf)
     .option('--json', 'as JSON')
     .addHelpText('after', examples('ganglion evaluate runs/a', 'ganglion evaluate runs/a --count 2048 --json'))
     .action(async (path, { backend: name, json = false, ...options }) => {
@@ -145,6 +155,7 @@ function exportProgram(signals: Signals): Command {
     .requiredOption('--run <DIR>', 'folder of the run')
     .requiredOption('--output <DIR>', 'folder for model.json, its weights and explorer.html')
     .option('--backend <NAME>', `${SETTINGS.backend.description} (default: as the run was told)`)
+    .option('--weights <ema|raw>', WEIGHTS, weightsOf)
     .addHelpText('after', examples('ganglion export --run runs/a --output explorer'))
     .action(async ({ backend: name, ...options }) => {
       const { exportCommand } = await import('./export.ts');

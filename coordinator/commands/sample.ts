@@ -1,6 +1,7 @@
 // `ganglion sample`: draws digits from the newest checkpoint of a run.
 
 import { GanglionError } from '../../shared/error.ts';
+import type { Weights } from '../../shared/evaluation.ts';
 import { imageShapeOf } from '../../shared/model/spec.ts';
 import { printLine } from '../../shared/print.ts';
 import { checkpointName, newestCheckpoint } from '../checkpoints/checkpoint.ts';
@@ -11,6 +12,7 @@ import { draw } from '../run/draw.ts';
 import type { Programs } from '../run/programs.ts';
 import { storedConfig } from '../run-folder/run-config.ts';
 import { runFolderAt } from '../run-folder/run-folder.ts';
+import { chooseWeights, ofWeights } from '../run-folder/weights.ts';
 import type { Settings } from '../settings/settings-table.ts';
 import type { Signals } from './signals.ts';
 import { chooseDevice } from './worker-programs.ts';
@@ -25,6 +27,8 @@ export interface SampleRequest {
   readonly batchStatistics: boolean;
   /** What computes; undefined is the setting of the run. */
   readonly backend: Settings['backend'] | undefined;
+  /** Undefined is the average where there is one. */
+  readonly weights: Weights | undefined;
   readonly programs: Programs;
   readonly signals: Signals;
 }
@@ -45,10 +49,11 @@ export async function sampleCommand(request: SampleRequest): Promise<void> {
   const checkpoint = newestCheckpoint(runFolderAt(request.run).checkpoints, (message) => {
     printLine(process.stderr, `ganglion: ${message}; using the previous one`);
   });
+  const { state, weights } = chooseWeights(checkpoint, request.weights);
   const device = await chooseDevice(request.backend ?? storedConfig(checkpoint).backend, request.signals);
-  const images = await draw(checkpoint.state, request, { device, programs: request.programs });
-  const shape = imageShapeOf(checkpoint.state.spec);
+  const images = await draw(state, request, { device, programs: request.programs });
+  const shape = imageShapeOf(state.spec);
   if (isPng) writePngSync(output, toGrid(images, count, Math.ceil(Math.sqrt(count)), shape));
   else writeNpySync(output, images, count, shape);
-  printLine(process.stdout, `${count} samples of ${checkpointName(checkpoint.state.step)} in ${output}`);
+  printLine(process.stdout, `${count} samples of ${checkpointName(state.step)}${ofWeights(weights)} in ${output}`);
 }

@@ -12,6 +12,7 @@ import { resolveDevices } from '../run/resolve-devices.ts';
 import { StopSwitch } from '../run/stop.ts';
 import { storedConfig } from '../run-folder/run-config.ts';
 import { checkIsRun, runFolderAt } from '../run-folder/run-folder.ts';
+import { chooseWeights } from '../run-folder/weights.ts';
 import { fromConfigObject } from '../settings/settings.ts';
 import type { Settings } from '../settings/settings-table.ts';
 import type { Images, SampleOptions, Training, TrainOptions } from './api.ts';
@@ -106,13 +107,13 @@ export class Generator {
   }
 
   /**
-   * Draws images on a thread that ends with the call; image i depends on (seed, i) and the weights only.
+   * Draws images, with the averaged weights where the run keeps an average, on a thread that ends with the call; image i depends on (seed, i) and the weights only.
    *
    * @throws GanglionError `usage` for options that cannot be, `environment` when the backend cannot run here
    */
   async draw(options?: SampleOptions): Promise<Images> {
     const { count, seed } = checkSampleOptions(options);
-    const { state } = this.#checkpoint;
+    const { state } = chooseWeights(this.#checkpoint, undefined);
     const chosen = { backend: this.#backend, devices: 'auto' } as const;
     const [device] = await resolveDevices(chosen, PROGRAMS, quietProgram(silent));
     const values = await draw(state, { count, seed }, { device, programs: PROGRAMS });

@@ -29,6 +29,7 @@ import type { StopSwitch } from '../run/stop.ts';
 import { type StoredRunConfig, toRunConfig } from '../run-folder/run-config.ts';
 import { type StepLog, toStepLog } from '../run-folder/step-log.ts';
 import { mergeSettings } from '../settings/settings.ts';
+import { averagedState } from '../training/average.ts';
 import type { TrainingState } from '../training/state.ts';
 import type { StepRecord } from '../training/trainer.ts';
 import type { Images, SampleOptions, SavedCheckpoint, Training } from './api.ts';
@@ -133,8 +134,8 @@ export class DrivenTraining implements Training {
       const { node, state, devices } = this.#started();
       const { programs } = this.#host;
       const values = this.#isOver
-        ? await draw(state, { count, seed }, { device: devices[0], programs })
-        : await node.sample({ count, seed, statistics: state.generator.statistics });
+        ? await draw(averagedState(state), { count, seed }, { device: devices[0], programs })
+        : await node.sample({ count, seed, ...(state.average ?? { statistics: state.generator.statistics }) });
       return { values, count, shape: imageShapeOf(state.spec) };
     });
   }

@@ -18,6 +18,9 @@ const CONFIG_FORMAT = 2;
 /** The arithmetic of runs whose config has no number of it. */
 const BEFORE_NUMBERS = 1;
 
+/** What the runs had that lack these settings, which belong to the recipe. */
+const BEFORE_SETTINGS = { ema: 'off' } as const;
+
 export interface RunConfig extends StoredSettings {
   readonly format: typeof CONFIG_FORMAT;
   /** Number of docs/arithmetic.md. */
@@ -126,7 +129,7 @@ function parseRunConfig(bytes: Uint8Array, path: string, run: string): StoredRun
     if (typeof arithmetic !== 'number' || !Number.isSafeInteger(arithmetic)) return fail();
     if (typeof dataName !== 'string' || typeof dataSha256 !== 'string' || !backend) return fail();
     if (typeof dataPreparation !== 'string' && dataPreparation !== null) return fail();
-    const given = fromConfigObject(settings, path);
+    const given = { ...BEFORE_SETTINGS, ...fromConfigObject(settings, path) };
     if (IMMUTABLE_SETTINGS.some((name) => given[name] === undefined)) return fail();
     // A run of an earlier version may lack a setting that came later; none of those changes what is trained.
     const { apiToken: _, ...complete } = { ...defaultSettings(), ...given };

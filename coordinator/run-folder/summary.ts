@@ -13,6 +13,8 @@ export interface Summary {
    */
   readonly epoch: number;
   readonly stateSha256: string;
+  /** Of the averaged generator, where the run keeps one. */
+  readonly emaSha256?: string;
   /** Real images a second since the run began or was resumed. */
   readonly imagesPerSecond: number;
   /** Seconds since then. */

@@ -30,6 +30,7 @@ export type NodeSettings = Pick<
   | 'beta1'
   | 'beta2'
   | 'epsilon'
+  | 'ema'
   | 'maxRestarts'
   | 'maxShardLosses'
   | 'maxSkipped'
@@ -93,6 +94,7 @@ export class Node {
       shards: config.shards,
       totalSteps,
       maxSkipped: config.maxSkipped,
+      ...(config.ema === 'off' ? {} : { ema: config.ema }),
       shouldStop,
       commit,
       span: profiled ? (part, fromMs, toMs) => emit({ kind: 'span', part, fromMs, toMs }) : undefined,

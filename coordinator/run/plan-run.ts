@@ -62,7 +62,7 @@ export async function planTraining(
   previous?: TrainingState,
   { shouldStop = () => false, onReading = () => {}, onNotice = () => {} }: PlanHost = {},
 ): Promise<TrainingPlan> {
-  const state = previous ?? initialState(dcgan28(given.latent), given.seed);
+  const state = previous ?? initialState(dcgan28(given.latent), given.seed, given.ema !== 'off');
   const dataset = await loadData({
     settings: given,
     shape: imageShapeOf(state.spec),
@@ -172,7 +172,7 @@ function openPrevious(
     }
     // It ended before its first checkpoint: starting over loses nothing.
     const config = readStoredConfig(folder.config);
-    return { config, state: initialState(dcgan28(config.latent), config.seed) };
+    return { config, state: initialState(dcgan28(config.latent), config.seed, config.ema !== 'off') };
   }
   const checkpoint = newestCheckpoint(folder.checkpoints, (message) => onNotice(`${message}; using the previous one`));
   return { config: storedConfig(checkpoint), state: checkpoint.state };

@@ -2,7 +2,7 @@
 // live page, and closes everything.
 import { join } from 'node:path';
 import { GanglionError, messageOf } from '../../shared/error.ts';
-import { checkpointName } from '../checkpoints/checkpoint.ts';
+import { checkpointName, emaSha256 } from '../checkpoints/checkpoint.ts';
 import { startCheckpointThread } from '../checkpoints/checkpoint-thread.ts';
 import { CheckpointWriter } from '../checkpoints/checkpoint-writer.ts';
 import { JsonLines } from '../files/json-lines.ts';
@@ -176,7 +176,7 @@ export class RecordedRun {
     const writer = new CheckpointWriter({
       folder: folder.checkpoints,
       config: JSON.stringify(config),
-      spec: state.spec,
+      ...{ spec: state.spec, isAveraged: state.average !== null },
       ticket,
       keep: config.keep === 'all' ? null : config.keep,
       thread: startCheckpointThread(),
@@ -235,10 +235,12 @@ export class RecordedRun {
     const { config, state, totalSteps, stepsPerEpoch } = this.#plan;
     const { step } = state;
     const imagesPerSecond = ((step - firstStep) * config.batch) / wallSeconds;
+    const averaged = emaSha256(state);
     const summary: Summary = {
       step,
       epoch: Math.floor(step / stepsPerEpoch),
       stateSha256,
+      ...(averaged !== null && { emaSha256: averaged }),
       imagesPerSecond,
       wallSeconds,
       workers: this.node.workers,

@@ -16,6 +16,7 @@ import type { StoredRunConfig } from '../run-folder/run-config.ts';
 import type { RunEvent } from '../run-folder/run-event.ts';
 import type { RunFolder } from '../run-folder/run-folder.ts';
 import { stepOf } from '../run-folder/step-log.ts';
+import { averagedState } from '../training/average.ts';
 import type { TrainingState } from '../training/state.ts';
 import type { RunPlan } from './run-plan.ts';
 
@@ -52,7 +53,7 @@ export class RunEvaluations {
   #isOver = false;
 
   private constructor(options: RunEvaluationsOptions, log: JsonLines, evaluations: LoggedEvaluation[]) {
-    const { parameters, statistics } = options.state.generator;
+    const { parameters, statistics } = averagedState(options.state).generator;
     this.#options = options;
     this.#log = log;
     this.#evaluations = evaluations;
@@ -121,8 +122,9 @@ export class RunEvaluations {
     await this.#underWay;
     if (this.#isOver) return;
     const { config, state, real } = this.#options;
-    copyInto(this.#parameters, state.generator.parameters);
-    copyInto(this.#statistics, state.generator.statistics);
+    const { generator } = averagedState(state);
+    copyInto(this.#parameters, generator.parameters);
+    copyInto(this.#statistics, generator.statistics);
     this.#underWay = this.#evaluate(state.step, {
       backend: config.chosenBackend,
       spec: state.spec,
@@ -133,10 +135,11 @@ export class RunEvaluations {
   }
 
   async #evaluate(step: number, job: JudgeJob): Promise<void> {
-    const { thread, onEvaluated, onFailure } = this.#options;
+    const { thread, state, onEvaluated, onFailure } = this.#options;
+    const weights = state.average ? 'ema' : 'raw';
     try {
       const figures = await thread.judge(job);
-      const evaluation = toEvaluationLog({ step, weights: 'raw', ...figures });
+      const evaluation = toEvaluationLog({ step, weights, ...figures });
       this.#log.append(evaluation);
       this.#evaluations.push(evaluation);
       onEvaluated(evaluation);

@@ -1,6 +1,5 @@
 // What a run writes while it trains: after every step a line of metrics.jsonl, at intervals samples and a checkpoint.
 import { join } from 'node:path';
-import { imageShapeOf } from '../../shared/model/spec.ts';
 import type { SampleJob } from '../../shared/protocol.ts';
 import type { CheckpointWriter } from '../checkpoints/checkpoint-writer.ts';
 import type { JsonLines } from '../files/json-lines.ts';
@@ -99,7 +98,7 @@ export class RunRecords {
   async #sample(step: number): Promise<void> {
     const { config, folder, state, sample, onSample } = this.#options;
     const path = join(folder.samples, sampleName(step));
-    const png = await writeSampleGrid(path, config.seed, state.generator.statistics, imageShapeOf(state.spec), sample);
+    const png = await writeSampleGrid(path, config.seed, state, sample);
     onSample?.(step, png);
   }
 }

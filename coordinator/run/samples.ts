@@ -1,25 +1,26 @@
 // Grids of a run: samples from fixed noise, and once real digits to compare.
-import type { ImageShape } from '../../shared/model/spec.ts';
+import { imageShapeOf } from '../../shared/model/spec.ts';
 import type { SampleJob } from '../../shared/protocol.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { toGrid } from '../images/grid.ts';
 import { writePngSync } from '../images/png.ts';
 import { shuffle } from '../training/sampler.ts';
+import type { TrainingState } from '../training/state.ts';
 
 /** Images of a grid, and a row of it. */
 const COUNT = 64;
 const COLUMNS = 8;
 
-/** Draws the grid of the generator on running statistics; noise i depends on (seed, i) only, so grids can be compared. @returns the PNG file's bytes */
+/** Draws the grid of the generator, of the averaged one where there is one, on running statistics; noise i depends on (seed, i) only, so grids can be compared. @returns the PNG file's bytes */
 export async function writeSampleGrid(
   path: string,
   seed: number,
-  statistics: Float32Array,
-  shape: ImageShape,
+  { spec, generator, average }: TrainingState,
   sample: (job: SampleJob) => Promise<Float32Array>,
 ): Promise<Uint8Array> {
-  const images = await sample({ seed, count: COUNT, statistics });
-  return writePngSync(path, toGrid(images, COUNT, COLUMNS, shape));
+  const { statistics, parameters } = average ?? { ...generator, parameters: undefined };
+  const images = await sample({ seed, count: COUNT, statistics, parameters });
+  return writePngSync(path, toGrid(images, COUNT, COLUMNS, imageShapeOf(spec)));
 }
 
 /** Real digits, chosen by the seed. */

@@ -143,6 +143,15 @@ export const SETTINGS = {
     description: "guard of Adam's denominator",
     immutable: true,
   }),
+  /** Decay of the averaged generator; `off` keeps none. Never changes what is trained. */
+  ema: setting({
+    value: 'X|off',
+    expected: 'a number from 0 to below 1, or off',
+    schema: z.union([decay, z.literal('off')]),
+    default: 'off',
+    description: 'decay of the averaged generator, which draws better than the newest weights, such as 0.999',
+    immutable: true,
+  }),
   ...DATA_SETTINGS,
   /** Folder of the run; null makes a new one under runs/. */
   run: setting({

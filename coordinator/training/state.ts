@@ -4,6 +4,7 @@ import { initialise } from '../../shared/model/initialise.ts';
 import { layoutOf, type Net, type NetLayout } from '../../shared/model/layout.ts';
 import type { ModelSpec } from '../../shared/model/spec.ts';
 import { type AdamState, adamState } from './adam.ts';
+import type { Average } from './average.ts';
 
 export const NETS: readonly Net[] = ['generator', 'discriminator'];
 /** Weight of the newest batch in the running statistics, as PyTorch's default. */
@@ -27,6 +28,8 @@ export interface TrainingState {
   readonly spec: ModelSpec;
   readonly generator: NetState;
   readonly discriminator: NetState;
+  /** Of the generator; null where the run keeps none. Not part of the state's hash. */
+  readonly average: Average | null;
   /** Steps done. */
   step: number;
 }
@@ -48,18 +51,24 @@ function netState(net: Net, spec: ModelSpec): NetState {
   };
 }
 
-/** A state of zeros, to be filled from a checkpoint. */
-export function emptyState(spec: ModelSpec): TrainingState {
+const emptyAverage = ({ parameterCount, statisticsCount }: NetLayout): Average => ({
+  parameters: shared(parameterCount),
+  statistics: shared(statisticsCount),
+});
+
+/** A state of zeros, to be filled from a checkpoint. @param isAveraged whether it has an averaged generator */
+export function emptyState(spec: ModelSpec, isAveraged = false): TrainingState {
   return {
     spec,
     generator: netState('generator', spec),
     discriminator: netState('discriminator', spec),
+    average: isAveraged ? emptyAverage(layoutOf('generator', spec)) : null,
     step: 0,
   };
 }
 
 /** A state of zeros, all of it in shared memory: another thread gets it without a copy. To be filled by `copyState`. */
-export function sharedState(spec: ModelSpec): TrainingState {
+export function sharedState(spec: ModelSpec, isAveraged = false): TrainingState {
   const net = (name: Net): NetState => {
     const layout = layoutOf(name, spec);
     return {
@@ -71,7 +80,8 @@ export function sharedState(spec: ModelSpec): TrainingState {
       skippedInARow: 0,
     };
   };
-  return { spec, generator: net('generator'), discriminator: net('discriminator'), step: 0 };
+  const average = isAveraged ? emptyAverage(layoutOf('generator', spec)) : null;
+  return { spec, generator: net('generator'), discriminator: net('discriminator'), average, step: 0 };
 }
 
 /** Makes `to` equal to `from`, of the same model; allocates nothing. */
@@ -91,13 +101,19 @@ export function copyState(from: TrainingState, to: TrainingState): void {
     target.batchesTracked = source.batchesTracked;
     target.skippedInARow = source.skippedInARow;
   }
+  if (from.average && to.average) {
+    to.average.parameters.set(from.average.parameters);
+    to.average.statistics.set(from.average.statistics);
+  }
   to.step = from.step;
 }
 
 /** The state before the first step. */
-export function initialState(spec: ModelSpec, seed: number): TrainingState {
-  const state = emptyState(spec);
+export function initialState(spec: ModelSpec, seed: number, isAveraged = false): TrainingState {
+  const state = emptyState(spec, isAveraged);
   for (const net of NETS) initialise(net, spec, seed, state[net].parameters);
+  state.average?.parameters.set(state.generator.parameters);
+  state.average?.statistics.set(state.generator.statistics);
   return state;
 }
 

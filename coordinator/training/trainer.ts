@@ -3,6 +3,7 @@
 import { GanglionError } from '../../shared/error.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { describeBadShard } from '../replicas/bad-shard.ts';
+import { moveAverage } from './average.ts';
 import { createPhase, type PhaseOptions, type PhaseRecord } from './phase.ts';
 import { createSampler } from './sampler.ts';
 import { discriminatorPhaseBackup, type TrainingState } from './state.ts';
@@ -28,6 +29,8 @@ export interface TrainerOptions extends PhaseOptions {
   readonly totalSteps: number;
   /** Updates of a phase in a row that may be skipped. */
   readonly maxSkipped: number;
+  /** Decay of the averaged generator, where the state has one. */
+  readonly ema?: number;
   /** Asked before every step; training ends after the step in which it becomes true. */
   readonly shouldStop: () => boolean;
   /** Commits a step: log, metrics, samples, checkpoint. Replicas compute meanwhile; the state changes only after it. */
@@ -41,7 +44,12 @@ export interface TrainerOptions extends PhaseOptions {
  *   last whole step
  */
 export async function train(options: TrainerOptions): Promise<void> {
-  const { state, totalSteps, shouldStop, commit } = options;
+  const { state, totalSteps, shouldStop, ema = 0 } = options;
+  /** The generator does not change until its next update, and replicas compute meanwhile. */
+  const commit = async (record: StepRecord): Promise<void> => {
+    if (state.average) moveAverage(state.average, state.generator, record.step, ema);
+    await options.commit(record);
+  };
   const passes = createPasses(options);
   const discriminator = createPhase('discriminator', options);
   const generator = createPhase('generator', options);

@@ -242,6 +242,7 @@ it('--dry-run prints the whole config and makes nothing', async () => {
       'dataName',
       'dataPreparation',
       'dataSha256',
+      'ema',
       'epochs',
       'epsilon',
       'evaluateEvery',

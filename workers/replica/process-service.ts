@@ -40,11 +40,13 @@ interface Memory {
   readonly setup: ReplicaSetup;
   /** As many as there are shards in hand. */
   readonly pixels: readonly Uint8Array[];
-  readonly statistics: Float32Array;
+  /** Statistics of a generator, then its parameters. */
+  readonly sampling: Float32Array;
 }
 
 function memoryFor(setup: ProcessSetup): Memory {
   const { spec, shardSize } = setup;
+  const { statisticsCount, parameterCount } = layoutOf('generator', spec);
   const floats = (length: number): Float32Array => new Float32Array(new SharedArrayBuffer(4 * length));
   const parameters = (net: Net): Float32Array => floats(layoutOf(net, spec).parameterCount);
   const inHand = <T>(create: () => T): T[] => Array.from({ length: SHARDS_IN_HAND }, create);
@@ -56,8 +58,22 @@ function memoryFor(setup: ProcessSetup): Memory {
       results: { real: slots('real'), fake: slots('fake'), generator: slots('generator') },
     },
     pixels: inHand(() => new Uint8Array(new SharedArrayBuffer(shardSize * imageSizeOf(spec)))),
-    statistics: new Float32Array(layoutOf('generator', spec).statisticsCount),
+    sampling: new Float32Array(statisticsCount + parameterCount),
   };
+}
+
+/** Where the body of a sample's request is read into: statistics alone, or with the parameters. */
+function placeOfSampling({ setup, sampling }: Memory, bodyBytes: number): Uint8Array {
+  const all = bytesOf(sampling);
+  return bodyBytes === all.length ? all : all.subarray(0, 4 * layoutOf('generator', setup.spec).statisticsCount);
+}
+
+/** What to draw with, from the body of a request. */
+function generatorIn(body: Uint8Array, { setup, sampling }: Memory): Pick<SampleJob, 'statistics' | 'parameters'> {
+  if (body.length === 0) return { statistics: 'batch' };
+  const { statisticsCount } = layoutOf('generator', setup.spec);
+  const parameters = body.length === sampling.byteLength ? sampling.subarray(statisticsCount) : undefined;
+  return { statistics: sampling.subarray(0, statisticsCount), parameters };
 }
 
 /** An error whose texts fit into a frame's header. */
@@ -131,7 +147,7 @@ export function serveProcess(threadEntry: URL): void {
         slot = (slot + 1) % SHARDS_IN_HAND;
         return bodyBytes === 0 ? NOTHING : slotOf(started().pixels);
       case 'sample':
-        return bodyBytes === 0 ? NOTHING : bytesOf(started().statistics);
+        return bodyBytes === 0 ? NOTHING : placeOfSampling(started(), bodyBytes);
       case 'start':
       case 'stop':
         return NOTHING;
@@ -161,8 +177,7 @@ export function serveProcess(threadEntry: URL): void {
       }
       case 'sample': {
         const { seed, count } = next;
-        const statistics: SampleJob['statistics'] = body.length === 0 ? 'batch' : started().statistics;
-        const outcome = await service.sample({ seed, count, statistics });
+        const outcome = await service.sample({ seed, count, ...generatorIn(body, started()) });
         if (!outcome.ok) return send({ kind: 'sample', call, outcome: shortened(outcome) });
         return send({ kind: 'sample', call, outcome: { ok: true } }, bytesOf(outcome.images));
       }

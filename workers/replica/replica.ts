@@ -85,7 +85,8 @@ export class Replica {
 
   /** Draws images [count, values of an image] in [-1, 1]; image i depends on (seed, i) only, unless the statistics are the batch's own. */
   async sample(job: SampleJob): Promise<Float32Array> {
-    this.#setParameters('generator', undefined); // samples belong to no step
+    // Samples belong to no step.
+    this.#engine.setParameters('generator', undefined, job.parameters ?? this.#setup.parameters.generator);
     return this.#engine.sample(job);
   }
 

@@ -136,13 +136,18 @@ class ProcessCalls {
     });
   }
 
-  async sample({ seed, count, statistics }: SampleJob): Promise<Float32Array> {
+  async sample({ seed, count, statistics, parameters }: SampleJob): Promise<Float32Array> {
     // Rare, and at no version that could be named: sent with the call, and again before the next shard that needs them.
     this.#sendParameters('generator', -1);
     const images = new Float32Array(count * this.#imageSize);
     return await this.#call((call) => ({ kind: 'sample', call, seed, count }), {
       limit: { ms: this.#options.deadlineMs, what: `${count} samples` },
-      body: statistics === 'batch' ? undefined : bytesOf(statistics),
+      body:
+        statistics === 'batch'
+          ? undefined
+          : parameters
+            ? Buffer.concat([bytesOf(statistics), bytesOf(parameters)])
+            : bytesOf(statistics),
       answerBody: bytesOf(images),
       read: ({ outcome }) => succeeded(outcome) && images,
     });

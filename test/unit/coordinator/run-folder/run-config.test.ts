@@ -22,7 +22,7 @@ const CONFIG = toRunConfig(mergeSettings({ steps: 60, seed: 7 }), DATASET);
 const STORED: StoredRunConfig = { ...CONFIG, chosenBackend: 'wasm' };
 
 function checkpointWith(config: string): Checkpoint {
-  return { path: 'a.safetensors', state: emptyState(dcgan28(1)), stateSha256: '', config };
+  return { path: 'a.safetensors', state: emptyState(dcgan28(1)), emaSha256: null, stateSha256: '', config };
 }
 
 describe('toRunConfig', () => {

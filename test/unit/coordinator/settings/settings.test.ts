@@ -26,7 +26,7 @@ describe('SETTINGS', () => {
   });
 
   it('fixes the model, the optimiser and the seed for the life of a run, and nothing of the cluster', () => {
-    expect(IMMUTABLE_SETTINGS).toEqual(['batch', 'shards', 'latent', 'seed', 'lr', 'beta1', 'beta2', 'epsilon']);
+    expect(IMMUTABLE_SETTINGS).toEqual(['batch', 'shards', 'latent', 'seed', 'lr', 'beta1', 'beta2', 'epsilon', 'ema']);
   });
 
   it("has DCGAN's defaults", () => {
@@ -54,6 +54,7 @@ describe('SETTINGS', () => {
       run: null,
       checkpointEvery: 500,
       keep: 'all',
+      ema: 'off',
       samplesEvery: null,
       evaluateEvery: null,
       maxRestarts: 20,
@@ -104,6 +105,7 @@ describe('fromFlags', () => {
       ['0', 'off', '0s', '1.5s', '-1s', '30 s', '1h', 's', '030s', '30S'],
     ],
     ['samplesEvery', ['1'], ['0', 'epoch']],
+    ['ema', ['0', '0.999', 'off'], ['1', '-0.1', 'on']],
     ['evaluateEvery', ['1', 'off'], ['0', 'on', '30s']],
     ['audit', ['0', '0.05', '1'], ['-0.1', '1.1', 'all']],
     ['maxRestarts', ['0', '20'], ['-1', '1.5', 'none']],
