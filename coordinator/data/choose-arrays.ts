@@ -12,7 +12,7 @@ export interface ChosenArrays {
 }
 
 /** Which part of a set a name speaks of. */
-export function splitOf(name: string): 'train' | 'test' | undefined {
+function splitOf(name: string): 'train' | 'test' | undefined {
   if (/train/i.test(name)) return 'train';
   return /t10k|test|(^|[^a-z])val(id|idation)?([^a-z]|$)/i.test(name) ? 'test' : undefined;
 }
@@ -58,10 +58,12 @@ export function haveOneSubject(a: SourceFile, b: SourceFile): boolean {
  * @throws GanglionError `data` where there are several
  */
 export function chooseArrays(arrays: readonly ArrayFile[], where: string): ChosenArrays | undefined {
-  const images = chooseOne(
-    arrays.filter((array) => roleOf(array) === 'images'),
+  const all = arrays.filter((array) => roleOf(array) === 'images');
+  const file = chooseOne(
+    all.map((array) => array.file),
     where,
   );
+  const images = all.find((array) => array.file === file);
   if (images === undefined) return undefined;
   const labels = arrays.filter((array) => roleOf(array) === 'labels');
   const named = labels.filter(({ file }) => haveOneSubject(file, images.file));
@@ -74,12 +76,18 @@ export function chooseArrays(arrays: readonly ArrayFile[], where: string): Chose
   return { images, labels: chosen };
 }
 
-function chooseOne(images: readonly ArrayFile[], where: string): ArrayFile | undefined {
-  const of = (split: 'train' | 'test' | undefined) => images.filter(({ file }) => splitOf(file.path) === split);
-  const candidates = [of('train'), of(undefined), of('test')].find((some) => some.length > 0) ?? [];
+/** Of the files of a set, those for training; else those of no part; else those for tests. */
+export function forTraining(files: readonly SourceFile[]): readonly SourceFile[] {
+  const of = (split: 'train' | 'test' | undefined) => files.filter(({ path }) => splitOf(path) === split);
+  return [of('train'), of(undefined), of('test')].find((some) => some.length > 0) ?? [];
+}
+
+/** The only file for training. @throws GanglionError `data` where there are several */
+export function chooseOne(files: readonly SourceFile[], where: string): SourceFile | undefined {
+  const candidates = forTraining(files);
   const [one] = candidates;
   if (candidates.length <= 1) return one;
-  const names = candidates.map(({ file }) => file.path);
+  const names = candidates.map(({ path }) => path);
   const shown = names.length > 6 ? `${names.slice(0, 6).join(', ')} and ${names.length - 6} more` : names.join(', ');
   throw new GanglionError('data', `${where}: expected one set of images, got ${shown}; name one of them`);
 }

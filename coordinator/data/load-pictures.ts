@@ -11,7 +11,7 @@ import { nameOfKnown } from './known-sets.ts';
 import type { LoadOptions } from './load-options.ts';
 import { allocateImages } from './memory.ts';
 import { cachedPictures, type PreparedPictures } from './picture-cache.ts';
-import { type ArrangedPictures, arrangePictures } from './picture-files.ts';
+import type { ArrangedPictures } from './picture-files.ts';
 import { readWhole, type SourceFile } from './source-file.ts';
 
 const DECODE_JOB = new URL('./decode-job.js', import.meta.url);
@@ -22,8 +22,7 @@ const BATCH = 64;
 const FEW = 256;
 
 /** Decodes pictures. @throws GanglionError `data` where some cannot be used, with their number and the first of their names */
-export async function loadPictures(pictures: readonly SourceFile[], options: LoadOptions): Promise<Dataset> {
-  const arranged = arrangePictures(pictures);
+export async function loadPictures(arranged: ArrangedPictures, options: LoadOptions): Promise<Dataset> {
   const { images, left, preparation } = await cachedPictures(arranged, options, () => decodeAll(arranged, options));
   const isLeft = new Set(left);
   const labels = arranged.labels.filter((_, i) => !isLeft.has(i));

@@ -17,21 +17,24 @@ function mostBytes(): number {
   return Math.min(SHARE * memory, constants.MAX_LENGTH);
 }
 
+/** @throws GanglionError `data` that says how much images need, where that is more than there is */
+export function checkFits(count: number, size: number, name: string, most = mostBytes()): void {
+  if (count * size <= most) return;
+  const expected = `at most ${toSize(most)}, which is what this machine has for it`;
+  const needed = toSize(count * size);
+  throw new GanglionError('data', `${name}: ${count} images need ${needed} of memory: expected ${expected}`);
+}
+
 /**
  * Shared memory for `count` images of `size` bytes each.
- * @throws GanglionError `data` that says how much they need, where that is more than there is
+ * @throws GanglionError as {@link checkFits}
  */
-export function allocateImages(count: number, size: number, name: string, most = mostBytes()): Uint8Array {
-  const needed = count * size;
-  const fail = (): never => {
-    const expected = `at most ${toSize(most)}, which is what this machine has for it`;
-    throw new GanglionError('data', `${name}: ${count} images need ${toSize(needed)} of memory: expected ${expected}`);
-  };
-  if (!(needed <= most)) return fail();
+export function allocateImages(count: number, size: number, name: string): Uint8Array {
+  checkFits(count, size, name);
   try {
-    return new Uint8Array(new SharedArrayBuffer(needed));
+    return new Uint8Array(new SharedArrayBuffer(count * size));
   } catch (error) {
-    if (error instanceof RangeError) return fail();
+    if (error instanceof RangeError) checkFits(count, size, name, 0);
     throw error;
   }
 }

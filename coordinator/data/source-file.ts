@@ -42,6 +42,8 @@ export function readError(path: string, error: unknown): unknown {
 /** The content of a file, unpacked. */
 export interface Content {
   readonly reader: ByteReader;
+  /** Whether the file is gzip. */
+  readonly packed: boolean;
   /** MD5 of the file as it is, in hex; undefined before its end. */
   readonly md5: () => string | undefined;
   readonly close: () => Promise<void>;
@@ -68,7 +70,7 @@ export async function openContent(file: SourceFile): Promise<Content> {
     await reader.close();
     await pieces.return?.();
   };
-  return { reader, md5: () => digest, close };
+  return { reader, packed, md5: () => digest, close };
 }
 
 async function* unpack(source: AsyncIterable<Uint8Array>, name: string): AsyncGenerator<Uint8Array> {

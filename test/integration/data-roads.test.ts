@@ -10,7 +10,7 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { loadData } from '../../coordinator/data/load-data.ts';
 import { decodePicture } from '../../coordinator/images/decode.ts';
@@ -30,6 +30,13 @@ const IMAGES = Uint8Array.from({ length: COUNT * 784 }, (_, i) => {
 });
 const INSTALL_MS = 600_000;
 
+const FOLDERS = ['idx', 'npy', 'png', 'split', 'csv', 'hf', 'shards'];
+const FILES = ['keras.npz', 'medmnist.npz', 'headless.csv', 'packed.csv.gz'];
+const ARCHIVES = ['pictures.zip', 'pictures.tar', 'pictures.tar.gz', 'kaggle.zip'];
+const WITH_LABELS = [...FOLDERS, ...FILES, ...ARCHIVES];
+const PICTURES = ['flat', 'webp', 'gif', 'bmp', 'bmp24', 'bmp32', 'colour', 'palette', 'opaque'];
+const WITHOUT_LABELS = [...PICTURES, 'wide.npy', 'plain.npz', 'test.csv'];
+
 function load(path: string, settings: Partial<Settings> = {}, onNotice: (line: string) => void = () => {}) {
   const all = { ...defaultSettings(), ...settings, data: scratch(path) };
   return loadData({ settings: all, shape: [28, 28, 1], cacheFolder: scratch('cache'), onNotice });
@@ -47,7 +54,7 @@ function loadCompiled(data: string, cacheFolder: string): string {
 describe.skipIf(withoutPip)('data', () => {
   beforeAll(() => writeData(scratch(), IMAGES, LABELS), INSTALL_MS);
 
-  it.each(['idx', 'npy', 'png', 'split'])('of %s is that of the others, with its labels', async (path) => {
+  it.each(WITH_LABELS)('of %s is that of the others, with its labels', async (path) => {
     const [dataset, idx] = [await load(path), await load('idx')];
     expect(Buffer.from(dataset.images).equals(IMAGES)).toBe(true);
     expect([dataset.count, dataset.sha256]).toEqual([COUNT, idx.sha256]);
@@ -55,14 +62,11 @@ describe.skipIf(withoutPip)('data', () => {
     expect(dataset.preparation).toBe(null);
   });
 
-  it.each(['flat', 'webp', 'gif', 'bmp', 'bmp24', 'bmp32', 'colour', 'palette', 'opaque', 'wide.npy'])(
-    'of %s is that of the others, without labels',
-    async (path) => {
-      const dataset = await load(path);
-      expect(Buffer.from(dataset.images).equals(IMAGES)).toBe(true);
-      expect([dataset.sha256, dataset.labels.length]).toEqual([(await load('idx')).sha256, 0]);
-    },
-  );
+  it.each(WITHOUT_LABELS)('of %s is that of the others, without labels', async (path) => {
+    const dataset = await load(path);
+    expect(Buffer.from(dataset.images).equals(IMAGES)).toBe(true);
+    expect([dataset.sha256, dataset.labels.length]).toEqual([(await load('idx')).sha256, 0]);
+  });
 
   it('of pictures that cannot be used is named and counted, and left out only by --skip-broken', async () => {
     const reasons: Record<string, string> = {};
@@ -145,6 +149,28 @@ describe.skipIf(withoutPip)('data', () => {
     copyFileSync(join(many, '1.png'), join(many, '0.png'));
     expect(hash()).not.toBe(states[0]?.[1]);
     expect(readdirSync(cached)).toHaveLength(2);
+  });
+
+  it.each([
+    ['pictures.zip', 'whole ZIP archive'],
+    ['keras.npz', 'whole ZIP archive'],
+    ['pictures.tar', 'whole tar archive'],
+    ['pictures.tar.gz', 'whole gzip file'],
+    ['packed.csv.gz', 'whole gzip file'],
+    ['hf/mnist/train-00000-of-00001.parquet', 'whole Parquet file'],
+    ['wide.npy', 'length in bytes'],
+  ])('of a cut or damaged %s is refused', async (path, expected) => {
+    const name = `damaged-${basename(path)}`;
+    const whole = readFileSync(scratch(path));
+    const half = whole.length >> 1;
+    writeFileSync(scratch(name), whole.subarray(0, half));
+    expect(await errorOf(() => load(name))).toContain(`${scratch(name)}: expected a ${expected}`);
+    writeFileSync(scratch(name), whole.subarray(0, 100));
+    expect(await errorOf(() => load(name))).toMatch(new RegExp(`^data: ${scratch(name)}: expected `));
+    const flipped = Buffer.from(whole);
+    flipped.fill(0x55, half, half + 600);
+    writeFileSync(scratch(name), flipped);
+    expect(await errorOf(() => load(name))).toMatch(/^data: /);
   });
 
   it('that is refused leaves no run', async () => {
