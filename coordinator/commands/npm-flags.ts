@@ -9,6 +9,14 @@ export interface NpmFlag {
   readonly takesValue: boolean | 'optional';
 }
 
+/** A command that npm's scripts run. */
+export interface NpmCommand {
+  readonly scripts: readonly string[];
+  readonly flags: readonly NpmFlag[];
+  /** Whether it takes words that belong to no flag, such as a path. */
+  readonly takesWords?: boolean;
+}
+
 const PREFIX = 'npm_config_';
 /** Settings of npm's own, which it puts into the environment unasked (`audit=false` in .npmrc): they say nothing about ours. */
 const OWN_OF_NPM: readonly string[] = ['--audit'];
@@ -28,7 +36,7 @@ function environmentName(flag: string): string {
 export function restoreNpmFlags(
   argv: readonly string[],
   env: NodeJS.ProcessEnv,
-  { scripts, flags }: { readonly scripts: readonly string[]; readonly flags: readonly NpmFlag[] },
+  { scripts, flags, takesWords = false }: NpmCommand,
 ): string[] {
   const script = env.npm_lifecycle_event;
   if (script === undefined || !scripts.includes(script)) return [...argv];
@@ -55,7 +63,7 @@ export function restoreNpmFlags(
   const words = firstFlag === -1 ? argv : argv.slice(0, firstFlag);
   const rest = argv.slice(words.length);
   const [flag] = waiting;
-  if (waiting.length === 0 && words.length === 0) return [...restored, ...rest];
+  if (waiting.length === 0 && (words.length === 0 || takesWords)) return [...words, ...restored, ...rest];
   if (waiting.length === 1 && words.length === 1 && flag !== undefined) {
     return [...restored, `${flag}=${words[0]}`, ...rest];
   }

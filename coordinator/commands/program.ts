@@ -1,6 +1,6 @@
 // The command line, and the composition root: what the commands need from outside is passed in from here. Each command is loaded when it
 // runs: what the others need would take a third of the time until training begins.
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { GanglionError, messageOf, systemErrorCode } from '../../shared/error.ts';
 import type { Weights } from '../../shared/evaluation.ts';
 import { EXIT_CODES } from '../../shared/exit-codes.ts';
@@ -11,8 +11,10 @@ import { VERSION } from '../machine/version.ts';
 import { PROGRAMS } from '../run/programs.ts';
 import { StopSwitch } from '../run/stop.ts';
 import { fromEnvironment, fromFlags } from '../settings/settings.ts';
-import { flagOf, SETTING_NAMES, SETTINGS, type SettingName, type Settings } from '../settings/settings-table.ts';
+import { SETTING_NAMES, SETTINGS, type SettingName, type Settings } from '../settings/settings-table.ts';
 import { checkCurrentFolder } from './current-folder.ts';
+import { dataProgram } from './data-program.ts';
+import { examples, toOption } from './help.ts';
 import { restoreNpmFlags } from './npm-flags.ts';
 import type { Signals } from './signals.ts';
 import { stopBySignals } from './stop-signals.ts';
@@ -42,19 +44,6 @@ const WEIGHTS = 'weights of the generator: averaged, or as trained (default: ave
 function weightsOf(text: string): Weights {
   if (text === 'ema' || text === 'raw') return text;
   throw new InvalidArgumentError('Expected ema or raw.');
-}
-
-function examples(...lines: readonly string[]): string {
-  return `\nExamples:\n${lines.map((line) => `  $ ${line}`).join('\n')}\n`;
-}
-
-/** The flag of a setting. */
-function toOption(name: SettingName): Option {
-  const { value, description, default: initial, isSwitch } = SETTINGS[name];
-  const shown = initial === null ? description : `${description} (default: ${initial})`;
-  return isSwitch
-    ? new Option(`${flagOf(name)} [${value}]`, shown).preset('on')
-    : new Option(`${flagOf(name)} <${value}>`, shown);
 }
 
 function trainProgram(signals: Signals): Command {
@@ -222,16 +211,7 @@ function program(signals: Signals): Command {
       const setting = backendOf(undefined) ?? 'auto';
       exitWith(await runDoctor(signals, [String(countPhysicalCores()), setting, ...(json ? ['--json'] : [])]));
     });
-  ganglion
-    .command('data')
-    .description('fetch full MNIST from its public mirrors and check it')
-    .requiredOption('--output <DIR>', 'folder for the four files')
-    .option('--mirror <URL...>', 'base addresses to try instead of the public ones')
-    .addHelpText('after', examples('ganglion data --output mnist', 'ganglion train --data mnist'))
-    .action(async ({ output, mirror }) => {
-      const { dataCommand } = await import('./data.ts');
-      await dataCommand({ output, mirrors: mirror });
-    });
+  ganglion.addCommand(dataProgram());
   ganglion
     .command('setup')
     .description('compile the kernels, also after a set-up that failed; does nothing when they are there')
@@ -265,7 +245,10 @@ function restoredArguments(ganglion: Command, argv: readonly string[]): string[]
   const flags = command.options.map(({ long, required, optional }) => {
     return { flag: long ?? '', takesValue: optional ? ('optional' as const) : required };
   });
-  return [name, ...restoreNpmFlags(rest, process.env, { scripts, flags })];
+  return [
+    name,
+    ...restoreNpmFlags(rest, process.env, { scripts, flags, takesWords: command.registeredArguments.length > 0 }),
+  ];
 }
 
 /** One line for a mistake; anything unexpected is a broken invariant and crashes with its stack. */

@@ -1,4 +1,4 @@
-// Brings the four MNIST files into a folder, from the first mirror that has them. A file is verified in memory, then appears
+// Brings the four files of MNIST or Fashion-MNIST into a folder, from the first mirror that has them. A file is verified in memory, then appears
 // under its name at once: an interrupted run leaves whole files or none, and the next run fetches only what is missing.
 import { readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -8,7 +8,16 @@ import { fromSystemError, writeFileAtomicSync } from '../files/atomic-file.ts';
 import { makeFolder } from '../files/make-folder.ts';
 import { fetchBytes } from './fetch-bytes.ts';
 import { idxLength } from './idx.ts';
-import { chooseName, gunzip, MNIST_FILES, type MnistFile, readMnistFile, verifyMnistFile } from './mnist-files.ts';
+import {
+  chooseName,
+  FASHION_MNIST_FILES,
+  gunzip,
+  MNIST_FILES,
+  type MnistFile,
+  readMnistFile,
+  verifyMnistFile,
+  verifyPacked,
+} from './mnist-files.ts';
 import { proxyOf } from './proxy.ts';
 
 /** Public mirrors, those of torchvision and of TensorFlow Datasets: `<mirror>/train-images-idx3-ubyte.gz`. */
@@ -16,6 +25,18 @@ export const MNIST_MIRRORS: readonly string[] = [
   'https://ossci-datasets.s3.amazonaws.com/mnist',
   'https://storage.googleapis.com/cvdf-datasets/mnist',
 ];
+
+/** Those of torchvision and of Keras. */
+const FASHION_MNIST_MIRRORS: readonly string[] = [
+  'http://fashion-mnist.s3-website.eu-central-1.amazonaws.com',
+  'https://storage.googleapis.com/tensorflow/tf-keras-datasets',
+];
+
+/** The sets that can be fetched. */
+export const DOWNLOADS = {
+  mnist: { title: 'MNIST', files: MNIST_FILES, mirrors: MNIST_MIRRORS },
+  'fashion-mnist': { title: 'Fashion-MNIST', files: FASHION_MNIST_FILES, mirrors: FASHION_MNIST_MIRRORS },
+} as const satisfies Record<string, { title: string; files: Record<string, MnistFile>; mirrors: readonly string[] }>;
 
 /** Where a download stands. */
 export interface DownloadProgress {
@@ -27,7 +48,9 @@ export interface DownloadProgress {
 }
 
 export interface DownloadOptions {
-  /** Base URLs, tried in order; by default {@link MNIST_MIRRORS}. */
+  /** Default: `mnist`. */
+  readonly set?: keyof typeof DOWNLOADS;
+  /** Base URLs, tried in order; by default those of {@link DOWNLOADS}. */
   readonly mirrors?: readonly string[];
   /** A mirror that sends nothing for so long is given up. By default 30,000. */
   readonly silenceTimeoutMs?: number;
@@ -47,11 +70,13 @@ export interface DownloadResult {
  * @throws GanglionError `environment` where every mirror failed or the folder cannot be written, `data` for a wrong mirror URL.
  */
 export async function downloadMnist(folder: string, options: DownloadOptions = {}): Promise<DownloadResult> {
-  const mirrors = checkMirrors(options.mirrors ?? MNIST_MIRRORS);
+  const set = DOWNLOADS[options.set ?? 'mnist'];
+  const files: readonly MnistFile[] = Object.values(set.files);
+  const mirrors = checkMirrors(options.mirrors ?? set.mirrors);
   const notice = options.onNotice ?? (() => undefined);
   const entries = createFolder(folder);
   const result = { downloaded: [] as string[], kept: [] as string[] };
-  for (const file of Object.values(MNIST_FILES)) {
+  for (const file of files) {
     const name = chooseName(file, entries);
     if (entries.includes(name) && isRight(file, join(folder, name), notice)) {
       result.kept.push(name);
@@ -60,7 +85,7 @@ export async function downloadMnist(folder: string, options: DownloadOptions = {
     const content = await fetchFromMirrors(file, mirrors, options, notice).catch((error: unknown) => {
       if (!(error instanceof GanglionError) || error.code !== 'environment') throw error;
       const proxy = proxyOf(mirrors[0] ?? '') ? '' : ' (is there a proxy? set HTTPS_PROXY)';
-      const byHand = `by hand, fetch ${missingIn(folder).join(', ')} from ${mirrors[0]}/ into ${resolve(folder)}`;
+      const byHand = `by hand, fetch ${missingIn(folder, files).join(', ')} from ${mirrors[0]}/ into ${resolve(folder)}`;
       throw new GanglionError('environment', `${error.message}${proxy}; ${byHand}`, { cause: error });
     });
     writeFileAtomicSync(join(folder, `${file.name}.gz`), content);
@@ -70,11 +95,9 @@ export async function downloadMnist(folder: string, options: DownloadOptions = {
 }
 
 /** Names of the files that a folder lacks, with `.gz`. */
-function missingIn(folder: string): string[] {
+function missingIn(folder: string, files: readonly MnistFile[]): string[] {
   const entries = readdirSync(folder);
-  return Object.values(MNIST_FILES).flatMap((file) =>
-    entries.includes(chooseName(file, entries)) ? [] : `${file.name}.gz`,
-  );
+  return files.flatMap((file) => (entries.includes(chooseName(file, entries)) ? [] : `${file.name}.gz`));
 }
 
 /** Tries every mirror; one that fails goes to the end of `mirrors`, so that the next file does not wait for it again. */
@@ -111,6 +134,8 @@ async function fetchGzip(file: MnistFile, url: string, options: DownloadOptions)
     onReceived: (receivedBytes, totalBytes) => options.onProgress?.({ file: name, receivedBytes, totalBytes }),
   });
   const compressed = body[0] === 0x1f && body[1] === 0x8b;
+  if (compressed) verifyPacked(file, body, 'its answer');
+  else if (file.gzipMd5 !== undefined) throw new GanglionError('data', 'its answer: expected a gzip file');
   verifyMnistFile(file, compressed ? gunzip(file, body, 'its answer') : body, 'its answer');
   return compressed ? body : gzipSync(body);
 }

@@ -19,7 +19,9 @@ export interface MnistFile {
   /** [count, 28, 28] for images, [count] for labels. */
   readonly shape: readonly number[];
   /** Of the decompressed file, in hex. */
-  readonly sha256: string;
+  readonly sha256?: string;
+  /** Of the file as `.gz`, in hex, where that alone is known. */
+  readonly gzipMd5?: string;
 }
 
 /** The four files; compressed bytes differ between mirrors, the raw bytes do not. */
@@ -46,6 +48,19 @@ export const MNIST_FILES = {
   },
 } as const satisfies Record<string, MnistFile>;
 
+/** The four files of Fashion-MNIST: MNIST's names and shapes, and the MD5 by which torchvision checks them. */
+export const FASHION_MNIST_FILES = {
+  trainImages: { ...namesAndShape('trainImages'), gzipMd5: '8d4fb7e6c68d591d4c3dfef9ec88bf0d' },
+  trainLabels: { ...namesAndShape('trainLabels'), gzipMd5: '25c81989df183df01b3e8a0aad5dffbe' },
+  testImages: { ...namesAndShape('testImages'), gzipMd5: 'bef4ecab320f06d8554ea6380940ec79' },
+  testLabels: { ...namesAndShape('testLabels'), gzipMd5: 'bb300cfdad3c16e7a12a480ee83cd310' },
+} as const satisfies Record<string, MnistFile>;
+
+function namesAndShape(role: keyof typeof MNIST_FILES): Pick<MnistFile, 'name' | 'shape'> {
+  const { name, shape } = MNIST_FILES[role];
+  return { name, shape };
+}
+
 /** More than its values, raw or compressed, a file cannot have. */
 const MOST_SURPLUS_BYTES = 2 ** 20;
 
@@ -66,7 +81,20 @@ export function readMnistFile(file: MnistFile, path: string): Uint8Array {
     const usersMistake = error instanceof OddFile || systemErrorCode(error) === 'ENOENT';
     throw fromSystemError(`cannot read ${path}`, error, usersMistake ? 'data' : 'environment');
   }
-  return verifyMnistFile(file, path.endsWith('.gz') ? gunzip(file, content, path) : content, path);
+  const isPacked = path.endsWith('.gz');
+  if (isPacked) verifyPacked(file, content, path);
+  return verifyMnistFile(file, isPacked ? gunzip(file, content, path) : content, path);
+}
+
+/**
+ * Checks a file as `.gz` where that is how it is known.
+ * @throws GanglionError `data` for another MD5.
+ */
+export function verifyPacked({ gzipMd5 }: MnistFile, content: Uint8Array, name: string): void {
+  if (gzipMd5 === undefined) return;
+  const md5 = createHash('md5').update(content).digest('hex');
+  if (md5 === gzipMd5) return;
+  throw new GanglionError('data', `${name}: expected content with MD5 ${gzipMd5}, got ${md5}`);
 }
 
 /**
@@ -77,7 +105,7 @@ export function readMnistFile(file: MnistFile, path: string): Uint8Array {
 export function verifyMnistFile(file: MnistFile, raw: Uint8Array, name: string): Uint8Array {
   const values = parseIdx(raw, name, file.shape);
   const sha256 = createHash('sha256').update(raw).digest('hex');
-  if (sha256 !== file.sha256) {
+  if (file.sha256 !== undefined && sha256 !== file.sha256) {
     throw new GanglionError('data', `${name}: expected content with SHA-256 ${file.sha256}, got ${sha256}`);
   }
   return values;

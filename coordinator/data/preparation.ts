@@ -26,8 +26,8 @@ function greyOf(red: number, green: number, blue: number): number {
 
 /** What images a preparation has met: of each kind, whether there was one. */
 export interface PreparationFacts {
-  /** Two of their sizes at most. */
-  readonly sizes: readonly string[];
+  /** Their smallest and largest width and height; null before the first. */
+  readonly sizes: readonly [minWidth: number, minHeight: number, maxWidth: number, maxHeight: number] | null;
   readonly coloured: boolean;
   readonly transparent: boolean;
   readonly resized: boolean;
@@ -37,7 +37,7 @@ export class Preparation {
   readonly #options: PreparationOptions;
   readonly #shape: ImageShape;
   readonly #background: readonly number[];
-  #facts: PreparationFacts = { sizes: [], coloured: false, transparent: false, resized: false };
+  #facts: PreparationFacts = { sizes: null, coloured: false, transparent: false, resized: false };
 
   /** @param shape of the images to make: 1 or 3 channels */
   constructor(options: PreparationOptions, shape: ImageShape) {
@@ -63,7 +63,7 @@ export class Preparation {
   add({ sizes, coloured, transparent, resized }: PreparationFacts): void {
     const known = this.#facts;
     this.#facts = {
-      sizes: [...new Set([...known.sizes, ...sizes])].slice(0, 2),
+      sizes: joinSizes(known.sizes, sizes),
       coloured: known.coloured || coloured,
       transparent: known.transparent || transparent,
       resized: known.resized || resized,
@@ -91,7 +91,7 @@ export class Preparation {
     if (this.#options.transpose) source = transpose(source);
     const resized = source.width !== width || source.height !== height;
     this.add({
-      sizes: [`${image.width} x ${image.height}`],
+      sizes: [image.width, image.height, image.width, image.height],
       coloured: image.channels >= 3,
       transparent: image.channels % 2 === 0,
       resized,
@@ -130,10 +130,9 @@ export class Preparation {
     const [height, width, channels] = this.#shape;
     const { transpose, invert, resize: how, background } = this.#options;
     const colour = `#${background.map((part) => part.toString(16).padStart(2, '0')).join('')}`;
-    const { sizes: met, coloured, transparent, resized } = this.#facts;
-    const sizes = met.length === 1 ? met.join() : 'several sizes';
+    const { sizes, coloured, transparent, resized } = this.#facts;
     const done = [
-      resized ? `${sizes} to ${width} x ${height} (${how}${how === 'fit' ? ` on ${colour}` : ''})` : [],
+      resized ? `${describeSizes(sizes)} to ${width} x ${height} (${how}${how === 'fit' ? ` on ${colour}` : ''})` : [],
       coloured && channels === 1 ? 'colour to grey' : [],
       transparent ? `opacity over ${colour}` : [],
       transpose ? 'rows and columns exchanged' : [],
@@ -141,6 +140,19 @@ export class Preparation {
     ].flat();
     return done.length === 0 ? null : done.join(', ');
   }
+}
+
+function joinSizes(a: PreparationFacts['sizes'], b: PreparationFacts['sizes']): PreparationFacts['sizes'] {
+  if (a === null || b === null) return a ?? b;
+  return [Math.min(a[0], b[0]), Math.min(a[1], b[1]), Math.max(a[2], b[2]), Math.max(a[3], b[3])];
+}
+
+/** `60 x 40`, or `20 x 30 .. 640 x 480`. */
+function describeSizes(sizes: PreparationFacts['sizes']): string {
+  const [minWidth, minHeight, maxWidth, maxHeight] = sizes ?? [0, 0, 0, 0];
+  const smallest = `${minWidth} x ${minHeight}`;
+  const largest = `${maxWidth} x ${maxHeight}`;
+  return smallest === largest ? smallest : `${smallest} .. ${largest}`;
 }
 
 function roundedRatio(a: number, b: number): number {

@@ -11,6 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, join } from 'node:path';
+import { PNG } from 'pngjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { loadData } from '../../coordinator/data/load-data.ts';
 import { decodePicture } from '../../coordinator/images/decode.ts';
@@ -171,6 +172,25 @@ describe.skipIf(withoutPip)('data', () => {
     flipped.fill(0x55, half, half + 600);
     writeFileSync(scratch(name), flipped);
     expect(await errorOf(() => load(name))).toMatch(/^data: /);
+  });
+
+  it('is looked at before training', async () => {
+    copyFileSync(scratch('flat', '3.png'), scratch('png', '9', '1003.png'));
+    const seen = await succeed(['data', scratch('png'), '--picture', scratch('grid.png')]);
+    expect(seen).toMatch(/^data {8}png \(201 images\)\nimages {6}201 of 28 x 28, grey\n/);
+    expect(seen).toContain('classes     10\n            0: 20 (10.0 %)\n');
+    expect(seen).toContain('duplicates  1 (0.5 %) are equal to an earlier image\n');
+    const grid = PNG.sync.read(readFileSync(scratch('grid.png')));
+    expect([grid.width, grid.height]).toEqual([238, 238]);
+    const args = ['--invert', '--json', '--picture', scratch('grid.png')];
+    const json = JSON.parse(await succeed(['data', scratch('colour'), ...args]));
+    expect(json).toMatchObject({
+      count: COUNT,
+      classes: [],
+      duplicates: 0,
+      preparation: 'colour to grey, light and dark exchanged',
+      sha256: (await load('colour', { invert: 'on' })).sha256,
+    });
   });
 
   it('that is refused leaves no run', async () => {

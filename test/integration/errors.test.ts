@@ -58,7 +58,10 @@ describe('flags of the other commands', () => {
     [['evaluate', 'none', '--data', ''], /--data: expected .*, got ""/],
     [['inspect'], /missing required argument/],
     [['inspect', 'none'], /none: expected a checkpoint or a run folder, got nothing there/],
-    [['data'], /required option '--output <DIR>' not specified/],
+    [['data'], /data: expected PATH to look at, or --output DIR to fetch a set into/],
+    [['data', '--output', 'x', 'cifar'], /data --output: expected mnist or fashion-mnist, got "cifar"/],
+    [['data', 'none'], /cannot read none: no such file or directory/],
+    [['data', 'none', '--resize', 'crop'], /--resize: expected fit, cover or stretch, got "crop"/],
     [['doctor', '--jsno'], /unknown option '--jsno' \(Did you mean --json\?\)/],
     [['setup', '--force'], /unknown option '--force'/],
   ])('%j', async (args, line) => {

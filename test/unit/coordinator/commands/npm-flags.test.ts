@@ -133,3 +133,23 @@ describe('restoreNpmFlags', () => {
     expect(restoreNpmFlags(['x', '--y'], { npm_config_workers: '4' }, OPTIONS)).toEqual(['x', '--y']);
   });
 });
+
+it('a flag that may stand alone keeps its value, and a command that takes words its words', () => {
+  const flags = [{ flag: '--invert', takesValue: 'optional' as const }];
+  const restoredBy = (argv: string[], invert: string | undefined, takesWords: boolean) =>
+    restoreNpmFlags(
+      argv,
+      { npm_lifecycle_event: 'data', ...(invert === undefined ? {} : { npm_config_invert: invert }) },
+      {
+        scripts: ['data'],
+        flags,
+        takesWords,
+      },
+    );
+  expect(restoredBy([], 'true', false)).toEqual(['--invert']);
+  expect(restoredBy([], 'off', false)).toEqual(['--invert=off']);
+  expect(restoredBy([], '', false)).toEqual([]);
+  expect(restoredBy(['faces'], 'true', true)).toEqual(['faces', '--invert']);
+  expect(restoredBy(['faces', '--json'], undefined, true)).toEqual(['faces', '--json']);
+  expect(() => restoredBy(['faces'], undefined, false)).toThrow('npm has parted flags');
+});

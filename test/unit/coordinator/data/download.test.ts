@@ -164,4 +164,14 @@ describe.skipIf(!hasMnist)('a download that cannot succeed', () => {
     };
     await expect(downloadMnist(scratchFolder(), options)).rejects.toBe(bug);
   });
+
+  it('takes for Fashion-MNIST its own files alone', async () => {
+    const folder = scratchFolder();
+    const mirror = await startMirror(serveReal);
+    const reason = await errorOf(() => downloadMnist(folder, { set: 'fashion-mnist', mirrors: [mirror.url] }));
+    expect(reason).toMatch(
+      /^environment: cannot download train-images-idx3-ubyte\.gz: .* expected content with MD5 8d4fb7e6c68d591d4c3dfef9ec88bf0d, got [0-9a-f]{32}/,
+    );
+    expect(readdirSync(folder)).toEqual([]);
+  });
 });
