@@ -1,5 +1,6 @@
 // What the live page and the coordinator say to each other: the answers of /api/run, /api/history and /api/samples, and the
 // server-sent events of /api/events. Types only, but for the kinds of events.
+import type { Evaluation } from './evaluation.ts';
 import type { Curve } from './step-scalars.ts';
 
 /** What a run has come to, for the head of the page. */
@@ -16,7 +17,12 @@ export interface LiveStatus {
   readonly replicas: readonly LiveReplica[];
   /** Step of the newest picture; null before the first. */
   readonly sample: number | null;
+  /** Step of the newest evaluation; null before the first. */
+  readonly evaluated: number | null;
 }
+
+/** An evaluation, as /api/evaluations lists them. */
+export type LiveEvaluation = Omit<Evaluation, 'nearest'>;
 
 export interface LiveReplica {
   readonly id: number;

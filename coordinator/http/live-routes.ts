@@ -32,7 +32,7 @@ const CSS = 'text/css; charset=utf-8';
 const uPlotFile = (name: string): URL =>
   pathToFileURL(join(createRequire(import.meta.url).resolve('uplot/package.json'), '..', 'dist', name));
 /** Modules of the page: nothing else of its folder is served. */
-const MODULES = ['api', 'app', 'charts', 'controls', 'curves', 'format', 'pictures', 'tables', 'view'];
+const MODULES = ['api', 'app', 'charts', 'controls', 'curves', 'evaluation', 'format', 'pictures', 'tables', 'view'];
 
 /** The page may load from here only, and no other site may show it in a frame. */
 const SECURITY_HEADERS = {
@@ -118,6 +118,7 @@ function addData(scope: FastifyInstance, run: LiveRun, answers: PacedAnswers): v
   scope.get('/api/samples', () =>
     answers.get('samples', async () => ({ session: run.session, ...(await listSamples(run.samples)) })),
   );
+  scope.get('/api/evaluations', () => answers.get('evaluations', () => run.evaluations));
   scope.get('/samples/:name', (request, reply) => {
     const { name = '' } = request.params as { name?: string };
     const isAnimation = name === ANIMATION;

@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { basename } from 'node:path';
 import type {
+  LiveEvaluation,
   LiveHistory,
   LivePoints,
   LiveRow,
@@ -27,7 +28,7 @@ export interface LiveRunOptions {
   readonly config: object;
   readonly summary?: Readonly<Record<string, unknown>> | null;
   readonly actions: LiveRunInfo['actions'];
-  readonly status: () => LiveStatus;
+  readonly status: () => Omit<LiveStatus, 'evaluated'>;
   readonly timeline: Timeline;
 }
 
@@ -35,6 +36,8 @@ export interface LiveRunOptions {
 const CURSOR = /^([0-9a-f]{12})\.(\d{1,15})\.(\d{1,15})$/;
 /** Significant digits of a value that is sent to a page. */
 const DIGITS = 6;
+/** Evaluations that are shown. */
+const MOST_EVALUATIONS = 500;
 
 /** An event for a page. */
 export interface LiveMessage {
@@ -56,6 +59,8 @@ export class LiveRun {
   readonly session = randomBytes(6).toString('hex');
   /** The machine of the run; null until it is known. */
   environment: Environment | null = null;
+  /** In order of steps, the newest of them. */
+  #evaluations: LiveEvaluation[] = [];
   readonly #options: LiveRunOptions;
 
   constructor(options: LiveRunOptions) {
@@ -64,8 +69,19 @@ export class LiveRun {
     this.timeline = options.timeline;
   }
 
+  /** Adds an evaluation of a later step. */
+  evaluated(evaluation: LiveEvaluation): void {
+    this.#evaluations.push(evaluation);
+    if (this.#evaluations.length >= 2 * MOST_EVALUATIONS)
+      this.#evaluations = this.#evaluations.slice(-MOST_EVALUATIONS);
+  }
+
+  get evaluations(): readonly LiveEvaluation[] {
+    return this.#evaluations.slice(-MOST_EVALUATIONS);
+  }
+
   get status(): LiveStatus {
-    return this.#options.status();
+    return { ...this.#options.status(), evaluated: this.#evaluations.at(-1)?.step ?? null };
   }
 
   get info(): LiveRunInfo {

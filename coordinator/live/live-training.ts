@@ -2,6 +2,7 @@
 import type { LiveRunInfo, LiveStatus } from '../../shared/live-protocol.ts';
 import { toCurves } from '../../shared/step-scalars.ts';
 import type { Status } from '../monitoring/status.ts';
+import { readEvaluations } from '../run-folder/evaluation-log.ts';
 import type { RunConfig } from '../run-folder/run-config.ts';
 import type { RunEvent, RunSink } from '../run-folder/run-event.ts';
 import { type RunFolder, runFolderAt } from '../run-folder/run-folder.ts';
@@ -47,6 +48,9 @@ export class LiveTraining implements RunSink {
    */
   async open(folder: RunFolder, step: number): Promise<void> {
     if (step === 0) return;
+    await readEvaluations(folder.evaluations, (evaluation) => {
+      if (evaluation.step <= step) this.run.evaluated(evaluation);
+    });
     await readLog(folder.metrics, (logged) => {
       if (logged.step <= step) this.run.history.add(logged.step, logged.values);
     });
@@ -65,13 +69,16 @@ export class LiveTraining implements RunSink {
       case 'sampled':
         this.#sample = event.step;
         break;
+      case 'evaluated':
+        this.run.evaluated(event.evaluation);
+        break;
       case 'failed':
         this.#failed = true;
         break;
     }
   }
 
-  #status(): LiveStatus {
+  #status(): Omit<LiveStatus, 'evaluated'> {
     const { state, healthy, step, steps, epoch, imagesPerSecond, restarts, replicas } = this.#options.status();
     const ended = this.#failed || (state === 'finished' && step < steps);
     return {

@@ -3,6 +3,7 @@ import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { LiveStatus } from '../../shared/live-protocol.ts';
 import { listCheckpoints, stepOfCheckpoint } from '../checkpoints/checkpoint.ts';
+import { readEvaluations } from '../run-folder/evaluation-log.ts';
 import { readEvents } from '../run-folder/events.ts';
 import { listSamples } from '../run-folder/pictures.ts';
 import { type RunConfig, readStoredConfig } from '../run-folder/run-config.ts';
@@ -28,7 +29,7 @@ export async function openStoredRun(path: string): Promise<LiveRun> {
   const { steps: pictures } = await listSamples(folder.samples);
   const timeline = new Timeline();
   const log = { step: 0, epoch: 0, stepsPerEpoch: null as number | null };
-  let status: LiveStatus | undefined;
+  let status: ReturnType<typeof statusOf> | undefined;
   const run = new LiveRun({
     path: folder.path,
     samples: folder.samples,
@@ -43,6 +44,7 @@ export async function openStoredRun(path: string): Promise<LiveRun> {
     timeline.recall(event);
     run.environment = event.environment ?? run.environment;
   });
+  await readEvaluations(folder.evaluations, (evaluation) => run.evaluated(evaluation));
   const noted = timeline.seq > 0;
   let skips: StoredEvent[] = [];
   await readLog(folder.metrics, ({ step, epoch, values, skipped }) => {
@@ -75,7 +77,7 @@ function statusOf(
   summary: Readonly<Record<string, unknown>> | null,
   { step, epoch, stepsPerEpoch }: { step: number; epoch: number; stepsPerEpoch: number | null },
   sample: number | null,
-): LiveStatus {
+): Omit<LiveStatus, 'evaluated'> {
   const steps = config.steps ?? (stepsPerEpoch === null ? null : stepsPerEpoch * (config.epochs ?? 0));
   const number = (name: string): number => (typeof summary?.[name] === 'number' ? summary[name] : 0);
   return {

@@ -8,7 +8,7 @@ import { readInstalled } from '../files/installed-file.ts';
 import { bundle } from './bundle.ts';
 import { Html, html, jsonForScript } from './html.ts';
 import type { ReportData } from './report-data.ts';
-import { curves, details, hashes, header, samples, timeline } from './sections.ts';
+import { curves, details, evaluation, hashes, header, samples, timeline } from './sections.ts';
 import { rounded, timeOf } from './texts.ts';
 
 /** @param page folder of the live page's files */
@@ -45,6 +45,7 @@ export function toReport(data: ReportData, page: URL): string {
 ${header(data)}
 <main>
 ${samples(data)}
+${evaluation()}
 ${curves(data)}
 ${timeline(data)}
 ${details('config', 'Config', data.run.config)}
@@ -54,6 +55,7 @@ ${hashes(data)}
 </main>
 <footer><p>Written ${timeOf(data.time)} UTC by Ganglion ${data.version}, from the files of the run.</p></footer>
 <script type="application/json" id="history">${jsonForScript({ last, steps, curves: points })}</script>
+<script type="application/json" id="evaluations">${jsonForScript(data.evaluations)}</script>
 <script>${new Html(script)}</script>
 </body>
 </html>

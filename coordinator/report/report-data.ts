@@ -1,5 +1,5 @@
 // What stands in a report.
-import type { LiveHistory, LiveRunInfo } from '../../shared/live-protocol.ts';
+import type { LiveEvaluation, LiveHistory, LiveRunInfo } from '../../shared/live-protocol.ts';
 import type { StoredCheckpoint } from './stored-checkpoints.ts';
 
 /** A grid of samples after a step, as a PNG file. */
@@ -11,6 +11,8 @@ export interface Picture {
 export interface ReportData {
   readonly run: LiveRunInfo;
   readonly history: LiveHistory;
+  /** The newest, in order of steps. */
+  readonly evaluations: readonly LiveEvaluation[];
   readonly pictures: {
     readonly newest: Picture | null;
     /** Digits of the data, as a PNG file in base64. */

@@ -38,6 +38,7 @@ export async function writeReport({ run, page, now = Date.now }: ReportOptions):
   const newest = steps.at(-1);
   const data: ReportData = {
     run: run.info,
+    evaluations: run.evaluations,
     history: run.read({ from: 0, to: Number.MAX_SAFE_INTEGER, points: POINTS }),
     pictures: {
       newest: newest === undefined ? null : await readPicture(folder.samples, newest),

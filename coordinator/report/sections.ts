@@ -93,6 +93,15 @@ export function curves({ history }: ReportData): Html {
 </section>`;
 }
 
+/** Filled by the live page's code from the data in the page. */
+export function evaluation(): Html {
+  return html`<section class="evaluation" id="evaluation" aria-labelledby="evaluation-title" hidden>
+<h2 id="evaluation-title">Evaluation</h2>
+<p id="evaluation-text"></p>
+<div class="pictures" id="evaluation-pictures"></div>
+</section>`;
+}
+
 export function timeline({ run: { events } }: ReportData): Html {
   const first = events[0]?.seq ?? 1;
   const earlier = html`<p class="hint">${whole(first - 1)} earlier events are in events.jsonl.</p>`;

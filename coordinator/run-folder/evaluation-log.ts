@@ -1,6 +1,7 @@
 // evaluations.jsonl: how good the samples were, one record an evaluation, in order of steps.
 import { z } from 'zod';
 import type { Evaluation } from '../../shared/evaluation.ts';
+import type { LiveEvaluation } from '../../shared/live-protocol.ts';
 import { readJsonLines } from '../files/json-lines.ts';
 
 const share = z.number().min(0).max(1);
@@ -23,7 +24,7 @@ const Stored = z.object({
 });
 
 /** An evaluation while training: the nearest training images are not looked for. */
-export type LoggedEvaluation = Omit<Evaluation, 'nearest'>;
+export type LoggedEvaluation = LiveEvaluation;
 
 /** A record as it is kept. */
 export function toEvaluationLog({ nearest: _, ...figures }: Evaluation): LoggedEvaluation {

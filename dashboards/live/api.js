@@ -2,7 +2,7 @@
 // The coordinator's API: the events of /api/events, and requests. A lost connection is opened again; the id of the last event says what
 // is missing. After a restart of the coordinator the page asks for everything again.
 
-/** @import { LiveHistory, LiveRunInfo, LiveUpdate } from '../../shared/live-protocol.ts' */
+/** @import { LiveEvaluation, LiveHistory, LiveRunInfo, LiveUpdate } from '../../shared/live-protocol.ts' */
 
 const RETRY_MS = 1000;
 /** The coordinator says something this often at least; a connection that is silent for longer is dead. */
@@ -30,6 +30,11 @@ export function getRun() {
  */
 export function getHistory({ from = 0, to = Number.MAX_SAFE_INTEGER, points }) {
   return get(`api/history?from=${Math.max(0, Math.floor(from))}&to=${Math.max(0, Math.ceil(to))}&points=${points}`);
+}
+
+/** @returns {Promise<LiveEvaluation[]>} */
+export function getEvaluations() {
+  return get('api/evaluations');
 }
 
 /** @returns {Promise<{ session: string, steps: number[], real: boolean, animation: boolean }>} */

@@ -1,9 +1,10 @@
 // @ts-check
 // The live page: brings together what the coordinator says and what is on the page.
 
-import { getHistory, getRun, getSamples, listen } from './api.js';
+import { getEvaluations, getHistory, getRun, getSamples, listen } from './api.js';
 import { Controls } from './controls.js';
 import { Curves, POINTS } from './curves.js';
+import { showEvaluations } from './evaluation.js';
 import { byId } from './format.js';
 import { Pictures } from './pictures.js';
 import { addEvents, showRun, showStatus } from './tables.js';
@@ -20,6 +21,8 @@ const controls = new Controls();
 let run;
 /** @type {LiveStatus['state']} */
 let state = 'starting';
+/** Step of the newest evaluation that is shown. @type {number | null} */
+let evaluated = null;
 /** Counts what was asked for: an answer to what nobody wants any more is dropped. */
 let asked = 0;
 
@@ -37,11 +40,20 @@ async function loadCurves() {
   view.draw();
 }
 
+/** Asks for the evaluations, when there is a new one. @param {number | null} step of the newest */
+async function loadEvaluations(step) {
+  if (step === evaluated) return;
+  const evaluations = step === null ? [] : await getEvaluations();
+  evaluated = step;
+  showEvaluations(evaluations);
+}
+
 /** @param {LiveStatus} status */
 function applyStatus(status) {
   state = status.state;
   showStatus(status, run);
   pictures.add(status.sample);
+  void loadEvaluations(status.evaluated).catch(() => {}); // asked for again with the next status
 }
 
 listen({

@@ -1,6 +1,7 @@
 // @ts-check
-// Draws the curves of a report, whose points stand in its text. Put into the file by coordinator/report/bundle.ts.
+// Draws the curves and evaluations of a report, which stand in its text. Put into the file by coordinator/report/bundle.ts.
 import { Curves } from '../live/curves.js';
+import { showEvaluations } from '../live/evaluation.js';
 import { View } from '../live/view.js';
 
 const history = document.getElementById('history')?.textContent;
@@ -9,3 +10,6 @@ if (history && document.getElementById('plots')) {
   curves.load(JSON.parse(history));
   new View(curves, async () => {}).draw();
 }
+
+const evaluations = document.getElementById('evaluations')?.textContent;
+if (evaluations) showEvaluations(JSON.parse(evaluations));

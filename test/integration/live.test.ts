@@ -32,7 +32,18 @@ describe.skipIf(withoutChromium)('the live page', () => {
     port = await freePort();
     url = `http://127.0.0.1:${port}`;
     const args = ['--batch', '16', '--workers', '2', '--isolation', 'process', '--seed', '7', '--steps', '100000'];
-    const records = ['--samples-every', '20', '--checkpoint-every', '50', '--metrics-port', String(port), '--run', RUN];
+    const records = [
+      '--samples-every',
+      '20',
+      '--checkpoint-every',
+      '50',
+      '--evaluate-every',
+      '100',
+      '--metrics-port',
+      String(port),
+      '--run',
+      RUN,
+    ];
     run = startGanglion(['train', ...args, ...records]);
     await run.said(/^live page: http:\/\/localhost:\d+\/$/m);
     await reached(run, RUN, 25);
@@ -74,6 +85,14 @@ describe.skipIf(withoutChromium)('the live page', () => {
     await page.click('#real');
     await expect.poll(() => page.getAttribute('#picture', 'src'), WAIT).toContain('samples/real.png');
     await page.click('#real');
+  });
+
+  it('shows an evaluation once it is there', async () => {
+    const { page } = opened;
+    const dots = () => page.$$eval('#evaluation .dot', (all) => all.length);
+    await expect.poll(dots, WAIT).toBeGreaterThan(0);
+    expect(await page.isVisible('#evaluation-title')).toBe(true);
+    expect(await page.$$eval('#evaluation .bar', (all) => all.length)).toBe(10);
   });
 
   it('zooms, back to all, and smooths', async () => {

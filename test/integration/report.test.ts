@@ -51,7 +51,7 @@ const terms = ({ page }: Opened, section: string) =>
   page.$$eval(`${section} dt`, (all) => all.map((dt) => [dt.textContent, dt.nextElementSibling?.textContent]));
 
 beforeAll(async () => {
-  const often = ['--samples-every', '10', '--checkpoint-every', '25'];
+  const often = ['--samples-every', '10', '--checkpoint-every', '25', '--evaluate-every', '30'];
   await succeed(['train', ...SMALL, '--workers', '2', '--steps', String(STEPS), ...often, '--run', RUN]);
 });
 
@@ -108,6 +108,22 @@ describe.skipIf(withoutChromium)('the report of a run', () => {
     await page.focus('#smoothing');
     await page.keyboard.press('ArrowRight');
     expect(await text('#smoothing-text')).toBe('5 steps');
+  });
+
+  it('shows how good the samples are: the course of the distance, and a bar a digit', async () => {
+    const { page, text } = opened;
+    expect(await text('#evaluation-text')).toMatch(
+      /^Step 60, 2,048 samples, weights as trained: Fréchet distance [\d.]+ \(real images 0\.\d+, the dashed line\)/,
+    );
+    const pictures = await page.$$eval('#evaluation svg', (all) => all.map((svg) => svg.getAttribute('aria-label')));
+    expect(pictures).toEqual([
+      expect.stringMatching(/^Fréchet distance up to step 60, [\d.]+ at most; real images 0\.\d+$/),
+      expect.stringMatching(/^Share of every digit among the samples: 0 [\d.]+ %, .*, 9 [\d.]+ %$/),
+    ]);
+    const counts = await page.$$eval('#evaluation .dot, #evaluation .bar', (all) =>
+      all.map((shape) => shape.getAttribute('class')),
+    );
+    expect(counts).toEqual([...Array(2).fill('dot'), ...Array(10).fill('bar')]);
   });
 
   it('shows the pictures of the run and an animation of them', async () => {

@@ -1,6 +1,6 @@
 // Entry file of the judge's thread, a worker of Piscina: draws images with a copy of a generator, and gives their figures. What it loads for
 // the first evaluation it keeps for the next.
-import { setPriority } from 'node:os';
+import { getPriority, setPriority } from 'node:os';
 import type { Backend } from '../../shared/backend.ts';
 import { toCacheFolder } from '../../shared/cache-folder.ts';
 import { GanglionError } from '../../shared/error.ts';
@@ -16,8 +16,11 @@ import { Classifier } from '../judge/classifier.ts';
 import { toFigures, toNearest } from '../judge/judge.ts';
 import { cachedReference, type Reference } from '../judge/reference.ts';
 
-/** On Linux a thread has a priority of its own; beside a training this one takes what the replicas leave. */
-const LOWEST_PRIORITY = 19;
+/**
+ * On Linux a thread has a priority of its own: beside a training that of a replica. With less it would starve on a busy machine, and the
+ * checkpoints with it, which wait for evaluations.
+ */
+const YIELDING = Math.min(19, getPriority() + 10);
 
 let classifier: Classifier | undefined;
 let runner: { readonly backend: Backend; readonly loaded: ProgramRunner } | undefined;
@@ -25,7 +28,7 @@ let known: { readonly key: string; readonly reference: Reference } | undefined;
 
 export default async function runJudgeJob(job: JudgeJob): Promise<JudgeOutcome> {
   try {
-    if (job.yields && process.platform === 'linux') setPriority(LOWEST_PRIORITY);
+    if (job.yields && process.platform === 'linux') setPriority(YIELDING);
     classifier ??= new Classifier();
     const { real, count } = job;
     const key = `${real.key} ${count}`;

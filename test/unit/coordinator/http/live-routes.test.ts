@@ -10,6 +10,7 @@ import { GanglionError } from '../../../../shared/error.ts';
 import type { LiveHistory } from '../../../../shared/live-protocol.ts';
 import { scratchFolder } from '../../scratch.ts';
 import { madeUpRun } from '../live/made-up-run.ts';
+import { evaluatedEvent } from '../made-up-events.ts';
 
 const PAGE = new URL('../../../../dashboards/live/', import.meta.url);
 
@@ -55,7 +56,7 @@ describe('the files of the page', () => {
       for (const [, module] of (await file.text()).matchAll(/^import .*from '\.\/([^']+)';$/gm))
         seen.add(`/live/${module}`);
     }
-    expect([...seen].filter((path) => path.endsWith('.js')).length).toBe(10);
+    expect([...seen].filter((path) => path.endsWith('.js')).length).toBe(11);
   });
 
   it('are all that is served', async () => {
@@ -120,6 +121,17 @@ describe('pictures', () => {
     ]) {
       expect([path, await raw(path)]).toEqual([path, 404]);
     }
+  });
+
+  it('has the evaluations, the newest 500', async () => {
+    const { get, run: live } = await served();
+    expect(await (await get('/api/evaluations')).json()).toEqual([]);
+    expect(live.status.evaluated).toBeNull();
+    for (let step = 1; step <= 1200; step++) live.evaluated(evaluatedEvent(step).evaluation);
+    const evaluations = (await (await get('/api/evaluations')).json()) as readonly unknown[];
+    expect(evaluations).toHaveLength(500);
+    expect(evaluations.at(-1)).toEqual(evaluatedEvent(1200).evaluation);
+    expect(live.status.evaluated).toBe(1200);
   });
 
   it('may be missing altogether', async () => {

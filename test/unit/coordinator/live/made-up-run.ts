@@ -13,6 +13,7 @@ export const STATUS: LiveStatus = {
   restarts: 0,
   replicas: [],
   sample: null,
+  evaluated: null,
 };
 
 export function madeUpRun(samples = '/nowhere') {
