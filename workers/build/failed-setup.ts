@@ -13,7 +13,7 @@ const failedSetup = z.object({
 });
 
 /** Programs that another result of set-up can come from. */
-const PROGRAMS = ['python3', 'g++'] as const;
+const PROGRAMS = ['python3', 'g++', 'nvcc'] as const;
 
 /** Keyed like the folder: another version of Ganglion tries for itself. */
 const pathOf = (folder: string): string => `${folder}.failed.json`;

@@ -1,28 +1,41 @@
-// Entry file of `ganglion setup`, a child process of the coordinator. Usage: node setup-entry.js [--tensorflow]
+// Entry file of `ganglion setup`, a child process of the coordinator. Usage: node setup-entry.js [--cuda] [--tensorflow]
 
+import { existsSync } from 'node:fs';
+import { seesGpu } from '../../shared/device.ts';
 import { GanglionError } from '../../shared/error.ts';
 import { printLine } from '../../shared/print.ts';
 import { leaveSignals, SIGNALS_TO_LEAVE } from '../../shared/stop-signals.ts';
 import { abortOnInterrupt, Interrupted } from '../build/interrupt.ts';
 import { createProgress } from '../build/progress.ts';
+import { locateCuda } from '../engines/cuda/library.ts';
 import { locateKernels } from '../engines/kernels/library.ts';
 import { checkAddon } from '../engines/tensorflow/build.ts';
 import { locateLibrary, TENSORFLOW_VERSION, VARIANT } from '../engines/tensorflow/library.ts';
 import { installKernels, installTensorflow } from '../setup/install.ts';
+import { installCuda, installCudaForAll } from '../setup/install-cuda.ts';
 
 leaveSignals(SIGNALS_TO_LEAVE);
 const options = { progress: createProgress(process.stderr), signal: abortOnInterrupt(), again: true };
 
 try {
-  if (process.argv.includes('--tensorflow')) {
+  const isFor = (flag: string): boolean => process.argv.includes(flag);
+  if (isFor('--cuda')) {
+    await installCudaForAll(locateCuda(), options);
+    printLine(process.stdout, `the CUDA engine is ready in ${locateCuda().hostFolder}`);
+  }
+  if (isFor('--tensorflow')) {
     const location = locateLibrary();
     await installTensorflow(location, options);
     await checkAddon(location.addonPath, options.signal); // also one that was there
     printLine(process.stdout, `TensorFlow ${TENSORFLOW_VERSION} (${VARIANT}) is ready in ${location.libraryFolder}`);
-  } else {
+  } else if (!isFor('--cuda')) {
     const location = locateKernels();
     await installKernels(location, options);
     printLine(process.stdout, `the kernels are ready in ${location.kernelsFolder}`);
+    if (seesGpu(existsSync)) {
+      await installCuda(locateCuda(), options);
+      printLine(process.stdout, `the CUDA engine is ready in ${locateCuda().hostFolder}`);
+    }
   }
 } catch (error) {
   if (!(error instanceof GanglionError || error instanceof Interrupted)) throw error;

@@ -2,13 +2,15 @@
 import { GanglionError } from '../../shared/error.ts';
 import { checkCacheFolder } from '../build/cache-folder.ts';
 import { checkDisk } from '../build/disk.ts';
+import { findProgram } from '../build/programs.ts';
 import { faultOf } from '../build/sealed-folder.ts';
 import { clearTraces, inStagingFolder } from '../build/staging.ts';
-import { buildCubin, buildCudaHost, CUDA_BUILD_BYTES } from '../engines/cuda/build.ts';
-import { loadCuda } from '../engines/cuda/cuda-runner.ts';
-import { type CudaLocation, locateCubin } from '../engines/cuda/library.ts';
+import { buildCubin, buildCudaHost, CUDA_BUILD_BYTES, findNvcc } from '../engines/cuda/build.ts';
+import { findCubin, loadCuda } from '../engines/cuda/cuda-runner.ts';
+import { CAPABILITIES, type CudaLocation, locateCubin } from '../engines/cuda/library.ts';
+import { fetchNvrtc, hasNvrtc, NVRTC_BYTES, nvrtcFolder } from '../engines/cuda/nvrtc.ts';
 import { checkCompiler } from '../engines/kernels/requirements.ts';
-import { type InstallOptions, locked } from './install.ts';
+import { type InstallOptions, locked, refuseRemembered } from './install.ts';
 
 /**
  * Looks whether the engine is there, or could be built. Changes nothing.
@@ -24,6 +26,7 @@ export async function lookAtCuda(location: CudaLocation): Promise<string | undef
   if (faultOf(location.hostFolder, location.cacheFolder) === undefined) {
     const missing = missingCubins(location);
     if (missing.length === 0) return undefined;
+    await chooseCompiler(location);
     return `compiling the CUDA kernels (${missing.map((capability) => `sm_${capability}`).join(', ')})`;
   }
   checkCompiler();
@@ -31,13 +34,26 @@ export async function lookAtCuda(location: CudaLocation): Promise<string | undef
   return `compiling ${location.isEmulated ? 'the emulation of CUDA' : "the CUDA engine's add-on"}`;
 }
 
-/** Compute capabilities of this machine's GPUs for which there are no kernels yet. */
+/** Compute capabilities of this machine's GPUs for which there are no kernels yet. @throws GanglionError where it has no GPU */
 function missingCubins(location: CudaLocation): number[] {
   if (location.isEmulated) return [];
   const capabilities = new Set(loadCuda(location).gpus.map(({ capability }) => capability));
-  return [...capabilities].filter(
-    (capability) => faultOf(locateCubin(location, capability).folder, location.cacheFolder) !== undefined,
-  );
+  return [...capabilities].filter((capability) => findCubin(location, capability) === undefined);
+}
+
+/** @returns nvcc where it can be used; undefined for NVRTC @throws GanglionError when neither is there, nor what gets NVRTC */
+async function chooseCompiler(location: CudaLocation, signal?: AbortSignal): Promise<string | undefined> {
+  const nvcc = await findNvcc(loadCuda(location).driverVersion, signal);
+  if (nvcc === undefined) checkNvrtc(location);
+  return nvcc;
+}
+
+/** @throws GanglionError `environment` where NVRTC is not there and nothing gets it */
+function checkNvrtc(location: CudaLocation): void {
+  if (hasNvrtc(location) || findProgram('python3') !== null) return;
+  const message =
+    'the kernels for the GPU need NVRTC, which python3 with pip downloads (Debian, Ubuntu: apt install python3 python3-pip), or an nvcc as old as the driver';
+  throw new GanglionError('environment', message);
 }
 
 /**
@@ -46,28 +62,74 @@ function missingCubins(location: CudaLocation): number[] {
  * @throws GanglionError `environment` for everything that stands in the way and a user can mend
  */
 export async function installCuda(location: CudaLocation, options: InstallOptions): Promise<void> {
-  const build = async (
-    folder: string,
-    line: string,
-    work: (staging: string, signal: AbortSignal) => Promise<void>,
-  ): Promise<void> => {
-    await locked(location.cacheFolder, CUDA_BUILD_BYTES, options, async (signal) => {
-      if (faultOf(folder, location.cacheFolder) === undefined) return; // another set-up has built it
-      await clearTraces(folder);
-      await checkDisk(location.cacheFolder, CUDA_BUILD_BYTES);
-      options.progress.line(line);
-      await inStagingFolder(folder, signal, (staging) => work(staging, signal));
-    });
-  };
   const first = await lookAtCuda(location);
   if (first === undefined) return;
-  if (faultOf(location.hostFolder, location.cacheFolder) !== undefined) {
-    await build(location.hostFolder, first, (staging, signal) => buildCudaHost(location, staging, signal));
+  await installHost(location, options);
+  const missing = missingCubins(location);
+  if (missing.length === 0) return;
+  await installCubins(location, missing, await chooseCompiler(location, options.signal), options);
+}
+
+/**
+ * Builds all that needs no GPU: the add-on, NVRTC, and the kernels for every kind of GPU, for an image that is made on a machine without one.
+ *
+ * @throws GanglionError as {@link installCuda}
+ */
+export async function installCudaForAll(location: CudaLocation, options: InstallOptions): Promise<void> {
+  checkCompiler();
+  await installHost(location, options);
+  checkNvrtc(location);
+  await installCubins(location, CAPABILITIES, undefined, options);
+}
+
+async function installHost(location: CudaLocation, options: InstallOptions): Promise<void> {
+  const line = `compiling ${location.isEmulated ? 'the emulation of CUDA' : "the CUDA engine's add-on"}`;
+  await build(location, options, {
+    ...{ folder: location.hostFolder, bytes: CUDA_BUILD_BYTES, line },
+    work: (staging, signal) => buildCudaHost(location, staging, signal),
+  });
+}
+
+async function installCubins(
+  location: CudaLocation,
+  capabilities: readonly number[],
+  nvcc: string | undefined,
+  options: InstallOptions,
+): Promise<void> {
+  if (nvcc === undefined) {
+    await build(location, options, {
+      ...{ folder: nvrtcFolder(location), bytes: NVRTC_BYTES },
+      work: (staging, signal) => fetchNvrtc(location, staging, options.progress, signal),
+    });
   }
-  loadCuda(location); // before nvcc works for a machine without a GPU
-  for (const capability of missingCubins(location)) {
-    const { folder } = locateCubin(location, capability);
-    const line = `compiling the CUDA kernels for sm_${capability}: about 20 seconds, once`;
-    await build(folder, line, (staging, signal) => buildCubin(location, capability, staging, signal));
+  for (const capability of capabilities) {
+    await build(location, options, {
+      ...{ folder: locateCubin(location, capability).folder, bytes: CUDA_BUILD_BYTES },
+      line: `compiling the CUDA kernels for sm_${capability}: some seconds, once`,
+      work: (staging, signal) => buildCubin(location, capability, nvcc, staging, signal),
+    });
   }
+}
+
+/** A sealed folder of the cache to build. */
+interface Part {
+  readonly folder: string;
+  /** Disk space that it takes at its peak. */
+  readonly bytes: number;
+  /** What is said before. */
+  readonly line?: string;
+  readonly work: (staging: string, signal: AbortSignal) => Promise<void>;
+}
+
+async function build({ cacheFolder }: CudaLocation, options: InstallOptions, part: Part): Promise<void> {
+  const { folder, bytes, line, work } = part;
+  if (faultOf(folder, cacheFolder) === undefined) return;
+  await locked(cacheFolder, bytes, options, async (signal) => {
+    if (faultOf(folder, cacheFolder) === undefined) return; // another set-up has built it
+    refuseRemembered(folder, options.again);
+    await clearTraces(folder);
+    await checkDisk(cacheFolder, bytes);
+    if (line !== undefined) options.progress.line(line);
+    await inStagingFolder(folder, signal, (staging) => work(staging, signal));
+  });
 }

@@ -3,6 +3,7 @@ import { GanglionError, systemErrorCode } from '../../shared/error.ts';
 import { checkCacheFolder, prepareCacheFolder } from '../build/cache-folder.ts';
 import { checkDisk, diskError } from '../build/disk.ts';
 import { recallFailure } from '../build/failed-setup.ts';
+import { downloadWheel, hasKeptWheel } from '../build/pip-wheel.ts';
 import { readProgramVersions } from '../build/programs.ts';
 import type { Progress } from '../build/progress.ts';
 import { ABSENT } from '../build/sealed-folder.ts';
@@ -12,11 +13,10 @@ import { BUILD_BYTES, buildKernels, checkKernels } from '../engines/kernels/buil
 import { faultOfKernels, type KernelsLocation } from '../engines/kernels/library.ts';
 import { checkCompiler, checkMachine, currentMachine } from '../engines/kernels/requirements.ts';
 import { buildLibrary } from '../engines/tensorflow/build.ts';
-import { downloadWheel, hasKeptWheel } from '../engines/tensorflow/download.ts';
 import { faultOfLibrary, type LibraryLocation } from '../engines/tensorflow/library.ts';
 import { fetchPackage, findPackage } from '../engines/tensorflow/package.ts';
 import { checkPlatform, checkPrograms, currentPlatform } from '../engines/tensorflow/preflight.ts';
-import { neededBytes } from '../engines/tensorflow/wheel.ts';
+import { neededBytes, WHEEL } from '../engines/tensorflow/wheel.ts';
 
 /** How a set-up runs. */
 export interface InstallOptions {
@@ -139,11 +139,11 @@ export async function installTensorflow(location: LibraryLocation, options: Inst
     refuseRemembered(libraryFolder, again);
     await clearTraces(libraryFolder);
     const needsLibrary = faultOfLibrary(location, 'whole') !== undefined;
-    const haveWheel = needsLibrary && (await hasKeptWheel(cacheFolder, signal));
+    const haveWheel = needsLibrary && (await hasKeptWheel(cacheFolder, WHEEL, signal));
     if (needsLibrary) await checkDisk(cacheFolder, neededBytes(haveWheel));
     await inStagingFolder(libraryFolder, signal, async (staging) => {
       if (haveWheel) progress.line('using the TensorFlow download of an earlier set-up');
-      else if (needsLibrary) await downloadWheel(cacheFolder, staging, progress, signal);
+      else if (needsLibrary) await downloadWheel(WHEEL, neededBytes(false), cacheFolder, staging, progress, signal);
       if (findPackage() === undefined) {
         progress.line('fetching @tensorflow/tfjs-node-gpu');
         await fetchPackage(staging, signal);
@@ -172,7 +172,7 @@ export async function locked(
 }
 
 /** @throws GanglionError with the reason why the set-up before could not build `folder`, unless it is to be tried `again` */
-function refuseRemembered(folder: string, again: boolean): void {
+export function refuseRemembered(folder: string, again: boolean): void {
   const reason = again ? undefined : recallFailure(folder);
   if (reason !== undefined) throw new GanglionError('environment', reason);
 }

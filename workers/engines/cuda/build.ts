@@ -1,8 +1,7 @@
-// Compiles the parts of the CUDA engine: the add-on and the emulation by g++, the kernels of a kind of GPU by nvcc.
+// Compiles the parts of the CUDA engine: the add-on and the emulation by g++, the kernels of a kind of GPU by nvcc or NVRTC.
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { GanglionError } from '../../../shared/error.ts';
 import { runCommand } from '../../build/command.ts';
 import { checkInProcess, runCompiler, toCompileError } from '../../build/compile.ts';
 import { findProgram } from '../../build/programs.ts';
@@ -16,6 +15,7 @@ import {
   locateCubin,
   NVCC_FLAGS,
 } from './library.ts';
+import { runNvrtc } from './nvrtc.ts';
 
 /** Disk space that compiling takes at its peak. */
 export const CUDA_BUILD_BYTES = 100_000_000;
@@ -55,36 +55,47 @@ export async function buildCudaHost(location: CudaLocation, staging: string, sig
 /** Where CUDA's own installer puts nvcc, which is often on no PATH. */
 const NVCC = '/usr/local/cuda/bin/nvcc';
 
-/** nvcc as it is called. @throws GanglionError `environment` where it is missing */
-function findNvcc(capability: number): string {
-  if (findProgram('nvcc') !== null) return 'nvcc';
-  if (existsSync(NVCC)) return NVCC;
-  const message = `nvcc is missing, it compiles the kernels for this GPU (sm_${capability}); install CUDA's compiler (Debian, Ubuntu: apt install nvidia-cuda-toolkit)`;
-  throw new GanglionError('environment', message);
+/** nvcc as it is called, where it is and no newer than the driver, which would not take what it compiles. */
+export async function findNvcc(driverVersion: number, signal?: AbortSignal): Promise<string | undefined> {
+  const nvcc = findProgram('nvcc') === null ? NVCC : 'nvcc';
+  if (nvcc === NVCC && !existsSync(NVCC)) return undefined;
+  try {
+    const { stdout } = await runCommand(nvcc, ['--version'], signal === undefined ? {} : { signal });
+    const [, major = '', minor = ''] = /release (\d+)\.(\d+)/.exec(stdout) ?? [];
+    return major !== '' && Number(major) * 1000 + Number(minor) * 10 <= driverVersion ? nvcc : undefined;
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    return undefined;
+  }
 }
 
 /**
  * Compiles the kernels for GPUs of one compute capability.
  *
- * @throws GanglionError `environment` when nvcc is missing or fails
+ * @param nvcc what compiles; undefined is NVRTC, which must be there
+ * @throws GanglionError `environment` when it fails
  */
 export async function buildCubin(
   location: CudaLocation,
   capability: number,
+  nvcc: string | undefined,
   staging: string,
   signal: AbortSignal,
 ): Promise<void> {
-  const nvcc = findNvcc(capability);
   const staged = join(staging, 'kernels');
-  const temporary = join(staging, 'nvcc');
+  const temporary = join(staging, 'compiler');
   const logPath = join(location.cacheFolder, LOG);
   for (const folder of [staged, temporary]) await mkdir(folder, { recursive: true });
   const output = join(staged, 'kernels.cubin');
-  const args = [...NVCC_FLAGS, `-arch=sm_${capability}`, location.sources.kernels, '-o', output];
-  const result = await runCommand(nvcc, args, { env: { ...process.env, TMPDIR: temporary, LC_ALL: 'C' }, signal });
+  const env = { ...process.env, TMPDIR: temporary, LC_ALL: 'C' };
+  const architecture = `sm_${capability}`;
+  const args = [...NVCC_FLAGS, `-arch=${architecture}`, location.sources.kernels, '-o', output];
+  const result = await (nvcc === undefined
+    ? runNvrtc(location, output, architecture, { temporary, logPath }, signal)
+    : runCommand(nvcc, args, { env, signal }));
   if (result.exitCode !== 0) {
     await writeFile(logPath, result.output);
-    throw toCompileError('the CUDA kernels', result, logPath, 'nvcc');
+    throw toCompileError('the CUDA kernels', result, logPath, nvcc === undefined ? 'NVRTC' : 'nvcc');
   }
   await sealFolder(staged);
   signal.throwIfAborted();

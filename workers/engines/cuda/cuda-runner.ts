@@ -10,7 +10,7 @@ import { faultOf } from '../../build/sealed-folder.ts';
 import type { ProgramRunner } from '../program-runner.ts';
 import type { CudaBinding, CudaDevice, NativeGpu } from './binding.ts';
 import { cudaExecutor } from './cuda-executor.ts';
-import { type CudaLocation, LEAST_CAPABILITY, locateCubin, locateCuda } from './library.ts';
+import { type CudaLocation, LEAST_CAPABILITY, locateCubin, locateCuda, suitableCapabilities } from './library.ts';
 
 /** A GPU that the kernels run on. */
 export interface Gpu extends CudaDevice {
@@ -22,6 +22,8 @@ export interface Gpu extends CudaDevice {
 export interface LoadedCuda {
   readonly binding: CudaBinding;
   readonly gpus: readonly [Gpu, ...Gpu[]];
+  /** Newest CUDA that the driver runs: 12090 for 12.9. */
+  readonly driverVersion: number;
 }
 
 /** Programs on a GPU, and that GPU. */
@@ -39,16 +41,17 @@ export function loadCuda(location: CudaLocation): LoadedCuda {
   const fault = faultOf(location.hostFolder, location.cacheFolder);
   if (fault !== undefined) throw new GanglionError('environment', `${location.hostFolder} ${fault}`);
   const binding: CudaBinding = createRequire(import.meta.url)(location.addonPath);
-  let devices: readonly CudaDevice[];
+  let found: ReturnType<CudaBinding['devices']>;
   try {
-    devices = binding.devices(location.driver).devices;
+    found = binding.devices(location.driver);
   } catch (error) {
     throw new GanglionError('environment', `NVIDIA's driver does not start: ${messageOf(error)}`, { cause: error });
   }
+  const { devices, version: driverVersion } = found;
   const [first, ...others] = devices
     .map((device, number) => ({ ...device, number }))
     .filter(({ capability }) => capability >= LEAST_CAPABILITY);
-  if (first !== undefined) return { binding, gpus: [first, ...others] };
+  if (first !== undefined) return { binding, gpus: [first, ...others], driverVersion };
   const [old] = devices;
   if (old === undefined) throw new GanglionError('environment', "NVIDIA's driver finds no GPU");
   const got = `${toPrintable(old.name)} has ${(old.capability / 10).toFixed(1)}`;
@@ -87,9 +90,15 @@ export function findGpu(gpus: readonly Gpu[], number: number): Gpu {
 /** The compiled kernels; the emulated driver has them in itself. */
 function readKernelsFor(location: CudaLocation, capability: number): Uint8Array {
   if (location.isEmulated) return new Uint8Array(1);
-  const { folder, path } = locateCubin(location, capability);
-  const fault = faultOf(folder, location.cacheFolder);
-  if (fault !== undefined) throw new GanglionError('environment', `${folder} ${fault}`);
-  const image = readFileSync(path);
+  const found = findCubin(location, capability);
+  if (found === undefined) throw new GanglionError('environment', `the kernels for sm_${capability} are not compiled`);
+  const image = readFileSync(found);
   return new Uint8Array(image.buffer, image.byteOffset, image.byteLength);
+}
+
+/** Compiled kernels that a GPU runs; undefined where there are none. */
+export function findCubin(location: CudaLocation, capability: number): string | undefined {
+  return suitableCapabilities(capability)
+    .map((suitable) => locateCubin(location, suitable))
+    .find(({ folder }) => faultOf(folder, location.cacheFolder) === undefined)?.path;
 }

@@ -49,7 +49,12 @@ export interface CudaLocation {
   readonly addonPath: string;
   /** What is loaded as the driver. */
   readonly driver: string;
-  readonly sources: { readonly addon: string; readonly emulation: string; readonly kernels: string };
+  readonly sources: {
+    readonly addon: string;
+    readonly emulation: string;
+    readonly kernels: string;
+    readonly nvrtc: string;
+  };
 }
 
 /** The sources of the engine, by name. */
@@ -74,12 +79,24 @@ export function locateCuda(env: NodeJS.ProcessEnv = process.env): CudaLocation {
     ...{ cacheFolder, key, isEmulated, hostFolder },
     addonPath: join(hostFolder, 'ganglion_cuda.node'),
     driver: isEmulated ? join(hostFolder, EMULATED_DRIVER) : 'libcuda.so.1',
-    sources: { addon: source('addon.cc'), emulation: source('emulated-driver.cc'), kernels: source('kernels.cu') },
+    sources: {
+      ...{ addon: source('addon.cc'), emulation: source('emulated-driver.cc') },
+      ...{ kernels: source('kernels.cu'), nvrtc: source('nvrtc.cc') },
+    },
   };
 }
 
 /** Name of the emulated driver in its folder. */
 export const EMULATED_DRIVER = 'libganglion_emulated_cuda.so';
+
+/** One of every kind of GPU that CUDA 12.9 knows: an image that is made without a GPU has the kernels for all of these. */
+export const CAPABILITIES: readonly number[] = [70, 75, 80, 86, 89, 90, 100, 120];
+
+/** Compute capabilities whose kernels a GPU runs, the best first: its own, and older ones of the same generation. */
+export function suitableCapabilities(capability: number): number[] {
+  const generation = Math.floor(capability / 10) * 10;
+  return Array.from({ length: capability - generation + 1 }, (_, i) => capability - i);
+}
 
 /** The kernels for GPUs of one compute capability. */
 export function locateCubin({ cacheFolder, key }: CudaLocation, capability: number): { folder: string; path: string } {

@@ -3,15 +3,15 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GanglionError } from '../../../shared/error.ts';
 import { checkInProcess, runCompiler } from '../../build/compile.ts';
+import { keptWheelPath } from '../../build/pip-wheel.ts';
 import type { Progress } from '../../build/progress.ts';
 import { sealFolder } from '../../build/sealed-folder.ts';
 import { moveIntoPlace } from '../../build/staging.ts';
-import { keptWheelPath } from './download.ts';
 import { extractWheel } from './extract.ts';
 import { LIBRARY, type LibraryLocation, TENSORFLOW_VERSION } from './library.ts';
 import { sourceFolder } from './package.ts';
 import { QUIET_LOG_SOURCE } from './quiet-log.ts';
-import { SHARED_LIBRARIES } from './wheel.ts';
+import { SHARED_LIBRARIES, WHEEL } from './wheel.ts';
 
 /**
  * Builds the library in `staging`, a folder in the cache folder that keeps the wheel, and moves it to its place.
@@ -24,7 +24,7 @@ export async function buildLibrary(
   progress: Progress,
   signal: AbortSignal,
 ): Promise<void> {
-  const wheelPath = keptWheelPath(location.cacheFolder);
+  const wheelPath = keptWheelPath(location.cacheFolder, WHEEL);
   const headers = join(staging, 'include');
   const staged = join(staging, 'library');
   const libraries = join(staged, 'lib');

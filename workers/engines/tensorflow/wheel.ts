@@ -1,16 +1,18 @@
 // The Python wheel that libtensorflow comes from: its pinned identity, and which of its 13,000 files are taken.
 
+import type { Wheel } from '../../build/pip-wheel.ts';
 import { TENSORFLOW_VERSION } from './library.ts';
 
-/** Pinned identity of the wheel; pip checks the hash, and set-up checks it again. */
-export const WHEEL = {
+/** Pinned identity of the wheel. */
+export const WHEEL: Wheel = {
+  label: 'TensorFlow',
   requirement: `tensorflow-cpu==${TENSORFLOW_VERSION}`,
   pythonVersion: '3.11',
   platform: 'manylinux_2_27_x86_64',
   fileName: `tensorflow_cpu-${TENSORFLOW_VERSION}-cp311-cp311-manylinux_2_27_x86_64.whl`,
   sha256: '2b847d217b02ee7731ed91431daf3250daa0196c3c94614d23be27232e6e5b6c',
   bytes: 273_829_956,
-} as const;
+};
 
 /** Bytes on disk of the two shared libraries and the add-on. */
 const LIBRARY_BYTES = 788_086_608 + 65_222_328 + 300_000;

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { toPipError } from '../../../../../workers/engines/tensorflow/download.ts';
+import { toPipError } from '../../../../workers/build/pip-wheel.ts';
+import { neededBytes, WHEEL } from '../../../../workers/engines/tensorflow/wheel.ts';
 
-const failed = (output: string) => toPipError({ exitCode: 1, output }, '/cache');
+const failed = (output: string) => toPipError({ exitCode: 1, output }, '/cache', WHEEL, neededBytes(false));
 
 describe('toPipError', () => {
   it('reads an unreachable index, and quotes the last line of pip', () => {
