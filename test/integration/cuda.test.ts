@@ -4,7 +4,20 @@ import { beforeAll, expect, it } from 'vitest';
 import { ganglion, scratchFolder, succeed, summaryOf } from './ganglion.ts';
 
 const scratch = scratchFolder('cuda');
-const MODEL = ['--steps', '3', '--batch', '8', '--shards', '4', '--latent', '16', '--metrics-port', 'off'];
+const MODEL = [
+  '--steps',
+  '3',
+  '--batch',
+  '8',
+  '--shards',
+  '4',
+  '--latent',
+  '16',
+  '--metrics-port',
+  'off',
+  '--evaluate-every',
+  'off',
+];
 const EMULATED = { GANGLION_CUDA: 'emulated' };
 
 async function train(name: string, flags: readonly string[], env: Record<string, string> = EMULATED): Promise<string> {
