@@ -19,7 +19,7 @@ const CONFIG_FORMAT = 2;
 const BEFORE_NUMBERS = 1;
 
 /** What the runs had that lack these settings, which belong to the recipe. */
-const BEFORE_SETTINGS = { ema: 'off' } as const;
+const BEFORE_SETTINGS = { ema: 'off', lrG: null, lrD: null } as const;
 
 export interface RunConfig extends StoredSettings {
   readonly format: typeof CONFIG_FORMAT;

@@ -27,6 +27,8 @@ export type NodeSettings = Pick<
   | 'shards'
   | 'seed'
   | 'lr'
+  | 'lrG'
+  | 'lrD'
   | 'beta1'
   | 'beta2'
   | 'epsilon'
@@ -82,12 +84,16 @@ export class Node {
   /** Trains until the last step or a stop. @throws GanglionError as `train` of training/trainer.ts */
   async train({ shouldStop, commit }: Pick<TrainerOptions, 'shouldStop' | 'commit'>): Promise<void> {
     const { config, state, dataset, totalSteps, communicator = SINGLE_NODE, profiled = false, emit } = this.#options;
+    const adam = { beta1: config.beta1, beta2: config.beta2, epsilon: config.epsilon };
     await train({
       state,
       dataset,
       replicas: this.#replicas,
       communicator,
-      adam: { learningRate: config.lr, beta1: config.beta1, beta2: config.beta2, epsilon: config.epsilon },
+      adam: {
+        generator: { ...adam, learningRate: config.lrG ?? config.lr },
+        discriminator: { ...adam, learningRate: config.lrD ?? config.lr },
+      },
       kernels: this.#kernels,
       seed: config.seed,
       batch: config.batch,

@@ -119,6 +119,24 @@ export const SETTINGS = {
     description: "Adam's learning rate",
     immutable: true,
   }),
+  /** Of the generator; null is `lr`. Two rates: Heusel et al. 2017 (TTUR). */
+  lrG: setting({
+    value: 'X',
+    expected: 'a number above 0, at most 1',
+    schema: z.number().gt(0).max(1).nullable(),
+    default: null,
+    description: "the generator's learning rate (default: --lr)",
+    immutable: true,
+  }),
+  /** Of the discriminator; null is `lr`. */
+  lrD: setting({
+    value: 'X',
+    expected: 'a number above 0, at most 1',
+    schema: z.number().gt(0).max(1).nullable(),
+    default: null,
+    description: "the discriminator's learning rate (default: --lr)",
+    immutable: true,
+  }),
   beta1: setting({
     value: 'X',
     expected: 'a number from 0 to below 1',
@@ -149,7 +167,7 @@ export const SETTINGS = {
     expected: 'a number from 0 to below 1, or off',
     schema: z.union([decay, z.literal('off')]),
     default: 'off',
-    description: 'decay of the averaged generator, which draws better than the newest weights, such as 0.999',
+    description: 'decay of the averaged generator, which draws better than the newest weights, such as 0.99',
     immutable: true,
   }),
   ...DATA_SETTINGS,

@@ -55,7 +55,8 @@ export interface PhaseOptions {
   readonly state: TrainingState;
   readonly replicas: ShardComputer;
   readonly communicator: Communicator;
-  readonly adam: AdamOptions;
+  /** Of either net. */
+  readonly adam: Readonly<Record<Phase, AdamOptions>>;
   /** Shards a step, over all nodes. */
   readonly shards: number;
   /** Default: JavaScript. The bits do not depend on it. */
@@ -103,7 +104,7 @@ export function createPhase(phase: Phase, options: PhaseOptions): PhaseLoop {
     async update() {
       const isSkipped = (await update.allReduce(communicator, bad.length)) > 0;
       const beforeAdam = performance.now();
-      const gradientNorm = isSkipped ? Number.NaN : update.apply(adam, state[phase], scale);
+      const gradientNorm = isSkipped ? Number.NaN : update.apply(adam[phase], state[phase], scale);
       const { sum } = update;
       if (isSkipped) sum.fill(Number.NaN);
       else {

@@ -12,6 +12,8 @@ import { initialState } from '../../dist/coordinator/training/state.js';
 import { train } from '../../dist/coordinator/training/trainer.js';
 import { dcgan28 } from '../../dist/shared/model/spec.js';
 
+const ADAM = { learningRate: 2e-4, beta1: 0.5, beta2: 0.999, epsilon: 1e-8 };
+
 const { values } = parseArgs({
   options: {
     isolation: { type: 'string', default: 'process' },
@@ -118,7 +120,7 @@ await train({
   dataset,
   replicas: group,
   communicator: SINGLE_NODE,
-  adam: { learningRate: 2e-4, beta1: 0.5, beta2: 0.999, epsilon: 1e-8 },
+  adam: { generator: ADAM, discriminator: ADAM },
   seed,
   batch,
   shards,

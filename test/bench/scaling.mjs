@@ -25,6 +25,8 @@ import { dcgan28 } from '../../dist/shared/model/spec.js';
 import { ROOT } from './execute.mjs';
 import { toSvg } from './plot.mjs';
 
+const ADAM = { learningRate: 2e-4, beta1: 0.5, beta2: 0.999, epsilon: 1e-8 };
+
 const LATENT = 100;
 const PARTS = ['coordinator', 'memory', 'shards'];
 
@@ -68,7 +70,7 @@ async function coordinatorMs(shards, steps, dataset) {
   await train({
     state: initialState(dcgan28(LATENT), 1),
     ...{ dataset, replicas: group, communicator: SINGLE_NODE, seed: 1, batch, shards, totalSteps: warmup + steps },
-    adam: { learningRate: 2e-4, beta1: 0.5, beta2: 0.999, epsilon: 1e-8 },
+    adam: { generator: ADAM, discriminator: ADAM },
     kernels,
     maxSkipped: 0,
     shouldStop: () => false,

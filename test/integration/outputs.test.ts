@@ -242,6 +242,7 @@ it('--dry-run prints the whole config and makes nothing', async () => {
       'dataName',
       'dataPreparation',
       'dataSha256',
+      'devices',
       'ema',
       'epochs',
       'epsilon',
@@ -254,6 +255,8 @@ it('--dry-run prints the whole config and makes nothing', async () => {
     ].concat([
       'latent',
       'lr',
+      'lrD',
+      'lrG',
       'maxRestarts',
       'maxShardLosses',
       'maxSkipped',

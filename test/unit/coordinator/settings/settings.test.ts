@@ -26,7 +26,19 @@ describe('SETTINGS', () => {
   });
 
   it('fixes the model, the optimiser and the seed for the life of a run, and nothing of the cluster', () => {
-    expect(IMMUTABLE_SETTINGS).toEqual(['batch', 'shards', 'latent', 'seed', 'lr', 'beta1', 'beta2', 'epsilon', 'ema']);
+    expect(IMMUTABLE_SETTINGS).toEqual([
+      'batch',
+      'shards',
+      'latent',
+      'seed',
+      'lr',
+      'lrG',
+      'lrD',
+      'beta1',
+      'beta2',
+      'epsilon',
+      'ema',
+    ]);
   });
 
   it("has DCGAN's defaults", () => {
@@ -55,6 +67,8 @@ describe('SETTINGS', () => {
       checkpointEvery: 500,
       keep: 'all',
       ema: 'off',
+      lrG: null,
+      lrD: null,
       samplesEvery: null,
       evaluateEvery: null,
       maxRestarts: 20,
@@ -106,6 +120,8 @@ describe('fromFlags', () => {
     ],
     ['samplesEvery', ['1'], ['0', 'epoch']],
     ['ema', ['0', '0.999', 'off'], ['1', '-0.1', 'on']],
+    ['lrG', ['0.0004', '1'], ['0', '-1', '1.5', 'off']],
+    ['lrD', ['0.0004', '1'], ['0', '-1', '1.5', 'off']],
     ['evaluateEvery', ['1', 'off'], ['0', 'on', '30s']],
     ['audit', ['0', '0.05', '1'], ['-0.1', '1.1', 'all']],
     ['maxRestarts', ['0', '20'], ['-1', '1.5', 'none']],

@@ -14,6 +14,7 @@ import { dcgan28 } from '../../../../shared/model/spec.ts';
 import { settled } from '../replicas/stub-replicas.ts';
 
 export const LATENT = 1;
+const ADAM = { learningRate: 2e-4, beta1: 0.5, beta2: 0.999, epsilon: 1e-8 };
 const SECONDS = { start: 1, prepare: 0.001, compute: 0.002, copy: 0.003 };
 
 /** Ten images; every pixel of image i is i. */
@@ -85,7 +86,7 @@ export function trainerOptions(given: Partial<TrainerOptions> = {}): TrainerOpti
     dataset: DATASET,
     replicas: new StubComputer(state),
     communicator: SINGLE_NODE,
-    adam: { learningRate: 2e-4, beta1: 0.5, beta2: 0.999, epsilon: 1e-8 },
+    adam: { generator: ADAM, discriminator: ADAM },
     seed: 1,
     batch: 4,
     shards: 4,

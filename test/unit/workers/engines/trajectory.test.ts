@@ -15,6 +15,8 @@ import { Replica } from '../../../../workers/replica/replica.ts';
 import { goldenDigits } from '../../../golden/golden.ts';
 import { withTensorflow } from './tensorflow/ready.ts';
 
+const ADAM = { learningRate: 2e-4, beta1: 0.5, beta2: 0.999, epsilon: 1e-8 };
+
 interface GoldenStep {
   readonly lossReal: number;
   readonly lossFake: number;
@@ -63,7 +65,7 @@ async function trajectory(backend: Backend): Promise<StepRecord[]> {
       },
     },
     communicator: SINGLE_NODE,
-    adam: { learningRate: 2e-4, beta1: 0.5, beta2: 0.999, epsilon: 1e-8 },
+    adam: { generator: ADAM, discriminator: ADAM },
     seed,
     batch,
     shards: 1,
