@@ -13,7 +13,6 @@ import type { LoadOptions } from './load-options.ts';
 import { allocateImages } from './memory.ts';
 import { loadMnistPackage } from './mnist-package.ts';
 import { Preparation, type PreparationOptions } from './preparation.ts';
-import { loadFile, loadFiles } from './recognise.ts';
 import { readError } from './source-file.ts';
 
 /** The settings that say which images, and how they are prepared. */
@@ -45,6 +44,8 @@ export async function loadData({ settings, shape, ...host }: DataRequest): Promi
     cacheFolder: join(toCacheFolder(), 'pictures'),
     ...host,
   };
+  // Loaded here: a run on the digits of the package needs none of it.
+  const { loadFile, loadFiles } = await import('./recognise.ts');
   return isFolder ? loadFiles(filesIn(path), `data folder ${path}`, options) : loadFile(path, options);
 }
 
