@@ -1,8 +1,12 @@
 // The Node-API add-on: plans of kernels, run in one call. workers/engines/kernels/binding.ts has its types.
 #include <node_api.h>
+#ifdef __linux__
 #include <sys/mman.h>
+#endif
+#ifdef __x86_64__
+#include <cpuid.h>
+#endif
 #include <atomic>
-#include <cstdlib>
 #include <memory>
 #include "step.h"
 
@@ -24,7 +28,9 @@ struct Memory {
     if (bytes == 0) bytes = HUGE_PAGE;
     data = static_cast<float*>(std::aligned_alloc(HUGE_PAGE, bytes));
     if (data == nullptr) throw Failure{"kernels: no memory for " + std::to_string(bytes) + " bytes"};
+#ifdef __linux__
     madvise(data, bytes, MADV_HUGEPAGE);
+#endif
     std::memset(data, 0, bytes);
   }
   Memory(const Memory&) = delete;
@@ -55,17 +61,30 @@ struct Frame {
   }
 };
 
-/** The widest that this processor has; null without AVX2 and FMA. */
-const Kernels* detect() {
-  __builtin_cpu_init();
-  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return nullptr;
-  const bool isWide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-                      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
-  return isWide ? &AVX512 : &AVX2;
+#ifdef __aarch64__
+/** All that this processor has, the widest first. */
+std::vector<const Kernels*> detect() { return {&NEON}; }
+#else
+/** All that this processor has, the widest first. By its own words: not every compiler has `__builtin_cpu_supports`. */
+std::vector<const Kernels*> detect() {
+  unsigned a, b, c, d, saved, high;
+  if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_FMA) || !(c & bit_OSXSAVE)) return {};
+  __asm__("xgetbv" : "=a"(saved), "=d"(high) : "c"(0)); // the registers that the system keeps when it changes threads
+  constexpr unsigned YMM = 0x6, ZMM = 0xe6, WIDE = bit_AVX512F | bit_AVX512DQ | bit_AVX512BW | bit_AVX512VL;
+  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(b & bit_AVX2) || (saved & YMM) != YMM) return {};
+  if ((b & WIDE) == WIDE && (saved & ZMM) == ZMM) return {&AVX512, &AVX2};
+  return {&AVX2};
+}
+#endif
+
+/** The widest; null on an x86 processor without AVX2 and FMA. */
+const Kernels* widest() {
+  const auto sets = detect();
+  return sets.empty() ? nullptr : sets[0];
 }
 
 /** One for the process: its threads compute with the same instructions. */
-std::atomic<const Kernels*> chosen{detect()};
+std::atomic<const Kernels*> chosen{widest()};
 
 void check(napi_status status, const char* what) {
   if (status != napi_ok) throw Failure{std::string("kernels: expected ") + what};
@@ -282,11 +301,12 @@ napi_value toNormal(napi_env env, napi_value* arguments) {
   return nullptr;
 }
 
-/** limitIsa('avx2'): the kernels of AVX2 where there are those of AVX-512 too. */
+/** limitIsa('avx2'): the kernels of AVX2 where there are wider ones too. */
 napi_value limitIsa(napi_env env, napi_value* arguments) {
-  if (toText(env, arguments[0]) != AVX2.name) throw Failure{"limitIsa: expected 'avx2'"};
-  const Kernels* wide = &AVX512;
-  chosen.compare_exchange_strong(wide, &AVX2);
+  const std::string name = toText(env, arguments[0]);
+  if (name != "avx2") throw Failure{"limitIsa: expected 'avx2'"};
+  for (const Kernels* set : detect())
+    if (set->name == name) chosen = set;
   return nullptr;
 }
 
@@ -309,9 +329,9 @@ bool computesRightly(const Kernels& set) {
 
 /** selfTest(): all the kernels that this processor can run */
 napi_value selfTest(napi_env env, napi_value*) {
-  const Kernels* widest = detect();
+  const auto sets = detect();
   napi_value result;
-  check(napi_get_boolean(env, (widest == nullptr || computesRightly(AVX2)) && (widest != &AVX512 || computesRightly(AVX512)), &result),
+  check(napi_get_boolean(env, std::all_of(sets.begin(), sets.end(), [](const Kernels* set) { return computesRightly(*set); }), &result),
         "a boolean");
   return result;
 }

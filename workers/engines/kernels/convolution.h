@@ -1,11 +1,6 @@
 // What the convolutions are made of: products of blocks that stay in registers (Goto & van de Geijn, "Anatomy of High-Performance Matrix
 // Multiplication", 2008), where a block is some pixels by some channels, and images with a margin. Sizes are known when this is compiled.
 
-#ifdef GANGLION_AVX512
-constexpr int PIXELS = 8;
-#else
-constexpr int PIXELS = 4;
-#endif
 /** Vectors of channels in a block. With one vector, a block has twice the pixels. */
 template <int N>
 constexpr int COLUMNS = N >= 2 * WIDTH ? 2 : 1;

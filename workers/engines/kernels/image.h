@@ -51,7 +51,7 @@ void convolveToImages(const float* x, const float* filter, float* images, int B,
           for (int c = 0; c < C; c++) store(taps + c * WIDTH, acc[m][c]);
           float* to = patches + (ox + m) % 2 * 32 + (ox + m) / 2 * 4;
 #pragma GCC unroll 4
-          for (int ky = 0; ky < 4; ky++) _mm_storeu_ps(to + ky * 64, _mm_load_ps(taps + ky * 4));
+          for (int ky = 0; ky < 4; ky++) memcpy(to + ky * 64, taps + ky * 4, 4 * sizeof(float));
         }
       }
       // The patches of even features do not overlap, nor do those of odd ones: whole rows are added.
@@ -72,11 +72,7 @@ void convolveToImages(const float* x, const float* filter, float* images, int B,
 /** Gradient of the filter [4, 4, 1, N], from images [B, 28, 28, 1] and dy [B, 16, 16, N]: that of every image, added up in their order. */
 template <int N>
 void convolveImagesFilter(const float* images, const float* dy, float* dFilter, int B, float* scratch) {
-#ifdef GANGLION_AVX512
-  constexpr int M = 16;
-#else
-  constexpr int M = 8;
-#endif
+  constexpr int M = TAPS_TOGETHER;
   const auto from = [](int m) { return m / 4 * IMAGE_PADDED + m % 4; };
   for (int b = 0; b < B; b++) {
     addMargin<IMAGE_SIDE, 1, IMAGE_MARGIN>(images + b * IMAGE_SIDE * IMAGE_SIDE, scratch);

@@ -1,9 +1,9 @@
-// The kernels by name: what a step of a plan may be, and those that are called by themselves. Included once for each instruction set.
+// The kernels by name: what a step of a plan may be, and those that are called by themselves. Included once for each instruction set, behind
+// its vectors. No kernel adds up in an order that depends on the width of a vector, so that all sets give the same bits.
 
-#include "simd.h"
 #include "convolution.h"
-#include "doubles.h"
 #include "image.h"
+#include "map.h"
 #include "noise.h"
 #include "norm.h"
 #include "pointwise.h"
@@ -57,7 +57,7 @@ Run findConvolutionKernel(const std::string& name, const std::vector<int>& sizes
 Run findKernel(const std::string& name, const std::vector<int>& sizes) {
   if (name.rfind("convolve", 0) == 0) return findConvolutionKernel(name, sizes);
   const auto size = [&](size_t i) { return i < sizes.size() ? sizes[i] : 0; };
-  // Whole vectors of the widest set, so that both sets have the same kernels.
+  // Whole vectors of the widest set, so that all sets have the same kernels.
   const bool isWide = size(1) % 16 == 0 && size(1) <= MOST_CHANNELS; // of the kernels on [pixels, channels]
   if (name == "normalise" && isWide)
     return [](const Step& s, float* const* at) {
@@ -83,7 +83,7 @@ Run findKernel(const std::string& name, const std::vector<int>& sizes) {
   if (name == "sumAll")
     return [](const Step& s, float* const* at) { *at[s.in(1)] = sumAll(at[s.in(0)], s.sizes[0]); };
   // Products: sizes are M, K, N.
-  // The same for both sets, as above.
+  // The same for all sets, as above.
   const bool fitsScratch = static_cast<size_t>(size(1)) <= SCRATCH_FLOATS / 32;
   if (name == "multiply" && fitsScratch && size(2) % 32 == 0)
     return [](const Step& s, float* const* at) {

@@ -20,6 +20,12 @@ export const LINKER_FLAGS: readonly string[] = ['-shared', '-static-libstdc++', 
 /** Raised when the files of the folder change in name or in the way they are built. */
 const LAYOUT_VERSION = 2;
 
+/** What is compiled for a processor, as Node names it. */
+const UNITS: Readonly<Record<string, readonly string[]>> = {
+  x64: ['addon.cc', 'avx2.cc', 'avx512.cc'],
+  arm64: ['addon.cc', 'neon.cc'],
+};
+
 /** The sources lie beside this file, also for the compiled one: the build does not copy them. */
 const SOURCE_FOLDER = fileURLToPath(
   new URL(import.meta.url.endsWith('.ts') ? './' : '../../../../workers/engines/kernels/', import.meta.url),
@@ -73,7 +79,7 @@ export function locateKernels(env: NodeJS.ProcessEnv = process.env): KernelsLoca
     key,
     kernelsFolder,
     addonPath: join(kernelsFolder, 'ganglion_kernels.node'),
-    units: sources.filter((source) => source.name.endsWith('.cc')).map((source) => join(SOURCE_FOLDER, source.name)),
+    units: (UNITS[process.arch] ?? []).map((name) => join(SOURCE_FOLDER, name)),
   };
 }
 

@@ -1,13 +1,15 @@
-// What both instruction sets share: a step of a plan.
+// What all instruction sets share: a step of a plan.
 #pragma once
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <string>
 #include <tuple>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 struct Step;
@@ -61,4 +63,13 @@ struct Kernels {
   void (*toNormal)(const uint32_t* words, double* out, int64_t size);
 };
 
+#ifdef __aarch64__
+extern const Kernels NEON;
+#else
 extern const Kernels AVX512, AVX2;
+#endif
+
+/** Numbers of float64, or integers of 64 bits, that every set takes together. */
+constexpr int LANES = 8;
+
+#define INLINE static inline __attribute__((always_inline))

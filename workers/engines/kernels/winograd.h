@@ -133,25 +133,29 @@ void convolve(const float* x, const float* filter, float* y, int B, float* scrat
   }
 }
 
-/** Transposes a square of values. */
-INLINE void transpose(Vector (&rows)[WIDTH]) {
+/** Lanes of two vectors, as a stage of the transposition swaps them. */
+template <int STEP, bool UPPER, size_t... I>
+INLINE Vector swapLanes(Vector above, Vector below, std::index_sequence<I...>) {
+  constexpr auto lane = [](int i) { return i & STEP ? (UPPER ? WIDTH + i - STEP : WIDTH + i) : (UPPER ? i : i + STEP); };
+#ifdef __clang__
+  return __builtin_shufflevector(above, below, lane(I)...);
+#else
   using Lanes = int __attribute__((vector_size(sizeof(Vector))));
-#pragma GCC unroll 4
-  for (int step = 1; step < WIDTH; step *= 2) {
-    Lanes upper, lower;
+  return __builtin_shuffle(above, below, Lanes{lane(I)...});
+#endif
+}
+
+/** Transposes a square of values. */
+template <int STEP = 1>
+INLINE void transpose(Vector (&rows)[WIDTH]) {
 #pragma GCC unroll 16
-    for (int i = 0; i < WIDTH; i++) {
-      upper[i] = i & step ? WIDTH + i - step : i;
-      lower[i] = i & step ? WIDTH + i : i + step;
+  for (int i = 0; i < WIDTH; i++)
+    if (!(i & STEP)) {
+      const Vector above = rows[i], below = rows[i + STEP];
+      rows[i] = swapLanes<STEP, true>(above, below, std::make_index_sequence<WIDTH>());
+      rows[i + STEP] = swapLanes<STEP, false>(above, below, std::make_index_sequence<WIDTH>());
     }
-#pragma GCC unroll 16
-    for (int i = 0; i < WIDTH; i++)
-      if (!(i & step)) {
-        const Vector above = rows[i], below = rows[i + step];
-        rows[i] = __builtin_shuffle(above, below, upper);
-        rows[i + step] = __builtin_shuffle(above, below, lower);
-      }
-  }
+  if constexpr (2 * STEP < WIDTH) transpose<2 * STEP>(rows);
 }
 
 /**
@@ -243,7 +247,7 @@ void convolveFilter(const float* x, const float* dy, float* dFilter, int B, floa
   constexpr int O = S / 2, SIDE = O / 2, GROUP = GRADIENT_TILES / (SIDE * SIDE), K = 4 * I, PITCH = GRADIENT_TILES + 1;
   constexpr int M = ROWS<N>, C = COLUMNS<N>, SLICE = C * WIDTH;
   static_assert(9 * (K + N) * PITCH <= SCRATCH_FLOATS);
-  const auto from = [](int m) { return m; };
+  const auto from = [](int m) { return m / WIDTH * WIDTH * PITCH + m % WIDTH; };
   float *tiles = scratch, *outputs = tiles + 9 * K * PITCH; // [u, v, K / WIDTH, tile, WIDTH] and [u, v, N / slice, tile, slice]
   for (int first = 0; first < B; first += GROUP) {
     const int count = (B - first < GROUP ? B - first : GROUP) * SIDE * SIDE;

@@ -1,48 +1,32 @@
-// Eight numbers of float64, or eight integers of 64 bits, and the few operations on them that the arithmetic of the JavaScript is
-// written in: update.h and noise.h. Every product and every sum is rounded by itself, as in JavaScript, so there is no fma here.
+// AVX2 and fused multiply-add: the vectors that the kernels are written in. avx512.h says what the operations mean.
 
-#ifdef GANGLION_AVX512
-using Doubles = __m512d;
-INLINE Doubles load(const double* p) { return _mm512_loadu_pd(p); }
-INLINE void store(double* p, Doubles v) { _mm512_storeu_pd(p, v); }
-// Neither the conversions nor the root by the intrinsics without a mask: GCC 12 warns of the undefined vector inside them. Nor by
-// __builtin_convertvector, which it makes of two halves: exact sums then take 1.6 times as long where their memory is near.
-INLINE Doubles loadWide(const float* p) { return _mm512_maskz_cvtps_pd(0xff, _mm256_loadu_ps(p)); }
-/** Rounds to the nearest float32, ties to even, as a Float32Array does. */
-INLINE void storeNarrow(float* p, Doubles v) { _mm256_storeu_ps(p, _mm512_maskz_cvtpd_ps(0xff, v)); }
-INLINE Doubles splatWide(double x) { return _mm512_set1_pd(x); }
-INLINE Doubles add(Doubles a, Doubles b) { return _mm512_add_pd(a, b); }
-INLINE Doubles subtract(Doubles a, Doubles b) { return _mm512_sub_pd(a, b); }
-INLINE Doubles multiply(Doubles a, Doubles b) { return _mm512_mul_pd(a, b); }
-INLINE Doubles divide(Doubles a, Doubles b) { return _mm512_div_pd(a, b); }
-INLINE Doubles squareRoot(Doubles a) { return _mm512_maskz_sqrt_pd(0xff, a); }
-INLINE Doubles roundDown(Doubles a) { return _mm512_mask_roundscale_pd(a, 0xff, a, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC); }
-using WideMask = __mmask8;
-INLINE WideMask isBelow(Doubles a, Doubles b) { return _mm512_cmp_pd_mask(a, b, _CMP_LT_OQ); }
-/** b, and not a. */
-INLINE WideMask exclude(WideMask a, WideMask b) { return ~a & b; }
-INLINE bool any(WideMask mask) { return mask != 0; }
-/** a where the mask is set, else b. */
-INLINE Doubles choose(WideMask mask, Doubles a, Doubles b) { return _mm512_mask_blend_pd(mask, b, a); }
+constexpr int PIXELS = 4;
+constexpr int TAPS_TOGETHER = 8;
 
-/** Eight integers of 64 bits, none with a sign. */
-using Integers = __m512i;
-INLINE Integers load(const uint64_t* p) { return _mm512_loadu_si512(p); }
-INLINE void store(uint64_t* p, Integers v) { _mm512_storeu_si512(p, v); }
-INLINE Integers splatInteger(uint64_t x) { return _mm512_set1_epi64(x); }
-INLINE Integers add(Integers a, Integers b) { return _mm512_add_epi64(a, b); }
-INLINE Integers bitAnd(Integers a, Integers b) { return _mm512_and_si512(a, b); }
-INLINE Integers bitOr(Integers a, Integers b) { return _mm512_or_si512(a, b); }
-INLINE Integers bitXor(Integers a, Integers b) { return _mm512_xor_si512(a, b); }
-/** The 64 bits of the product of the low 32 bits of each. */
-INLINE Integers multiplyLow(Integers a, Integers b) { return _mm512_maskz_mul_epu32(0xff, a, b); }
-template <int BITS>
-INLINE Integers shiftRight(Integers a) { return _mm512_maskz_srli_epi64(0xff, a, BITS); }
-template <int BITS>
-INLINE Integers shiftLeft(Integers a) { return _mm512_maskz_slli_epi64(0xff, a, BITS); }
-INLINE Integers bitsOf(Doubles a) { return _mm512_castpd_si512(a); }
-INLINE Doubles ofBits(Integers a) { return _mm512_castsi512_pd(a); }
-#else
+using Vector = __m256;
+using Mask = __m256;
+constexpr int WIDTH = 8;
+INLINE Vector load(const float* p) { return _mm256_loadu_ps(p); }
+INLINE void store(float* p, Vector v) { _mm256_storeu_ps(p, v); }
+INLINE Vector splat(float x) { return _mm256_set1_ps(x); }
+INLINE Vector zero() { return _mm256_setzero_ps(); }
+INLINE Vector add(Vector a, Vector b) { return _mm256_add_ps(a, b); }
+INLINE Vector subtract(Vector a, Vector b) { return _mm256_sub_ps(a, b); }
+INLINE Vector multiply(Vector a, Vector b) { return _mm256_mul_ps(a, b); }
+INLINE Vector divide(Vector a, Vector b) { return _mm256_div_ps(a, b); }
+INLINE Vector squareRoot(Vector a) { return _mm256_sqrt_ps(a); }
+INLINE Vector fma(Vector a, Vector b, Vector c) { return _mm256_fmadd_ps(a, b, c); }
+INLINE Vector round(Vector a) { return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+INLINE Vector magnitude(Vector a) { return _mm256_andnot_ps(splat(-0.0f), a); }
+INLINE Mask isAbove(Vector a, Vector b) { return _mm256_cmp_ps(a, b, _CMP_GT_OQ); }
+INLINE Mask isBelow(Vector a, Vector b) { return _mm256_cmp_ps(a, b, _CMP_LT_OQ); }
+INLINE bool all(Mask mask) { return _mm256_movemask_ps(mask) == 0xff; }
+INLINE Vector choose(Mask mask, Vector a, Vector b) { return _mm256_blendv_ps(b, a, mask); }
+INLINE Vector scale(Vector a, Vector n) {
+  const __m256i exponent = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
+  return multiply(a, _mm256_castsi256_ps(_mm256_slli_epi32(exponent, 23)));
+}
+
 struct Doubles {
   __m256d low, high;
 };
@@ -86,6 +70,3 @@ template <int BITS>
 INLINE Integers shiftLeft(Integers a) { return {_mm256_slli_epi64(a.low, BITS), _mm256_slli_epi64(a.high, BITS)}; }
 INLINE Integers bitsOf(Doubles a) { return {_mm256_castpd_si256(a.low), _mm256_castpd_si256(a.high)}; }
 INLINE Doubles ofBits(Integers a) { return {_mm256_castsi256_pd(a.low), _mm256_castsi256_pd(a.high)}; }
-#endif
-
-constexpr int LANES = 8;
