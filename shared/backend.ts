@@ -4,7 +4,7 @@
  * - `cpu`: Ganglion's own kernels, compiled for this processor: the fastest;
  * - `cuda`: the same arithmetic on an NVIDIA GPU, with the same bits;
  * - `tensorflow`: libtensorflow, which `ganglion setup --tensorflow` fetches;
- * - `wasm`: kernels of tfjs in WebAssembly, wherever Node.js runs;
+ * - `wasm`: the same kernels in WebAssembly, with the same bits, wherever Node.js runs;
  * - `webgpu`: kernels of tfjs on a GPU, through the optional package `webgpu`;
  * - `js`: kernels of tfjs in plain JavaScript: slow, to check the others with.
  */
@@ -12,7 +12,7 @@ export const BACKENDS = ['cpu', 'cuda', 'tensorflow', 'wasm', 'webgpu', 'js'] as
 export type Backend = (typeof BACKENDS)[number];
 
 /** Those that follow docs/arithmetic.md: a run may go from one to another, with the same bits. */
-export const ONE_ARITHMETIC: readonly Backend[] = ['cpu', 'cuda'];
+export const ONE_ARITHMETIC: readonly Backend[] = ['cpu', 'cuda', 'wasm'];
 
 /** What `native` has meant: `cpu` goes by that name on the command line and in config files too. */
 const FORMER_NAMES: Readonly<Record<string, Backend>> = { native: 'cpu' };

@@ -10,7 +10,7 @@ export interface Device {
 /** At least one: replica i computes on the i-th, and more replicas take them in turn. */
 export type Devices = readonly [Device, ...Device[]];
 
-const LIST = /^(cpu|cuda:\d{1,3})(,(cpu|cuda:\d{1,3}))*$/;
+const LIST = /^(cpu|wasm|cuda:\d{1,3})(,(cpu|wasm|cuda:\d{1,3}))*$/;
 
 /** Whether a text is a list of devices that may train together: their arithmetic is one. */
 export const areDevices = (text: string): boolean => LIST.test(text);

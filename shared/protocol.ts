@@ -43,7 +43,7 @@ export interface ShardChannel {
 
 /** The replica is ready: it has run every program once. */
 export interface ReplicaReady {
-  /** What computes: `kernels-avx512`, `kernels-avx2`, `cuda-sm_90`, `tensorflow-cpu`, `tensorflow-gpu`, `tfjs-wasm`, `tfjs-webgpu` or `tfjs-cpu`. */
+  /** What computes: `kernels-avx512`, `kernels-avx2`, `cuda-sm_90`, `tensorflow-cpu`, `tensorflow-gpu`, `kernels-wasm`, `tfjs-webgpu` or `tfjs-cpu`. */
   readonly engine: string;
   readonly libraryVersion: string;
   /** Number of the arithmetic of docs/arithmetic.md, where the engine follows it: all such engines have the same bits. */

@@ -3,7 +3,7 @@ import { readJsonLinesSync } from '../files/json-lines.ts';
 import { runFolderAt } from './run-folder.ts';
 import { readSummary } from './summary.ts';
 
-/** The engine's name, such as `kernels-avx512`, `tensorflow-cpu` or `tfjs-wasm`; undefined where the run has not written it. */
+/** The engine's name, such as `kernels-avx512`, `tensorflow-cpu` or `kernels-wasm`; undefined where the run has not written it. */
 export function lastEngine(run: string): string | undefined {
   const folder = runFolderAt(run);
   let newest: string | undefined;

@@ -21,7 +21,7 @@ export interface Summary {
   readonly wallSeconds: number;
   readonly workers: number;
   readonly shards: number;
-  /** What computed since the run began or was resumed: `tensorflow-cpu`, `tfjs-wasm` and others, see ReplicaReady. */
+  /** What computed since the run began or was resumed: `kernels-wasm`, `tensorflow-cpu` and others, see ReplicaReady. */
   readonly engine: string;
   readonly libraryVersion: string;
   /** Name of the GPU, where it was one by WebGPU. */

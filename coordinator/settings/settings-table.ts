@@ -53,11 +53,10 @@ export const SETTINGS = {
   /** What each replica computes on, in place of a backend; `auto` leaves that to `backend`. Never changes the weights. */
   devices: setting({
     value: 'LIST',
-    expected: 'auto, or GPUs and the CPU with commas between, such as cuda:0,cuda:1,cpu',
+    expected: 'auto, or GPUs, cpu and wasm with commas between, such as cuda:0,cuda:1,cpu',
     schema: z.union([z.literal('auto'), text.refine(areDevices)]),
     default: 'auto',
-    description:
-      'what the replicas compute on, in place of --backend: GPUs, the CPU or both, such as cuda:0,cuda:1,cpu',
+    description: 'what the replicas compute on, in place of --backend: GPUs, cpu and wasm, such as cuda:0,cuda:1,cpu',
   }),
   /** Total steps; null means that `epochs` counts. */
   steps: setting({

@@ -1,6 +1,6 @@
 // Where the time of a shard goes on a backend of tfjs: milliseconds of every operation, by the shapes of its inputs.
 //
-//   npm run build && node test/bench/portable-ops.mjs [--backend wasm] [--batch 32] [--rounds 15] [--kernels]
+//   npm run build && node test/bench/portable-ops.mjs [--backend js] [--batch 32] [--rounds 15] [--kernels]
 //
 // --kernels: of the kernels of tfjs that the operations are made of.
 import { createRequire } from 'node:module';
@@ -20,7 +20,7 @@ const ROWS = 40;
 
 const { values: options } = parseArgs({
   options: {
-    backend: { type: 'string', default: 'wasm' },
+    backend: { type: 'string', default: 'js' },
     batch: { type: 'string', default: '32' },
     rounds: { type: 'string', default: '15' },
     kernels: { type: 'boolean', default: false },

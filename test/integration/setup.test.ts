@@ -82,7 +82,7 @@ describe('the check before a run', () => {
       auto: {
         backend: 'wasm',
         note: expect.stringMatching(new RegExp(`^${WITHOUT.replace('ganglion: ', '')}g\\+\\+ is missing`)),
-        computing: expect.stringMatching(/^tfjs-wasm /),
+        computing: expect.stringMatching(/^kernels-wasm /),
         runs: true,
       },
     });
@@ -142,7 +142,7 @@ describe('the check before a run', () => {
   it('refuses a wrong GANGLION_KERNELS before anything is made', async () => {
     const cache = join(root, 'cache-wrong');
     const ended = await choose('auto', cache, { GANGLION_KERNELS: 'fast' });
-    const stderr = 'ganglion: GANGLION_KERNELS: expected on, off, avx2, got "fast"\n';
+    const stderr = 'ganglion: GANGLION_KERNELS: expected on, off, avx2, exact, got "fast"\n';
     expect(ended).toEqual({ exitCode: 2, stdout: '', stderr });
     expect(contents(cache)).toEqual([]);
   });

@@ -38,7 +38,10 @@ export async function loadRunner(backend: Backend, gpu?: number): Promise<Progra
       const { tensorflowRunner } = await import('./tensorflow/tensorflow-runner.ts');
       return tensorflowRunner();
     }
-    case 'wasm':
+    case 'wasm': {
+      const { wasmRunner } = await import('./wasm/wasm-runner.ts');
+      return wasmRunner();
+    }
     case 'webgpu':
     case 'js': {
       const { tfjsRunner } = await import('./tfjs/tfjs-runner.ts');

@@ -19,8 +19,8 @@ import {
 import { installCuda, lookAtCuda } from './install-cuda.ts';
 import { probe } from './probe.ts';
 
-/** How much slower wasm trains than the kernels: README.md. */
-const TIMES_SLOWER = 11;
+/** How much slower wasm trains than the compiled kernels: docs/backends.md. */
+const TIMES_SLOWER = 4;
 
 /** What training takes. */
 export interface Choice {

@@ -7,6 +7,7 @@ describe('devices', () => {
     expect(devices).toEqual([{ backend: 'cuda', gpu: 0 }, { backend: 'cuda', gpu: 12 }, { backend: 'cpu' }]);
     expect(showDevices(devices)).toBe('cuda:0,cuda:12,cpu');
     expect(parseDevices('wasm')).toEqual([{ backend: 'wasm' }]);
+    expect(areDevices('cuda:0,wasm,cpu')).toBe(true);
   });
 
   it.each([
@@ -20,8 +21,9 @@ describe('devices', () => {
     'cpu,',
     ',cpu',
     'cpu cuda:0',
-    'wasm',
-    'cuda:0,wasm',
+    'js',
+    'wasm:0',
+    'cuda:0,webgpu',
   ])('refuse %j', (text) => {
     expect(areDevices(text)).toBe(false);
   });

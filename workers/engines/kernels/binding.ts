@@ -7,18 +7,14 @@ import type { UpdateKernels } from '../../../shared/update.ts';
 import { ABSENT } from '../../build/sealed-folder.ts';
 import { faultOfKernels, locateKernels } from './library.ts';
 
-/** Instructions that the kernels compute with; `none` on a processor without AVX2 and FMA, where they cannot be used. */
-export type Isa = 'avx512' | 'avx2' | 'none';
+/** Instructions that the kernels compute with; `none` on an x86 processor without AVX2 and FMA, where the add-on cannot be used. */
+export type Isa = 'avx512' | 'avx2' | 'neon' | 'wasm' | 'none';
 
-/** A plan whose steps have found their kernels. */
-export interface NativePlan {
-  readonly plan: unique symbol;
-}
+/** A plan whose steps have found their kernels; only the binding that made it can use it. */
+export type NativePlan = object;
 
 /** Memory for the values of one run of a plan. */
-export interface NativeFrame {
-  readonly frame: unique symbol;
-}
+export type NativeFrame = object;
 
 /** A plan as the add-on takes it: workers/engines/kernels/plan.ts. */
 export interface PlanSource {
@@ -26,18 +22,16 @@ export interface PlanSource {
   readonly offsets: Int32Array;
   /** Of every array of a call. */
   readonly lengths: Int32Array;
+  /** How many of the first arrays are inputs; the others are written. */
+  readonly inputs: number;
   /** Size of a frame. */
   readonly floats: number;
 }
 
-/** The add-on. Every call is synchronous; those of the update need no `this`. */
-export interface KernelBinding extends UpdateKernels {
+/** What replicas call: the add-on, or the kernels in WebAssembly. Every call is synchronous. */
+export interface PlanBinding {
   /** The widest of this processor, or what it has been limited to. */
   readonly isa: Isa;
-  /** Has the whole process use the kernels of AVX2, also where there is AVX-512. */
-  limitIsa(isa: 'avx2'): void;
-  /** Whether the kernels give the known results of small problems. */
-  selfTest(): boolean;
   /** @returns undefined when there is no kernel for a step */
   createPlan(plan: PlanSource): NativePlan | undefined;
   createFrame(plan: NativePlan): NativeFrame;
@@ -49,6 +43,14 @@ export interface KernelBinding extends UpdateKernels {
   findOutside(values: Float32Array, limit: number): number;
   /** As `fillNormal` of shared/random.ts. Every number is 32 bits. */
   fillNormal(key0: number, key1: number, stream: number, time: number, part: number, out: Float32Array): void;
+}
+
+/** The add-on; the calls of the update need no `this`. */
+export interface KernelBinding extends PlanBinding, UpdateKernels {
+  /** Has the whole process use the kernels of AVX2, also where there is AVX-512. */
+  limitIsa(isa: 'avx2'): void;
+  /** Whether the kernels give the known results of small problems. */
+  selfTest(): boolean;
   /** As `toNormal` of shared/random.ts, of an even number of words; fillNormal is made of it. */
   toNormal(words: Uint32Array, out: Float64Array): void;
 }
@@ -60,10 +62,11 @@ export interface Kernels {
   readonly version: string;
 }
 
-const SETTINGS = ['on', 'off', 'avx2'] as const;
+const SETTINGS = ['on', 'off', 'avx2', 'exact'] as const;
 
 /**
- * What `GANGLION_KERNELS` asks for: the kernels where they are there (`on`, the default), none, or those of AVX2.
+ * What `GANGLION_KERNELS` asks for: the compiled kernels where they are there (`on`, the default), none, those of AVX2, or, in WebAssembly,
+ * those that are right, and slow, also where it does not fuse a multiply-add (`exact`).
  *
  * @throws GanglionError `usage` for any other value
  */

@@ -3,7 +3,7 @@ import { GanglionError } from '../../../shared/error.ts';
 import { type Shape, sizeOf } from '../../../shared/model/graph.ts';
 import type { Program } from '../../../shared/model/program.ts';
 import type { Executor, Precomputed, Values } from '../executor.ts';
-import type { KernelBinding, NativeFrame, NativePlan } from './binding.ts';
+import type { NativeFrame, NativePlan, PlanBinding } from './binding.ts';
 import { type Plan, planOf } from './plan.ts';
 
 /** A frame in which the precomputable instructions have run. */
@@ -32,7 +32,7 @@ class PrecomputedFrame implements Precomputed {
 
 class KernelExecutor implements Executor {
   readonly precompute: Executor['precompute'];
-  readonly #binding: KernelBinding;
+  readonly #binding: PlanBinding;
   readonly #name: string;
   readonly #plan: Plan;
   readonly #native: NativePlan;
@@ -42,7 +42,7 @@ class KernelExecutor implements Executor {
   readonly #free: NativeFrame[] = [];
   #isDisposed = false;
 
-  constructor(binding: KernelBinding, name: string, plan: Plan, native: NativePlan) {
+  constructor(binding: PlanBinding, name: string, plan: Plan, native: NativePlan) {
     this.#binding = binding;
     this.#name = name;
     this.#plan = plan;
@@ -106,7 +106,7 @@ class KernelExecutor implements Executor {
 }
 
 /** @returns an executor of the program; undefined when there are no kernels for it */
-export function kernelExecutor(binding: KernelBinding, program: Program): Executor | undefined {
+export function kernelExecutor(binding: PlanBinding, program: Program): Executor | undefined {
   const plan = planOf(program);
   if (!plan) return undefined;
   const native = binding.createPlan({
@@ -118,6 +118,7 @@ export function kernelExecutor(binding: KernelBinding, program: Program): Execut
     })),
     offsets: Int32Array.from(plan.offsets),
     lengths: Int32Array.from(plan.arrays, ({ shape }) => sizeOf(shape)),
+    inputs: plan.arrays.filter(({ kind }) => kind === 'input').length,
     floats: plan.floats,
   });
   return native && new KernelExecutor(binding, program.name, plan, native);

@@ -2,7 +2,7 @@
 import { ARITHMETIC } from '../../../shared/arithmetic.ts';
 import { GanglionError } from '../../../shared/error.ts';
 import type { ProgramRunner } from '../program-runner.ts';
-import { type KernelBinding, requireKernels } from './binding.ts';
+import { type PlanBinding, requireKernels } from './binding.ts';
 import { kernelExecutor } from './executor.ts';
 import { kernelNoise } from './noise.ts';
 
@@ -17,7 +17,7 @@ export function kernelRunner(): ProgramRunner {
 }
 
 /** A runner of a binding. */
-export function runnerOf(binding: KernelBinding): Omit<ProgramRunner, 'libraryVersion'> {
+export function runnerOf(binding: PlanBinding): Omit<ProgramRunner, 'libraryVersion'> {
   return {
     name: `kernels-${binding.isa}`,
     arithmetic: ARITHMETIC,

@@ -28,7 +28,9 @@ export function checkMachine({ platform, arch, cpuinfo }: Machine, env: NodeJS.P
     throw new GanglionError('environment', reason);
   };
   if (readKernelsSetting(env) === 'off') fail(SWITCHED_OFF);
-  if (platform !== 'linux' || arch !== 'x64') fail(`the kernels need linux x64, this is ${platform} ${arch}`);
+  const isKnown = arch === 'x64' || arch === 'arm64';
+  if (platform !== 'linux' || !isKnown) fail(`the kernels need linux on x64 or arm64, this is ${platform} ${arch}`);
+  if (arch === 'arm64') return; // which always has NEON
   const flags = /^flags\s*:(.*)$/m.exec(cpuinfo ?? '')?.[1]?.split(' ');
   if (flags && !(flags.includes('avx2') && flags.includes('fma'))) fail(NO_AVX2);
 }

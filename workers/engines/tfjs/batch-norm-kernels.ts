@@ -1,5 +1,5 @@
 // BatchNorm and its gradient by kernels of tfjs-core: means by average pooling, scale and offset by a depthwise 1x1 convolution.
-// In WebAssembly that takes a fifth of the time of the kernel FusedBatchNorm. Shapes: x, y, dx, dy [B, H, W, C]; all others [C].
+// Shapes: x, y, dx, dy [B, H, W, C]; all others [C].
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { Constants } from './constants.ts';
 import * as kernel from './tfjs-ops.ts';

@@ -6,7 +6,6 @@ import { type GraphNode, sizeOf, tensorName } from '../../../shared/model/graph.
 import type { Program } from '../../../shared/model/program.ts';
 import type { Executor } from '../executor.ts';
 import { Constants } from './constants.ts';
-import type { Convolutions } from './convolution-kernels.ts';
 import { type Evaluate, PORTABLE_OPERATIONS } from './portable-operations.ts';
 import { type PlannedNode, planOf } from './portable-plan.ts';
 
@@ -28,9 +27,9 @@ export class PortableExecutor implements Executor {
   /** The graph's constants, by name. */
   readonly #fixed: ReadonlyMap<string, tf.Tensor>;
 
-  constructor(program: Program, convolutions: Convolutions) {
+  constructor(program: Program) {
     const { constants, nodes, placeholders } = planOf(program);
-    const target = { convolutions, constants: this.#constants };
+    const target = { constants: this.#constants };
     this.#program = program;
     this.#inputs = Object.fromEntries(Object.entries(program.inputs).filter(([, { node }]) => placeholders.has(node)));
     this.#steps = nodes.map((node) => {
@@ -56,7 +55,7 @@ export class PortableExecutor implements Executor {
     }
   }
 
-  /** Copies the inputs that are read, one by one: in WebAssembly cutting up a large tensor takes longer. */
+  /** Copies the inputs that are read, one by one. */
   #upload(inputs: Readonly<Record<string, Float32Array>>, alive: Map<string, tf.Tensor>): void {
     for (const [name, tensor] of Object.entries(this.#inputs)) {
       const { shape } = tensor;

@@ -3,7 +3,6 @@ import type { Tensor } from '@tensorflow/tfjs-core';
 import type { Attribute, GraphNode, Shape } from '../../../shared/model/graph.ts';
 import { batchNorm, batchNormGradient, fixedBatchNorm, type Norm } from './batch-norm-kernels.ts';
 import type { Constants } from './constants.ts';
-import { type Convolutions, STRIDE } from './convolution-kernels.ts';
 import type { PlannedNode } from './portable-plan.ts';
 import * as kernel from './tfjs-ops.ts';
 
@@ -12,9 +11,11 @@ export type Evaluate = (...inputs: Tensor[]) => Tensor | readonly Tensor[];
 
 /** What a program is compiled for. */
 export interface Target {
-  readonly convolutions: Convolutions;
   readonly constants: Constants;
 }
+
+/** Of every convolution of the model. */
+const STRIDE = 2;
 
 type Compile = (node: PlannedNode, target: Target) => Evaluate;
 
@@ -35,7 +36,7 @@ function outputShape({ name, outputs: [output] }: GraphNode): Shape {
   return output.shape;
 }
 
-/** Pixels of padding on every side, as ops.ts writes them. @throws Error where the stride is not that of the convolutions here */
+/** Pixels of padding on every side, as ops.ts writes them. @throws Error where the stride is not that of the model's convolutions */
 function paddingOf(node: GraphNode): number {
   const [, stride] = attribute(node, 'strides', 'ints');
   if (stride !== STRIDE) throw new Error(`node ${node.name}: expected stride ${STRIDE}, got ${stride}`);
@@ -49,7 +50,7 @@ function normOf(node: PlannedNode, { constants }: Target): Norm {
   return { epsilon, activation: node.thenRelu ? 'relu' : 'linear', constants };
 }
 
-/** x where it is above 0, else alpha x: in WebAssembly a tenth of the time of the kernel LeakyRelu. */
+/** x where it is above 0, else alpha x. */
 const leaky = (x: Tensor, sign: Tensor, alpha: number): Tensor => kernel.multiply(x, kernel.step(sign, alpha));
 
 /** The last axis' sum: that of [B, H, W, C] or [B, C] is a mean times the number of values. */
@@ -92,17 +93,17 @@ export const PORTABLE_OPERATIONS: Readonly<Record<string, Compile>> = {
     return (a, b) =>
       kernel.matMul(transposeA ? kernel.transpose(a, [1, 0]) : a, transposeB ? kernel.transpose(b, [1, 0]) : b);
   },
-  Conv2D: (node, { convolutions }) => {
+  Conv2D: (node) => {
     const padding = paddingOf(node);
-    return (x, filter) => convolutions.forward(x, filter, padding);
+    return (x, filter) => kernel.convolution(x, filter, STRIDE, padding);
   },
-  Conv2DBackpropInput: (node, { convolutions }) => {
+  Conv2DBackpropInput: (node) => {
     const [padding, shape] = [paddingOf(node), outputShape(node)];
-    return (_, filter, dy) => convolutions.inputGradient(dy, filter, padding, shape);
+    return (_, filter, dy) => kernel.convolutionInputGradient(dy, filter, STRIDE, padding, shape);
   },
-  Conv2DBackpropFilter: (node, { convolutions }) => {
+  Conv2DBackpropFilter: (node) => {
     const [padding, shape] = [paddingOf(node), outputShape(node)];
-    return (x, _, dy) => convolutions.filterGradient(x, dy, padding, shape);
+    return (x, _, dy) => kernel.convolutionFilterGradient(x, dy, STRIDE, padding, shape);
   },
   BiasAdd:
     (_, { constants }) =>

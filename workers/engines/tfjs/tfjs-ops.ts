@@ -10,24 +10,6 @@ function run(name: string, inputs: Record<string, Tensor>, attributes: Attribute
   return tf.engine().runKernel<Tensor>(name, inputs, attributes);
 }
 
-/** Zero pixels around an image. */
-export interface Margins {
-  readonly top: number;
-  readonly bottom: number;
-  readonly left: number;
-  readonly right: number;
-}
-
-export const evenMargins = (size: number): Margins => ({ top: size, bottom: size, left: size, right: size });
-
-/** Margins of images as a pair an axis. */
-export const paddingOf = ({ top, bottom, left, right }: Margins): [number, number][] => [
-  [0, 0],
-  [top, bottom],
-  [left, right],
-  [0, 0],
-];
-
 export const add = (a: Tensor, b: Tensor): Tensor => run('Add', { a, b });
 export const subtract = (a: Tensor, b: Tensor): Tensor => run('Sub', { a, b });
 export const multiply = (a: Tensor, b: Tensor): Tensor => run('Multiply', { a, b });
@@ -43,46 +25,16 @@ export const step = (x: Tensor, alpha: number): Tensor => run('Step', { x }, { a
 /** The same buffer in another shape. */
 export const reshape = (x: Tensor, shape: Shape): Tensor => run('Reshape', { x }, { shape: [...shape] });
 export const transpose = (x: Tensor, perm: readonly number[]): Tensor => run('Transpose', { x }, { perm: [...perm] });
-export const slice = (x: Tensor, begin: Shape, size: Shape): Tensor =>
-  run('Slice', { x }, { begin: [...begin], size: [...size] });
-export const concat = (parts: readonly Tensor[], axis: number): Tensor =>
-  // Concat takes a list where other kernels take names.
-  tf.engine().runKernel<Tensor>('Concat', parts as unknown as Record<string, Tensor>, { axis });
 /** Zeros before and after, a pair an axis. */
-export function pad(x: Tensor, paddings: readonly (readonly [number, number])[]): Tensor {
-  if (x.rank > 1 && x.shape.at(-1) === 1 && paddings.at(-1)?.every((zeros) => zeros === 0)) {
-    // In WebAssembly runs of values are copied: of one value where there is one channel, of a row without that axis.
-    const rows = pad(reshape(x, x.shape.slice(0, -1)), paddings.slice(0, -1));
-    return reshape(rows, [...rows.shape, 1]);
-  }
-  return run('PadV2', { x }, { paddings: paddings.map((pair) => [...pair]), constantValue: 0 });
-}
-
-/** Shape in which a buffer has been a right operand. */
-const rightShapes = new WeakMap<object, string>();
-
-/**
- * Product of two matrices.
- *
- * In WebAssembly the packed right operand is kept under its buffer, whatever its shape: a buffer that has been a right operand in
- * another shape is copied first, or the numbers would be wrong without a word.
- */
-export function matMul(a: Tensor, b: Tensor): Tensor {
-  const shape = b.shape.join();
-  const known = rightShapes.get(b.dataId);
-  if (known !== undefined && known !== shape) return matMul(a, slice(b, [0, 0], b.shape));
-  rightShapes.set(b.dataId, shape);
-  return run('BatchMatMul', { a, b }, { transposeA: false, transposeB: false });
-}
+export const pad = (x: Tensor, paddings: readonly (readonly [number, number])[]): Tensor =>
+  run('PadV2', { x }, { paddings: paddings.map((pair) => [...pair]), constantValue: 0 });
+/** Product of two matrices. */
+export const matMul = (a: Tensor, b: Tensor): Tensor =>
+  run('BatchMatMul', { a, b }, { transposeA: false, transposeB: false });
 
 /** x [B, H, W, I], filter [h, w, I, O] -> [B, H', W', O]. */
-export function convolution(x: Tensor, filter: Tensor, stride: number, margins: Margins, dilation = 1): Tensor {
-  const attributes = {
-    strides: [stride, stride],
-    pad: paddingOf(margins),
-    dataFormat: 'NHWC',
-    dilations: [dilation, dilation],
-  };
+export function convolution(x: Tensor, filter: Tensor, stride: number, padding: number): Tensor {
+  const attributes = { strides: [stride, stride], pad: padding, dataFormat: 'NHWC', dilations: [1, 1] };
   return run('Conv2D', { x, filter }, attributes);
 }
 

@@ -1,21 +1,15 @@
-// Programs by kernels of tfjs: the engines `wasm` (WebAssembly), `webgpu` (a GPU) and `js` (plain JavaScript).
+// Programs by kernels of tfjs: the engines `webgpu` (a GPU) and `js` (plain JavaScript).
 import * as tf from '@tensorflow/tfjs-core';
 import type { Backend } from '../../../shared/backend.ts';
 import type { ProgramRunner } from '../program-runner.ts';
-import { COMPOSED_CONVOLUTIONS, STOCK_CONVOLUTIONS } from './convolution-kernels.ts';
 import { PortableExecutor } from './portable-executor.ts';
 
 /** The backends that run by tfjs. */
-export type TfjsBackend = Extract<Backend, 'wasm' | 'webgpu' | 'js'>;
+export type TfjsBackend = Extract<Backend, 'webgpu' | 'js'>;
 
 /** Makes it the backend of tfjs in this thread. @returns name of the GPU, where there is one */
 async function load(backend: TfjsBackend): Promise<string | undefined> {
   switch (backend) {
-    case 'wasm': {
-      const { loadWasm } = await import('./wasm.ts');
-      await loadWasm();
-      return undefined;
-    }
     case 'webgpu': {
       const { loadWebgpu } = await import('./webgpu.ts');
       return loadWebgpu();
@@ -36,12 +30,11 @@ async function load(backend: TfjsBackend): Promise<string | undefined> {
 export async function tfjsRunner(backend: TfjsBackend): Promise<ProgramRunner> {
   tf.enableProdMode(); // no hints on the console
   const device = await load(backend);
-  const convolutions = backend === 'wasm' ? COMPOSED_CONVOLUTIONS : STOCK_CONVOLUTIONS;
   return {
     name: `tfjs-${backend}`,
     libraryVersion: tf.version_core,
     device,
-    load: (program) => new PortableExecutor(program, convolutions),
+    load: (program) => new PortableExecutor(program),
     tensorCount: () => tf.memory().numTensors,
   };
 }

@@ -12,8 +12,8 @@ it('says that a resumed run computes by another arithmetic, or on another backen
     'step 30 was computed by arithmetic 1, from here it is 2: the bits will differ from those of a run on one of them',
   );
   expect(change(['cpu', 1], ['cuda', 2])).toContain('step 30 was computed by arithmetic 1, from here it is 2');
-  expect(change(['cpu', 1], ['wasm', 2])).toBe(
-    'step 30 was computed on cpu, from here it is wasm: the bits will differ from those of a run on one of them',
+  expect(change(['cpu', 1], ['tensorflow', 2])).toBe(
+    'step 30 was computed on cpu, from here it is tensorflow: the bits will differ from those of a run on one of them',
   );
 });
 

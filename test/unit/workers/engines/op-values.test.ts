@@ -21,7 +21,7 @@ function kernelsFirst(rest: ProgramRunner): ProgramRunner {
 
 const BACKENDS = [
   ...withTensorflow(...(hasKernels ? ['cpu' as const] : []), 'tensorflow' as const),
-  ...(['wasm', 'js', ...withVulkan('webgpu')] as const),
+  ...(['js', ...withVulkan('webgpu')] as const),
 ];
 
 describe.each(BACKENDS)('%s', (backend) => {

@@ -91,14 +91,14 @@ it.skipIf(!tensorflow)('no activation is so near to 0 that rounding decides its 
   }
 });
 
-describe.skipIf(!tensorflow).each(['wasm', 'js', ...withVulkan('webgpu')] as const)('%s', (backend) => {
+describe.skipIf(!tensorflow).each(['js', ...withVulkan('webgpu')] as const)('%s', (backend) => {
   let engine: ProgramRunner;
   beforeAll(async () => {
     engine = await loadRunner(backend);
   });
 
-  // The others at the sizes of one pass; of all operations at small ones in test/unit/workers/engines/op-values.test.ts.
-  describe.each(backend === 'wasm' ? PASSES : (['real'] as const))('each node of pass %s', (pass) => {
+  // At the sizes of one pass; of all operations at small ones in test/unit/workers/engines/op-values.test.ts.
+  describe.each(['real'] as const)('each node of pass %s', (pass) => {
     it.each(operationsOf(pass))('%s gives what TensorFlow gives', async (op) => {
       const nodes = nodesOf(pass);
       for (const node of nodes.filter((each) => each.op === op)) {

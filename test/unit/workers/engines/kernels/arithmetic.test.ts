@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { fillNormal } from '../../../../../shared/random.ts';
 import * as spec from './arithmetic.ts';
 import * as convolutions from './arithmetic-convolutions.ts';
-import { hasKernels, ISAS, loadedBinding, useIsa } from './loaded.ts';
+import { chosenBinding, hasKernels, ISAS, useIsa } from './loaded.ts';
 
 let part = 0;
 
@@ -24,12 +24,13 @@ function run(
   inputs: readonly Float32Array[],
   lengths: readonly number[],
 ): Float32Array[] {
-  const binding = loadedBinding();
+  const binding = chosenBinding();
   const arrays = [...inputs, ...lengths.map((length) => new Float32Array(length).fill(7))];
   const plan = binding.createPlan({
     steps: [{ kernel, buffers: Int32Array.from(arrays.keys()), sizes: Int32Array.from(sizes), value }],
     offsets: Int32Array.from(arrays.keys(), (i) => -1 - i),
     lengths: Int32Array.from(arrays, ({ length }) => length),
+    inputs: inputs.length,
     floats: 0,
   });
   if (!plan) throw new Error(`there is no kernel ${kernel} for ${sizes}`);
@@ -60,7 +61,7 @@ it('the reference multiplies and adds with one rounding', () => {
   expect(spec.fma(-(2 ** -80), 2 ** -80, 0)).toBe(-0);
 });
 
-describe.skipIf(!hasKernels).each(ISAS)('%s', (isa) => {
+describe.skipIf(!hasKernels).each([...ISAS, 'wasm-exact'] as const)('%s', (isa) => {
   beforeAll(() => useIsa(isa));
 
   describe.each(['plain', 'mixed'])('%s values', (kind) => {

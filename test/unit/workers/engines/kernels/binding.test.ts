@@ -31,7 +31,7 @@ describe('readKernelsSetting', () => {
     expect(() => readKernelsSetting({ GANGLION_KERNELS: given })).toThrow(
       expect.objectContaining({
         code: 'usage',
-        message: `GANGLION_KERNELS: expected on, off, avx2, got ${JSON.stringify(given)}`,
+        message: `GANGLION_KERNELS: expected on, off, avx2, exact, got ${JSON.stringify(given)}`,
       }),
     );
   });

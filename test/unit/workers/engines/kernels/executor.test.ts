@@ -164,7 +164,7 @@ describe.skipIf(!hasKernels)('an executor of kernels', () => {
     const binding = loadedBinding();
     const plan = binding.createPlan({
       steps: [{ kernel: 'tanh', buffers: Int32Array.of(0, 1), sizes: Int32Array.of(4), value: 0 }],
-      ...{ offsets: Int32Array.of(-1, 0), lengths: Int32Array.of(4), floats: 64 },
+      ...{ offsets: Int32Array.of(-1, 0), lengths: Int32Array.of(4), inputs: 1, floats: 64 },
     });
     const frame = binding.createFrame(plan as NativePlan);
     const run = () => binding.run(frame, 0, 1, [new Float32Array(4)]);

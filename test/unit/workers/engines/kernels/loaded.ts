@@ -1,32 +1,49 @@
 // The kernels of this machine, for tests. Where there are none (no AVX2, or GANGLION_KERNELS=off), tests of them are left out;
 // binding.test.ts fails where there should be some.
 import { expect } from 'vitest';
-import { type KernelBinding, loadKernels } from '../../../../../workers/engines/kernels/binding.ts';
+import { type KernelBinding, loadKernels, type PlanBinding } from '../../../../../workers/engines/kernels/binding.ts';
 import { kernelExecutor } from '../../../../../workers/engines/kernels/executor.ts';
 import type { ProgramRunner } from '../../../../../workers/engines/program-runner.ts';
+import { WasmBinding } from '../../../../../workers/engines/wasm/binding.ts';
+import { loadWasm } from '../../../../../workers/engines/wasm/module.ts';
 
 const kernels = loadKernels();
 
 export const hasKernels = kernels !== undefined;
 
-/** Every instruction set of this processor; the widest first, as a process cannot go back to it. */
-export const ISAS = kernels?.binding.isa === 'avx512' ? (['avx512', 'avx2'] as const) : (['avx2'] as const);
+/** Every instruction set of this processor, the widest first, as a process cannot go back to it; then WebAssembly. */
+export const ISAS = [
+  ...(kernels?.binding.isa === 'avx512' ? (['avx512', 'avx2'] as const) : (['avx2'] as const)),
+  'wasm',
+] as const;
+
+/** What {@link kernelsRunner} computes with. */
+let chosen: PlanBinding | undefined = kernels?.binding;
 
 export function loadedBinding(): KernelBinding {
   if (!kernels) throw new Error('this machine has no kernels');
   return kernels.binding;
 }
 
-/** From here on this process computes with these instructions. */
-export function useIsa(isa: (typeof ISAS)[number]): void {
-  const binding = loadedBinding();
-  if (isa === 'avx2') binding.limitIsa('avx2');
-  expect(binding.isa).toBe(isa);
+/** From here on this process computes with these instructions; `wasm-exact` is for machines that do not fuse a multiply-add, and slow. */
+export function useIsa(isa: (typeof ISAS)[number] | 'wasm-exact'): void {
+  if (isa === 'wasm' || isa === 'wasm-exact') {
+    chosen = new WasmBinding(loadWasm(isa === 'wasm' ? 'fused' : 'exact').exports);
+    return;
+  }
+  chosen = loadedBinding();
+  if (isa === 'avx2') loadedBinding().limitIsa('avx2');
+  expect(chosen.isa).toBe(isa);
+}
+
+/** The kernels of {@link useIsa}. */
+export function chosenBinding(): PlanBinding {
+  return chosen ?? loadedBinding();
 }
 
 /** The kernels alone: a program without them is an error. */
 export function kernelsRunner(): ProgramRunner {
-  const binding = loadedBinding();
+  const binding = chosenBinding();
   return {
     ...{ name: 'kernels', libraryVersion: 'test' },
     load: (program) => {

@@ -287,6 +287,7 @@ describe('a program without kernels', () => {
         buffers: Int32Array.of(...reads, ...writes),
       })),
       ...{ offsets: Int32Array.from(plan.offsets), floats: plan.floats, lengths: Int32Array.of(2, 6, 3, 3) },
+      inputs: 2,
     };
     expect(loadedBinding().createPlan(source)).toBeUndefined();
     expect(() => kernelRunner().load(program)).toThrow('there are no kernels for the program test');

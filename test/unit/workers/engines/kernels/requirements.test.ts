@@ -8,14 +8,15 @@ const cpuinfo = (flags: string) => `processor\t: 0\nflags\t\t: fpu ${flags} rdra
 const GOOD = { platform: 'linux', arch: 'x64', cpuinfo: cpuinfo('avx2 fma') };
 
 describe('checkMachine', () => {
-  it('accepts Linux on x64 with AVX2 and FMA, and a processor of which nothing is known', () => {
+  it('accepts Linux on x64 with AVX2 and FMA, on arm64, and a processor of which nothing is known', () => {
     expect(() => checkMachine(GOOD, {})).not.toThrow();
+    expect(() => checkMachine({ ...GOOD, arch: 'arm64', cpuinfo: 'Features\t: fp asimd\n' }, {})).not.toThrow();
     expect(() => checkMachine({ ...GOOD, cpuinfo: undefined }, {})).not.toThrow();
     expect(() => checkMachine({ ...GOOD, cpuinfo: 'model name: none\n' }, {})).not.toThrow();
   });
 
   it.each([
-    [{ ...GOOD, platform: 'darwin', arch: 'arm64' }, 'the kernels need linux x64, this is darwin arm64'],
+    [{ ...GOOD, platform: 'darwin', arch: 'arm64' }, 'the kernels need linux on x64 or arm64, this is darwin arm64'],
     [{ ...GOOD, cpuinfo: cpuinfo('avx fma') }, 'this processor has no AVX2 and FMA, which the kernels need'],
     [{ ...GOOD, cpuinfo: cpuinfo('avx2 fma4') }, 'this processor has no AVX2 and FMA, which the kernels need'],
   ])('refuses %o', (machine, message) => {
@@ -24,7 +25,7 @@ describe('checkMachine', () => {
 
   it('refuses everywhere when GANGLION_KERNELS says so, and a wrong value', () => {
     expect(() => checkMachine(GOOD, { GANGLION_KERNELS: 'off' })).toThrow('switched off by GANGLION_KERNELS');
-    expect(() => checkMachine(GOOD, { GANGLION_KERNELS: 'fast' })).toThrow('expected on, off, avx2, got "fast"');
+    expect(() => checkMachine(GOOD, { GANGLION_KERNELS: 'fast' })).toThrow('expected on, off, avx2, exact, got "fast"');
   });
 });
 

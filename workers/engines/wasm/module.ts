@@ -1,0 +1,114 @@
+// The kernels in WebAssembly, as a module with memory of its own. Two binaries lie beside this file's source, with their hashes; `build` makes them.
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
+import { GanglionError, messageOf } from '../../../shared/error.ts';
+import { describeNoWasmMemory } from '../../../shared/wasm-memory.ts';
+
+/** What wasm.cc exports. Addresses are offsets in the memory; 0 is none. */
+export interface WasmKernels {
+  readonly memory: { readonly buffer: ArrayBuffer };
+  _initialize(): void;
+  allocate(bytes: number): number;
+  release(address: number): void;
+  createStep(
+    name: number,
+    buffers: number,
+    buffersCount: number,
+    sizes: number,
+    sizesCount: number,
+    value: number,
+  ): number;
+  runSteps(steps: number, count: number, buffers: number): void;
+  findOutside(values: number, size: number, limit: number): number;
+  fillNormal(key0: number, key1: number, stream: number, time: number, part: number, out: number, size: number): void;
+  multiplyAdd(a: number, b: number, c: number): number;
+}
+
+/** Node has WebAssembly; its types do not. */
+declare const WebAssembly: {
+  validate(bytes: Uint8Array): boolean;
+  readonly Module: new (bytes: Uint8Array) => object;
+  readonly Instance: new (module: object, imports: object) => { readonly exports: object };
+};
+
+/** `fused` is fast, and needs an engine that rounds a relaxed multiply-add once; `exact` has the same bits everywhere. */
+export type WasmVariant = 'fused' | 'exact';
+
+const FILES: Readonly<Record<WasmVariant, string>> = { fused: 'kernels.wasm', exact: 'kernels-exact.wasm' };
+
+const FOLDER = new URL(import.meta.url.endsWith('.ts') ? './' : '../../../../workers/engines/wasm/', import.meta.url);
+
+/** A module of the kernels, in memory that nobody else has. */
+export interface LoadedWasm {
+  readonly exports: WasmKernels;
+  /** First digits of the binary's SHA-256. */
+  readonly version: string;
+}
+
+/** @throws GanglionError `environment` when a binary is missing, or not the one that was built */
+function readBinary(name: string): { readonly bytes: Uint8Array; readonly version: string } {
+  const read = (file: string): Buffer => {
+    try {
+      return readFileSync(new URL(file, FOLDER));
+    } catch (error) {
+      throw new GanglionError('environment', `the kernels in WebAssembly cannot be read: ${messageOf(error)}`, {
+        cause: error,
+      });
+    }
+  };
+  const bytes = read(name);
+  const hash = createHash('sha256').update(bytes).digest('hex');
+  const sums = read('SHA256SUMS').toString('latin1');
+  if (!sums.split('\n').includes(`${hash}  ${name}`)) {
+    const path = fileURLToPath(new URL(name, FOLDER));
+    throw new GanglionError('environment', `${path} was changed: it has another SHA-256; install Ganglion again`);
+  }
+  return { bytes, version: hash.slice(0, 12) };
+}
+
+/** Whether `a * b + c` is rounded once: then the square of 1 + 2^-12 has a last digit that rounding the product would lose. */
+function isFused({ multiplyAdd }: WasmKernels): boolean {
+  const a = 1 + 2 ** -12;
+  return multiplyAdd(a, a, -(1 + 2 ** -11)) === 2 ** -24;
+}
+
+/**
+ * Compiles the kernels and gives them memory.
+ *
+ * @throws GanglionError `environment` where WebAssembly has no memory, or this variant would give other bits here
+ */
+export function loadWasm(variant: WasmVariant): LoadedWasm {
+  const { bytes, version } = readBinary(FILES[variant]);
+  // Node 20 has relaxed SIMD behind a flag of V8, which later versions do not know.
+  if (!WebAssembly.validate(bytes)) setFlagsFromString('--experimental-wasm-relaxed-simd');
+  if (!WebAssembly.validate(bytes)) throw unfit('has no relaxed SIMD');
+  const exports = instantiate(bytes);
+  if (!isFused(exports)) throw unfit('rounds a multiply-add twice');
+  return { exports, version };
+}
+
+function unfit(reason: string): GanglionError {
+  const remedy = 'GANGLION_KERNELS=exact has the same bits, some 24 times slower';
+  return new GanglionError(
+    'environment',
+    `WebAssembly on this machine ${reason}, and would give other bits: ${remedy}`,
+  );
+}
+
+function instantiate(bytes: Uint8Array): WasmKernels {
+  const none = (): never => {
+    throw new Error('the kernels call no system');
+  };
+  const system = new Proxy({}, { get: () => none, has: () => true });
+  try {
+    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), { wasi_snapshot_preview1: system });
+    const kernels = exports as WasmKernels;
+    kernels._initialize();
+    return kernels;
+  } catch (error) {
+    const reason = describeNoWasmMemory() ?? messageOf(error);
+    throw new GanglionError('environment', `the kernels in WebAssembly do not start: ${reason}`, { cause: error });
+  }
+}
