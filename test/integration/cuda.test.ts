@@ -56,8 +56,12 @@ it('auto says in one line why it does not take a GPU, and trains on the CPU', as
   const { exitCode, stderr } = await ganglion([...flags, '--run', scratch('without')], { env });
   expect([exitCode, stderr.trim()]).toEqual([
     0,
-    "ganglion: training on the CPU, as the GPU cannot be used: NVIDIA's driver does not start: init: CUDA_ERROR_SYSTEM_DRIVER_MISMATCH (803)",
+    "ganglion: training on the CPU, as the GPU cannot be used: NVIDIA's driver does not start: init: CUDA_ERROR_SYSTEM_DRIVER_MISMATCH (803); the library is of another version than the driver in the kernel; restart the machine, or update the driver",
   ]);
+  const doctor = await ganglion(['doctor'], { env: EMULATED });
+  expect(doctor.stdout).toMatch(
+    /^cuda +runs: cuda-emulated \w+, cuda:0 is emulated GPU \(compute capability 9\.0, 4\.3 GB\), driver for CUDA 12\.9$/m,
+  );
   const wrong = await ganglion([...flags, '--devices', 'cpu,cuda:4', '--run', scratch('wrong')], { env: EMULATED });
   expect([wrong.exitCode, wrong.stderr.trim()]).toEqual([
     1,

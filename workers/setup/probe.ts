@@ -70,13 +70,23 @@ export async function probeHere(backend: Backend): Promise<Probed> {
     return {
       backend,
       runs: true,
-      detail: [`${name} ${libraryVersion}`, device ?? []].flat().join(', '),
+      detail: [`${name} ${libraryVersion}`, (backend === 'cuda' ? await describeCuda() : device) ?? []]
+        .flat()
+        .join(', '),
       engine,
       ...measured,
     };
   } catch (error) {
     return { backend, runs: false, detail: messageOf(error) };
   }
+}
+
+async function describeCuda(): Promise<string> {
+  const [{ describeGpus, loadCuda }, { locateCuda }] = await Promise.all([
+    import('../engines/cuda/cuda-runner.ts'),
+    import('../engines/cuda/library.ts'),
+  ]);
+  return describeGpus(loadCuda(locateCuda()));
 }
 
 /** The kernels are those of the passes alone, and test themselves. */

@@ -45,7 +45,10 @@ export function loadCuda(location: CudaLocation): LoadedCuda {
   try {
     found = binding.devices(location.driver);
   } catch (error) {
-    throw new GanglionError('environment', `NVIDIA's driver does not start: ${messageOf(error)}`, { cause: error });
+    const said = messageOf(error);
+    throw new GanglionError('environment', `NVIDIA's driver does not start: ${said}${remedyFor(said)}`, {
+      cause: error,
+    });
   }
   const { devices, version: driverVersion } = found;
   const [first, ...others] = devices
@@ -56,6 +59,29 @@ export function loadCuda(location: CudaLocation): LoadedCuda {
   if (old === undefined) throw new GanglionError('environment', "NVIDIA's driver finds no GPU");
   const got = `${toPrintable(old.name)} has ${(old.capability / 10).toFixed(1)}`;
   throw new GanglionError('environment', `expected a GPU of compute capability 7.0 or newer, ${got}`);
+}
+
+/** What helps against errors of the driver's start, by their codes; the library that is missing has none. */
+const REMEDIES: Readonly<Record<string, string>> = {
+  '34': 'this is the stub library of a CUDA toolkit; install the driver itself, or start the container with its GPUs',
+  '35': 'update the driver to 525 or newer',
+  '100': 'there is no GPU, or CUDA_VISIBLE_DEVICES hides it',
+  '803': 'the library is of another version than the driver in the kernel; restart the machine, or update the driver',
+  '804': 'the library is of another version than the driver in the kernel; restart the machine, or update the driver',
+};
+
+function remedyFor(said: string): string {
+  if (/libcuda\.so\.1: cannot open/.test(said)) return '; install it, or start the container with its GPUs';
+  const remedy = REMEDIES[/\((\d+)\)$/.exec(said)?.[1] ?? ''];
+  return remedy === undefined ? '' : `; ${remedy}`;
+}
+
+/** The GPUs and the driver, for people. */
+export function describeGpus({ gpus, driverVersion }: LoadedCuda): string {
+  const shown = gpus.map(({ number, name, capability, bytes }) => {
+    return `cuda:${number} is ${toPrintable(name)} (compute capability ${(capability / 10).toFixed(1)}, ${(bytes / 1e9).toFixed(1)} GB)`;
+  });
+  return `${shown.join(', ')}, driver for CUDA ${Math.floor(driverVersion / 1000)}.${(driverVersion % 1000) / 10}`;
 }
 
 /**
