@@ -20,7 +20,7 @@ import {
 } from './message-check.ts';
 import type { Net } from './model/layout.ts';
 import type { Activation, Layer, ModelSpec } from './model/spec.ts';
-import type { ReplicaReady, ReplicaSetup, ShardOutcome, ShardRequest, StartOutcome } from './protocol.ts';
+import type { HostSetup, ReplicaReady, ShardOutcome, ShardRequest, StartOutcome } from './protocol.ts';
 import { errorCheck, type Failure, outcomeOf, passCheck, shardOutcome } from './shard-outcome.ts';
 
 /** File descriptors of the child: frames both ways; one byte every {@link HEARTBEAT_MS} towards the coordinator. */
@@ -31,7 +31,7 @@ export const HEARTBEAT_MS = 250;
 type Call<Kind extends string> = { readonly kind: Kind; readonly call: number };
 
 /** What a process is told at its start; it has memory of its own. */
-export type ProcessSetup = Omit<ReplicaSetup, 'parameters' | 'results'>;
+export type ProcessSetup = Omit<HostSetup, 'parameters' | 'results'>;
 
 /** From the coordinator to a process. */
 export type Request =

@@ -2,6 +2,7 @@
 // but the parameters, which it shares with the coordinator.
 import type { MessagePort } from 'node:worker_threads';
 import type { Backend } from './backend.ts';
+import type { Numbers } from './device-memory.ts';
 import type { PlainError } from './error.ts';
 import type { InjectedFault } from './fault.ts';
 import { type Pass, type Phase, phaseOf } from './model/layout.ts';
@@ -20,8 +21,14 @@ export interface ReplicaSetup {
   /** Number of shards that are added up in a phase: bounds the magnitude of a value. */
   readonly shards: number;
   /** Parameters of both nets in TensorFlow's layout; the coordinator rewrites them between phases. */
-  readonly parameters: Readonly<Record<Phase, Float32Array>>;
+  readonly parameters: Readonly<Record<Phase, Numbers>>;
   /** Slots for the results of each pass: one can be read while another is written. All zero at first. */
+  readonly results: Readonly<Record<Pass, readonly Numbers[]>>;
+}
+
+/** A setup whose parameters and results lie on the host. */
+export interface HostSetup extends ReplicaSetup {
+  readonly parameters: Readonly<Record<Phase, Float32Array>>;
   readonly results: Readonly<Record<Pass, readonly Float32Array[]>>;
 }
 

@@ -45,6 +45,7 @@ function netTensors(
 /** The state as tensors in PyTorch's names and layouts; counters and Adam's powers of beta are tensors too. */
 export function toTensors(state: TrainingState): Map<string, StoredTensor> {
   const tensors = new Map<string, StoredTensor>();
+  state.fetch?.();
   for (const net of NETS) netTensors(state[net], tensors);
   tensors.set('counters.step', integer(state.step));
   return tensors;

@@ -132,6 +132,7 @@ export class DrivenTraining implements Training {
     return this.#whenWhole(async () => {
       const { count, seed } = checkSampleOptions(options);
       const { node, state, devices } = this.#started();
+      state.fetch?.();
       const { programs } = this.#host;
       const values = this.#isOver
         ? await draw(averagedState(state), { count, seed }, { device: devices[0], programs })

@@ -1,7 +1,8 @@
 // Decides which answer to a shard counts. Healthy replicas give answers that are equal to the bit, so an answer that two replicas give is
 // right, and a replica that gives another one is faulty.
+import { isOnHost } from '../../shared/device-memory.ts';
 import type { FaultReason } from '../../shared/error.ts';
-import type { ShardResult } from './replica.ts';
+import { type ShardResult, toHost } from './replica.ts';
 
 /** What a replica answered: a result, or the name of the value that an exact sum cannot take. */
 export type Answer = { readonly result: ShardResult } | { readonly bad: string };
@@ -96,7 +97,8 @@ function isLateOutlier<Voter>(votes: readonly Vote<Voter>[], late: Vote<Voter>, 
 /** Copies an answer to memory of its own, and releases that of the replica. */
 export function keep(answer: Answer): Answer {
   if ('bad' in answer) return answer;
-  const values = answer.result.values.slice();
+  const { values: given } = answer.result;
+  const values = isOnHost(given) ? given.slice() : given.read();
   answer.result.release();
   return { result: { ...answer.result, values, release() {} } };
 }
@@ -104,7 +106,7 @@ export function keep(answer: Answer): Answer {
 /** Whether two answers are equal to the bit; two bad ones are when they name the same value. */
 function equal(a: Answer, b: Answer): boolean {
   if ('bad' in a || 'bad' in b) return 'bad' in a && 'bad' in b && a.bad === b.bad;
-  return bytesOf(a.result.values).equals(bytesOf(b.result.values));
+  return bytesOf(toHost(a.result.values)).equals(bytesOf(toHost(b.result.values)));
 }
 
 function bytesOf({ buffer, byteOffset, byteLength }: Float32Array): Buffer {

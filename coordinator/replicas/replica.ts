@@ -1,4 +1,5 @@
 // A replica as the coordinator sees it, over any transport.
+import { type DevicePlace, isOnHost } from '../../shared/device-memory.ts';
 import type { PassSeconds, ReplicaReady, SampleJob, ShardRequest } from '../../shared/protocol.ts';
 
 /** A shard to compute. The transport chooses the slot of its result, and brings the pixels. */
@@ -7,9 +8,20 @@ export interface Shard extends ShardRequest {
   readonly images?: Uint32Array;
 }
 
+/** A result in the memory of a device. */
+export interface DeviceResult extends DevicePlace {
+  /** Copies the values. */
+  read(): Float32Array;
+}
+
+/** The values of a result on the host: themselves, or a copy of those of a device. */
+export function toHost(values: ShardResult['values']): Float32Array {
+  return isOnHost(values) ? values : values.read();
+}
+
 export interface ShardResult {
   /** The phase vector, every value below the exact sum's limit. */
-  readonly values: Float32Array;
+  readonly values: Float32Array | DeviceResult;
   readonly seconds: PassSeconds;
   readonly tensors: number;
   /** Gives the memory of the values back. The receiver of the result calls it once, and does not read the values after that. */

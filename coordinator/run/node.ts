@@ -14,6 +14,7 @@ import { startThreadReplica } from '../replicas/transports/thread-replica.ts';
 import type { RunEvent } from '../run-folder/run-event.ts';
 import type { Settings } from '../settings/settings-table.ts';
 import { type Communicator, SINGLE_NODE } from '../training/communicator.ts';
+import { type DeviceState, loadDeviceState } from '../training/device-state.ts';
 import type { TrainingState } from '../training/state.ts';
 import { type TrainerOptions, train } from '../training/trainer.ts';
 import { javascriptKernels, loadKernels } from '../training/update.ts';
@@ -65,16 +66,25 @@ const DEADLINE_MS = 120_000;
 export class Node {
   readonly #options: NodeOptions;
   readonly #replicas: ReplicaGroup;
+  /** What the replicas are started with. */
+  readonly #place: { device?: DeviceState | undefined } = {};
   #kernels = javascriptKernels;
 
   constructor(options: NodeOptions) {
     this.#options = options;
-    this.#replicas = createReplicas(options);
+    this.#replicas = createReplicas(options, this.#place);
   }
 
   /** Starts the replicas. @throws GanglionError when one does not start */
   async start(): Promise<void> {
-    const { programs, emit } = this.#options;
+    const { programs, emit, config, devices, state, communicator = SINGLE_NODE } = this.#options;
+    // Replicas in threads share the memory of one GPU with the coordinator: results and state stay there.
+    const [first] = devices;
+    const isOne = devices.every(({ backend, gpu }) => backend === 'cuda' && gpu === first.gpu);
+    const isAlone = communicator.size === 1 && state.average === null; // others add up, and average, on the host
+    if (isOne && isAlone && config.isolation !== 'process') {
+      this.#place.device = await loadDeviceState(programs.updateEntry, first.gpu, state);
+    }
     await this.#replicas.start();
     this.#kernels = await loadKernels(programs.updateEntry, (error) =>
       emit({ kind: 'notice', text: `the coordinator computes in JavaScript, to the same bits: ${messageOf(error)}` }),
@@ -95,6 +105,7 @@ export class Node {
         discriminator: { ...adam, learningRate: config.lrD ?? config.lr },
       },
       kernels: this.#kernels,
+      device: this.#place.device,
       seed: config.seed,
       batch: config.batch,
       shards: config.shards,
@@ -142,7 +153,7 @@ export class Node {
   }
 }
 
-function createReplicas(options: NodeOptions): ReplicaGroup {
+function createReplicas(options: NodeOptions, place: { readonly device?: DeviceState | undefined }): ReplicaGroup {
   const { config, devices, state, workers, dataset, faults, programs, profiled = false, emit } = options;
   const { images } = dataset;
   const setup = {
@@ -152,14 +163,21 @@ function createReplicas(options: NodeOptions): ReplicaGroup {
     shards: config.shards,
     parameters: { generator: state.generator.parameters, discriminator: state.discriminator.parameters },
   };
-  const pool = new MemoryPool(state.spec, setup.shardSize);
   const givenTo = (id: number) => ({ setup: { ...setup, ...deviceOf(devices, id) }, images, deadlineMs: DEADLINE_MS });
+  let pool: MemoryPool | undefined;
+  const startThread = (id: number) => {
+    const { device } = place;
+    pool ??= new MemoryPool(state.spec, setup.shardSize, device?.device);
+    const { setup: own, ...given } = givenTo(id);
+    const parameters = device?.parameters ?? own.parameters;
+    return startThreadReplica(id, { ...given, setup: { ...own, parameters }, entry: programs.threadEntry, pool });
+  };
   return new ReplicaGroup({
     count: workers,
     start: (id) =>
       config.isolation === 'process'
         ? startProcessReplica(id, { ...givenTo(id), entry: programs.processEntry })
-        : startThreadReplica(id, { ...givenTo(id), entry: programs.threadEntry, pool }),
+        : startThread(id),
     observer: toObserver(emit, profiled),
     maxRestarts: config.maxRestarts,
     maxShardLosses: config.maxShardLosses,

@@ -122,6 +122,7 @@ export class RunEvaluations {
     await this.#underWay;
     if (this.#isOver) return;
     const { config, state, real } = this.#options;
+    state.fetch?.();
     const { generator } = averagedState(state);
     copyInto(this.#parameters, generator.parameters);
     copyInto(this.#statistics, generator.statistics);

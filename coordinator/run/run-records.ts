@@ -98,6 +98,7 @@ export class RunRecords {
   async #sample(step: number): Promise<void> {
     const { config, folder, state, sample, onSample } = this.#options;
     const path = join(folder.samples, sampleName(step));
+    state.fetch?.();
     const png = await writeSampleGrid(path, config.seed, state, sample);
     onSample?.(step, png);
   }

@@ -2,7 +2,7 @@
 // algorithm 1, with the paper's symbols. Arithmetic in float64, state in float32 (as PyTorch's), so the bits are the same everywhere.
 
 import { addRounded } from '../../shared/exact-sum.ts';
-import type { UpdateKernels } from '../../shared/update.ts';
+import type { AdamFactors, UpdateKernels } from '../../shared/update.ts';
 
 /** Hyperparameters: step size, decay of both moments, and the denominator's guard. */
 export interface AdamOptions {
@@ -56,12 +56,22 @@ export function adamStep(
   scale: number,
   { apply = applyAdam, values = [], isFirst = false }: AdamStepOptions = {},
 ): number {
+  const { factors, powers } = nextFactors(options, state, scale);
+  const norm = apply(factors, theta, state.m, state.v, sum, values, isFirst);
+  Object.assign(state, powers);
+  return norm;
+}
+
+/** What the next step multiplies by, and the powers of beta that hold after it. */
+export function nextFactors(
+  options: AdamOptions,
+  state: AdamState,
+  scale: number,
+): { readonly factors: AdamFactors; readonly powers: Pick<AdamState, 'beta1Power' | 'beta2Power'> } {
   const beta1Power = state.beta1Power * options.beta1;
   const beta2Power = state.beta2Power * options.beta2;
   const factors = { ...options, unbias1: 1 / (1 - beta1Power), unbias2: 1 / (1 - beta2Power), scale };
-  const norm = apply(factors, theta, state.m, state.v, sum, values, isFirst);
-  Object.assign(state, { beta1Power, beta2Power });
-  return norm;
+  return { factors, powers: { beta1Power, beta2Power } };
 }
 
 /** Partial sums of the squared norm in each block of parameters; blocks are added in order. A GPU computes all blocks at once. */

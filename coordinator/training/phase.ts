@@ -1,4 +1,5 @@
 // One phase of a step: replicas compute its passes shard by shard, the results are gathered, and an update ends it.
+import { isOnHost } from '../../shared/device-memory.ts';
 import { PASSES, type Pass, type Phase } from '../../shared/model/layout.ts';
 import { phaseVectorOf, type ScalarName } from '../../shared/model/phase-vector.ts';
 import type { UpdateKernels } from '../../shared/update.ts';
@@ -6,8 +7,10 @@ import type { BadShard } from '../replicas/bad-shard.ts';
 import type { Shard, ShardResult } from '../replicas/replica.ts';
 import type { AdamOptions } from './adam.ts';
 import type { Communicator } from './communicator.ts';
+import type { DeviceState } from './device-state.ts';
+import { createDeviceUpdate } from './device-update.ts';
 import type { OnSpan } from './span.ts';
-import { type TrainingState, trackStatistics } from './state.ts';
+import type { TrainingState } from './state.ts';
 import { createUpdate } from './update.ts';
 
 /** What training needs of the replicas. */
@@ -31,7 +34,7 @@ export interface PhaseRecord {
   readonly outputFake: number;
   /** L2 norm of the mean gradient. */
   readonly gradientNorm: number;
-  /** Bytes of results received from the replicas. */
+  /** Bytes of results received from the replicas; those that stay on a device are not. */
   readonly gradientBytes: number;
   /**
    * Seconds: from handing out the shards to the update; exact sum; Adam, with the results that it adds to the sum in its own pass over
@@ -61,6 +64,8 @@ export interface PhaseOptions {
   readonly shards: number;
   /** Default: JavaScript. The bits do not depend on it. */
   readonly kernels?: UpdateKernels | undefined;
+  /** The state on the device that all replicas compute on; it has begun. Default: the state lies on the host. */
+  readonly device?: DeviceState | undefined;
   readonly span?: OnSpan | undefined;
 }
 
@@ -74,18 +79,23 @@ export interface PhaseLoop {
 
 /** @param phase the net of the same name is what it updates */
 export function createPhase(phase: Phase, options: PhaseOptions): PhaseLoop {
-  const { state, replicas, communicator, adam, shards, kernels, span } = options;
+  const { state, replicas, communicator, adam, shards, kernels, device, span } = options;
   const vector = phaseVectorOf(phase, state.spec);
-  const update = createUpdate(vector.length, { kernels, span });
+  const update = device
+    ? createDeviceUpdate(vector.length, device, span)
+    : createUpdate(vector.length, { kernels, span });
+  const statistics = vector.statistics.map(({ net, ...place }) => ({ net: state[net], ...place }));
   const scale = 1 / shards;
   let startedMs = 0;
   let tensors = 0;
+  let gradientBytes = 0;
   let seconds: ShardResult['seconds'][] = [];
   let bad: BadShard[] = [];
 
   async function gather(jobs: readonly Shard[]): Promise<void> {
     const found = await replicas.compute(jobs, (_, result) => {
       seconds.push(result.seconds);
+      if (isOnHost(result.values)) gradientBytes += result.values.byteLength;
       tensors = result.tensors;
       update.add(result);
     });
@@ -104,14 +114,9 @@ export function createPhase(phase: Phase, options: PhaseOptions): PhaseLoop {
     async update() {
       const isSkipped = (await update.allReduce(communicator, bad.length)) > 0;
       const beforeAdam = performance.now();
-      const gradientNorm = isSkipped ? Number.NaN : update.apply(adam[phase], state[phase], scale);
+      const gradientNorm = isSkipped ? Number.NaN : update.apply(adam[phase], state[phase], scale, statistics);
       const { sum } = update;
       if (isSkipped) sum.fill(Number.NaN);
-      else {
-        for (const { net, offset, size } of vector.statistics) {
-          trackStatistics(state[net], sum.subarray(offset, offset + size), scale);
-        }
-      }
       const afterAdam = performance.now();
       span?.('adam', beforeAdam, afterAdam);
       const mean = (name: ScalarName): number => (sum[vector.scalars[name]] ?? 0) * scale;
@@ -122,7 +127,7 @@ export function createPhase(phase: Phase, options: PhaseOptions): PhaseLoop {
         outputReal: mean('outputReal'),
         outputFake: mean('outputFake'),
         gradientNorm,
-        gradientBytes: seconds.length * vector.length * Float32Array.BYTES_PER_ELEMENT,
+        gradientBytes,
         seconds: {
           phase: (afterAdam - startedMs) / 1000,
           sum: update.takeSumMs() / 1000,
@@ -136,6 +141,7 @@ export function createPhase(phase: Phase, options: PhaseOptions): PhaseLoop {
       state[phase].skippedInARow = isSkipped ? state[phase].skippedInARow + 1 : 0;
       update.reset();
       seconds = [];
+      gradientBytes = 0;
       bad = [];
       return record;
     },

@@ -8,7 +8,7 @@ import type { Average } from './average.ts';
 
 export const NETS: readonly Net[] = ['generator', 'discriminator'];
 /** Weight of the newest batch in the running statistics, as PyTorch's default. */
-const MOMENTUM = 0.1;
+export const STATISTICS_MOMENTUM = 0.1;
 
 /** State of one net. */
 export interface NetState {
@@ -32,6 +32,12 @@ export interface TrainingState {
   readonly average: Average | null;
   /** Steps done. */
   step: number;
+  /**
+   * Brings the newest values to these arrays, while they lie on a device (device-state.ts). To be called after a whole step, by who reads them.
+   *
+   * @throws GanglionError `faults` when the device is lost
+   */
+  fetch?: () => void;
 }
 
 const shared = (length: number): Float32Array =>
@@ -86,6 +92,7 @@ export function sharedState(spec: ModelSpec, isAveraged = false): TrainingState 
 
 /** Makes `to` equal to `from`, of the same model; allocates nothing. */
 export function copyState(from: TrainingState, to: TrainingState): void {
+  from.fetch?.();
   for (const net of NETS) {
     const [got, expected] = [from[net].layout.parameterCount, to[net].layout.parameterCount];
     if (got !== expected) throw new Error(`expected a ${net} of ${expected} parameters, got ${got}`);
@@ -126,9 +133,15 @@ export function initialState(spec: ModelSpec, seed: number, isAveraged = false):
 export function trackStatistics(state: NetState, sum: Float64Array, scale: number): void {
   for (let i = 0; i < state.statistics.length; i++) {
     const mean = (sum[i] as number) * scale;
-    state.statistics[i] = (1 - MOMENTUM) * (state.statistics[i] as number) + MOMENTUM * mean;
+    state.statistics[i] = (1 - STATISTICS_MOMENTUM) * (state.statistics[i] as number) + STATISTICS_MOMENTUM * mean;
   }
   state.batchesTracked += 1;
+}
+
+/** What the discriminator phase changes, as it was. */
+export interface PhaseBackup {
+  take(): void;
+  restore(): void;
 }
 
 /**
@@ -136,7 +149,7 @@ export function trackStatistics(state: NetState, sum: Float64Array, scale: numbe
  *
  * @returns `take` copies it; `restore` puts it back
  */
-export function discriminatorPhaseBackup(state: TrainingState): { take(): void; restore(): void } {
+export function discriminatorPhaseBackup(state: TrainingState): PhaseBackup {
   const { discriminator: net, generator } = state;
   const arrays = [net.parameters, net.adam.m, net.adam.v, net.statistics, generator.statistics];
   const copies = arrays.map((array) => new Float32Array(array.length));

@@ -41,10 +41,22 @@ export interface TrainerOptions extends PhaseOptions {
  * Trains until `totalSteps` or a stop, changing `state` in place.
  *
  * @throws GanglionError when shards cannot be computed, or too many updates in a row were skipped; `state` is then as after the
- *   last whole step
+ *   last whole step; `faults` when a device is lost that holds the state, which is as after an earlier step then
  */
 export async function train(options: TrainerOptions): Promise<void> {
-  const { state, totalSteps, shouldStop, ema = 0 } = options;
+  const { device } = options;
+  if (!device) return await trainSteps(options);
+  device.begin();
+  let failure: unknown;
+  await trainSteps(options).catch((error: unknown) => {
+    failure = error;
+  });
+  failure = device.end() ?? failure;
+  if (failure !== undefined) throw failure;
+}
+
+async function trainSteps(options: TrainerOptions): Promise<void> {
+  const { state, totalSteps, shouldStop, ema = 0, device } = options;
   /** The generator does not change until its next update, and replicas compute meanwhile. */
   const commit = async (record: StepRecord): Promise<void> => {
     if (state.average) moveAverage(state.average, state.generator, record.step, ema);
@@ -53,7 +65,7 @@ export async function train(options: TrainerOptions): Promise<void> {
   const passes = createPasses(options);
   const discriminator = createPhase('discriminator', options);
   const generator = createPhase('generator', options);
-  const backup = discriminatorPhaseBackup(state);
+  const backup = device?.backup() ?? discriminatorPhaseBackup(state);
   /** D on real images. It needs D alone, and so may begin while the generator of the step before is updated. */
   const beginReal = ({ epoch, shards }: RealImages) => ({ epoch, passed: discriminator.compute('real', shards) });
 
@@ -84,6 +96,7 @@ export async function train(options: TrainerOptions): Promise<void> {
     }
 
     state.step = step + 1;
+    device?.noteStep();
     const started = ended;
     ended = performance.now();
     const seconds = (ended - started) / 1000;

@@ -1,16 +1,23 @@
 // From the results of a phase's shards to new parameters: the exact sum over shards and nodes, then Adam on the mean. Only this file
-// reads the values of a result, so that what they are (arrays today, handles on a device later) is its own affair.
+// and device-update.ts, where they lie on a device, read the values of a result.
 import { addRounded } from '../../shared/exact-sum.ts';
 import { RESULTS_HELD } from '../../shared/flow.ts';
 import type { UpdateKernels } from '../../shared/update.ts';
-import type { ShardResult } from '../replicas/replica.ts';
+import { type ShardResult, toHost } from '../replicas/replica.ts';
 import { type AdamOptions, adamStep, applyAdam } from './adam.ts';
 import type { Communicator } from './communicator.ts';
 import type { OnSpan } from './span.ts';
-import type { NetState } from './state.ts';
+import { type NetState, trackStatistics } from './state.ts';
 
 /** Runs everywhere, and is what the compiled kernels are held to. */
 export const javascriptKernels: UpdateKernels = { addRounded, applyAdam };
+
+/** Where the statistics of a forward pass lie in the sum, and the net whose running ones they move. */
+export interface MovedStatistics {
+  readonly net: NetState;
+  readonly offset: number;
+  readonly size: number;
+}
 
 /** The update of one phase, used again every step: `add` every result, `allReduce`, then `apply` or not, then `reset`. */
 export interface Update {
@@ -28,10 +35,11 @@ export interface Update {
    * that.
    *
    * @param scale factor that makes the sum a mean
+   * @param statistics parts of the sum that move running statistics, in order
    * @returns L2 norm of the mean gradient
    */
-  apply(adam: AdamOptions, net: NetState, scale: number): number;
-  /** Sum of the vectors. Complete once {@link apply} is done. */
+  apply(adam: AdamOptions, net: NetState, scale: number, statistics?: readonly MovedStatistics[]): number;
+  /** Sum of the vectors. Losses and outputs, behind the gradient, are there once {@link apply} is done. */
   readonly sum: Float64Array;
   /** Milliseconds of exact sums, without what was added inside of `apply`; counted from 0 again. */
   takeSumMs(): number;
@@ -62,7 +70,7 @@ export function createUpdate(length: number, { kernels = javascriptKernels, span
   };
   const addHeld = (): void => {
     const from = performance.now();
-    const values = held.map((result) => result.values);
+    const values = held.map((result) => toHost(result.values));
     if (values.length > 0) kernels.addRounded(sum, values, isEmpty);
     else if (isEmpty) sum.fill(0);
     isEmpty = false;
@@ -86,11 +94,14 @@ export function createUpdate(length: number, { kernels = javascriptKernels, span
       await communicator.allReduceSum(message);
       return message[length];
     },
-    apply(adam, net, scale) {
-      const values = held.map((result) => result.values);
+    apply(adam, net, scale, statistics = []) {
+      const values = held.map((result) => toHost(result.values));
       const options = { apply: kernels.applyAdam, values, isFirst: isEmpty };
       const norm = adamStep(adam, net.adam, net.parameters, sum, scale, options);
       release();
+      for (const { net: moved, offset, size } of statistics) {
+        trackStatistics(moved, sum.subarray(offset, offset + size), scale);
+      }
       return norm;
     },
     takeSumMs() {

@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { expect, it } from 'vitest';
-import type { Replica } from '../../coordinator/replicas/replica.ts';
+import { type Replica, toHost } from '../../coordinator/replicas/replica.ts';
 import { startProcessReplica } from '../../coordinator/replicas/transports/process-replica.ts';
 import { startThreadReplica } from '../../coordinator/replicas/transports/thread-replica.ts';
 import type { Backend } from '../../shared/backend.ts';
@@ -49,9 +49,9 @@ async function hashOf(replica: Replica, withSamples: boolean): Promise<string> {
   const place = { step: 3, shard: 1 };
   const real = replica.compute({ ...place, pass: 'real', images: Uint32Array.of(2, 0) });
   const fake = replica.compute({ ...place, pass: 'fake' });
-  hash.update((await real).values.slice());
-  hash.update((await fake).values.slice());
-  hash.update((await replica.compute({ ...place, pass: 'generator' })).values.slice());
+  hash.update(toHost((await real).values).slice());
+  hash.update(toHost((await fake).values).slice());
+  hash.update(toHost((await replica.compute({ ...place, pass: 'generator' })).values).slice());
   if (withSamples) {
     hash.update(await replica.sample({ seed: 2, count: 3, statistics: new Float32Array(448).fill(1) }));
     hash.update(await replica.sample({ seed: 2, count: 3, statistics: 'batch' }));

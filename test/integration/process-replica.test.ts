@@ -1,6 +1,6 @@
 // One replica in a process: what it is sent and what comes back, every way to lose it with its reason, and that nothing is left.
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Replica } from '../../coordinator/replicas/replica.ts';
+import { type Replica, toHost } from '../../coordinator/replicas/replica.ts';
 import { startProcessReplica } from '../../coordinator/replicas/transports/process-replica.ts';
 import { layoutOf } from '../../shared/model/layout.ts';
 import { dcgan28 } from '../../shared/model/spec.ts';
@@ -41,8 +41,8 @@ describe('a process', () => {
     expect(replica).toMatchObject({ id: 5, kind: 'process', ready: { engine: 'stub' } });
     const firstValueOf = async (given: Parameters<Replica['compute']>[0]): Promise<number | undefined> => {
       const { values } = await replica.compute(given);
-      expect(new Set(values).size).toBe(1);
-      return values[0];
+      expect(new Set(toHost(values)).size).toBe(1);
+      return toHost(values)[0];
     };
     parameters.generator.fill(1);
     parameters.discriminator.fill(2);
@@ -65,14 +65,14 @@ describe('a process', () => {
     expect(await replica.sample({ seed: 1, count: 3, statistics })).toEqual(new Float32Array(3 * 784).fill(3));
     parameters.generator.fill(7);
     expect(await replica.sample({ seed: 1, count: 1, statistics: 'batch' })).toEqual(new Float32Array(784).fill(7.5));
-    expect((await replica.compute({ step: 2, pass: 'generator', shard: 0 })).values[0]).toBe(2007);
+    expect(toHost((await replica.compute({ step: 2, pass: 'generator', shard: 0 })).values)[0]).toBe(2007);
   });
 
   it('keeps the result of a call while the next one is answered', async () => {
     const replica = await start();
     const first = await replica.compute({ step: 2, pass: 'generator', shard: 0 });
     await replica.compute({ step: 3, pass: 'generator', shard: 0 });
-    expect(first.values[0]).toBe(2000);
+    expect(toHost(first.values)[0]).toBe(2000);
   });
 });
 
@@ -103,7 +103,7 @@ describe('a process that', () => {
   it('fails on a shard tells why, and can be asked again', async () => {
     const replica = await start('fail');
     await expect(replica.compute(shard)).rejects.toMatchObject({ reason: 'error', message: 'replica 5 failed' });
-    expect((await replica.compute({ ...shard, step: 2 })).values[0]).toBe(2000);
+    expect(toHost((await replica.compute({ ...shard, step: 2 })).values)[0]).toBe(2000);
   });
 
   it.each(['start', 'sample'])('misses the deadline of %s is ended', async (fault) => {

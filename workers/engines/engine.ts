@@ -1,5 +1,6 @@
 // What a replica computes with. An engine holds the parameters of both nets, computes passes of shards into phase vectors, and draws images.
 // Engines that run programs share one implementation (program-engine.ts); a GPU engine that keeps its state on the device has its own.
+import type { DevicePlace, Numbers } from '../../shared/device-memory.ts';
 import type { Net, Pass } from '../../shared/model/layout.ts';
 import type { ModelSpec } from '../../shared/model/spec.ts';
 import type { PassSeconds, SampleJob } from '../../shared/protocol.ts';
@@ -22,16 +23,8 @@ export interface ShardInput {
   readonly shard: number;
   /** uint8 pixels, [shardSize, values of an image], of a pass over real images, in parts that follow each other. */
   readonly pixels?: readonly Uint8Array[];
-  /** As long as the phase vector. An engine whose results lie in this memory writes them here, in place of an array of its own. */
-  readonly into: Float32Array;
-}
-
-/** A phase vector in the memory of a device. */
-export interface DeviceVector {
-  /** Copies the vector. */
-  read(into: Float32Array): Promise<void>;
-  /** Gives the memory back; the vector cannot be read after that. */
-  release(): void;
+  /** As long as the phase vector, which is written here. On a device where the coordinator keeps its state there. */
+  readonly into: Numbers;
 }
 
 /** A value that the exact sum cannot take. */
@@ -43,7 +36,7 @@ export interface OutOfRange {
 
 /** What became of one shard. Where a value is out of range, `into` is worthless. */
 export type ShardResult =
-  | { readonly ok: true; readonly vector: Float32Array | DeviceVector; readonly seconds: PassSeconds }
+  | { readonly ok: true; readonly seconds: PassSeconds }
   | { readonly ok: false; readonly outOfRange: OutOfRange };
 
 /** A pass under way. */
@@ -69,7 +62,7 @@ export interface Engine {
    * @param version names the values: an engine that has copied this version need not copy it again. Undefined when it is not known
    * @param values in the layout's order; borrowed until the next call for the net, and unchanged while a call uses them
    */
-  setParameters(net: Net, version: number | undefined, values: Float32Array): void;
+  setParameters(net: Net, version: number | undefined, values: Numbers): void;
   /**
    * Computes a pass of one or several shards.
    *
@@ -93,6 +86,8 @@ export interface Engine {
   precompute?(step: number, shard: number): Promise<boolean>;
   /** Draws images [count, values of an image] in [-1, 1]; image i depends on (seed, i) only, unless the statistics are the batch's own. */
   sample(job: SampleJob): Promise<Float32Array>;
+  /** Changes a vector on the engine's device, for the tests of a cluster; absent where there is none. */
+  edit?(vector: DevicePlace, change: (values: Float32Array) => void): void;
   /** Tensors alive in the engine's library. */
   tensorCount(): number;
   /** Frees everything that {@link prepare} and later calls have made. */

@@ -1,5 +1,6 @@
 // An engine made of programs: it brings inputs (parameters, images, noise) to the executors of a ProgramRunner, and their outputs into phase
 // vectors. So a library that can compile a graph is an engine already.
+import { isOnHost, type Numbers } from '../../shared/device-memory.ts';
 import { findOutside } from '../../shared/exact-sum.ts';
 import { layoutOf, type Net, type NetLayout, type Pass } from '../../shared/model/layout.ts';
 import { parameterInputs } from '../../shared/model/net-inputs.ts';
@@ -91,7 +92,8 @@ export class ProgramEngine implements Engine {
   }
 
   /** Nothing is copied, so a version says nothing new: programs read `values` at every run. */
-  setParameters(net: Net, _version: number | undefined, values: Float32Array): void {
+  setParameters(net: Net, _version: number | undefined, values: Numbers): void {
+    if (!isOnHost(values)) throw elsewhere();
     if (this.#parameters[net]?.values === values) return;
     this.#parameters[net] = { values, inputs: parameterInputs(this.#ready.layouts[net], values) };
     this.#inputs = { ...this.#parameters.generator?.inputs, ...this.#parameters.discriminator?.inputs };
@@ -137,6 +139,7 @@ export class ProgramEngine implements Engine {
   }
 
   async #computeShard(pass: Pass, step: number, { shard, pixels, into }: ShardInput): Promise<ShardResult> {
+    if (!isOnHost(into)) throw elsewhere();
     const { executor, writer } = this.#ready.passes[pass];
     const precomputed = pass === 'generator' ? this.#precomputed.take(shard) : undefined;
     const started = performance.now();
@@ -153,7 +156,7 @@ export class ProgramEngine implements Engine {
       copy: (performance.now() - computed) / 1000,
       ...(precomputed ? { precompute: precomputed.seconds } : {}),
     };
-    return { ok: true, vector: into, seconds };
+    return { ok: true, seconds };
   }
 
   #inputsOf(
@@ -180,3 +183,6 @@ export class ProgramEngine implements Engine {
     return fill({ seed, stream, time: step, part: shard }, new Float32Array(shardSize * spec.latentSize));
   }
 }
+
+/** The coordinator gives places on a device to engines of such a device alone. */
+const elsewhere = (): Error => new Error('programs compute on numbers of the host');

@@ -1,4 +1,6 @@
-// Entry file of the coordinator's update in compiled kernels, which it imports into its own thread: nothing here may load another library.
+// Entry file of the coordinator's update in compiled kernels or on a GPU, which it imports into its own thread: nothing here may load another
+// library.
+import type { UpdateDevice } from '../../shared/device-memory.ts';
 import type { UpdateKernels } from '../../shared/update.ts';
 import { loadKernels } from '../engines/kernels/binding.ts';
 
@@ -9,4 +11,18 @@ import { loadKernels } from '../engines/kernels/binding.ts';
  */
 export function loadUpdate(): UpdateKernels | undefined {
   return loadKernels()?.binding;
+}
+
+/**
+ * The GPU that all replicas in threads of this process compute on.
+ *
+ * @param gpu its number; default: the first that can be used
+ * @throws GanglionError `environment` when it cannot be used
+ */
+export async function openDevice(gpu?: number): Promise<UpdateDevice> {
+  const [{ cudaRunner }, { cudaDevice }] = await Promise.all([
+    import('../engines/cuda/cuda-runner.ts'),
+    import('../engines/cuda/cuda-update.ts'),
+  ]);
+  return cudaDevice(cudaRunner(gpu));
 }

@@ -21,7 +21,7 @@ import {
   type Request,
   toRequest,
 } from '../../shared/process-protocol.ts';
-import type { ReplicaService, ReplicaSetup, SampleJob } from '../../shared/protocol.ts';
+import type { HostSetup, ReplicaService, SampleJob } from '../../shared/protocol.ts';
 import { strikeFrame } from './faults.ts';
 import { toReplicaError } from './replica.ts';
 
@@ -37,7 +37,7 @@ interface Failure {
 
 /** Memory for the bodies that arrive and the results that are sent, shared with the thread. */
 interface Memory {
-  readonly setup: ReplicaSetup;
+  readonly setup: HostSetup;
   /** As many as there are shards in hand. */
   readonly pixels: readonly Uint8Array[];
   /** Statistics of a generator, then its parameters. */

@@ -67,7 +67,7 @@ export class Replica {
     const pending = this.#engine.beginPass?.(pass, step, shards);
     return async () => {
       const results = await (pending?.finish() ?? this.#engine.computePass(pass, step, shards));
-      return await Promise.all(jobs.map((job, i) => this.#take(job, results[i])));
+      return jobs.map((job, i) => this.#take(job, results[i]));
     };
   }
 
@@ -105,16 +105,9 @@ export class Replica {
     this.#engine.setParameters('discriminator', undefined, new Float32Array(length).fill(Number.NaN));
   }
 
-  async #take(job: ShardJob, result: ShardResult | undefined): Promise<PassSeconds | GanglionError> {
+  #take(job: ShardJob, result: ShardResult | undefined): PassSeconds | GanglionError {
     if (!result) throw new Error(`the engine gave no result of ${describeShard(job)}`);
-    if (!result.ok) return this.#toRangeError(job, result.outOfRange);
-    const { vector, seconds } = result;
-    const into = this.#setup.results[job.pass][job.slot];
-    if (!(vector instanceof Float32Array)) {
-      if (into) await vector.read(into);
-      vector.release();
-    } else if (vector !== into) into?.set(vector);
-    return seconds;
+    return result.ok ? result.seconds : this.#toRangeError(job, result.outOfRange);
   }
 
   #toRangeError(job: ShardJob, { name, value }: OutOfRange): GanglionError {

@@ -1,6 +1,7 @@
 // A replica behind the messages of shared/protocol.ts; the entry files put it on a transport.
 import { threadId } from 'node:worker_threads';
 import type { Backend } from '../../shared/backend.ts';
+import { isOnHost } from '../../shared/device-memory.ts';
 import { GanglionError } from '../../shared/error.ts';
 import type {
   PassSeconds,
@@ -71,7 +72,8 @@ export function replicaService(
     const outcome: ShardOutcome = { ok: true, step, pass, shard, seconds: result, tensors: engine?.tensorCount() ?? 0 };
     if (!fault) return outcome;
     const values = results?.[pass][job.slot];
-    if (values) strikeResult(fault, values);
+    if (values && isOnHost(values)) strikeResult(fault, values);
+    else if (values) engine?.edit?.(values, (numbers) => strikeResult(fault, numbers));
     return strikeOutcome(fault, outcome);
   };
   /** Begins jobs of one step and pass; never throws. */

@@ -1,22 +1,22 @@
 // A replica in a process of its own. Parameters and results travel as frames; the calls are those of a thread.
 import { type FaultReason, GanglionError } from '../../../shared/error.ts';
 import { malformed } from '../../../shared/frame.ts';
-import type { Net } from '../../../shared/model/layout.ts';
+import type { Net, Pass } from '../../../shared/model/layout.ts';
 import { imageSizeOf } from '../../../shared/model/spec.ts';
 import { viewsOf } from '../../../shared/pixels.ts';
 import { type Answer, bytesOf, type Request, toAnswer } from '../../../shared/process-protocol.ts';
-import type { ReplicaReady, ReplicaSetup, SampleJob } from '../../../shared/protocol.ts';
+import type { HostSetup, ReplicaReady, SampleJob } from '../../../shared/protocol.ts';
 import { STOP_SIGNALS } from '../../../shared/stop-signals.ts';
 import type { Replica, Shard, ShardResult } from '../replica.ts';
 import { ReplicaProcess } from './child-process.ts';
 import { succeeded, toShardResult } from './outcomes.ts';
-import { ResultSlots, resultArrays } from './result-slots.ts';
+import { ResultSlots, resultVectors } from './result-slots.ts';
 import { type Limit, WaitingCalls } from './waiting-calls.ts';
 
 export interface ProcessOptions {
   /** Compiled entry file of the process. */
   readonly entry: URL;
-  readonly setup: Omit<ReplicaSetup, 'replica' | 'results'>;
+  readonly setup: Omit<HostSetup, 'replica' | 'results'>;
   /** All images that shards may name, uint8 [count, values of an image]. */
   readonly images: Uint8Array;
   /** After this time a start or a picture is given up and the process ended; shards have a deadline from the group. */
@@ -89,6 +89,7 @@ class ProcessCalls {
   /** Values of an image. */
   readonly #imageSize: number;
   /** What results arrive in. */
+  readonly #results: Readonly<Record<Pass, readonly Float32Array[]>>;
   readonly #slots: ResultSlots;
 
   constructor(id: number, options: ProcessOptions) {
@@ -96,7 +97,8 @@ class ProcessCalls {
     this.#options = options;
     this.#imageSize = imageSizeOf(options.setup.spec);
     this.#waiting = new WaitingCalls(id);
-    this.#slots = new ResultSlots(resultArrays(options.setup.spec, (bytes) => new ArrayBuffer(bytes)));
+    this.#results = resultVectors(options.setup.spec, (length) => new Float32Array(length));
+    this.#slots = new ResultSlots(this.#results);
     this.#process = new ReplicaProcess(options.entry, `replica-${id}`, {
       frames: {
         open: (header, bodyBytes) => this.#open(toAnswer(header), bodyBytes),
@@ -130,7 +132,7 @@ class ProcessCalls {
     const job = { step, pass, shard, ...(fault ? { fault } : {}) };
     return await this.#call((call) => ({ kind: 'compute', call, job }), {
       body: images && Buffer.concat(viewsOf(this.#options.images, images, this.#imageSize)),
-      answerBody: bytesOf(slot.values),
+      answerBody: bytesOf(this.#results[pass][slot.index] as Float32Array),
       read: ({ outcome }) => toShardResult(this.#id, given, slot, outcome),
       release: slot.release,
     });

@@ -3,24 +3,25 @@ import { RESULT_SLOTS } from '../../../shared/flow.ts';
 import { type Pass, phaseOf } from '../../../shared/model/layout.ts';
 import { phaseVectorOf } from '../../../shared/model/phase-vector.ts';
 import type { ModelSpec } from '../../../shared/model/spec.ts';
+import type { ShardResult } from '../replica.ts';
 
 /** A place for the result of one shard. */
 export interface ResultSlot {
   /** Its number among those of its pass. */
   readonly index: number;
-  readonly values: Float32Array;
+  readonly values: ShardResult['values'];
   /** To be called once. */
   readonly release: () => void;
 }
 
 export class ResultSlots {
-  readonly #slots: Readonly<Record<Pass, readonly Float32Array[]>>;
+  readonly #slots: Readonly<Record<Pass, readonly ShardResult['values'][]>>;
   readonly #free: Readonly<Record<Pass, number[]>>;
   #taken = 0;
   #onFree: (() => void) | undefined;
 
   /** @param slots `RESULT_SLOTS` arrays of each pass */
-  constructor(slots: Readonly<Record<Pass, readonly Float32Array[]>>) {
+  constructor(slots: Readonly<Record<Pass, readonly ShardResult['values'][]>>) {
     this.#slots = slots;
     const all = (pass: Pass): number[] => slots[pass].map((_, slot) => slot).toReversed();
     this.#free = { real: all('real'), fake: all('fake'), generator: all('generator') };
@@ -55,15 +56,9 @@ export class ResultSlots {
   }
 }
 
-/** Arrays for the results of each pass, on the given kind of memory. */
-export function resultArrays(
-  spec: ModelSpec,
-  memory: (bytes: number) => ArrayBufferLike,
-): Record<Pass, Float32Array[]> {
-  const arrays = (pass: Pass): Float32Array[] =>
-    Array.from({ length: RESULT_SLOTS }, () => {
-      const { length } = phaseVectorOf(phaseOf(pass), spec);
-      return new Float32Array(memory(length * Float32Array.BYTES_PER_ELEMENT));
-    });
+/** Vectors for the results of each pass. @param create makes one of so many numbers */
+export function resultVectors<Vector>(spec: ModelSpec, create: (length: number) => Vector): Record<Pass, Vector[]> {
+  const arrays = (pass: Pass): Vector[] =>
+    Array.from({ length: RESULT_SLOTS }, () => create(phaseVectorOf(phaseOf(pass), spec).length));
   return { real: arrays('real'), fake: arrays('fake'), generator: arrays('generator') };
 }

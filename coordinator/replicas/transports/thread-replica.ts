@@ -3,7 +3,9 @@
 import { MessageChannel, type MessagePort, SHARE_ENV, Worker } from 'node:worker_threads';
 import { wrap } from 'comlink';
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
+import { isOnHost } from '../../../shared/device-memory.ts';
 import { type FaultReason, messageOf } from '../../../shared/error.ts';
+import type { Pass } from '../../../shared/model/layout.ts';
 import { imageSizeOf } from '../../../shared/model/spec.ts';
 import type {
   ReplicaService,
@@ -18,7 +20,7 @@ import { flagsForThread } from './inherited-flags.ts';
 import { succeeded } from './outcomes.ts';
 import { ResultSlots } from './result-slots.ts';
 import { ShardCalls } from './shard-calls.ts';
-import { MemoryPool } from './thread-memory.ts';
+import { MemoryPool, type ThreadMemory } from './thread-memory.ts';
 import { WaitingCalls } from './waiting-calls.ts';
 
 export interface ThreadOptions {
@@ -94,10 +96,13 @@ export async function startThreadReplica(id: number, options: ThreadOptions): Pr
   }
 
   try {
-    const started = await calls.call<StartOutcome>(() => service.start({ ...setup, replica: id, results }), {
-      ms: deadlineMs,
-      what: 'start',
-    });
+    const started = await calls.call<StartOutcome>(
+      () => service.start({ ...setup, replica: id, results: toPlaces(results) }),
+      {
+        ms: deadlineMs,
+        what: 'start',
+      },
+    );
     const { ready } = succeeded(started);
     return {
       id,
@@ -120,4 +125,11 @@ export async function startThreadReplica(id: number, options: ThreadOptions): Pr
     await stop();
     throw error;
   }
+}
+
+/** Results as a message carries them. */
+function toPlaces(results: ThreadMemory['results']): ReplicaSetup['results'] {
+  const places = (pass: Pass) =>
+    results[pass].map((values) => (isOnHost(values) ? values : { address: values.address, length: values.length }));
+  return { real: places('real'), fake: places('fake'), generator: places('generator') };
 }

@@ -1,13 +1,14 @@
 // The engine `cuda`: all shards that it is given of a pass are computed at once, and what does not wait for each other runs side by side.
 // Parameters lie on the device, copied when their version changes; results lie where the coordinator wants them.
 
+import { type DevicePlace, isOnHost, type Numbers } from '../../../shared/device-memory.ts';
 import { MOST_TOGETHER } from '../../../shared/flow.ts';
 import { layoutOf, type Net, type Pass } from '../../../shared/model/layout.ts';
-import { parameterInputs } from '../../../shared/model/net-inputs.ts';
 import type { SampleJob } from '../../../shared/protocol.ts';
 import type { Engine, EngineSetup, PendingPass, ShardInput, ShardResult } from '../engine.ts';
 import { ProgramSampler } from '../program-sampler.ts';
 import type { Address, NativeMemory, NativeStream } from './binding.ts';
+import { cudaExecutor } from './cuda-executor.ts';
 import { CudaPass } from './cuda-pass.ts';
 import type { CudaRunner } from './cuda-runner.ts';
 
@@ -35,8 +36,6 @@ interface Begun {
 export class CudaEngine implements Engine {
   readonly #runner: CudaRunner;
   readonly #versions: Partial<Record<Net, number | undefined>> = {};
-  /** The parameters that samples are drawn with. */
-  #generator: Float32Array | undefined;
   #prepared: Prepared | undefined;
   #begun: Begun | undefined;
   /** When the newest pass ended, on this thread's clock. */
@@ -103,7 +102,11 @@ export class CudaEngine implements Engine {
         generator: vectorPlaces.generator.map(addressOf),
       },
       passes: { real: pass('real'), fake: pass('fake'), generator: pass('generator') },
-      sampler: new ProgramSampler(this.#runner, layouts.generator, spec),
+      sampler: new ProgramSampler(
+        { load: (program) => cudaExecutor(binding, gpu, program, options.parameters) },
+        layouts.generator,
+        spec,
+      ),
     };
     binding.synchronise(stream);
     const shards = Array.from({ length: capacity }, (_, shard) => shard);
@@ -114,16 +117,16 @@ export class CudaEngine implements Engine {
     }
   }
 
-  setParameters(net: Net, version: number | undefined, values: Float32Array): void {
+  setParameters(net: Net, version: number | undefined, values: Numbers): void {
     const { binding } = this.#runner;
     const { stream, parameters, passes } = this.#ready;
-    if (net === 'generator') this.#generator = values;
     if (version !== undefined && this.#versions[net] === version) return;
     this.#versions[net] = version;
     if (net === 'generator') this.#begun = undefined;
     const readers = Object.values(passes).filter((pass) => net === 'discriminator' || pass !== passes.real);
     for (const pass of readers) binding.follow(stream, pass.stream);
-    binding.write(stream, parameters[net], values);
+    if (isOnHost(values)) binding.write(stream, parameters[net], values);
+    else binding.copy(stream, parameters[net], values.address, values.length * FLOAT);
     for (const pass of readers) binding.follow(pass.stream, stream);
   }
 
@@ -134,7 +137,7 @@ export class CudaEngine implements Engine {
     // In the order of their numbers, so that the generator pass finds what was begun beside the fake one.
     const shards = [...given].sort((a, b) => a.shard - b.shard);
     const numbers = shards.map(({ shard }) => shard);
-    const places = vectors[pass].slice(0, shards.length);
+    const places = shards.map(({ into }, i) => (isOnHost(into) ? (vectors[pass][i] ?? Number.NaN) : into.address));
     let begunMs = 0;
     let launchedMs = 0;
     const begin = (): void => {
@@ -155,8 +158,11 @@ export class CudaEngine implements Engine {
         const startedMs = Math.max(begunMs, this.#endedMs);
         const found = await compiled.finish(places);
         const computedMs = performance.now();
-        for (const [i, { into }] of shards.entries()) binding.read(compiled.stream, places[i] ?? Number.NaN, into);
-        binding.synchronise(compiled.stream);
+        const onHost = shards.flatMap(({ into }, i) =>
+          isOnHost(into) ? [[places[i] ?? Number.NaN, into] as const] : [],
+        );
+        for (const [place, into] of onHost) binding.read(compiled.stream, place, into);
+        if (onHost.length > 0) binding.synchronise(compiled.stream);
         this.#endedMs = performance.now();
         const prepare = Math.max(0, launchedMs - startedMs) / 1000;
         const seconds = {
@@ -165,10 +171,9 @@ export class CudaEngine implements Engine {
           compute: (computedMs - startedMs) / 1000 - prepare,
           copy: (this.#endedMs - computedMs) / 1000,
         };
-        const results = shards.map(({ into }, i): ShardResult => {
-          const outOfRange = found[i];
-          return outOfRange ? { ok: false, outOfRange } : { ok: true, vector: into, seconds };
-        });
+        const results = found.map(
+          (outOfRange): ShardResult => (outOfRange ? { ok: false, outOfRange } : { ok: true, seconds }),
+        );
         return given.map((shard) => results[shards.indexOf(shard)] as ShardResult);
       },
     };
@@ -184,9 +189,19 @@ export class CudaEngine implements Engine {
   }
 
   async sample(job: SampleJob): Promise<Float32Array> {
-    const { sampler, setup } = this.#ready;
-    if (!this.#generator) throw new Error('samples need parameters');
-    return sampler.draw(job, parameterInputs(layoutOf('generator', setup.spec), this.#generator));
+    const { sampler, stream } = this.#ready;
+    this.#runner.binding.synchronise(stream); // the parameters, which have been set
+    return sampler.draw(job, {});
+  }
+
+  edit({ address, length }: DevicePlace, change: (values: Float32Array) => void): void {
+    const { binding } = this.#runner;
+    const { stream } = this.#ready;
+    const values = new Float32Array(length);
+    binding.read(stream, address, values);
+    change(values);
+    binding.write(stream, address, values);
+    binding.synchronise(stream);
   }
 
   tensorCount(): number {

@@ -55,6 +55,8 @@ export class CudaProgram {
   readonly #plan: Plan;
   readonly #options: CudaProgramOptions;
   readonly #memory: NativeMemory;
+  /** Of buffers that are others. */
+  readonly #sources: ReadonlyMap<number, number>;
   /** Of every buffer. */
   readonly #addresses: readonly Address[];
   /** Of the scratch memory of every instruction. */
@@ -76,7 +78,13 @@ export class CudaProgram {
       return place;
     };
     const arrayOf = (buffer: number) => plan.arrays[-1 - (plan.offsets[buffer] ?? 0)];
-    const places = plan.sizes.map((size, buffer) => (given[arrayOf(buffer)?.name ?? ''] ? -1 : take(size * capacity)));
+    const isGiven = (buffer: number): boolean => (arrayOf(buffer)?.name ?? '') in given;
+    // An output that is a copy of another buffer is that buffer.
+    const copies = plan.instructions.filter(({ kernel, reads: [from = -1] }) => kernel === 'copy' && !isGiven(from));
+    this.#sources = new Map(copies.map(({ reads: [from = -1], writes: [to = -1] }) => [to, from]));
+    const places = plan.sizes.map((size, buffer) =>
+      isGiven(buffer) || this.#sources.has(buffer) ? -1 : take(size * capacity),
+    );
     const scratch = plan.instructions.map((instruction) => {
       const { once, shard } = scratchOf(instruction);
       return take(once + shard * capacity);
@@ -88,9 +96,11 @@ export class CudaProgram {
     this.#memory = binding.allocate(gpu, Math.max(1, floats) * FLOAT);
     this.base = binding.addressOf(this.#memory);
     const addressOf = (place: number): Address => this.base + place * FLOAT;
-    this.#addresses = places.map((place, buffer) =>
-      place < 0 ? (given[arrayOf(buffer)?.name ?? ''] ?? Number.NaN) : addressOf(place),
-    );
+    this.#addresses = places.map((place, buffer) => {
+      const source = this.#sources.get(buffer);
+      if (source !== undefined) return addressOf(places[source] ?? Number.NaN);
+      return place < 0 ? (given[arrayOf(buffer)?.name ?? ''] ?? Number.NaN) : addressOf(place);
+    });
     this.#scratch = scratch.map(addressOf);
     const arrays = plan.sizes.flatMap((_, buffer) => {
       const array = arrayOf(buffer);
@@ -140,7 +150,10 @@ export class CudaProgram {
     const { before, after } = this.#options;
     const multiprocessors = this.#binding.multiprocessors(this.#gpu);
     const buffersOf = (names: readonly string[] = []): string[] =>
-      names.map((name) => toKey(this.#arrays.get(name)?.buffer));
+      names.map((name) => {
+        const { buffer = -1 } = this.#arrays.get(name) ?? {};
+        return toKey(this.#sources.get(buffer) ?? buffer);
+      });
     const isShared = (buffer: number): boolean =>
       [...this.#arrays.values()].some((one) => one.buffer === buffer && one.isShared);
     /** Of every buffer and scratch memory: the number of the launch that writes it. */
@@ -164,6 +177,7 @@ export class CudaProgram {
     if (part !== 'rest') for (const launch of before?.(shards) ?? []) add(launch, -1);
     const [first, last] = [part === 'rest' ? precomputable : 0, part === 'first' ? precomputable : instructions.length];
     for (const [i, instruction] of [...instructions.entries()].slice(first, last)) {
+      if (instruction.kernel === 'copy' && this.#sources.has(instruction.writes[0] ?? -1)) continue;
       for (const launch of toLaunches(instruction, { shards, multiprocessors, isShared })) add(launch, i);
     }
     if (part !== 'first') for (const launch of after?.(shards) ?? []) add(launch, -1);

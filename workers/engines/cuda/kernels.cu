@@ -3,5 +3,6 @@
 #include "inputs.cuh"
 #include "norm.cuh"
 #include "single.cuh"
+#include "update.cuh"
 #include "vector.cuh"
 #include "winograd.cuh"

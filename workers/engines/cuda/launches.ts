@@ -39,7 +39,7 @@ const SUM_CHANNELS = 32;
 /** Blocks of a kernel whose threads take several values each, and add up all sums first. */
 const MOST_BLOCKS = 256;
 /** Blocks for each multiprocessor from which on a launch takes larger ones. */
-const FULL = 2;
+const FULL = 0.9;
 
 const int = (value: number): Argument => ({ int: value });
 const float = (value: number): Argument => ({ float: value });
@@ -73,9 +73,10 @@ function convolution(
   const suffix = `${S}_${I}_${N}`;
   if (kernel === 'convolveFilter') {
     const groups = Math.ceil(tiles / GROUP);
+    const width = Math.min(N, 64);
     const given = [a, b, written, int(tiles), int(groups)];
     return [
-      launch(`filterProducts_${suffix}`, [9, (4 * I * N) / 2048, groups * shards], 128, given),
+      launch(`filterProducts_${suffix}`, [9, (I / 16) * (N / width), groups * shards], 4 * width, given),
       overValues(`filterSum_${suffix}`, 16 * I * N, [read, c, int(groups)], shards),
     ];
   }

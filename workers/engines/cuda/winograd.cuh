@@ -171,45 +171,52 @@ DEVICE void convolveTransposedOf(const float* x, const float* taps, float* y, in
       });
 }
 
-/** Values of k and n of a block, a thread 4 by 4. */
-constexpr int FILTER_K = 64, FILTER_N = 32, FILTER_THREADS = FILTER_K * FILTER_N / 16;
+/** Values of k and of n of a block, a thread 4 by 4; and the tiles of a group whose values it holds at a time. */
+constexpr int FILTER_K = 64, FILTER_TILES = 64;
+template <int N>
+constexpr int FILTER_N = N < 64 ? N : 64;
+template <int N>
+constexpr int FILTER_THREADS = FILTER_K * FILTER_N<N> / 16;
 
 /**
- * x [B, S, S, I], dy [B, S/2, S/2, N] -> products [shard, group, u, v, 4 I, N]; blocks of u, v (x), 64 by 32 values (y) and a group of a shard (z).
+ * x [B, S, S, I], dy [B, S/2, S/2, N] -> products [shard, group, u, v, 4 I, N]; blocks of u, v (x), 64 by 64 values (y) and a group of a shard (z).
  */
 template <int S, int I, int N>
 DEVICE void filterProductsOf(const float* x, const float* dy, float* products, int tiles, int groups) {
-  constexpr int O = S / 2, SIDE = O / 2, K = 4 * I;
-  SHARED_16 float pixels[GROUP * FILTER_K], outputs[GROUP * FILTER_N];
-  const int u = BLOCK / 3, v = BLOCK % 3, firstK = BLOCK_Y % (K / FILTER_K) * FILTER_K, firstN = BLOCK_Y / (K / FILTER_K) * FILTER_N;
-  const int firstOfGroup = BLOCK_Z % groups * GROUP, firstTile = BLOCK_Z / groups * tiles + firstOfGroup;
-  const int count = tiles - firstOfGroup < GROUP ? tiles - firstOfGroup : GROUP;
-  for (int at = TID * 4; at < count * FILTER_K; at += THREADS * 4) {
-    const int tile = firstTile + at / FILTER_K, k = firstK + at % FILTER_K;
-    const auto pixel = [&](int r, int c) { return pixelsOfTile<S, I>(x, tile, tile + 1, k, r, c); };
-    const auto along = [&](int r) { return v == 1 ? pixel(r, 1) : lessMiddle<false>(v, pixel(r, v), pixel(r, 1)); };
-    store4(pixels + at, u == 1 ? along(1) : lessMiddle<false>(u, along(u), along(1)));
-  }
-  for (int at = TID * 4; at < count * FILTER_N; at += THREADS * 4) {
-    const int tile = firstTile + at / FILTER_N;
-    const float* values =
-        dy + (((i64)(tile / (SIDE * SIDE)) * O + tile / SIDE % SIDE * 2) * O + tile % SIDE * 2) * N + firstN + at % FILTER_N;
-    const auto both = [&](const Four& a, const Four& b) {
-      Four sum;
-      UNROLL for (int j = 0; j < 4; j++) sum.v[j] = fAdd(a.v[j], b.v[j]);
-      return sum;
-    };
-    const auto output = [&](int r, int c) { return load4(values + (r * O + c) * N); };
-    const auto row = [&](int r) { return v == 0 ? output(r, 0) : v == 2 ? output(r, 1) : both(output(r, 0), output(r, 1)); };
-    store4(outputs + at, u == 0 ? row(0) : u == 2 ? row(1) : both(row(0), row(1)));
-  }
-  barrier();
-  const int n = TID % (FILTER_N / 4) * 4, k = TID / (FILTER_N / 4) * 4;
+  constexpr int O = S / 2, SIDE = O / 2, K = 4 * I, NB = FILTER_N<N>;
+  SHARED_16 float pixels[FILTER_TILES * FILTER_K], outputs[FILTER_TILES * NB];
+  const int u = BLOCK / 3, v = BLOCK % 3, firstK = BLOCK_Y % (K / FILTER_K) * FILTER_K, firstN = BLOCK_Y / (K / FILTER_K) * NB;
+  const int n = TID % (NB / 4) * 4, k = TID / (NB / 4) * 4;
+  const int firstOfGroup = BLOCK_Z % groups * GROUP, last = tiles - firstOfGroup < GROUP ? tiles : firstOfGroup + GROUP;
   float acc[4][4];
   UNROLL for (int m = 0; m < 4; m++) UNROLL for (int c = 0; c < 4; c++) acc[m][c] = 0;
-  UNROLL_16 for (int t = 0; t < count; t++) {
-    const Four a = load4(pixels + t * FILTER_K + k), b = load4(outputs + t * FILTER_N + n);
-    UNROLL for (int m = 0; m < 4; m++) UNROLL for (int c = 0; c < 4; c++) acc[m][c] = fFma(a.v[m], b.v[c], acc[m][c]);
+  for (int some = firstOfGroup; some < last; some += FILTER_TILES) {
+    const int count = last - some < FILTER_TILES ? last - some : FILTER_TILES, firstTile = BLOCK_Z / groups * tiles + some;
+    if (some > firstOfGroup) barrier();
+    UNROLL_4 for (int at = TID * 4; at < count * FILTER_K; at += THREADS * 4) {
+      const int tile = firstTile + at / FILTER_K, own = firstK + at % FILTER_K;
+      const auto pixel = [&](int r, int c) { return pixelsOfTile<S, I>(x, tile, tile + 1, own, r, c); };
+      const auto along = [&](int r) { return v == 1 ? pixel(r, 1) : lessMiddle<false>(v, pixel(r, v), pixel(r, 1)); };
+      store4(pixels + at, u == 1 ? along(1) : lessMiddle<false>(u, along(u), along(1)));
+    }
+    UNROLL_4 for (int at = TID * 4; at < count * NB; at += THREADS * 4) {
+      const int tile = firstTile + at / NB;
+      const float* values =
+          dy + (((i64)(tile / (SIDE * SIDE)) * O + tile / SIDE % SIDE * 2) * O + tile % SIDE * 2) * N + firstN + at % NB;
+      const auto both = [&](const Four& a, const Four& b) {
+        Four sum;
+        UNROLL for (int j = 0; j < 4; j++) sum.v[j] = fAdd(a.v[j], b.v[j]);
+        return sum;
+      };
+      const auto output = [&](int r, int c) { return load4(values + (r * O + c) * N); };
+      const auto row = [&](int r) { return v == 0 ? output(r, 0) : v == 2 ? output(r, 1) : both(output(r, 0), output(r, 1)); };
+      store4(outputs + at, u == 0 ? row(0) : u == 2 ? row(1) : both(row(0), row(1)));
+    }
+    barrier();
+    UNROLL_16 for (int t = 0; t < count; t++) {
+      const Four a = load4(pixels + t * FILTER_K + k), b = load4(outputs + t * NB + n);
+      UNROLL for (int m = 0; m < 4; m++) UNROLL for (int c = 0; c < 4; c++) acc[m][c] = fFma(a.v[m], b.v[c], acc[m][c]);
+    }
   }
   UNROLL for (int m = 0; m < 4; m++) {
     Four values;
@@ -252,7 +259,7 @@ DEVICE void filterSumOf(const float* products, float* dFilter, int groups) {
   KERNEL(transposedTaps_##S##_##I##_##N, 256, const float* filter, float* taps) { transposedTapsOf<I, N>(filter, taps); }           \
   CONVOLVE(S, I, N, small, 8, 32, (I < 32 ? I : 32))                                                                                \
   CONVOLVE(S, I, N, large, 16, NB, TRANSPOSED_NB)                                                                                   \
-  BLOCK_KERNEL(filterProducts_##S##_##I##_##N, FILTER_THREADS, const float* x, const float* dy, float* products, int tiles,         \
+  BLOCK_KERNEL(filterProducts_##S##_##I##_##N, FILTER_THREADS<N>, const float* x, const float* dy, float* products, int tiles,         \
                int groups) {                                                                                                        \
     filterProductsOf<S, I, N>(x, dy, products, tiles, groups);                                                                      \
   }                                                                                                                                 \

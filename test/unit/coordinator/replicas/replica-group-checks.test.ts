@@ -1,6 +1,6 @@
 // coordinator/replicas/replica-group.ts where answers are in doubt: values out of range, audits.
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Shard } from '../../../../coordinator/replicas/replica.ts';
+import { type Shard, toHost } from '../../../../coordinator/replicas/replica.ts';
 import { GanglionError } from '../../../../shared/error.ts';
 import { settled, shardsOf, stubGroup } from './stub-replicas.ts';
 
@@ -155,7 +155,7 @@ describe('an audit', () => {
     const values: number[] = [];
     const jobs: readonly Shard[] = shardsOf(shards);
     const computed = group.group.compute(jobs, (_, result) => {
-      values.push(result.values[0] ?? Number.NaN);
+      values.push(toHost(result.values)[0] ?? Number.NaN);
       result.release();
     });
     computed.catch(() => {});
@@ -222,7 +222,7 @@ describe('an audit', () => {
       const of = (replica: number) => starter.calls.find((call) => call.replica.id === replica);
       const values: number[] = [];
       const computed = group.compute(shardsOf(isOver ? 1 : 2), (_, result) =>
-        values.push(result.values[0] ?? Number.NaN),
+        values.push(toHost(result.values)[0] ?? Number.NaN),
       );
       computed.catch(() => {});
       of(1)?.answer(1); // shard 1, if any: replica 2 is to compute it, too

@@ -1,5 +1,7 @@
 // coordinator/replicas/replica-group.ts where answers are late.
+
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { toHost } from '../../../../coordinator/replicas/replica.ts';
 import { settled, shardsOf, stubGroup } from './stub-replicas.ts';
 
 beforeEach(() => {
@@ -80,7 +82,7 @@ it('a late replica is not waited for by an audit: the one that has answered is a
   const values: number[] = [];
   const compute = () =>
     group.compute(shardsOf(1), (_, result) => {
-      values.push(result.values[0] ?? Number.NaN);
+      values.push(toHost(result.values)[0] ?? Number.NaN);
       result.release();
     });
   const first = compute();

@@ -1,7 +1,7 @@
 // Stub replicas for tests of the group: every call waits until the test answers it.
 import { expect } from 'vitest';
 import type { GroupObserver, ReplicaGroupOptions } from '../../../../coordinator/replicas/group-options.ts';
-import type { Replica, Shard, ShardResult } from '../../../../coordinator/replicas/replica.ts';
+import { type Replica, type Shard, type ShardResult, toHost } from '../../../../coordinator/replicas/replica.ts';
 import { ReplicaGroup } from '../../../../coordinator/replicas/replica-group.ts';
 import type { GanglionError } from '../../../../shared/error.ts';
 import { SHARDS_IN_HAND } from '../../../../shared/flow.ts';
@@ -215,7 +215,7 @@ export async function stubGroup(count: number, options: Partial<ReplicaGroupOpti
   const compute = (shards: number, step?: number) => {
     const computed = group.compute(shardsOf(shards, step), ({ shard }, { values, release }) => {
       // The value is read when the shard is accepted: a slot written again by then holds NaN or another number.
-      expect(values[0]).toBe(shard);
+      expect(toHost(values)[0]).toBe(shard);
       accepted.push(shard);
       release();
     });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { stateSha256 } from '../../../../coordinator/checkpoints/checkpoint.ts';
+import { toHost } from '../../../../coordinator/replicas/replica.ts';
 import type { ShardComputer } from '../../../../coordinator/training/phase.ts';
 import { createSampler } from '../../../../coordinator/training/sampler.ts';
 import { initialState, type TrainingState } from '../../../../coordinator/training/state.ts';
@@ -153,19 +154,20 @@ describe('the record of a step', () => {
           async compute(shards, accept) {
             for (const shard of shards) {
               const result = resultOf(shard.pass, () => 0);
+              const values = toHost(result.values);
               // Sums over 4 shards: (12, 16), so the mean gradient is (3, 4) and its norm 5.
-              result.values.set([3, 4], 0);
+              values.set([3, 4], 0);
               if (shard.pass === 'real') {
-                result.values.set([1, 4], 0);
+                values.set([1, 4], 0);
                 // Losses 0, 1, 2, 3: mean 1.5.
-                result.values[scalars.lossReal] = shard.shard;
-                result.values[scalars.outputReal] = 0.5;
+                values[scalars.lossReal] = shard.shard;
+                values[scalars.outputReal] = 0.5;
                 // Not part of the gradient.
-                result.values[gradientCount + 4] = 1000;
+                values[gradientCount + 4] = 1000;
               } else if (shard.pass === 'fake') {
-                result.values.set([2, 0], 0);
-                result.values[scalars.lossFake] = 0.25;
-                result.values[scalars.outputFake] = 0.125;
+                values.set([2, 0], 0);
+                values[scalars.lossFake] = 0.25;
+                values[scalars.outputFake] = 0.125;
               }
               accept(shard, result);
             }

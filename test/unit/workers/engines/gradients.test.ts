@@ -5,7 +5,7 @@ import { layoutOf, PASSES, type Pass, phaseOf } from '../../../../shared/model/l
 import { phaseVectorOf } from '../../../../shared/model/phase-vector.ts';
 import { dcgan28 } from '../../../../shared/model/spec.ts';
 import { toTorchLayout } from '../../../../shared/model/torch-layout.ts';
-import type { ReplicaSetup } from '../../../../shared/protocol.ts';
+import type { HostSetup } from '../../../../shared/protocol.ts';
 import { createEngine } from '../../../../workers/engines/engines.ts';
 import { Replica } from '../../../../workers/replica/replica.ts';
 import { GOLDEN, goldenPixels, initialParameters, readGolden } from '../../../golden/golden.ts';
@@ -19,7 +19,7 @@ const slots = (pass: Pass): [Float32Array, Float32Array] => [
   new Float32Array(0),
 ];
 const results = { real: slots('real'), fake: slots('fake'), generator: slots('generator') };
-const setup: Omit<ReplicaSetup, 'backend'> = {
+const setup: Omit<HostSetup, 'backend'> = {
   replica: 0,
   shardSize: BATCH,
   spec: dcgan28(GOLDEN.latent),

@@ -5,7 +5,7 @@ import { layoutOf, type Pass, type Phase, phaseOf } from '../../../../shared/mod
 import { phaseVectorOf } from '../../../../shared/model/phase-vector.ts';
 import type { Program } from '../../../../shared/model/program.ts';
 import { dcgan28 } from '../../../../shared/model/spec.ts';
-import type { ReplicaSetup } from '../../../../shared/protocol.ts';
+import type { HostSetup } from '../../../../shared/protocol.ts';
 import type { Precomputed } from '../../../../workers/engines/executor.ts';
 import { ProgramEngine } from '../../../../workers/engines/program-engine.ts';
 import type { ProgramRunner } from '../../../../workers/engines/program-runner.ts';
@@ -56,7 +56,7 @@ export class FakeRunner implements ProgramRunner {
   }
 }
 
-export function setupOf(shards = 4): ReplicaSetup {
+export function setupOf(shards = 4): HostSetup {
   const slots = (pass: Pass): [Float32Array, Float32Array] => {
     const { length } = phaseVectorOf(phaseOf(pass), dcgan28(LATENT));
     return [new Float32Array(length), new Float32Array(length)];

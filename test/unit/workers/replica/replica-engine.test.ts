@@ -1,25 +1,30 @@
-// workers/replica/replica.ts and the door of an engine: which parameters a pass is given, under which version, and what becomes of a
-// vector wherever the engine keeps it.
+// workers/replica/replica.ts and the door of an engine: which parameters a pass is given, under which version, and where its
+// vector goes.
 import { expect, it } from 'vitest';
+import { isOnHost } from '../../../../shared/device-memory.ts';
 import type { Pass } from '../../../../shared/model/layout.ts';
 import { dcgan28 } from '../../../../shared/model/spec.ts';
-import type { DeviceVector, Engine, ShardInput, ShardResult } from '../../../../workers/engines/engine.ts';
+import type { ReplicaSetup } from '../../../../shared/protocol.ts';
+import type { Engine, ShardInput, ShardResult } from '../../../../workers/engines/engine.ts';
 import { Replica } from '../../../../workers/replica/replica.ts';
 import { LATENT, SHARD_SIZE, setupOf } from './fake-engine.ts';
 
 const SECONDS = { start: 1, prepare: 2, compute: 3, copy: 4 };
 
 /** An engine that gives what `result` makes of a shard, and writes down what it is asked for. */
-async function startedOn(result: (shard: ShardInput) => ShardResult, others: Partial<Engine> = {}) {
+async function startedOn(
+  result: (shard: ShardInput) => ShardResult,
+  others: Partial<Engine> = {},
+  setup: ReplicaSetup = setupOf(),
+) {
   const calls: unknown[][] = [];
-  const setup = setupOf();
   const { generator, discriminator } = setup.parameters;
   const engine: Engine = {
     ...{ name: 'stub', libraryVersion: '0', tensorCount: () => 0 },
     prepare: async (given) => void calls.push(['prepare', given]),
     setParameters(net, version, values) {
       const isOwn = values === { generator, discriminator }[net];
-      calls.push([net, version, isOwn ? 'own' : new Set(values)]);
+      calls.push([net, version, isOwn ? 'own' : isOnHost(values) && new Set(values)]);
     },
     async computePass(pass, step, shards) {
       calls.push([pass, step, shards.map(({ shard }) => shard)]);
@@ -33,7 +38,7 @@ async function startedOn(result: (shard: ShardInput) => ShardResult, others: Par
   return { replica, calls, setup };
 }
 
-const own = ({ into }: ShardInput): ShardResult => ({ ok: true, vector: into, seconds: SECONDS });
+const own = (): ShardResult => ({ ok: true, seconds: SECONDS });
 const job = (pass: Pass, step = 7) => ({ step, pass, shard: 2, slot: 1 });
 
 it('prepares the engine once, with the limit of the exact sum', async () => {
@@ -84,23 +89,25 @@ it('precomputes with the generator of the step, where the engine can', async () 
   expect(await without.replica.precompute(7, 2)).toBe(false);
 });
 
-it('copies a vector of the engine into the slot, and reads and releases one on a device', async () => {
-  const ofEngine = await startedOn(({ into }) => ({ ...own({ shard: 2, into }), vector: into.map((_, i) => i) }));
-  expect(await ofEngine.replica.compute(job('fake'))).toEqual(SECONDS);
-  expect(ofEngine.setup.results.fake[1]?.subarray(0, 3)).toEqual(Float32Array.of(0, 1, 2));
-
-  const events: string[] = [];
-  const vector: DeviceVector = {
-    async read(into) {
-      events.push('read');
-      into.fill(3);
-    },
-    release: () => void events.push('released'),
+it('gives a pass the slot of its job and the parameters where they lie, on the host or on a device', async () => {
+  const given: unknown[] = [];
+  const take = ({ into }: ShardInput): ShardResult => {
+    given.push(into);
+    return own();
   };
-  const onDevice = await startedOn(() => ({ ok: true, vector, seconds: SECONDS }));
+  const onHost = await startedOn(take);
+  expect(await onHost.replica.compute(job('fake'))).toEqual(SECONDS);
+  const place = (address: number) => ({ address, length: 9 });
+  const places = { real: [place(1), place(2)], fake: [place(3), place(4)], generator: [place(5), place(6)] };
+  const parameters = { generator: place(7), discriminator: place(8) };
+  const onDevice = await startedOn(take, {}, { ...setupOf(), parameters, results: places });
+  onDevice.calls.length = 0;
   await onDevice.replica.compute(job('generator'));
-  expect(onDevice.setup.results.generator[1]?.every((value) => value === 3)).toBe(true);
-  expect(events).toEqual(['read', 'released']);
+  expect(given).toEqual([onHost.setup.results.fake[1], place(6)]);
+  expect(onDevice.calls.slice(0, 2)).toEqual([
+    ['generator', 7, 'own'],
+    ['discriminator', 8, 'own'],
+  ]);
 });
 
 it('says which value is out of range', async () => {

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { afterEach, expect, it } from 'vitest';
 import type { Shard } from '../../../../../coordinator/replicas/replica.ts';
-import { ResultSlots, resultArrays } from '../../../../../coordinator/replicas/transports/result-slots.ts';
+import { ResultSlots, resultVectors } from '../../../../../coordinator/replicas/transports/result-slots.ts';
 import { ShardCalls } from '../../../../../coordinator/replicas/transports/shard-calls.ts';
 import { WaitingCalls } from '../../../../../coordinator/replicas/transports/waiting-calls.ts';
 import { holdOf, MOST_TOGETHER, RESULT_SLOTS, RESULTS_HELD } from '../../../../../shared/flow.ts';
@@ -20,7 +20,7 @@ function createCalls() {
   ports.push(port1, port2);
   const indices = Array.from({ length: RESULT_SLOTS }, () => new Uint32Array(2));
   const begun = new Int32Array(new SharedArrayBuffer(4));
-  const results = resultArrays(dcgan28(3), (bytes) => new ArrayBuffer(bytes));
+  const results = resultVectors(dcgan28(3), (length) => new Float32Array(length));
   const slots = new ResultSlots(results);
   const keeper = new WaitingCalls<unknown, undefined>(4);
   const calls = new ShardCalls(

@@ -1,0 +1,184 @@
+// The state where a GPU's replicas leave their results: on the device. The host's arrays are a copy, brought up to date where somebody reads
+// them and every so many steps, so that a lost device costs few.
+import type { DevicePlace, UpdateDevice } from '../../shared/device-memory.ts';
+import { GanglionError, messageOf } from '../../shared/error.ts';
+import { NETS, type NetState, type PhaseBackup, type TrainingState } from './state.ts';
+
+/** Steps after which the host gets a copy. */
+export const HOST_COPY_STEPS = 100;
+
+/** One net on the device. */
+export interface DeviceNet {
+  readonly parameters: DevicePlace;
+  readonly m: DevicePlace;
+  readonly v: DevicePlace;
+  readonly statistics: DevicePlace;
+}
+
+/** Numbers of a state that are no arrays. */
+type Counters = readonly (readonly [net: NetState, counters: ReturnType<typeof countersOf>])[];
+
+function countersOf({ adam: { beta1Power, beta2Power }, batchesTracked, skippedInARow }: NetState) {
+  return { beta1Power, beta2Power, batchesTracked, skippedInARow };
+}
+
+export class DeviceState {
+  readonly device: UpdateDevice;
+  readonly #state: TrainingState;
+  readonly #nets: Readonly<Record<'generator' | 'discriminator', DeviceNet>>;
+  /** Of the arrays that the discriminator phase changes. */
+  readonly #backup: readonly (readonly [own: DevicePlace, copy: DevicePlace])[];
+  /** Numbers that belong to the host's arrays. */
+  #copied: { readonly step: number; readonly counters: Counters };
+  #isHostCurrent = true;
+  /** Why the device is of no use any more. */
+  #lost: GanglionError | undefined;
+
+  constructor(state: TrainingState, device: UpdateDevice) {
+    this.device = device;
+    this.#state = state;
+    const allocate = (net: NetState): DeviceNet => ({
+      parameters: device.allocate(net.parameters.length),
+      m: device.allocate(net.parameters.length),
+      v: device.allocate(net.parameters.length),
+      statistics: device.allocate(net.statistics.length),
+    });
+    this.#nets = { generator: allocate(state.generator), discriminator: allocate(state.discriminator) };
+    const { parameters, m, v, statistics } = this.#nets.discriminator;
+    const changed = [parameters, m, v, statistics, this.#nets.generator.statistics];
+    this.#backup = changed.map((own) => [own, device.allocate(own.length)]);
+    this.#copied = this.#counters();
+  }
+
+  /** The parameters, as replicas read them. */
+  get parameters(): Readonly<Record<'generator' | 'discriminator', DevicePlace>> {
+    return { generator: this.#nets.generator.parameters, discriminator: this.#nets.discriminator.parameters };
+  }
+
+  /** @param net of the state */
+  of(net: NetState): DeviceNet {
+    return net === this.#state.generator ? this.#nets.generator : this.#nets.discriminator;
+  }
+
+  /** Brings the state to the device: training begins. */
+  begin(): void {
+    this.#do(() => {
+      for (const net of NETS) {
+        const { parameters, m, v, statistics } = this.#nets[net];
+        const { parameters: values, adam, statistics: running } = this.#state[net];
+        this.device.write(parameters, values);
+        this.device.write(m, adam.m);
+        this.device.write(v, adam.v);
+        this.device.write(statistics, running);
+      }
+      this.device.read([]); // all of it is there before a replica reads
+    });
+    this.#copied = this.#counters();
+    this.#isHostCurrent = true;
+    this.#state.fetch = () => this.#fetch();
+  }
+
+  /** Does something with the device. @throws GanglionError `faults` when the device is lost, now or before */
+  change<Result>(action: (device: UpdateDevice) => Result): Result {
+    return this.#do(() => {
+      this.#isHostCurrent = false;
+      return action(this.device);
+    });
+  }
+
+  /** To be called after every whole step. */
+  noteStep(): void {
+    if (this.#state.step - this.#copied.step >= HOST_COPY_STEPS) this.#fetch();
+  }
+
+  /** As `discriminatorPhaseBackup` of state.ts. */
+  backup(): PhaseBackup {
+    let counters: Counters = [];
+    return {
+      take: () => {
+        this.#do(() => {
+          for (const [own, copy] of this.#backup) this.device.copy(copy, own);
+        });
+        counters = this.#counters().counters;
+      },
+      restore: () => {
+        this.change((device) => {
+          for (const [own, copy] of this.#backup) device.copy(own, copy);
+        });
+        setCounters(counters);
+      },
+    };
+  }
+
+  /**
+   * Training is over: the state lies on the host again.
+   *
+   * @returns why the state is not the newest one: it is that of the last copy then, at most {@link HOST_COPY_STEPS} steps old
+   */
+  end(): GanglionError | undefined {
+    try {
+      this.#fetch();
+    } catch {
+      this.#state.step = this.#copied.step;
+      setCounters(this.#copied.counters);
+    }
+    delete this.#state.fetch;
+    return this.#lost;
+  }
+
+  #fetch(): void {
+    if (this.#isHostCurrent && !this.#lost) return;
+    const places = NETS.flatMap((net) => {
+      const { parameters, m, v, statistics } = this.#nets[net];
+      return [parameters, m, v, statistics];
+    });
+    const values = this.#do(() => this.device.read(places));
+    for (const [i, net] of NETS.entries()) {
+      const { parameters, adam, statistics } = this.#state[net];
+      for (const [k, array] of [parameters, adam.m, adam.v, statistics].entries()) {
+        array.set(values[4 * i + k] ?? []);
+      }
+    }
+    this.#copied = this.#counters();
+    this.#isHostCurrent = true;
+  }
+
+  #counters(): { step: number; counters: Counters } {
+    return { step: this.#state.step, counters: NETS.map((net) => [this.#state[net], countersOf(this.#state[net])]) };
+  }
+
+  #do<Result>(action: () => Result): Result {
+    if (this.#lost) throw this.#lost;
+    try {
+      return action();
+    } catch (error) {
+      const message = `the GPU that holds the state is lost: ${messageOf(error)}`;
+      this.#lost = new GanglionError('faults', message, { cause: error });
+      throw this.#lost;
+    }
+  }
+}
+
+function setCounters(counters: Counters): void {
+  for (const [net, { beta1Power, beta2Power, batchesTracked, skippedInARow }] of counters) {
+    Object.assign(net.adam, { beta1Power, beta2Power });
+    Object.assign(net, { batchesTracked, skippedInARow });
+  }
+}
+
+/**
+ * A state on the GPU that all replicas in threads of this process compute on.
+ *
+ * @param entry compiled entry file of the kernels' side
+ * @param gpu its number; default: the first that can be used
+ * @throws GanglionError `environment` when the GPU cannot be used
+ */
+export async function loadDeviceState(entry: URL, gpu: number | undefined, state: TrainingState): Promise<DeviceState> {
+  const { openDevice }: { openDevice: (gpu?: number) => Promise<UpdateDevice> } = await import(entry.href);
+  try {
+    return new DeviceState(state, await openDevice(gpu));
+  } catch (error) {
+    if (error instanceof GanglionError) throw error;
+    throw new GanglionError('environment', `the GPU cannot be used: ${messageOf(error)}`, { cause: error });
+  }
+}

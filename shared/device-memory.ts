@@ -1,0 +1,57 @@
+// Vectors in the memory of a GPU that all threads of this process compute on: results, parameters and state that never come to the host.
+import type { AdamFactors } from './update.ts';
+
+/** Where a vector of float32 lies; what one thread tells another. */
+export interface DevicePlace {
+  /** In bytes; below 2^53. */
+  readonly address: number;
+  /** Numbers. */
+  readonly length: number;
+}
+
+/** Numbers in the memory of the host, or of a device. */
+export type Numbers = Float32Array | DevicePlace;
+
+export function isOnHost(numbers: Numbers): numbers is Float32Array {
+  return numbers instanceof Float32Array;
+}
+
+/** A part of a sum that moves running statistics. */
+export interface Tracked {
+  readonly running: DevicePlace;
+  /** Of the part in the sum. */
+  readonly offset: number;
+}
+
+/** A GPU as the coordinator uses it. All calls throw an Error that names the driver's function. */
+export interface UpdateDevice {
+  /** @returns a vector of zeros, which lives as long as the process */
+  allocate(length: number): DevicePlace;
+  write(to: DevicePlace, from: Float32Array): void;
+  /** Copies vectors, once everything asked for has been done. */
+  read(from: readonly DevicePlace[]): Float32Array[];
+  copy(to: DevicePlace, from: DevicePlace): void;
+  /** @param length of the vectors that are added */
+  createUpdate(length: number): DeviceUpdate;
+}
+
+/** Sum, Adam and running statistics of one net, with the bits of the host's (shared/update.ts, coordinator/training/state.ts). */
+export interface DeviceUpdate {
+  /** As many vectors as one pass over memory adds, at most. */
+  addRounded(values: readonly DevicePlace[], isFirst: boolean): void;
+  applyAdam(
+    factors: AdamFactors,
+    net: { readonly parameters: DevicePlace; readonly m: DevicePlace; readonly v: DevicePlace },
+    values: readonly DevicePlace[],
+    isFirst: boolean,
+  ): void;
+  /** running = (1 - momentum) running + momentum * scale * sum */
+  track(tracked: Tracked, momentum: number, scale: number): void;
+  /**
+   * Waits for all of it.
+   *
+   * @param offset of the numbers of the sum that are wanted, behind those of the parameters
+   * @param count at most 8
+   */
+  report(offset: number, count: number): { readonly norm: number; readonly numbers: Float64Array };
+}

@@ -1,0 +1,151 @@
+// The update on a GPU, in the emulation, has the bits of the host's: exact sum, Adam, norm, running statistics and losses.
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { ShardResult } from '../../../../../coordinator/replicas/replica.ts';
+import { SINGLE_NODE } from '../../../../../coordinator/training/communicator.ts';
+import { DeviceState, HOST_COPY_STEPS } from '../../../../../coordinator/training/device-state.ts';
+import { createDeviceUpdate } from '../../../../../coordinator/training/device-update.ts';
+import { copyState, emptyState, initialState, type TrainingState } from '../../../../../coordinator/training/state.ts';
+import { createUpdate, type Update } from '../../../../../coordinator/training/update.ts';
+import type { UpdateDevice } from '../../../../../shared/device-memory.ts';
+import { phaseVectorOf } from '../../../../../shared/model/phase-vector.ts';
+import { dcgan28 } from '../../../../../shared/model/spec.ts';
+import { fillNormal } from '../../../../../shared/random.ts';
+import { cudaRunner } from '../../../../../workers/engines/cuda/cuda-runner.ts';
+import { cudaDevice } from '../../../../../workers/engines/cuda/cuda-update.ts';
+import { locateCuda } from '../../../../../workers/engines/cuda/library.ts';
+import { installCuda } from '../../../../../workers/setup/install-cuda.ts';
+
+const SPEC = dcgan28(4);
+const ADAM = { learningRate: 2e-4, beta1: 0.5, beta2: 0.999, epsilon: 1e-8 };
+const SECONDS = { start: 0, prepare: 0, compute: 0, copy: 0 };
+
+let device: UpdateDevice;
+beforeAll(async () => {
+  process.env.GANGLION_CUDA = 'emulated';
+  const progress = { line() {}, transfer: () => ({ update() {}, stop() {} }) };
+  await installCuda(locateCuda(), { progress, signal: new AbortController().signal, again: true });
+  device = cudaDevice(cudaRunner(0));
+  return () => {
+    delete process.env.GANGLION_CUDA;
+  };
+}, 240_000);
+
+const gradient = (length: number, part: number): Float32Array =>
+  fillNormal({ seed: 3, stream: 'samples', time: 0, part }, new Float32Array(length)).map((value) => value * 0.01);
+
+/** A result on the host, or on the device. */
+function resultOf(values: Float32Array, isOnDevice: boolean, released: number[] = []): ShardResult {
+  const rest = { seconds: SECONDS, tensors: 0, release: () => void released.push(1) };
+  if (!isOnDevice) return { values, ...rest };
+  const place = device.allocate(values.length);
+  device.write(place, values);
+  return { values: { ...place, read: () => device.read([place])[0] ?? new Float32Array() }, ...rest };
+}
+
+/** Two updates of a phase. @returns norms, and losses and outputs */
+async function updateTwice(
+  phase: 'generator' | 'discriminator',
+  { state, update, isOnDevice }: { state: TrainingState; update: Update; isOnDevice: (i: number) => boolean },
+  count: number,
+): Promise<unknown[]> {
+  const vector = phaseVectorOf(phase, SPEC);
+  const statistics = vector.statistics.map(({ net, ...place }) => ({ net: state[net], ...place }));
+  const seen: unknown[] = [];
+  for (let step = 0; step < 2; step++) {
+    for (let i = 0; i < count; i++) update.add(resultOf(gradient(vector.length, 100 * step + i), isOnDevice(i)));
+    expect(await update.allReduce(SINGLE_NODE, 0)).toBe(0);
+    seen.push(update.apply(ADAM, state[phase], 1 / count, statistics));
+    seen.push(Object.values(vector.scalars).map((at) => update.sum[at]));
+    update.reset();
+  }
+  return seen;
+}
+
+const onHost = () => false;
+
+describe.each(['generator', 'discriminator'] as const)('the update of the %s', (phase) => {
+  it.each<[number, string, (i: number) => boolean]>([
+    [1, 'on the device', () => true],
+    [8, 'on the device', () => true],
+    [19, 'on both', (i) => i % 3 > 0],
+  ])('of %i vectors that lie %s has the bits of the host', async (count, _, isOnDevice) => {
+    const { length } = phaseVectorOf(phase, SPEC);
+    const [expected, state] = [initialState(SPEC, 1), initialState(SPEC, 1)];
+    const seen = await updateTwice(phase, { state: expected, update: createUpdate(length), isOnDevice: onHost }, count);
+    const onDevice = new DeviceState(state, device);
+    onDevice.begin();
+    const update = createDeviceUpdate(length, onDevice);
+    expect(await updateTwice(phase, { state, update, isOnDevice }, count)).toEqual(seen);
+    expect(state.generator.parameters).toEqual(initialState(SPEC, 1).generator.parameters); // not there yet
+    const copy = emptyState(SPEC);
+    copyState(state, copy);
+    copyState(expected, expected);
+    expect(copy).toEqual({ ...expected, step: 0 });
+    expect(onDevice.end()).toBeUndefined();
+    expect(state).toEqual(expected);
+  });
+});
+
+describe('a state on a device', () => {
+  const LENGTH = phaseVectorOf('discriminator', SPEC).length;
+  const step = (state: TrainingState, update: Update): void => {
+    update.add(resultOf(gradient(LENGTH, state.step), true));
+    update.apply(ADAM, state.discriminator, 1);
+    update.reset();
+    state.step += 1;
+  };
+
+  it('puts back what a discriminator phase has changed', () => {
+    const state = initialState(SPEC, 1);
+    const onDevice = new DeviceState(state, device);
+    onDevice.begin();
+    const [update, backup] = [createDeviceUpdate(LENGTH, onDevice), onDevice.backup()];
+    backup.take();
+    step(state, update);
+    state.step = 0;
+    backup.restore();
+    expect(onDevice.end()).toBeUndefined();
+    expect(state).toEqual(initialState(SPEC, 1));
+  });
+
+  it('keeps a bad phase from the sum, and gives its results back', async () => {
+    const onDevice = new DeviceState(initialState(SPEC, 1), device);
+    onDevice.begin();
+    const update = createDeviceUpdate(LENGTH, onDevice);
+    const released: number[] = [];
+    update.add(resultOf(gradient(LENGTH, 1), true, released));
+    expect(await update.allReduce(SINGLE_NODE, 2)).toBe(2);
+    update.reset();
+    expect(released).toHaveLength(1);
+  });
+
+  it('is that of the last copy when the device is lost, and says so', () => {
+    const state = initialState(SPEC, 1);
+    let isLost = false;
+    const failing: UpdateDevice = {
+      ...device,
+      read(from) {
+        if (isLost) throw new Error('read: CUDA_ERROR_LAUNCH_FAILED (719)');
+        return device.read(from);
+      },
+    };
+    const onDevice = new DeviceState(state, failing);
+    onDevice.begin();
+    const update = createDeviceUpdate(LENGTH, onDevice);
+    for (let i = 0; i < HOST_COPY_STEPS; i++) {
+      step(state, update);
+      onDevice.noteStep();
+    }
+    const copied = emptyState(SPEC);
+    copyState(state, copied);
+    step(state, update);
+    isLost = true;
+    expect(() => copyState(state, emptyState(SPEC))).toThrow('the GPU that holds the state is lost');
+    expect(onDevice.end()).toMatchObject({
+      code: 'faults',
+      message: 'the GPU that holds the state is lost: read: CUDA_ERROR_LAUNCH_FAILED (719)',
+    });
+    expect(state.step).toBe(HOST_COPY_STEPS);
+    expect(state).toEqual(copied);
+  });
+});
