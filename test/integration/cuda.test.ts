@@ -1,5 +1,6 @@
 // The CUDA engine without a GPU: the same kernels, add-on and calls over an emulated driver. A run ends in the hash of the CPU's.
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
 import { ganglion, scratchFolder, succeed, summaryOf } from './ganglion.ts';
 
@@ -74,6 +75,35 @@ it('a GPU that is lost costs its process, and the run ends in the same hash', as
   const flags = ['--backend', 'cuda', '--workers', '1', '--isolation', 'process'];
   expect(await train('lost', flags, env)).toBe(expected);
   expect(Number(summaryOf(scratch('lost')).restarts)).toBeGreaterThan(0);
+});
+
+it('a state on the GPU stands audits, faults and checkpoints of threads that share it', async () => {
+  const plan = scratch('faults.json');
+  const faults = [
+    { kind: 'flip', step: 1, pass: 'fake' },
+    { kind: 'kill', step: 1, pass: 'generator' },
+    { kind: 'nan', step: 2, pass: 'real' },
+  ];
+  writeFileSync(plan, JSON.stringify(faults));
+  const flags = ['--devices', 'cuda:0', '--workers', '2', '--audit', '1', '--checkpoint-every', '1', '--fault', plan];
+  expect(await train('faults', flags)).toBe(expected);
+  expect(Number(summaryOf(scratch('faults')).restarts)).toBeGreaterThanOrEqual(2);
+  const steps = ['1', '2', '3'].map((step) => `step-0000000${step}.safetensors`);
+  expect(readdirSync(join(scratch('faults'), 'checkpoints'))).toEqual(expect.arrayContaining(steps));
+});
+
+it('a GPU that is lost with the state ends the run in one line; it goes on from the last copy, in the same hash', async () => {
+  const run = scratch('state-lost');
+  const env = { ...EMULATED, GANGLION_CUDA_FAIL: 'cuLaunchKernel:719:14' };
+  const flags = ['train', ...MODEL, '--backend', 'cuda', '--workers', '1', '--run', run];
+  const { exitCode, stderr, stdout } = await ganglion(flags, { env });
+  expect([exitCode, stderr.trim()]).toEqual([
+    3,
+    'ganglion: the GPU that holds the state is lost: kernel applyAdam: CUDA_ERROR_LAUNCH_FAILED (719)',
+  ]);
+  expect(stdout).toContain('gave up at step 0 of 3; resume with --resume');
+  await succeed(['train', '--resume', run, '--backend', 'cpu']);
+  expect(summaryOf(run).stateSha256).toBe(expected);
 });
 
 it.each([
