@@ -28,6 +28,7 @@ async function train(name: string, flags: readonly string[], env: Record<string,
 
 let expected: string;
 beforeAll(async () => {
+  await ganglion(['setup'], { env: EMULATED }); // compiles it, in an empty cache
   expected = await train('cpu', ['--workers', '1'], {});
 });
 
