@@ -172,6 +172,7 @@ export class RecordedRun {
     const log = await JsonLines.open(folder.metrics, (record) => stepOf(record) <= firstStep);
     const evaluations = await openEvaluations(this.#plan, {
       ...{ folder, emit, notice: (text) => this.#notice(text), judgeEntry: this.#host.programs.judgeEntry },
+      stopped: stop.whenRequested,
     });
     const writer = new CheckpointWriter({
       folder: folder.checkpoints,
@@ -214,9 +215,9 @@ export class RecordedRun {
       });
       const wallSeconds = (performance.now() - startedMs) / 1000; // without what is judged after the last step
       this.#records = undefined;
-      await evaluations?.settle();
       const stateSha256 = await records.checkpoint();
       this.#stateSha256 = stateSha256;
+      await evaluations?.settle();
       return await this.#summarise(folder, {
         firstStep,
         stateSha256,

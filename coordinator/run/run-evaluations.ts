@@ -33,6 +33,8 @@ export interface RunEvaluationsOptions {
   readonly totalSteps: number;
   readonly real: RealImages;
   readonly thread: JudgeThread;
+  /** Resolves when a stop is requested. */
+  readonly stopped: Promise<void>;
   readonly onEvaluated: (evaluation: LoggedEvaluation) => void;
   /** Called once when an evaluation fails: there are no more, and the run goes on. */
   readonly onFailure: (message: string) => void;
@@ -78,19 +80,30 @@ export class RunEvaluations {
     return opened;
   }
 
-  /** Begins an evaluation, if the present step is due; resolves once the generator is copied and may change again. */
+  /**
+   * Begins an evaluation, if the present step is due; resolves once the generator is copied and may change again. At a stop that of an
+   * earlier step may be under way still: then a resume begins with this one.
+   */
   async commit(): Promise<void> {
-    if (this.#isDue()) await this.#begin();
+    if (!this.#isDue()) return;
+    const isFree = Promise.resolve(this.#underWay).then(() => true);
+    if (await Promise.race([isFree, this.#options.stopped.then(() => false)])) await this.#begin();
   }
 
-  /** Waits until nothing is under way. */
+  /**
+   * Resolves once every evaluation begun is in the log, and would outlast a power cut. At a stop it waits for none that is under way: who
+   * stops a run may not wait.
+   *
+   * @throws GanglionError `environment`
+   */
+  async sync(): Promise<void> {
+    await Promise.race([this.#underWay, this.#options.stopped]);
+    await this.#log.sync();
+  }
+
+  /** As {@link sync}, also for what is under way at a stop. */
   async settle(): Promise<void> {
     await this.#underWay;
-  }
-
-  /** Resolves once every evaluation begun is in the log, and would outlast a power cut. @throws GanglionError `environment` */
-  async sync(): Promise<void> {
-    await this.settle();
     await this.#log.sync();
   }
 
@@ -155,12 +168,13 @@ export class RunEvaluations {
 /** The evaluations of a run; undefined where it asks for none. @throws GanglionError as `RunEvaluations.open` */
 export async function openEvaluations(
   { config, dataset, state, totalSteps }: Pick<RunPlan, 'config' | 'dataset' | 'state' | 'totalSteps'>,
-  { folder, judgeEntry, emit, notice }: EvaluationsHost,
+  { folder, judgeEntry, stopped, emit, notice }: EvaluationsHost,
 ): Promise<RunEvaluations | undefined> {
   if (config.evaluateEvery === 'off') return undefined;
   return await RunEvaluations.open({
     ...{ config, state, totalSteps, path: folder.evaluations },
     real: toRealImages(dataset),
+    stopped,
     thread: createJudgeThread(judgeEntry),
     onEvaluated: (evaluation) => emit({ kind: 'evaluated', evaluation }),
     onFailure: notice,
@@ -170,6 +184,8 @@ export async function openEvaluations(
 interface EvaluationsHost {
   readonly folder: RunFolder;
   readonly judgeEntry: URL;
+  /** Resolves when a stop is requested. */
+  readonly stopped: Promise<void>;
   readonly emit: (event: RunEvent) => void;
   /** Tells people. */
   readonly notice: (text: string) => void;

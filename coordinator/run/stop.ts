@@ -16,6 +16,9 @@ export class StopSwitch {
     for (const listener of this.#listeners) listener(who);
   }
 
+  /** Resolves once a stop is requested, or was. */
+  readonly whenRequested = new Promise<void>((resolve) => this.onRequest(() => resolve()));
+
   /** @param listener receives who asks, once */
   onRequest(listener: (who: string) => void): void {
     this.#listeners.add(listener);

@@ -1,6 +1,7 @@
 // `ganglion evaluate`: figures of a run and of a checkpoint file, from its own data alone.
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 import {
   checkpointPath,
@@ -83,5 +84,21 @@ describe('evaluations beside training', () => {
     expect(logOf(killed)).toBe(logOf(whole));
     expect(filesBelow(off)).not.toContain('evaluations.jsonl');
     for (const path of [whole, killed]) expect(summaryOf(path).stateSha256).toBe(summaryOf(off).stateSha256);
+  });
+
+  it('do not hold up a stop: its checkpoint is there before the figures, which come after it', async () => {
+    const path = scratch('stopped');
+    // Against the 10,000 real images, of which the cache knows nothing yet, an evaluation takes seconds.
+    const emptyCache = { GANGLION_CACHE: scratch('empty-cache') };
+    const flags = ['--backend', 'wasm', '--steps', '100000', '--evaluate-every', '2', '--checkpoint-every', '3'];
+    const running = startGanglion(['train', ...SMALL, ...flags, '--run', path], { env: emptyCache });
+    await reached(running, path, 2);
+    running.child.kill('SIGTERM');
+    const checkpoints = (): string[] => filesBelow(path).filter((name) => /step-0*[1-9]\d*\.safetensors$/.test(name));
+    while (checkpoints().length === 0) await delay(5);
+    const log = (): string => readFileSync(join(path, 'evaluations.jsonl'), 'utf8');
+    expect(log()).toBe('');
+    expect((await running.ended).exitCode).toBe(0);
+    expect(log()).toMatch(/^\{"step":2,/);
   });
 });

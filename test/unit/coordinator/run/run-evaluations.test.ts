@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { RunEvaluations, type RunEvaluationsOptions } from '../../../../coordinator/run/run-evaluations.ts';
+import { StopSwitch } from '../../../../coordinator/run/stop.ts';
 import type { LoggedEvaluation } from '../../../../coordinator/run-folder/evaluation-log.ts';
 import { mergeSettings } from '../../../../coordinator/settings/settings.ts';
 import type { Settings } from '../../../../coordinator/settings/settings-table.ts';
@@ -31,6 +32,7 @@ function made(
   const answers: ((distance: number | Error) => void)[] = [];
   const told: LoggedEvaluation[] = [];
   const failures: string[] = [];
+  const stop = new StopSwitch();
   const state = madeUpState(step);
   const options: RunEvaluationsOptions = {
     config: { ...mergeSettings(settings), chosenBackend: 'cpu' },
@@ -47,6 +49,7 @@ function made(
         }),
       close: async () => answers.at(-1)?.(new Error('closed')),
     },
+    stopped: stop.whenRequested,
     onEvaluated: (evaluation) => told.push(evaluation),
     onFailure: (message) => failures.push(message),
   };
@@ -55,7 +58,7 @@ function made(
       .split('\n')
       .filter((line) => line !== '')
       .map((line) => JSON.parse(line));
-  return { options, state, jobs, answers, told, failures, lines, path };
+  return { options, stop, state, jobs, answers, told, failures, lines, path };
 }
 
 /** Steps that are evaluated from 1 to `last`. */
@@ -119,6 +122,23 @@ describe('RunEvaluations', () => {
     const again = made({ evaluateEvery: 10 }, { step: 20, path });
     await (await RunEvaluations.open(again.options)).close();
     expect(again.jobs).toEqual([]);
+  });
+
+  it('hold up no stop: neither its checkpoint waits for one that is under way, nor the step that is due', async () => {
+    const { options, stop, state, jobs, answers, lines } = made({ evaluateEvery: 1 });
+    const evaluations = await RunEvaluations.open(options);
+    state.step = 1;
+    await evaluations.commit();
+    stop.request('SIGTERM');
+    await evaluations.sync();
+    expect(lines()).toEqual([]);
+    state.step = 2;
+    await evaluations.commit(); // left to a resume
+    answers[0]?.(5);
+    await evaluations.settle();
+    expect(lines().map(({ step }) => step)).toEqual([1]);
+    expect(jobs).toHaveLength(1);
+    await evaluations.close();
   });
 
   it('end with a line when one fails; the run goes on', async () => {

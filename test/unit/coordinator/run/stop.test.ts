@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { StopSwitch } from '../../../../coordinator/run/stop.ts';
 
-it('notes who asks first, tells every listener once, and listens to no signal', () => {
+it('notes who asks first, tells every listener once, and listens to no signal', async () => {
   const before = process.listenerCount('SIGINT');
   const stop = new StopSwitch();
   const asked: string[] = [];
@@ -13,4 +13,5 @@ it('notes who asks first, tells every listener once, and listens to no signal', 
   expect(stop.requested).toBe(true);
   expect(asked).toEqual(['first SIGINT', 'second SIGINT']);
   expect(process.listenerCount('SIGINT')).toBe(before);
+  await stop.whenRequested;
 });
