@@ -1,5 +1,5 @@
-// What the commands' help is made of: examples, and the flags of settings.
-import { Option } from 'commander';
+// What the command lines are made of: examples, numbers, and the flags of settings.
+import { InvalidArgumentError, Option } from 'commander';
 import { flagOf, SETTINGS, type SettingName } from '../settings/settings-table.ts';
 
 /** Lines to stand under a command's flags. */
@@ -14,4 +14,13 @@ export function toOption(name: SettingName): Option {
   return isSwitch
     ? new Option(`${flagOf(name)} [${value}]`, shown).preset('on')
     : new Option(`${flagOf(name)} <${value}>`, shown);
+}
+
+/** A whole number from `min` to `max`, for flags that belong to no run. */
+export function wholeNumber(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && value >= min && value <= max) return value;
+    throw new InvalidArgumentError(`Expected a whole number from ${min} to ${max}.`);
+  };
 }

@@ -1,8 +1,7 @@
 // The command line, and the composition root: what the commands need from outside is passed in from here. Each command is loaded when it
 // runs: what the others need would take a third of the time until training begins.
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { Command, CommanderError } from 'commander';
 import { GanglionError, messageOf, systemErrorCode } from '../../shared/error.ts';
-import type { Weights } from '../../shared/evaluation.ts';
 import { EXIT_CODES } from '../../shared/exit-codes.ts';
 import { printLine } from '../../shared/print.ts';
 import { fromSystemError } from '../files/atomic-file.ts';
@@ -11,40 +10,18 @@ import { VERSION } from '../machine/version.ts';
 import { PROGRAMS } from '../run/programs.ts';
 import { StopSwitch } from '../run/stop.ts';
 import { fromEnvironment, fromFlags } from '../settings/settings.ts';
-import { SETTING_NAMES, SETTINGS, type SettingName, type Settings } from '../settings/settings-table.ts';
+import { SETTING_NAMES, SETTINGS, type SettingName } from '../settings/settings-table.ts';
 import { checkCurrentFolder } from './current-folder.ts';
 import { dataProgram } from './data-program.ts';
-import { examples, toOption } from './help.ts';
+import { evaluateProgram, exportProgram, sampleProgram } from './generator-programs.ts';
+import { examples, toOption, wholeNumber } from './help.ts';
 import { restoreNpmFlags } from './npm-flags.ts';
 import type { Signals } from './signals.ts';
 import { stopBySignals } from './stop-signals.ts';
 import { AlreadyReported, runDoctor, runSetup } from './worker-programs.ts';
 
-/** The page of `export` is put together from its files, and from its modules as the build has compiled them. */
-const EXPLORER = {
-  page: new URL('../../../dashboards/explorer/', import.meta.url),
-  live: PROGRAMS.page,
-  compiled: new URL('../../explorer/', import.meta.url),
-};
-
 /** A trace of them shows what repeats and what does not, and is quick to open. */
 const PROFILE_STEPS = 20;
-
-/** A whole number from `min` to `max`, for flags that belong to no run. */
-function wholeNumber(min: number, max: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (/^\d+$/.test(text) && value >= min && value <= max) return value;
-    throw new InvalidArgumentError(`Expected a whole number from ${min} to ${max}.`);
-  };
-}
-
-const WEIGHTS = 'weights of the generator: averaged, or as trained (default: averaged where the run keeps an average)';
-
-function weightsOf(text: string): Weights {
-  if (text === 'ema' || text === 'raw') return text;
-  throw new InvalidArgumentError('Expected ema or raw.');
-}
 
 function trainProgram(signals: Signals): Command {
   const command = new Command('train').description('train the DCGAN; the weights do not depend on --workers');
@@ -98,67 +75,6 @@ interface TrainOptions extends Partial<Record<SettingName, string>> {
   readonly profileSteps?: number;
 }
 
-function sampleProgram(signals: Signals): Command {
-  return new Command('sample')
-    .description('draw digits from the newest checkpoint of a run')
-    .requiredOption('--run <DIR>', 'folder of the run')
-    .option('--count <N>', 'images to draw', wholeNumber(1, 65536), 64)
-    .option('--seed <N>', 'seed of the noise', wholeNumber(0, Number.MAX_SAFE_INTEGER), 1)
-    .option('--output <FILE>', 'X.png: a grid; X.npy: float32 [N, height, width] in [-1, 1]', 'samples.png')
-    .option('--backend <NAME>', `${SETTINGS.backend.description} (default: as the run was told)`)
-    .option('--weights <ema|raw>', WEIGHTS, weightsOf)
-    .option('--batch-statistics', "BatchNorm on the batch's own statistics instead of the running ones")
-    .addHelpText('after', examples('ganglion sample --run runs/a --count 100 --seed 3 --output digits.png'))
-    .action(async ({ backend: name, batchStatistics = false, ...options }) => {
-      const { sampleCommand } = await import('./sample.ts');
-      await sampleCommand({ ...options, batchStatistics, backend: backendOf(name), programs: PROGRAMS, signals });
-    });
-}
-
-function evaluateProgram(signals: Signals): Command {
-  return new Command('evaluate')
-    .description('say how good the images of a run are: Fréchet distance, precision, recall, share of every digit')
-    .argument('<RUN|FILE>', 'run folder, of which it is the newest valid checkpoint, or checkpoint file')
-    .option('--count <N>', 'images to draw', wholeNumber(2, 65536), 10_000)
-    .option('--seed <N>', 'seed of the noise', wholeNumber(0, Number.MAX_SAFE_INTEGER), 1)
-    .option('--backend <NAME>', `${SETTINGS.backend.description} (default: as the run was told)`)
-    .option('--data <DIR>', 'folder of the data that it was trained on (default: where it was then)')
-    .option('--weights <ema|raw>', WEIGHTS, weightsOf)
-    .option('--json', 'as JSON')
-    .addHelpText('after', examples('ganglion evaluate runs/a', 'ganglion evaluate runs/a --count 2048 --json'))
-    .action(async (path, { backend: name, json = false, ...options }) => {
-      const { evaluateCommand } = await import('./evaluate.ts');
-      const { data } = fromFlags(options.data === undefined ? {} : { data: options.data });
-      await evaluateCommand({ ...options, path, json, data, backend: backendOf(name), programs: PROGRAMS, signals });
-    });
-}
-
-/** The backend that a flag or the environment asks for; undefined when neither does. */
-function backendOf(flag: string | undefined): Settings['backend'] | undefined {
-  return { ...fromEnvironment(process.env), ...fromFlags(flag === undefined ? {} : { backend: flag }) }.backend;
-}
-
-function exportProgram(signals: Signals): Command {
-  return new Command('export')
-    .description('write the generator for a browser: a model of TensorFlow.js, and a page to explore it')
-    .requiredOption('--run <DIR>', 'folder of the run')
-    .requiredOption('--output <DIR>', 'folder for model.json, its weights and explorer.html')
-    .option('--backend <NAME>', `${SETTINGS.backend.description} (default: as the run was told)`)
-    .option('--weights <ema|raw>', WEIGHTS, weightsOf)
-    .addHelpText('after', examples('ganglion export --run runs/a --output explorer'))
-    .action(async ({ backend: name, ...options }) => {
-      const { exportCommand } = await import('./export.ts');
-      await exportCommand({
-        ...options,
-        backend: backendOf(name),
-        version: VERSION,
-        programs: PROGRAMS,
-        pages: EXPLORER,
-        signals,
-      });
-    });
-}
-
 function program(signals: Signals): Command {
   const ganglion = new Command('ganglion')
     .description('distributed DCGAN training whose weights do not depend on the cluster')
@@ -208,7 +124,7 @@ function program(signals: Signals): Command {
     .option('--json', 'as JSON')
     .addHelpText('after', examples('ganglion doctor'))
     .action(async ({ json }) => {
-      const setting = backendOf(undefined) ?? 'auto';
+      const setting = fromEnvironment(process.env).backend ?? 'auto';
       exitWith(await runDoctor(signals, [String(countPhysicalCores()), setting, ...(json ? ['--json'] : [])]));
     });
   ganglion.addCommand(dataProgram());

@@ -5,6 +5,7 @@ import { BACKENDS, toBackendName } from '../../shared/backend.ts';
 import { areDevices } from '../../shared/device.ts';
 import { DATA_SETTINGS } from './data-settings.ts';
 import { areHostNames } from './host-names.ts';
+import { RECIPE_SETTINGS } from './recipe-settings.ts';
 import { setting } from './setting.ts';
 
 /** A time such as `30s` or `5m`. */
@@ -20,7 +21,6 @@ export function toMilliseconds(duration: Duration): number {
 
 const LARGEST_SEED = Number.MAX_SAFE_INTEGER;
 const counting = (min: number, max = Number.MAX_SAFE_INTEGER) => z.int().min(min).max(max);
-const decay = z.number().min(0).lt(1);
 const text = z.string().min(1);
 const duration = z.custom<Duration>((given) => typeof given === 'string' && DURATION.test(given));
 
@@ -109,66 +109,7 @@ export const SETTINGS = {
     description: 'fixes every random number of the run',
     immutable: true,
   }),
-  /** Adam. */
-  lr: setting({
-    value: 'X',
-    expected: 'a number above 0, at most 1',
-    schema: z.number().gt(0).max(1),
-    default: 2e-4,
-    description: "Adam's learning rate",
-    immutable: true,
-  }),
-  /** Of the generator; null is `lr`. Two rates: Heusel et al. 2017 (TTUR). */
-  lrG: setting({
-    value: 'X',
-    expected: 'a number above 0, at most 1',
-    schema: z.number().gt(0).max(1).nullable(),
-    default: null,
-    description: "the generator's learning rate (default: --lr)",
-    immutable: true,
-  }),
-  /** Of the discriminator; null is `lr`. */
-  lrD: setting({
-    value: 'X',
-    expected: 'a number above 0, at most 1',
-    schema: z.number().gt(0).max(1).nullable(),
-    default: null,
-    description: "the discriminator's learning rate (default: --lr)",
-    immutable: true,
-  }),
-  beta1: setting({
-    value: 'X',
-    expected: 'a number from 0 to below 1',
-    schema: decay,
-    default: 0.5,
-    description: "decay of Adam's first moment",
-    immutable: true,
-  }),
-  beta2: setting({
-    value: 'X',
-    expected: 'a number from 0 to below 1',
-    schema: decay,
-    default: 0.999,
-    description: "decay of Adam's second moment",
-    immutable: true,
-  }),
-  epsilon: setting({
-    value: 'X',
-    expected: 'a number above 0, at most 1',
-    schema: z.number().gt(0).max(1),
-    default: 1e-8,
-    description: "guard of Adam's denominator",
-    immutable: true,
-  }),
-  /** Decay of the averaged generator; `off` keeps none. Never changes what is trained. */
-  ema: setting({
-    value: 'X|off',
-    expected: 'a number from 0 to below 1, or off',
-    schema: z.union([decay, z.literal('off')]),
-    default: 'off',
-    description: 'decay of the averaged generator, which draws better than the newest weights, such as 0.99',
-    immutable: true,
-  }),
+  ...RECIPE_SETTINGS,
   ...DATA_SETTINGS,
   /** Folder of the run; null makes a new one under runs/. */
   run: setting({
