@@ -129,6 +129,13 @@ export function scratchFolder(name: string): (...parts: string[]) => string {
   return (...parts) => join(root, ...parts);
 }
 
+/** What the log says of a checkpoint of another backend. */
+export const CHANGED = /^step (\d+) was computed on (\w+), from here it is (\w+): the bits will differ from [^\n]+$/m;
+
+/** config.json of a run. */
+export const configOf = (run: string): Record<string, unknown> =>
+  JSON.parse(readFileSync(join(run, 'config.json'), 'utf8'));
+
 /** summary.json of a run. */
 export function summaryOf(run: string): Record<string, unknown> {
   return JSON.parse(readFileSync(join(run, 'summary.json'), 'utf8'));
