@@ -1,9 +1,9 @@
 // The update of a phase on a device: as `createUpdate` of update.ts, with its bits, where results and state lie there.
 import { type DevicePlace, isOnHost } from '../../shared/device-memory.ts';
-import { RESULTS_HELD } from '../../shared/flow.ts';
 import type { ShardResult } from '../replicas/replica.ts';
 import { nextFactors } from './adam.ts';
 import type { DeviceState } from './device-state.ts';
+import { holdResults } from './held-results.ts';
 import type { OnSpan } from './span.ts';
 import { STATISTICS_MOMENTUM } from './state.ts';
 import type { Update } from './update.ts';
@@ -17,16 +17,8 @@ export function createDeviceUpdate(length: number, state: DeviceState, span?: On
   const sum = new Float64Array(length);
   /** Where results that were copied to the host go, as those of audited shards. */
   const spare: DevicePlace[] = [];
-  let held: ShardResult[] = [];
-  let isEmpty = true;
-  let sumMs = 0;
-
-  const release = (): void => {
-    for (const result of held) result.release();
-    held = [];
-  };
-  const takeHeld = (): DevicePlace[] =>
-    held.map(({ values }, i) => {
+  const places = (results: readonly ShardResult[]): DevicePlace[] =>
+    results.map(({ values }, i) => {
       if (!isOnHost(values)) return values;
       return state.change((device) => {
         spare[i] ??= device.allocate(length);
@@ -34,36 +26,26 @@ export function createDeviceUpdate(length: number, state: DeviceState, span?: On
         return spare[i];
       });
     });
-  const addHeld = (): void => {
-    const from = performance.now();
-    const values = takeHeld();
+  const held = holdResults((results, isFirst) => {
+    const values = places(results);
     state.change((device) => {
-      update.addRounded(values, isEmpty);
+      update.addRounded(values, isFirst);
       device.read([]); // the vectors have been read before they are released
     });
-    isEmpty = false;
-    release();
-    const to = performance.now();
-    sumMs += to - from;
-    span?.('sum', from, to);
-  };
+  }, span);
 
   return {
-    sum,
-    add(result) {
-      if (held.length === RESULTS_HELD) addHeld();
-      held.push(result);
-    },
+    ...{ sum, add: held.add, takeSumMs: held.takeSumMs, reset: held.reset },
     async allReduce(communicator, bad) {
       if (communicator.size > 1) throw new Error('several nodes add up on the host');
       return bad;
     },
     apply(adam, net, scale, statistics = []) {
       const { factors, powers } = nextFactors(adam, net.adam, scale);
-      const values = takeHeld();
+      const values = places(held.results);
       const { norm, numbers } = state.change(() => {
         const own = state.of(net);
-        update.applyAdam(factors, own, values, isEmpty);
+        update.applyAdam(factors, own, values, held.isFirst);
         for (const { net: tracked, offset } of statistics) {
           update.track({ running: state.of(tracked).statistics, offset }, STATISTICS_MOMENTUM, scale);
         }
@@ -72,17 +54,8 @@ export function createDeviceUpdate(length: number, state: DeviceState, span?: On
       Object.assign(net.adam, powers);
       for (const { net: tracked } of statistics) tracked.batchesTracked += 1;
       sum.set(numbers, net.parameters.length);
-      release();
+      held.release();
       return norm;
-    },
-    takeSumMs() {
-      const taken = sumMs;
-      sumMs = 0;
-      return taken;
-    },
-    reset() {
-      release();
-      isEmpty = true;
     },
   };
 }

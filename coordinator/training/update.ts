@@ -1,11 +1,11 @@
 // From the results of a phase's shards to new parameters: the exact sum over shards and nodes, then Adam on the mean. Only this file
 // and device-update.ts, where they lie on a device, read the values of a result.
 import { addRounded } from '../../shared/exact-sum.ts';
-import { RESULTS_HELD } from '../../shared/flow.ts';
 import type { UpdateKernels } from '../../shared/update.ts';
 import { type ShardResult, toHost } from '../replicas/replica.ts';
 import { type AdamOptions, adamStep, applyAdam } from './adam.ts';
 import type { Communicator } from './communicator.ts';
+import { holdResults } from './held-results.ts';
 import type { OnSpan } from './span.ts';
 import { type NetState, trackStatistics } from './state.ts';
 
@@ -58,60 +58,31 @@ export function createUpdate(length: number, { kernels = javascriptKernels, span
   /** The sum, and at its end the number of bad shards, so that one all-reduce adds up both. */
   const message = new Float64Array(length + 1);
   const sum = message.subarray(0, length);
-  /** Results that are not in the sum yet: several at once are added in one pass over memory, the last by Adam in its own. */
-  let held: ShardResult[] = [];
-  /** Whether `sum` is still that of the update before. */
-  let isEmpty = true;
-  let sumMs = 0;
-
-  const release = (): void => {
-    for (const result of held) result.release();
-    held = [];
-  };
-  const addHeld = (): void => {
-    const from = performance.now();
-    const values = held.map((result) => toHost(result.values));
-    if (values.length > 0) kernels.addRounded(sum, values, isEmpty);
-    else if (isEmpty) sum.fill(0);
-    isEmpty = false;
-    release();
-    const to = performance.now();
-    sumMs += to - from;
-    span?.('sum', from, to);
-  };
+  const held = holdResults((results, isFirst) => {
+    const values = results.map((result) => toHost(result.values));
+    if (values.length > 0) kernels.addRounded(sum, values, isFirst);
+    else if (isFirst) sum.fill(0);
+  }, span);
 
   return {
-    sum,
-    add(result) {
-      if (held.length === RESULTS_HELD) addHeld();
-      held.push(result);
-    },
+    ...{ sum, add: held.add, takeSumMs: held.takeSumMs, reset: held.reset },
     async allReduce(communicator, bad) {
       const isAddedByAdam = communicator.size === 1 && bad === 0;
       if (isAddedByAdam) return 0;
-      addHeld();
+      held.addUp();
       message[length] = bad;
       await communicator.allReduceSum(message);
       return message[length];
     },
     apply(adam, net, scale, statistics = []) {
-      const values = held.map((result) => toHost(result.values));
-      const options = { apply: kernels.applyAdam, values, isFirst: isEmpty };
+      const values = held.results.map((result) => toHost(result.values));
+      const options = { apply: kernels.applyAdam, values, isFirst: held.isFirst };
       const norm = adamStep(adam, net.adam, net.parameters, sum, scale, options);
-      release();
+      held.release();
       for (const { net: moved, offset, size } of statistics) {
         trackStatistics(moved, sum.subarray(offset, offset + size), scale);
       }
       return norm;
-    },
-    takeSumMs() {
-      const taken = sumMs;
-      sumMs = 0;
-      return taken;
-    },
-    reset() {
-      release();
-      isEmpty = true;
     },
   };
 }
