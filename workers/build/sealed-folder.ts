@@ -1,10 +1,11 @@
 // A folder of the cache that something is loaded from. Its manifest is written last, when every file is on the disk, and has size, time and
 // SHA-256 of each: a library that was cut short or changed would end the process by a signal, or compute something else.
 import { createHash } from 'node:crypto';
-import { closeSync, existsSync, fstatSync, lstatSync, openSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, lstatSync, openSync, readSync } from 'node:fs';
 import { chmod, open, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GanglionError, messageOf, systemErrorCode } from '../../shared/error.ts';
+import { NoCacheFile, readCacheFile } from './cache-file.ts';
 import { checkTrusted } from './trusted-path.ts';
 
 const MANIFEST = 'manifest.json';
@@ -98,9 +99,7 @@ class DamagedManifest extends Error {}
 
 function readManifest(folder: string, about: About): readonly SealedFile[] {
   const path = join(folder, MANIFEST);
-  const stats = lstatSync(path);
-  if (!stats.isFile() || stats.size > MOST_MANIFEST_BYTES) throw new DamagedManifest(`${MANIFEST} is no manifest`);
-  const manifest = parse(readFileSync(path, 'utf8'));
+  const manifest = parse(readManifestFile(path));
   for (const [name, expected] of Object.entries(about)) {
     if (manifest[name] !== expected) throw new DamagedManifest(`${MANIFEST} is of another ${name}`);
   }
@@ -109,6 +108,15 @@ function readManifest(folder: string, about: About): readonly SealedFile[] {
     throw new DamagedManifest(`${MANIFEST} has no hashes`);
   }
   return files;
+}
+
+function readManifestFile(path: string): string {
+  try {
+    return readCacheFile(path, MOST_MANIFEST_BYTES).toString();
+  } catch (error) {
+    if (error instanceof NoCacheFile) throw new DamagedManifest(`${MANIFEST} is no manifest`);
+    throw error;
+  }
 }
 
 function parse(text: string): Readonly<Record<string, unknown>> {

@@ -1,15 +1,19 @@
 // What the judge knows of real images: computed once, and kept in the cache folder by the classifier, the data and the count.
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ImageSet, RealImages } from '../../shared/evaluation.ts';
 import { viewsOf } from '../../shared/pixels.ts';
 import { decodeSafetensors, encodeSafetensors, type StoredTensor, toBytes } from '../../shared/safetensors.ts';
+import { readCacheFile } from '../build/cache-file.ts';
+import { checkTrusted } from '../build/trusted-path.ts';
 import { CLASSES, type Classifier, FEATURES, type Judged } from './classifier.ts';
 import { frechetDistance, type Moments, momentsOf } from './frechet.ts';
 import { type Manifold, toManifold } from './manifold.ts';
 
 /** Raised when what the files hold changes. */
 const LAYOUT_VERSION = 1;
+/** Of a kept file: 8 bytes a feature of 65,536 images at most, and some. */
+const MOST_BYTES = 2 ** 26;
 /** Share of the labels that the classifier must name for these to be digits. */
 const LEAST_AGREEMENT = 0.9;
 
@@ -60,7 +64,8 @@ export function sharesOf(classes: Uint8Array): Float64Array {
 }
 
 /**
- * As {@link computeReference}, from the cache where it is there. A cache that cannot be read or written costs time, nothing else.
+ * As {@link computeReference}, from the cache where it is there. A cache that cannot be read or written, or that others may write, costs
+ * time, nothing else.
  *
  * @param folder cache folder of Ganglion
  */
@@ -70,7 +75,8 @@ export function cachedReference(classifier: Classifier, real: RealImages, count:
   );
   const path = join(folder, 'judge', `${name}.safetensors`);
   try {
-    return decode(readFileSync(path), path);
+    checkTrusted([path], folder);
+    return decode(readCacheFile(path, MOST_BYTES), path);
   } catch {
     const reference = computeReference(classifier, real, count);
     write(path, encode(reference), join(folder, 'judge'));
@@ -79,13 +85,14 @@ export function cachedReference(classifier: Classifier, real: RealImages, count:
 }
 
 function write(path: string, bytes: Uint8Array, folder: string): void {
-  const temporary = `${path}.${process.pid}.tmp`;
+  // One name for all: what a killed process leaves, the next one takes. Whoever writes at the same time writes the same.
+  const temporary = `${path}.tmp`;
   try {
     mkdirSync(folder, { recursive: true });
     writeFileSync(temporary, bytes);
     renameSync(temporary, path);
   } catch {
-    // the next evaluation computes it again
+    rmSync(temporary, { force: true }); // the next evaluation computes it again
   }
 }
 

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -64,5 +65,12 @@ describe('a failed set-up', () => {
     expect(recallFailure(nowhere)).toBeUndefined();
     writeFileSync(`${library}.failed.json`, '{"reason":"no net');
     expect(recallFailure(library)).toBeUndefined();
+  });
+
+  it('is remembered in place of a pipe, which does not hang', () => {
+    execFileSync('mkfifo', [`${library}.failed.json`]);
+    expect(recallFailure(library)).toBeUndefined();
+    rememberFailure(library, 'no network');
+    expect(recallFailure(library)).toBe('no network');
   });
 });
