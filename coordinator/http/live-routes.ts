@@ -32,7 +32,19 @@ const CSS = 'text/css; charset=utf-8';
 const uPlotFile = (name: string): URL =>
   pathToFileURL(join(createRequire(import.meta.url).resolve('uplot/package.json'), '..', 'dist', name));
 /** Modules of the page: nothing else of its folder is served. */
-const MODULES = ['api', 'app', 'charts', 'controls', 'curves', 'evaluation', 'format', 'pictures', 'tables', 'view'];
+const MODULES = [
+  'api',
+  'app',
+  'charts',
+  'controls',
+  'curves',
+  'evaluation',
+  'format',
+  'newest',
+  'pictures',
+  'tables',
+  'view',
+];
 
 /** The page may load from here only, and no other site may show it in a frame. */
 const SECURITY_HEADERS = {

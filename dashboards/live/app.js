@@ -6,6 +6,7 @@ import { Controls } from './controls.js';
 import { Curves, POINTS } from './curves.js';
 import { showEvaluations } from './evaluation.js';
 import { byId } from './format.js';
+import { Newest } from './newest.js';
 import { Pictures } from './pictures.js';
 import { addEvents, showRun, showStatus } from './tables.js';
 import { View } from './view.js';
@@ -15,14 +16,14 @@ import { View } from './view.js';
 const curves = new Curves();
 const view = new View(curves, loadCurves);
 const pictures = new Pictures();
+const samples = new Newest(getSamples, (list) => pictures.load(list));
+const evaluations = new Newest(getEvaluations, showEvaluations);
 const controls = new Controls();
 
 /** @type {LiveRunInfo | undefined} */
 let run;
 /** @type {LiveStatus['state']} */
 let state = 'starting';
-/** Step of the newest evaluation that is shown. @type {number | null} */
-let evaluated = null;
 /** Counts what was asked for: an answer to what nobody wants any more is dropped. */
 let asked = 0;
 
@@ -40,29 +41,22 @@ async function loadCurves() {
   view.draw();
 }
 
-/** Asks for the evaluations, when there is a new one. @param {number | null} step of the newest */
-async function loadEvaluations(step) {
-  if (step === evaluated) return;
-  const evaluations = step === null ? [] : await getEvaluations();
-  evaluated = step;
-  showEvaluations(evaluations);
-}
-
 /** @param {LiveStatus} status */
 function applyStatus(status) {
   state = status.state;
   showStatus(status, run);
-  pictures.add(status.sample);
-  void loadEvaluations(status.evaluated).catch(() => {}); // asked for again with the next status
+  void samples.follow(status.sample);
+  void evaluations.follow(status.evaluated);
 }
 
 listen({
   async reload() {
-    const [info, samples] = await Promise.all([getRun(), getSamples(), loadCurves()]);
+    const [info] = await Promise.all([getRun(), loadCurves()]);
     run = info;
     showRun(info);
     controls.load(info);
-    pictures.load(samples);
+    samples.forget();
+    evaluations.forget();
     applyStatus(info.status);
   },
   update({ status, rows, events }) {

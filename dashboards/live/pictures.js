@@ -46,9 +46,13 @@ export class Pictures {
     });
   }
 
-  /** @param {{ session: string, steps: number[], real: boolean, animation: boolean }} samples */
+  /**
+   * Shows the newest, unless a person looks at another.
+   *
+   * @param {{ session: string, steps: number[], real: boolean, animation: boolean }} samples
+   */
   load({ session, steps, real, animation }) {
-    const newest = this.#isNewest;
+    const newest = this.#isNewest && this.#timer === undefined;
     const step = this.#steps[this.#at];
     this.#session = session;
     this.#steps = steps;
@@ -57,14 +61,6 @@ export class Pictures {
     this.#animation.href = `samples/epochs.gif?run=${session}`;
     const at = step === undefined ? -1 : steps.indexOf(step);
     this.#show(newest || at === -1 ? steps.length - 1 : at);
-  }
-
-  /** A picture that is there now; shown unless a person looks at another. @param {number | null} step */
-  add(step) {
-    if (step === null || step <= (this.#steps.at(-1) ?? 0)) return;
-    const newest = this.#isNewest;
-    this.#steps.push(step);
-    this.#show(newest && this.#timer === undefined ? this.#steps.length - 1 : this.#at);
   }
 
   get #isNewest() {
