@@ -135,11 +135,17 @@ function program(signals: Signals): Command {
       '--cuda',
       'set up the GPU engine for every kind of NVIDIA GPU, without one: for images; downloads 90 MB by pip',
     )
+    .option('--mpi', "set up Open MPI, which trains on several machines: downloads 7 MB by pip, or takes the system's")
     .option('--tensorflow', 'set up TensorFlow instead: downloads 274 MB by pip, takes 850 MB of disk')
     .addHelpText('after', examples('ganglion setup', 'ganglion setup --tensorflow'))
-    .action(async ({ cuda, tensorflow }) => {
-      const flags = [...(cuda ? ['--cuda'] : []), ...(tensorflow ? ['--tensorflow'] : [])];
-      exitWith(await runSetup(signals, flags));
+    .action(async ({ cuda, mpi, tensorflow }) => {
+      const flags = Object.entries({ '--cuda': cuda, '--mpi': mpi, '--tensorflow': tensorflow });
+      exitWith(
+        await runSetup(
+          signals,
+          flags.filter(([, isSet]) => isSet).map(([flag]) => flag),
+        ),
+      );
     });
   return ganglion;
 }

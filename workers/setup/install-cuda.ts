@@ -1,16 +1,15 @@
 // Builds what the CUDA engine needs where it is missing: its add-on, then the kernels for the GPUs that the driver has.
 import { GanglionError } from '../../shared/error.ts';
 import { checkCacheFolder } from '../build/cache-folder.ts';
-import { checkDisk } from '../build/disk.ts';
 import { findProgram } from '../build/programs.ts';
 import { faultOf } from '../build/sealed-folder.ts';
-import { clearTraces, inStagingFolder } from '../build/staging.ts';
 import { buildCubin, buildCudaHost, CUDA_BUILD_BYTES, findNvcc } from '../engines/cuda/build.ts';
 import { findCubin, loadCuda } from '../engines/cuda/cuda-runner.ts';
 import { CAPABILITIES, type CudaLocation, locateCubin } from '../engines/cuda/library.ts';
 import { fetchNvrtc, hasNvrtc, NVRTC_BYTES, nvrtcFolder } from '../engines/cuda/nvrtc.ts';
 import { checkCompiler } from '../engines/kernels/requirements.ts';
-import { type InstallOptions, locked, refuseRemembered } from './install.ts';
+import type { InstallOptions } from './install.ts';
+import { installPart } from './install-part.ts';
 
 /**
  * Looks whether the engine is there, or could be built. Changes nothing.
@@ -84,7 +83,7 @@ export async function installCudaForAll(location: CudaLocation, options: Install
 
 async function installHost(location: CudaLocation, options: InstallOptions): Promise<void> {
   const line = `compiling ${location.isEmulated ? 'the emulation of CUDA' : "the CUDA engine's add-on"}`;
-  await build(location, options, {
+  await installPart(location.cacheFolder, options, {
     ...{ folder: location.hostFolder, bytes: CUDA_BUILD_BYTES, line },
     work: (staging, signal) => buildCudaHost(location, staging, signal),
   });
@@ -97,39 +96,16 @@ async function installCubins(
   options: InstallOptions,
 ): Promise<void> {
   if (nvcc === undefined) {
-    await build(location, options, {
+    await installPart(location.cacheFolder, options, {
       ...{ folder: nvrtcFolder(location), bytes: NVRTC_BYTES },
       work: (staging, signal) => fetchNvrtc(location, staging, options.progress, signal),
     });
   }
   for (const capability of capabilities) {
-    await build(location, options, {
+    await installPart(location.cacheFolder, options, {
       ...{ folder: locateCubin(location, capability).folder, bytes: CUDA_BUILD_BYTES },
       line: `compiling the CUDA kernels for sm_${capability}: some seconds, once`,
       work: (staging, signal) => buildCubin(location, capability, nvcc, staging, signal),
     });
   }
-}
-
-/** A sealed folder of the cache to build. */
-interface Part {
-  readonly folder: string;
-  /** Disk space that it takes at its peak. */
-  readonly bytes: number;
-  /** What is said before. */
-  readonly line?: string;
-  readonly work: (staging: string, signal: AbortSignal) => Promise<void>;
-}
-
-async function build({ cacheFolder }: CudaLocation, options: InstallOptions, part: Part): Promise<void> {
-  const { folder, bytes, line, work } = part;
-  if (faultOf(folder, cacheFolder) === undefined) return;
-  await locked(cacheFolder, bytes, options, async (signal) => {
-    if (faultOf(folder, cacheFolder) === undefined) return; // another set-up has built it
-    refuseRemembered(folder, options.again);
-    await clearTraces(folder);
-    await checkDisk(cacheFolder, bytes);
-    if (line !== undefined) options.progress.line(line);
-    await inStagingFolder(folder, signal, (staging) => work(staging, signal));
-  });
 }
