@@ -4,8 +4,6 @@ import { existsSync, lstatSync, readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { GanglionError, messageOf, systemErrorCode } from '../../shared/error.ts';
-import { layoutOf } from '../../shared/model/layout.ts';
-import { dcgan28, type ModelSpec } from '../../shared/model/spec.ts';
 import {
   decodeSafetensors,
   encodeSafetensors,
@@ -17,10 +15,11 @@ import { readRegularSync } from '../files/regular-file.ts';
 import { emptyState, NETS, type TrainingState } from '../training/state.ts';
 import { describeImpossible } from './state-limits.ts';
 import { fillState, isAveraged, toAverageTensors, toTensors } from './state-tensors.ts';
+import { storedModel } from './stored-model.ts';
 
 const FORMAT = 'ganglion-1';
-/** Most bytes of a file: ten times those of the largest model, of 4096 latent values. */
-const MOST_BYTES = 2 ** 30;
+/** Most bytes of a file: more than those of the largest model, of 1024 channels and 4096 latent values. */
+const MOST_BYTES = 2 ** 31 - 1;
 const FILE_NAME = /^step-(\d{8,})\.safetensors$/;
 
 type Metadata = SafetensorsFile['metadata'];
@@ -104,22 +103,13 @@ function fillCounters(state: TrainingState, { counters, countersSha256 }: Metada
   }
 }
 
-/** The model of a checkpoint: `model` with the latent size that its tensors have. */
-function specOf(tensors: ReadonlyMap<string, StoredTensor>, model: (latentSize: number) => ModelSpec): ModelSpec {
-  const [first] = layoutOf('generator', model(1)).parameters;
-  if (!first) throw new Error('a generator without parameters');
-  // From the bytes, not from the shape: a shape can ask for any memory.
-  const bytes = tensors.get(`generator.${first.name}`)?.bytes.length ?? 0;
-  return model(Math.floor(bytes / (first.size * Float32Array.BYTES_PER_ELEMENT)));
-}
-
 /**
  * Reads and verifies a checkpoint.
  *
- * @param model whose state it is, by the latent size
+ * @param model whose state it is, by the tensors of the file
  * @throws GanglionError `checkpoint` when it is truncated, altered or not a checkpoint
  */
-export function readCheckpoint(path: string, model: (latentSize: number) => ModelSpec = dcgan28): Checkpoint {
+export function readCheckpoint(path: string, model = storedModel): Checkpoint {
   let bytes: Uint8Array;
   try {
     bytes = readRegularSync(path, MOST_BYTES);
@@ -147,7 +137,7 @@ export function readCheckpoint(path: string, model: (latentSize: number) => Mode
       `${path}: altered: its averaged generator does not have the SHA-256 stored with it`,
     );
   }
-  const state = emptyState(specOf(tensors, model), emaSha256 !== null);
+  const state = emptyState(model(tensors), emaSha256 !== null);
   fillState(state, tensors, path);
   fillCounters(state, metadata, path);
   const impossible = describeImpossible(state);

@@ -51,34 +51,93 @@ export interface PlacedLayer extends Layer {
   readonly isProduct: boolean;
 }
 
+/** Sides of images, in pixels, that there are models for. */
+export const IMAGE_SIDES = [28, 32, 64] as const;
+export type ImageSide = (typeof IMAGE_SIDES)[number];
+
+/** Which member of the family. */
+export interface ModelChoice {
+  /** Length of z, at least 1. */
+  readonly latentSize: number;
+  readonly imageSize: ImageSide;
+  /** Channels of an image: grey or colour. */
+  readonly channels: 1 | 3;
+  /** Factor on the channels of all layers, 1 for the defaults; {@link describeWidth} says which there are. */
+  readonly width: number;
+}
+
+/** What is known of a size of images. */
+interface Stack {
+  /** Layers of a net between its last, or first, at the images and z, or the logit. */
+  readonly levels: number;
+  /** Channels of the layer at the images. */
+  readonly generator: number;
+  readonly discriminator: number;
+  /** Margin of the layer at the images. */
+  readonly margin: number;
+  /** Whether the discriminator has biases. */
+  readonly bias: boolean;
+}
+
+const STACKS: Readonly<Record<ImageSide, Stack>> = {
+  28: { levels: 3, generator: 32, discriminator: 16, margin: 3, bias: true },
+  32: { levels: 3, generator: 64, discriminator: 64, margin: 1, bias: false },
+  64: { levels: 4, generator: 64, discriminator: 64, margin: 1, bias: false },
+};
+/** Kernels take vectors of this many channels, and have room for so many. */
+const [CHANNELS, MOST_CHANNELS] = [16, 1024];
+
+/** @returns what was expected of the width, where there is no model of it; else undefined */
+export function describeWidth({ imageSize, width }: Pick<ModelChoice, 'imageSize' | 'width'>): string | undefined {
+  const { levels, generator, discriminator } = STACKS[imageSize];
+  const step = CHANNELS / Math.min(generator, discriminator);
+  const most = MOST_CHANNELS / (Math.max(generator, discriminator) * 2 ** (levels - 1));
+  if (width >= step && width <= most && Number.isInteger(width / step)) return undefined;
+  return `expected a multiple of ${step} up to ${most} at ${imageSize} pixels`;
+}
+
 /**
- * The DCGAN of Radford et al. 2015 for digits of 28 x 28 pixels, which the C++ kernels are made for.
+ * The DCGAN of Radford et al. 2015: at 64 pixels that of PyTorch's tutorial, at 32 one level less, at 28 a smaller one for digits. Sides
+ * double from 4 x 4; channels halve towards the images. BatchNorm is on all layers but those at the images and the logit.
  *
- * @param latentSize length of z, at least 1
+ * @throws Error for a width that {@link describeWidth} has words for
  */
-export function dcgan28(latentSize: number): ModelSpec {
-  const none = { kind: 'none' } as const;
+export function dcgan(choice: ModelChoice): ModelSpec {
+  const { latentSize, imageSize, channels, width } = choice;
+  const wrong = describeWidth(choice);
+  if (wrong !== undefined) throw new Error(`width ${width}: ${wrong}`);
+  const { levels, margin, bias, ...base } = STACKS[imageSize];
   const relu = { kind: 'relu' } as const;
+  const tanh = { kind: 'tanh' } as const;
   const leaky = { kind: 'leakyRelu', slope: 0.2 } as const;
+  const logit = { stride: 1, padding: 0, norm: false, activation: { kind: 'none' } } as const;
   const up = { kind: 'transposedConvolution', kernel: 4, stride: 2, padding: 1, bias: false, norm: true } as const;
-  const down = { kind: 'convolution', kernel: 4, stride: 2, padding: 1, bias: true, norm: true } as const;
+  const down = { kind: 'convolution', kernel: 4, stride: 2, padding: 1, bias, norm: true, activation: leaky } as const;
+  /** Channels of features; those of level 0 are nearest to the images. */
+  const of = (net: keyof typeof base, level: number): number => base[net] * width * 2 ** level;
+  const inner = Array.from({ length: levels - 1 }, (_, level) => level);
   return {
     latentSize,
     epsilon: 1e-5, // PyTorch's default
     generator: [
-      { ...up, inputs: latentSize, outputs: 128, stride: 1, padding: 0, activation: relu },
-      { ...up, inputs: 128, outputs: 64, activation: relu },
-      { ...up, inputs: 64, outputs: 32, activation: relu },
-      { ...up, inputs: 32, outputs: 1, padding: 3, norm: false, activation: { kind: 'tanh' } },
+      { ...up, inputs: latentSize, outputs: of('generator', levels - 1), stride: 1, padding: 0, activation: relu },
+      ...inner.toReversed().map((level) => {
+        return { ...up, inputs: of('generator', level + 1), outputs: of('generator', level), activation: relu };
+      }),
+      { ...up, inputs: of('generator', 0), outputs: channels, padding: margin, norm: false, activation: tanh },
     ],
     discriminator: [
-      { ...down, inputs: 1, outputs: 16, padding: 3, norm: false, activation: leaky },
-      { ...down, inputs: 16, outputs: 32, activation: leaky },
-      { ...down, inputs: 32, outputs: 64, activation: leaky },
-      { ...down, inputs: 64, outputs: 1, stride: 1, padding: 0, norm: false, activation: none },
+      { ...down, inputs: channels, outputs: of('discriminator', 0), padding: margin, norm: false },
+      ...inner.map((level) => {
+        return { ...down, inputs: of('discriminator', level), outputs: of('discriminator', level + 1) };
+      }),
+      { ...down, ...logit, inputs: of('discriminator', levels - 1), outputs: 1 },
     ],
   };
 }
+
+/** The seed's model: grey digits of 28 x 28 pixels. @param latentSize length of z, at least 1 */
+export const dcgan28 = (latentSize: number): ModelSpec => dcgan({ latentSize, imageSize: 28, channels: 1, width: 1 });
 
 /** Side of a layer's output, from that of its input. */
 function outputSide({ kind, kernel, stride, padding }: Layer, side: number): number {

@@ -96,9 +96,9 @@ def full_loss(logits: torch.Tensor, target: float) -> torch.Tensor:
     return nn.functional.binary_cross_entropy_with_logits(logits, torch.full_like(logits, target))
 
 
-def initialise(module: Generator | Discriminator, seed: int) -> None:
+def initialise(module: nn.Module, seed: int) -> None:
     """Sets every parameter to its value at the start of a run with this seed (shared/model/layout.ts: `initial`)."""
-    net = 0 if isinstance(module, Generator) else 1
+    net = 0 if isinstance(module.main[0], nn.ConvTranspose2d) else 1
     with torch.no_grad():
         for position, (name, parameter) in enumerate(module.named_parameters()):
             layer = module.get_submodule(name.rpartition(".")[0])
