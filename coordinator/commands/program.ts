@@ -15,7 +15,9 @@ import { checkCurrentFolder } from './current-folder.ts';
 import { dataProgram } from './data-program.ts';
 import { evaluateProgram, exportProgram, sampleProgram } from './generator-programs.ts';
 import { examples, toOption, wholeNumber } from './help.ts';
+import { launchProgram } from './launch-program.ts';
 import { restoreNpmFlags } from './npm-flags.ts';
+import { tellEnd } from './rank-records.ts';
 import type { Signals } from './signals.ts';
 import { stopBySignals } from './stop-signals.ts';
 import { AlreadyReported, runDoctor, runSetup } from './worker-programs.ts';
@@ -47,6 +49,7 @@ function trainProgram(signals: Signals): Command {
       ),
     )
     .action(async ({ resume, config, dryRun, profile, profileSteps: steps, ...flags }: TrainOptions) => {
+      tellEnd();
       const stop = new StopSwitch();
       const stoppedBy = stopBySignals(stop, signals);
       if (steps !== undefined && profile === undefined) {
@@ -78,12 +81,14 @@ interface TrainOptions extends Partial<Record<SettingName, string>> {
 function program(signals: Signals): Command {
   const ganglion = new Command('ganglion')
     .description('distributed DCGAN training whose weights do not depend on the cluster')
-    .version(VERSION);
+    .version(VERSION)
+    .enablePositionalOptions(); // what follows `launch train` belongs to train
   ganglion.hook('preAction', (_, command) => {
     checkCurrentFolder();
-    if (command.name() !== 'train') signals.begin(); // train takes them itself, and so those that came before
+    if (!['train', 'launch'].includes(command.name())) signals.begin(); // these take them, and so those that came before
   });
   ganglion.addCommand(trainProgram(signals));
+  ganglion.addCommand(launchProgram(signals, () => strictly(trainProgram(signals))));
   ganglion.addCommand(sampleProgram(signals));
   ganglion.addCommand(evaluateProgram(signals));
   ganglion.addCommand(exportProgram(signals));
@@ -201,17 +206,20 @@ function onOutputError(error: Error): void {
   report(fromSystemError('cannot write the output', error));
 }
 
+/** Lets a mistake be one line, and no argument go unread. */
+function strictly(command: Command): Command {
+  return command
+    .exitOverride()
+    .allowExcessArguments(false)
+    .configureOutput({ outputError: (text) => printLine(process.stderr, toErrorLine(text)) });
+}
+
 /** Runs the command line; sets the exit code of the process. */
 export async function runProgram(argv: readonly string[], signals: Signals): Promise<void> {
   process.stdout.on('error', onOutputError);
   process.stderr.on('error', () => {}); // nobody is left to tell
   const ganglion = program(signals);
-  for (const command of [ganglion, ...ganglion.commands]) {
-    command
-      .exitOverride()
-      .allowExcessArguments(false)
-      .configureOutput({ outputError: (text) => printLine(process.stderr, toErrorLine(text)) });
-  }
+  for (const command of [ganglion, ...ganglion.commands]) strictly(command);
   try {
     await ganglion.parseAsync(restoredArguments(ganglion, argv), { from: 'user' });
   } catch (error) {

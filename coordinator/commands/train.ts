@@ -17,6 +17,7 @@ import { storedParts } from '../run-folder/run-config.ts';
 import { newRunPath } from '../run-folder/run-folder.ts';
 import { fromConfigObject, mergeSettings } from '../settings/settings.ts';
 import type { Settings } from '../settings/settings-table.ts';
+import { tellLaunch } from './rank-records.ts';
 import type { Signals } from './signals.ts';
 import { exitCodeOfStop } from './stop-signals.ts';
 import { AlreadyReported, chooseDevices } from './worker-programs.ts';
@@ -67,6 +68,7 @@ async function trainOnTerminal(
 ): Promise<void> {
   let shown: Terminal | undefined;
   const terminal: TrainingHost['terminal'] = (run) => {
+    if (planned.path !== null) tellLaunch({ kind: 'begun', run: planned.path });
     shown = createTerminal(process.stdout, run);
     return shown;
   };

@@ -1,6 +1,7 @@
 // Progress of reading data: a bar on a terminal, a line every few seconds elsewhere. Data that is there at once shows neither.
 import { SingleBar } from 'cli-progress';
 import { printLine } from '../../shared/print.ts';
+import { isWatched } from '../machine/rank.ts';
 
 /** Reading that is over sooner is not shown. */
 const QUIET_MS = 1000;
@@ -23,7 +24,7 @@ export function createReadingProgress(
   return {
     show(done, total) {
       if (now() - startedMs < QUIET_MS) return;
-      if (stream.isTTY) {
+      if (isWatched(stream)) {
         if (bar === undefined) {
           const format = 'reading [{bar}] {value} of {total} images';
           bar = new SingleBar({ stream, format, hideCursor: true, gracefulExit: false, clearOnComplete: true });

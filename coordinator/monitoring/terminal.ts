@@ -1,6 +1,7 @@
 // Progress of a run: a bar on a terminal, a line every few seconds elsewhere.
 import { SingleBar } from 'cli-progress';
 import { printLine } from '../../shared/print.ts';
+import { isWatched } from '../machine/rank.ts';
 import { type RunEvent, type RunSink, sentenceOf } from '../run-folder/run-event.ts';
 import type { Status } from './status.ts';
 
@@ -39,7 +40,7 @@ export interface TerminalOptions {
 
 /** @param stream usually standard output */
 export function createTerminal(stream: NodeJS.WriteStream, options: TerminalOptions): Terminal {
-  return stream.isTTY ? barTerminal(stream, options) : lineTerminal(stream, options);
+  return isWatched(stream) ? barTerminal(stream, options) : lineTerminal(stream, options);
 }
 
 /**

@@ -222,7 +222,7 @@ describe('sample', () => {
   });
 });
 
-it.each(['train', 'sample', 'evaluate', 'export', 'view', 'report', 'inspect', 'doctor', 'data', 'setup'])(
+it.each(['train', 'launch', 'sample', 'evaluate', 'export', 'view', 'report', 'inspect', 'doctor', 'data', 'setup'])(
   '%s --help has examples',
   async (command) => {
     const help = await succeed([command, '--help']);

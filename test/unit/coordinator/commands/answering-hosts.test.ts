@@ -1,0 +1,22 @@
+import { chmodSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { answeringHosts } from '../../../../coordinator/commands/answering-hosts.ts';
+import { scratchFolder } from '../../scratch.ts';
+
+const HOSTS = ['a', 'b', 'c'].map((name) => ({ name, nodes: 1 }));
+
+it.each(['PRTE_MCA_plm_ssh_agent', 'OMPI_MCA_plm_rsh_agent'])(
+  'asks each host by the program of %s',
+  async (variable) => {
+    const agent = join(scratchFolder(), 'agent');
+    writeFileSync(agent, '#!/bin/sh\n[ "$1 $3" = "-q true" ] && [ "$2" != b ]\n');
+    chmodSync(agent, 0o755);
+    const names = (await answeringHosts(HOSTS, { ...process.env, [variable]: `${agent} -q` })).map(({ name }) => name);
+    expect(names).toEqual(['a', 'c']);
+  },
+);
+
+it('finds nobody where the program is missing', async () => {
+  expect(await answeringHosts(HOSTS, { PRTE_MCA_plm_ssh_agent: '/none/ssh' })).toEqual([]);
+});
