@@ -88,6 +88,7 @@ const setup = object<ProcessSetup>({
   }),
   seed: whole(),
   shards: whole(1),
+  realLabel: optional(number),
 });
 
 const job = object<ShardRequest>({

@@ -20,6 +20,8 @@ export interface ReplicaSetup {
   readonly seed: number;
   /** Number of shards that are added up in a phase: bounds the magnitude of a value. */
   readonly shards: number;
+  /** What D is asked to say of real images, a float32; 1 where it is left out. */
+  readonly realLabel?: number | undefined;
   /** Parameters of both nets in TensorFlow's layout; the coordinator rewrites them between phases. */
   readonly parameters: Readonly<Record<Phase, Numbers>>;
   /** Slots for the results of each pass: one can be read while another is written. All zero at first. */

@@ -11,6 +11,7 @@ import { parseJson } from '../files/json-text.ts';
 import { MOST_TEXT_BYTES, readRegularSync } from '../files/regular-file.ts';
 import { defaultSettings, fromConfigObject } from '../settings/settings.ts';
 import { flagOf, IMMUTABLE_SETTINGS, type Settings, type StoredSettings } from '../settings/settings-table.ts';
+import { countTotalSteps } from '../training/sampler.ts';
 import { lastEngine } from './last-engine.ts';
 
 /** Raised when a stored name gets another meaning. Before there was a number, `cpu` meant `js`, and `native` was a backend. */
@@ -19,7 +20,7 @@ const CONFIG_FORMAT = 2;
 const BEFORE_NUMBERS = 1;
 
 /** What the runs had that lack these settings, which belong to the recipe. */
-const BEFORE_SETTINGS = { ema: 'off', lrG: null, lrD: null } as const;
+const BEFORE_SETTINGS = { ema: 'off', lrG: null, lrD: null, lrDecay: 'off', labelSmoothing: 0 } as const;
 
 export interface RunConfig extends StoredSettings {
   readonly format: typeof CONFIG_FORMAT;
@@ -144,9 +145,10 @@ function parseRunConfig(bytes: Uint8Array, path: string, run: string): StoredRun
 /**
  * Refuses to go on with another model, data or optimiser.
  *
+ * @param stepsPerEpoch of the data
  * @throws GanglionError `config` that names every difference
  */
-export function checkResumable(stored: RunConfig, now: RunConfig): void {
+export function checkResumable(stored: RunConfig, now: RunConfig, stepsPerEpoch: number): void {
   const differences = IMMUTABLE_SETTINGS.filter((name) => stored[name] !== now[name]).map(
     (name) => `${flagOf(name)} ${now[name]} (the run has ${stored[name]})`,
   );
@@ -154,6 +156,10 @@ export function checkResumable(stored: RunConfig, now: RunConfig): void {
     differences.push(
       `--data: ${now.dataName}, SHA-256 ${now.dataSha256.slice(0, 12)} (the run has ${stored.dataName}, ${stored.dataSha256.slice(0, 12)})`,
     );
+  }
+  const [before, after] = [stored, now].map((config) => countTotalSteps(config, stepsPerEpoch));
+  if (stored.lrDecay !== 'off' && before !== after) {
+    differences.push(`end: ${after} total steps (--lr-decay ${stored.lrDecay} comes to 0 after the run's ${before})`);
   }
   if (differences.length > 0)
     throw new GanglionError('config', `cannot resume with another ${differences.join('; another ')}`);

@@ -30,6 +30,8 @@ export type NodeSettings = Pick<
   | 'lr'
   | 'lrG'
   | 'lrD'
+  | 'lrDecay'
+  | 'labelSmoothing'
   | 'beta1'
   | 'beta2'
   | 'epsilon'
@@ -110,6 +112,7 @@ export class Node {
       batch: config.batch,
       shards: config.shards,
       totalSteps,
+      decay: config.lrDecay,
       maxSkipped: config.maxSkipped,
       ...(config.ema === 'off' ? {} : { ema: config.ema }),
       shouldStop,
@@ -161,6 +164,7 @@ function createReplicas(options: NodeOptions, place: { readonly device?: DeviceS
     spec: state.spec,
     seed: config.seed,
     shards: config.shards,
+    realLabel: Math.fround(1 - config.labelSmoothing),
     parameters: { generator: state.generator.parameters, discriminator: state.discriminator.parameters },
   };
   const givenTo = (id: number) => ({ setup: { ...setup, ...deviceOf(devices, id) }, images, deadlineMs: DEADLINE_MS });

@@ -21,7 +21,7 @@ import { checkNewRunFolder, runFolderAt } from '../run-folder/run-folder.ts';
 import { hasSummaryOf } from '../run-folder/summary.ts';
 import { mergeSettings } from '../settings/settings.ts';
 import type { Settings, StoredSettings } from '../settings/settings-table.ts';
-import { countStepsPerEpoch } from '../training/sampler.ts';
+import { countStepsPerEpoch, countTotalSteps } from '../training/sampler.ts';
 import { initialState, type TrainingState } from '../training/state.ts';
 import type { RunPlan } from './run-plan.ts';
 
@@ -82,7 +82,7 @@ export async function planTraining(
   const workers = given.workers === 'auto' ? countWorkers(given) : given.workers;
   const settings = { ...given, workers, data: given.data === null ? null : resolve(given.data) };
   const stepsPerEpoch = countStepsPerEpoch({ count: dataset.count, batch: settings.batch });
-  const totalSteps = settings.steps ?? (settings.epochs ?? 0) * stepsPerEpoch;
+  const totalSteps = countTotalSteps(settings, stepsPerEpoch);
   const faults = settings.fault === null ? null : readFaultPlan(settings.fault, settings.shards);
   return { settings, dataset, state, workers, autoWorkers, totalSteps, stepsPerEpoch, faults };
 }
@@ -126,7 +126,7 @@ export async function planRun({
   const merged = mergeSettings(...(previous ? [toSettings(previous.config)] : []), ...layers);
   const { settings, ...plan } = await planTraining(merged, previous?.state, { ...host, onNotice });
   const config = toRunConfig({ ...settings, run: path }, plan.dataset);
-  if (previous) checkResumable(previous.config, config);
+  if (previous) checkResumable(previous.config, config, plan.stepsPerEpoch);
   const before = plan.state.step > 0 ? previous?.config : undefined;
   const { chosenBackend: backendBefore = null, arithmetic: arithmeticBefore = null } = before ?? {};
   const apiToken = settings.apiToken;

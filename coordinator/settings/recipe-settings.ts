@@ -32,6 +32,24 @@ export const RECIPE_SETTINGS = {
     description: "the discriminator's learning rate (default: --lr)",
     immutable: true,
   }),
+  /** Over the whole run, to 0; of both rates. */
+  lrDecay: setting({
+    value: 'HOW',
+    expected: 'off, linear or cosine',
+    schema: z.enum(['off', 'linear', 'cosine']),
+    default: 'off',
+    description: 'how the learning rates fall to 0 over the run: off (they do not), linear or cosine',
+    immutable: true,
+  }),
+  /** What real images lack to the label 1; one-sided: Salimans et al. 2016. */
+  labelSmoothing: setting({
+    value: 'X',
+    expected: 'a number from 0 to 0.5',
+    schema: z.number().min(0).max(0.5),
+    default: 0,
+    description: 'one-sided label smoothing: D is asked to say 1 - X of real images, such as 0.1',
+    immutable: true,
+  }),
   beta1: setting({
     value: 'X',
     expected: 'a number from 0 to below 1',

@@ -73,8 +73,12 @@ export interface PhaseOptions {
 export interface PhaseLoop {
   /** Computes a pass of shards. The promise may be left alone: its error is thrown where it is awaited. */
   compute(pass: Pass, shards: readonly Shard[]): Promise<void>;
-  /** Ends the phase, all of whose shards have been computed: Adam on the mean gradient, running statistics. */
-  update(): Promise<PhaseRecord>;
+  /**
+   * Ends the phase, all of whose shards have been computed: Adam on the mean gradient, running statistics.
+   *
+   * @param rateFactor of the learning rate
+   */
+  update(rateFactor: number): Promise<PhaseRecord>;
 }
 
 /** @param phase the net of the same name is what it updates */
@@ -111,10 +115,11 @@ export function createPhase(phase: Phase, options: PhaseOptions): PhaseLoop {
       return gathered;
     },
 
-    async update() {
+    async update(rateFactor) {
       const isSkipped = (await update.allReduce(communicator, bad.length)) > 0;
       const beforeAdam = performance.now();
-      const gradientNorm = isSkipped ? Number.NaN : update.apply(adam[phase], state[phase], scale, statistics);
+      const decayed = { ...adam[phase], learningRate: adam[phase].learningRate * rateFactor };
+      const gradientNorm = isSkipped ? Number.NaN : update.apply(decayed, state[phase], scale, statistics);
       const { sum } = update;
       if (isSkipped) sum.fill(Number.NaN);
       const afterAdam = performance.now();

@@ -22,6 +22,14 @@ export function countStepsPerEpoch({ count, batch }: Pick<SamplerOptions, 'count
   return Math.floor(count / batch);
 }
 
+/** Steps of a whole run. */
+export function countTotalSteps(
+  { steps, epochs }: { readonly steps: number | null; readonly epochs: number | null },
+  stepsPerEpoch: number,
+): number {
+  return steps ?? (epochs ?? 0) * stepsPerEpoch;
+}
+
 /** A uniformly random order of 0 .. count - 1 (Fisher-Yates), the same for the same seed and epoch. */
 export function shuffle(seed: number, epoch: number, count: number): Uint32Array {
   const order = Uint32Array.from({ length: count }, (_, i) => i);

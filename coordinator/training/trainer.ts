@@ -4,6 +4,7 @@ import { GanglionError } from '../../shared/error.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { describeBadShard } from '../replicas/bad-shard.ts';
 import { moveAverage } from './average.ts';
+import { type Decay, rateFactor } from './decay.ts';
 import { createPhase, type PhaseOptions, type PhaseRecord } from './phase.ts';
 import { createSampler } from './sampler.ts';
 import { discriminatorPhaseBackup, type TrainingState } from './state.ts';
@@ -27,6 +28,8 @@ export interface TrainerOptions extends PhaseOptions {
   readonly batch: number;
   /** Steps done when training ends. */
   readonly totalSteps: number;
+  /** How the learning rates fall until then; default: they do not. */
+  readonly decay?: Decay;
   /** Updates of a phase in a row that may be skipped. */
   readonly maxSkipped: number;
   /** Decay of the averaged generator, where the state has one. */
@@ -56,7 +59,7 @@ export async function train(options: TrainerOptions): Promise<void> {
 }
 
 async function trainSteps(options: TrainerOptions): Promise<void> {
-  const { state, totalSteps, shouldStop, ema = 0, device } = options;
+  const { state, totalSteps, decay = 'off', shouldStop, ema = 0, device } = options;
   /** The generator does not change until its next update, and replicas compute meanwhile. */
   const commit = async (record: StepRecord): Promise<void> => {
     if (state.average) moveAverage(state.average, state.generator, record.step, ema);
@@ -75,6 +78,7 @@ async function trainSteps(options: TrainerOptions): Promise<void> {
   while (real && !shouldStop()) {
     const { step } = state;
     const { epoch, passed } = real;
+    const factor = rateFactor(decay, step, totalSteps);
 
     const fake = discriminator.compute('fake', passes.fake(step));
     await Promise.resolve(); // the shards are on their way before the commit holds this thread
@@ -82,14 +86,14 @@ async function trainSteps(options: TrainerOptions): Promise<void> {
     const next = step + 1 < totalSteps ? passes.real(step + 1) : undefined;
     backup.take();
     await Promise.all([passed, fake]);
-    const updateOfD = await discriminator.update();
+    const updateOfD = await discriminator.update(factor);
 
     let updateOfG: PhaseRecord;
     try {
       const generated = generator.compute('generator', passes.generator(step));
       real = next && beginReal(next);
       await generated;
-      updateOfG = await generator.update();
+      updateOfG = await generator.update(factor);
     } catch (error) {
       backup.restore();
       throw error;

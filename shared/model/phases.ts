@@ -5,13 +5,14 @@ import { discriminate, discriminatorGradients, imageGradient } from './discrimin
 import { generate, generateFixed, generatorGradients } from './generator.ts';
 import { Graph, type Tensor } from './graph.ts';
 import { layoutOf, type Pass } from './layout.ts';
+import { labelOf } from './losses.ts';
 import * as op from './ops.ts';
 import type { Program } from './program.ts';
 import { imageShapeOf, type ModelSpec } from './spec.ts';
 import { type NormStatistics, weightsOf } from './weights.ts';
 
 /** Gradient of the mean binary cross-entropy over the batch by the logits: (sigmoid(logit) - label) / B. */
-function crossEntropyGradient(graph: Graph, logits: Tensor, label: 0 | 1): Tensor {
+function crossEntropyGradient(graph: Graph, logits: Tensor, label: number): Tensor {
   const batch = logits.shape[0] ?? 0;
   const probability = op.sigmoid(graph, logits);
   const error = label === 0 ? probability : op.subtract(graph, probability, graph.scalar(label));
@@ -29,8 +30,8 @@ function addGradients(outputs: Record<string, Tensor>, gradients: Readonly<Recor
   for (const [name, gradient] of Object.entries(gradients)) outputs[`gradient/${name}`] = gradient;
 }
 
-/** Discriminator phase of one shard, on real images. */
-function realPass(batch: number, spec: ModelSpec): Program {
+/** Discriminator phase of one shard, on real images. @param realLabel of `labelOf` */
+function realPass(batch: number, spec: ModelSpec, realLabel?: number): Program {
   const graph = new Graph();
   const inputs: Record<string, Tensor> = {};
   const discriminator = weightsOf(graph, layoutOf('discriminator', spec), inputs);
@@ -39,7 +40,12 @@ function realPass(batch: number, spec: ModelSpec): Program {
   const outputs: Record<string, Tensor> = { logits: real.logits };
   addGradients(
     outputs,
-    discriminatorGradients(graph, discriminator, real, crossEntropyGradient(graph, real.logits, 1)),
+    discriminatorGradients(
+      graph,
+      discriminator,
+      real,
+      crossEntropyGradient(graph, real.logits, labelOf('real', realLabel)),
+    ),
   );
   addStatistics(outputs, 'real', real.statistics);
   return { name: 'real', graph, inputs: { ...inputs, images: images_BHWC }, outputs };
@@ -57,7 +63,7 @@ function fakePass(batch: number, spec: ModelSpec): Program {
   const outputs: Record<string, Tensor> = { logits: fake.logits };
   addGradients(
     outputs,
-    discriminatorGradients(graph, discriminator, fake, crossEntropyGradient(graph, fake.logits, 0)),
+    discriminatorGradients(graph, discriminator, fake, crossEntropyGradient(graph, fake.logits, labelOf('fake'))),
   );
   addStatistics(outputs, 'generator', fakes.statistics);
   addStatistics(outputs, 'fake', fake.statistics);
@@ -74,7 +80,12 @@ function generatorPass(batch: number, spec: ModelSpec): Program {
 
   const fakes = generate(graph, generator, spec, z_BZ);
   const fake = discriminate(graph, discriminator, spec, fakes.images_BHWC);
-  const dImages = imageGradient(graph, discriminator, fake, crossEntropyGradient(graph, fake.logits, 1));
+  const dImages = imageGradient(
+    graph,
+    discriminator,
+    fake,
+    crossEntropyGradient(graph, fake.logits, labelOf('generator')),
+  );
   const gradients = generatorGradients(graph, generator, fakes, dImages);
 
   const outputs: Record<string, Tensor> = { logits: fake.logits };
@@ -86,8 +97,8 @@ function generatorPass(batch: number, spec: ModelSpec): Program {
   return { name: 'generator', graph, inputs: { ...inputs, z: z_BZ }, outputs, lateInputs };
 }
 
-/** The program of every pass, from images a shard and the model. */
-export const PASS_PROGRAMS: Readonly<Record<Pass, (batch: number, spec: ModelSpec) => Program>> = {
+/** The program of every pass, from images a shard, the model and the label of real images. */
+export const PASS_PROGRAMS: Readonly<Record<Pass, (batch: number, spec: ModelSpec, realLabel?: number) => Program>> = {
   real: realPass,
   fake: fakePass,
   generator: generatorPass,

@@ -160,7 +160,7 @@ def gradients(module: nn.Module) -> Tensors:
 
 
 def discriminator_phase(
-    generator: Generator, discriminator: Discriminator, step: int, batch: int, images: torch.Tensor | None = None, seed: int = SEED
+    generator: Generator, discriminator: Discriminator, step: int, batch: int, images: torch.Tensor | None = None, seed: int = SEED, real_label: float = 1.0
 ) -> Tensors:
     """Losses, outputs and statistics by name; leaves the gradient in D. Without `images`, on those of `image_bytes`."""
     out: Tensors = {}
@@ -173,7 +173,7 @@ def discriminator_phase(
         real_logits = discriminator(real)
     with statistics(discriminator, "stats/fake", out):
         fake_logits = discriminator(fake)
-    loss_real, loss_fake = full_loss(real_logits, 1.0), full_loss(fake_logits, 0.0)
+    loss_real, loss_fake = full_loss(real_logits, real_label), full_loss(fake_logits, 0.0)
     (loss_real + loss_fake).backward()
     out["loss/real"], out["loss/fake"] = loss_real.detach(), loss_fake.detach()
     out["output/real"] = real_logits.detach().sigmoid().mean()

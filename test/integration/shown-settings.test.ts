@@ -37,9 +37,11 @@ it('--dry-run prints the whole config and makes nothing', async () => {
       'isolation',
       'keep',
     ].concat([
+      'labelSmoothing',
       'latent',
       'lr',
       'lrD',
+      'lrDecay',
       'lrG',
       'maxRestarts',
       'maxShardLosses',

@@ -14,6 +14,8 @@ export interface EngineSetup {
   readonly seed: number;
   /** Shards of a pass, over all replicas. */
   readonly shards: number;
+  /** What D is asked to say of real images; 1 where it is left out. */
+  readonly realLabel?: number | undefined;
   /** Magnitude that no value of a phase vector may reach (shared/exact-sum.ts). */
   readonly limit: number;
 }

@@ -69,14 +69,14 @@ export class ProgramEngine implements Engine {
   }
 
   async prepare(setup: EngineSetup): Promise<void> {
-    const { spec, shardSize } = setup;
+    const { spec, shardSize, realLabel } = setup;
     const layouts = { generator: layoutOf('generator', spec), discriminator: layoutOf('discriminator', spec) };
     const compile = (pass: Pass): CompiledPass => {
-      const program = PASS_PROGRAMS[pass](shardSize, spec);
+      const program = PASS_PROGRAMS[pass](shardSize, spec, realLabel);
       const find = this.#runner.findOutside ?? findOutside;
       return {
         executor: this.#runner.load(program),
-        writer: new VectorWriter(pass, spec, program, setup.limit, find),
+        writer: new VectorWriter(pass, setup, program, find),
       };
     };
     const passes = { real: compile('real'), fake: compile('fake'), generator: compile('generator') };

@@ -2,28 +2,33 @@
 // here, before anybody adds it.
 import type { findOutside } from '../../shared/exact-sum.ts';
 import { type Pass, phaseOf } from '../../shared/model/layout.ts';
-import { meanCrossEntropy, meanProbability } from '../../shared/model/losses.ts';
+import { labelOf, meanCrossEntropy, meanProbability } from '../../shared/model/losses.ts';
 import { phaseVectorOf, type ScalarName, type Slice } from '../../shared/model/phase-vector.ts';
 import type { Program } from '../../shared/model/program.ts';
-import type { ModelSpec } from '../../shared/model/spec.ts';
-import type { OutOfRange } from './engine.ts';
+import type { EngineSetup, OutOfRange } from './engine.ts';
 import type { Values } from './executor.ts';
 
 /** Writes the phase vectors of one pass. */
 export class VectorWriter {
   readonly #pass: Pass;
   readonly #limit: number;
+  readonly #label: number;
   readonly #findOutside: typeof findOutside;
   readonly #slices: readonly Slice[];
   readonly #scalars: Readonly<Record<ScalarName, number>>;
   /** Views of the vectors that have been written to: the coordinator gives the same ones again and again. */
   readonly #places = new WeakMap<Float32Array, Values>();
 
-  /** @param limit magnitude that no value may reach */
-  constructor(pass: Pass, spec: ModelSpec, program: Program, limit: number, find: typeof findOutside) {
+  constructor(
+    pass: Pass,
+    { spec, limit, realLabel }: Pick<EngineSetup, 'spec' | 'limit' | 'realLabel'>,
+    program: Program,
+    find: typeof findOutside,
+  ) {
     const { slices, scalars } = phaseVectorOf(phaseOf(pass), spec);
     this.#pass = pass;
     this.#limit = limit;
+    this.#label = labelOf(pass, realLabel);
     this.#findOutside = find;
     this.#slices = slices.filter(({ output }) => output in program.outputs);
     this.#scalars = scalars;
@@ -57,7 +62,7 @@ export class VectorWriter {
     const logits = this.#outputOf(outputs, 'logits');
     const pass = this.#pass;
     const scalars: readonly [ScalarName, number][] = [
-      [pass === 'real' ? 'lossReal' : 'lossFake', meanCrossEntropy(logits, pass === 'fake' ? 0 : 1)],
+      [pass === 'real' ? 'lossReal' : 'lossFake', meanCrossEntropy(logits, this.#label)],
       [pass === 'real' ? 'outputReal' : 'outputFake', meanProbability(logits)],
     ];
     for (const [name, value] of scalars) {

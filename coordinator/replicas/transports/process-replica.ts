@@ -113,8 +113,8 @@ class ProcessCalls {
   }
 
   async start(): Promise<ReplicaReady> {
-    const { backend, gpu, shardSize, spec, seed, shards } = this.#options.setup;
-    const setup = { replica: this.#id, backend, gpu, shardSize, spec, seed, shards };
+    const { backend, gpu, shardSize, spec, seed, shards, realLabel } = this.#options.setup;
+    const setup = { replica: this.#id, backend, gpu, shardSize, spec, seed, shards, realLabel };
     const ready = await this.#call((call) => ({ kind: 'start', call, setup }), {
       limit: { ms: this.#options.deadlineMs, what: 'start' },
       read: ({ outcome }) => succeeded(outcome).ready,

@@ -12,6 +12,7 @@ const seconds = { start: 1, prepare: 0.1, compute: 3, copy: 0 };
 describe('toRequest', () => {
   it.each([
     { kind: 'start', call: 0, setup },
+    { kind: 'start', call: 0, setup: { ...setup, realLabel: 0.75 } },
     { kind: 'parameters', net: 'generator' },
     compute,
     { kind: 'sample', call: 1, seed: 7, count: 64 },
@@ -35,6 +36,7 @@ describe('toRequest', () => {
     { kind: 'parameters', net: 'real' },
     { kind: 'start', call: 0, setup: { ...setup, shardSize: 0 } },
     { kind: 'start', call: 0, setup: { ...setup, backend: 'gpu' } },
+    { kind: 'start', call: 0, setup: { ...setup, realLabel: 'one' } },
   ])('refuses %j as a malformed frame, in one line', (request) => {
     let refused: unknown;
     try {

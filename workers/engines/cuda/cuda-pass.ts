@@ -1,6 +1,7 @@
 // A pass of several shards on a GPU: noise or pixels, the program, and phase vectors, all in one graph. The host sends a job, a few numbers a
 // shard, and gets one back: whether the exact sum can take the vector.
 import { type Pass, phaseOf } from '../../../shared/model/layout.ts';
+import { labelOf } from '../../../shared/model/losses.ts';
 import { type PhaseVector, phaseVectorOf, type Slice } from '../../../shared/model/phase-vector.ts';
 import { PASS_PROGRAMS } from '../../../shared/model/phases.ts';
 import { imageSizeOf, type ModelSpec } from '../../../shared/model/spec.ts';
@@ -15,8 +16,6 @@ const THREADS = 256;
 const PIECE = 1024;
 /** In place of the first value that is out of range. */
 const NONE = 0x7fffffff;
-/** Whose losses a pass reports, by its label: of fakes the generator wants 1. */
-const LABELS: Readonly<Record<Pass, 0 | 1>> = { real: 1, fake: 0, generator: 1 };
 
 export interface CudaPassOptions {
   readonly binding: CudaBinding;
@@ -54,7 +53,7 @@ export class CudaPass {
   constructor(pass: Pass, options: CudaPassOptions) {
     const { binding, gpu, setup, capacity, parameters } = options;
     const { spec, shardSize } = setup;
-    const program = PASS_PROGRAMS[pass](shardSize, spec);
+    const program = PASS_PROGRAMS[pass](shardSize, spec, setup.realLabel);
     this.#pass = pass;
     this.#options = options;
     this.vector = CudaPass.vectorOf(pass, spec);
@@ -208,7 +207,12 @@ export class CudaPass {
         threads: THREADS,
         arguments: [
           { address: this.program.array('logits').address },
-          ...[at(places.vectors), at(places.found), { int: setup.shardSize }, { float: LABELS[this.#pass] }],
+          ...[
+            at(places.vectors),
+            at(places.found),
+            { int: setup.shardSize },
+            { float: labelOf(this.#pass, setup.realLabel) },
+          ],
           ...[{ int: scalars[loss] }, { int: scalars[output] }, ...ends],
         ],
         reads: ['logits'],

@@ -150,7 +150,7 @@ describe('readStoredConfig', () => {
 
 describe('checkResumable', () => {
   it('accepts another cluster, length, place and rhythm', () => {
-    expect(() => checkResumable(CONFIG, CONFIG)).not.toThrow();
+    expect(() => checkResumable(CONFIG, CONFIG, 78)).not.toThrow();
     const now: RunConfig = {
       ...CONFIG,
       workers: 2,
@@ -167,7 +167,7 @@ describe('checkResumable', () => {
       fault: 'faults.json',
       dataName: 'the same, called otherwise',
     };
-    expect(() => checkResumable(CONFIG, now)).not.toThrow();
+    expect(() => checkResumable(CONFIG, now, 78)).not.toThrow();
   });
 
   it.each([
@@ -179,9 +179,19 @@ describe('checkResumable', () => {
     ['beta1', 0.9, '--beta1 0.9 (the run has 0.5)'],
     ['beta2', 0.99, '--beta2 0.99 (the run has 0.999)'],
     ['epsilon', 0.001, '--epsilon 0.001 (the run has 1e-8)'],
+    ['lrDecay', 'cosine', '--lr-decay cosine (the run has off)'],
+    ['labelSmoothing', 0.1, '--label-smoothing 0.1 (the run has 0)'],
   ] as const)('refuses another %s', async (name, value, message) => {
-    expect(await errorOf(() => checkResumable(CONFIG, { ...CONFIG, [name]: value }))).toBe(
+    expect(await errorOf(() => checkResumable(CONFIG, { ...CONFIG, [name]: value }, 78))).toBe(
       `config: cannot resume with another ${message}`,
+    );
+  });
+
+  it('refuses another end where the rate falls towards it, however it is given', async () => {
+    const decaying = { ...CONFIG, steps: null, epochs: 2, lrDecay: 'cosine' as const };
+    expect(() => checkResumable(decaying, { ...decaying, steps: 156, epochs: null }, 78)).not.toThrow();
+    expect(await errorOf(() => checkResumable(decaying, { ...decaying, epochs: 3 }, 78))).toBe(
+      "config: cannot resume with another end: 234 total steps (--lr-decay cosine comes to 0 after the run's 156)",
     );
   });
 
@@ -189,7 +199,7 @@ describe('checkResumable', () => {
     const other = toDataset('other digits', new Uint8Array(2 * 784).fill(1), Uint8Array.of(3, 4), [28, 28, 1]);
     const now = { ...toRunConfig(mergeSettings({ steps: 60, seed: 8, batch: 64 }), other) };
     const hash = (sha256: string) => sha256.slice(0, 12);
-    expect(await errorOf(() => checkResumable(CONFIG, now))).toBe(
+    expect(await errorOf(() => checkResumable(CONFIG, now, 78))).toBe(
       'config: cannot resume with another --batch 64 (the run has 128); another --seed 8 (the run has 7); another ' +
         `--data: other digits, SHA-256 ${hash(other.sha256)} (the run has two digits, ${hash(DATASET.sha256)})`,
     );

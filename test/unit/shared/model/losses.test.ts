@@ -26,6 +26,13 @@ describe('meanCrossEntropy', () => {
     expect(meanCrossEntropy(Float32Array.of(3e38, -3e38), 1)).toBe(Math.fround(3e38) / 2);
   });
 
+  it('knows labels between, as the gradient of D has them', () => {
+    // 0.9 softplus(-2) + 0.1 softplus(2), and its mean with softplus(0) = ln 2
+    const softplus = (x: number): number => Math.log(1 + Math.exp(x));
+    expect(meanCrossEntropy(Float32Array.of(2), 0.9)).toBeCloseTo(0.9 * softplus(-2) + 0.1 * softplus(2), 12);
+    expect(meanCrossEntropy(Float32Array.of(0, 0), 0.9)).toBeCloseTo(Math.LN2, 12);
+  });
+
   it('is NaN where a logit is', () => {
     expect(meanCrossEntropy(Float32Array.of(0, Number.NaN), 1)).toBeNaN();
   });

@@ -1,11 +1,11 @@
-// Twenty steps with one shard against PyTorch's own (test/golden/make_golden.py), through the real trainer: graphs, exact sum,
-// Adam, running statistics.
+// Twenty steps with one shard against PyTorch's own (test/golden/make_golden.py), through the real trainer: graphs, exact sum, Adam, running
+// statistics; and twelve by another recipe (make_recipe_golden.py): smoothed labels, a rate a net, and both on a cosine.
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { loadMnistPackage } from '../../../../coordinator/data/mnist-package.ts';
 import { SINGLE_NODE } from '../../../../coordinator/training/communicator.ts';
 import { initialState } from '../../../../coordinator/training/state.ts';
-import { type StepRecord, train } from '../../../../coordinator/training/trainer.ts';
+import { type StepRecord, type TrainerOptions, train } from '../../../../coordinator/training/trainer.ts';
 import type { Backend } from '../../../../shared/backend.ts';
 import { type Pass, phaseOf } from '../../../../shared/model/layout.ts';
 import { phaseVectorOf } from '../../../../shared/model/phase-vector.ts';
@@ -30,8 +30,31 @@ const golden: {
   readonly float32: readonly GoldenStep[];
 } = JSON.parse(readFileSync(new URL('../../../golden/trajectory.json', import.meta.url), 'utf8'));
 
-async function trajectory(backend: Backend): Promise<StepRecord[]> {
-  const { seed, latent, batch, steps } = golden.config;
+const recipe: {
+  readonly config: {
+    readonly labelSmoothing: number;
+    readonly lrG: number;
+    readonly lrD: number;
+    readonly steps: number;
+  };
+  readonly steps: readonly GoldenStep[];
+} = JSON.parse(readFileSync(new URL('../../../golden/recipe.json', import.meta.url), 'utf8'));
+
+type Recipe = Pick<TrainerOptions, 'adam' | 'decay' | 'totalSteps'> & { readonly realLabel?: number };
+
+const DEFAULT: Recipe = { adam: { generator: ADAM, discriminator: ADAM }, totalSteps: golden.config.steps };
+const OTHER: Recipe = {
+  adam: {
+    generator: { ...ADAM, learningRate: recipe.config.lrG },
+    discriminator: { ...ADAM, learningRate: recipe.config.lrD },
+  },
+  decay: 'cosine',
+  totalSteps: recipe.config.steps,
+  realLabel: Math.fround(1 - recipe.config.labelSmoothing),
+};
+
+async function trajectory(backend: Backend, { realLabel, ...training }: Recipe): Promise<StepRecord[]> {
+  const { seed, latent, batch } = golden.config;
   const state = initialState(dcgan28(latent), seed);
   const dataset = loadMnistPackage();
   const slots = (pass: Pass): [Float32Array, Float32Array] => {
@@ -46,6 +69,7 @@ async function trajectory(backend: Backend): Promise<StepRecord[]> {
     spec: dcgan28(latent),
     seed,
     shards: 1,
+    realLabel,
     parameters: { generator: state.generator.parameters, discriminator: state.discriminator.parameters },
     results,
   });
@@ -65,11 +89,10 @@ async function trajectory(backend: Backend): Promise<StepRecord[]> {
       },
     },
     communicator: SINGLE_NODE,
-    adam: { generator: ADAM, discriminator: ADAM },
+    ...training,
     seed,
     batch,
     shards: 1,
-    totalSteps: steps,
     maxSkipped: 0,
     shouldStop: () => false,
     commit: async (record) => {
@@ -80,27 +103,35 @@ async function trajectory(backend: Backend): Promise<StepRecord[]> {
   return records;
 }
 
+function expectNear(record: StepRecord | undefined, expected: GoldenStep): void {
+  const { discriminator, generator } = record ?? {};
+  const pairs = [
+    [discriminator?.lossReal, expected.lossReal],
+    [discriminator?.lossFake, expected.lossFake],
+    [generator?.lossFake, expected.lossG],
+    [discriminator?.outputReal, expected.meanDx],
+    [discriminator?.outputFake, expected.meanDGz],
+  ] as const;
+  for (const [value = Number.NaN, reference] of pairs) expect(Math.abs(value - reference)).toBeLessThan(1e-3);
+}
+
 describe.each(['cpu', ...withTensorflow('tensorflow'), 'wasm'] as const)(
   'training trajectory on %s against PyTorch',
   async (backend) => {
-    const records = await trajectory(backend);
+    const records = await trajectory(backend, DEFAULT);
+    const others = await trajectory(backend, OTHER);
 
     it('has every step', () => {
-      expect(records.length).toBe(20);
+      expect([records.length, others.length]).toEqual([20, 12]);
     });
 
-    it.each(golden.float32.map((expected, step) => ({ step, expected })))(
-      'step $step: losses',
-      ({ step, expected }) => {
-        const record = records[step];
-        const within = (value = Number.NaN, reference = Number.NaN) =>
-          expect(Math.abs(value - reference)).toBeLessThan(1e-3);
-        within(record?.discriminator.lossReal, expected.lossReal);
-        within(record?.discriminator.lossFake, expected.lossFake);
-        within(record?.generator.lossFake, expected.lossG);
-        within(record?.discriminator.outputReal, expected.meanDx);
-        within(record?.discriminator.outputFake, expected.meanDGz);
-      },
+    it.each(golden.float32.map((expected, step) => ({ step, expected })))('step $step: losses', ({ step, expected }) =>
+      expectNear(records[step], expected),
+    );
+
+    it.each(recipe.steps.map((expected, step) => ({ step, expected })))(
+      'step $step of another recipe: losses',
+      ({ step, expected }) => expectNear(others[step], expected),
     );
   },
 );

@@ -15,7 +15,7 @@ import { hasKernels, loadedBinding } from '../kernels/loaded.ts';
 
 const SPEC = dcgan28(16);
 const [SHARD_SIZE, SHARDS] = [3, 4];
-const SETUP = { spec: SPEC, shardSize: SHARD_SIZE, seed: 7, shards: SHARDS, limit: 256 };
+const SETUP = { spec: SPEC, shardSize: SHARD_SIZE, seed: 7, shards: SHARDS, realLabel: Math.fround(0.9), limit: 256 };
 
 const parametersOf = (net: 'generator' | 'discriminator', part = 0, factor = 0.1): Float32Array =>
   fillNormal({ seed: 5, stream: 'samples', time: 1, part }, new Float32Array(layoutOf(net, SPEC).parameterCount)).map(
