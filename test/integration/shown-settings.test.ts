@@ -21,6 +21,7 @@ it('--dry-run prints the whole config and makes nothing', async () => {
       'batch',
       'beta1',
       'beta2',
+      'channels',
       'checkpointEvery',
       'data',
       'dataName',
@@ -33,6 +34,7 @@ it('--dry-run prints the whole config and makes nothing', async () => {
       'evaluateEvery',
       'fault',
       'format',
+      'imageSize',
       'invert',
       'isolation',
       'keep',
@@ -57,6 +59,7 @@ it('--dry-run prints the whole config and makes nothing', async () => {
       'tensorboard',
       'totalSteps',
       'transpose',
+      'width',
       'workers',
     ]),
   );
@@ -66,6 +69,8 @@ it('--dry-run prints the whole config and makes nothing', async () => {
     batch: 128,
     shards: 4,
     latent: 100,
+    imageSize: 28,
+    channels: 1,
     beta1: 0.5,
     beta2: 0.999,
   });
