@@ -162,7 +162,7 @@ describe('readStoredConfig', () => {
 describe('checkResumable', () => {
   it('says nothing of images that another size has changed', async () => {
     const now = { ...CONFIG, imageSize: 32, dataSha256: 'f'.repeat(64) } as const;
-    expect(await errorOf(() => checkResumable(CONFIG, now))).toBe(
+    expect(await errorOf(() => checkResumable(CONFIG, now, 78))).toBe(
       'config: cannot resume with another --image-size 32 (the run has 28)',
     );
   });
