@@ -31,6 +31,8 @@ export interface UpdateDevice {
   /** Copies vectors, once everything asked for has been done. */
   read(from: readonly DevicePlace[]): Float32Array[];
   copy(to: DevicePlace, from: DevicePlace): void;
+  /** average = keep average + take values; both as long as each other */
+  moveAverage(average: DevicePlace, values: DevicePlace, keep: number, take: number): void;
   /** @param length of the vectors that are added */
   createUpdate(length: number): DeviceUpdate;
 }

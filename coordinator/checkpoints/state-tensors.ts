@@ -63,6 +63,7 @@ export function isAveraged(name: string): boolean {
 export function toAverageTensors(state: TrainingState): Map<string, StoredTensor> {
   const tensors = new Map<string, StoredTensor>();
   if (state.average === null) return tensors;
+  state.fetch?.();
   const all = new Map<string, StoredTensor>();
   netTensors(averagedState(state).generator, all);
   for (const [name, tensor] of all) {

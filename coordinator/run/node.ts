@@ -80,11 +80,10 @@ export class Node {
   /** Starts the replicas. @throws GanglionError when one does not start */
   async start(): Promise<void> {
     const { programs, emit, config, devices, state, communicator = SINGLE_NODE } = this.#options;
-    // Replicas in threads share the memory of one GPU with the coordinator: results and state stay there.
+    // Replicas in threads share the memory of one GPU with the coordinator: results and state stay there. Several nodes add up on the host.
     const [first] = devices;
     const isOne = devices.every(({ backend, gpu }) => backend === 'cuda' && gpu === first.gpu);
-    const isAlone = communicator.size === 1 && state.average === null; // others add up, and average, on the host
-    if (isOne && isAlone && config.isolation !== 'process') {
+    if (isOne && communicator.size === 1 && config.isolation !== 'process') {
       this.#place.device = await loadDeviceState(programs.updateEntry, first.gpu, state);
     }
     await this.#replicas.start();

@@ -23,9 +23,14 @@ export function moveAverage(
   step: number,
   decay: number,
 ): void {
-  const keep = Math.min(decay, (1 + step) / (10 + step));
+  const keep = keptBy(step, decay);
   move(parameters, generator.parameters, keep);
   move(statistics, generator.statistics, keep);
+}
+
+/** The share of the average that is kept at the end of a step. */
+export function keptBy(step: number, decay: number): number {
+  return Math.min(decay, (1 + step) / (10 + step));
 }
 
 function move(average: Float32Array, values: Float32Array, keep: number): void {

@@ -2,6 +2,7 @@
 // them and every so many steps, so that a lost device costs few.
 import type { DevicePlace, UpdateDevice } from '../../shared/device-memory.ts';
 import { GanglionError, messageOf } from '../../shared/error.ts';
+import { keptBy } from './average.ts';
 import { NETS, type NetState, type PhaseBackup, type TrainingState } from './state.ts';
 
 /** Steps after which the host gets a copy. */
@@ -26,6 +27,8 @@ export class DeviceState {
   readonly device: UpdateDevice;
   readonly #state: TrainingState;
   readonly #nets: Readonly<Record<'generator' | 'discriminator', DeviceNet>>;
+  /** Of the generator; null where the run keeps none. */
+  readonly #average: Pick<DeviceNet, 'parameters' | 'statistics'> | null;
   /** Of the arrays that the discriminator phase changes. */
   readonly #backup: readonly (readonly [own: DevicePlace, copy: DevicePlace])[];
   /** Numbers that belong to the host's arrays. */
@@ -44,6 +47,10 @@ export class DeviceState {
       statistics: device.allocate(net.statistics.length),
     });
     this.#nets = { generator: allocate(state.generator), discriminator: allocate(state.discriminator) };
+    this.#average = state.average && {
+      parameters: device.allocate(state.average.parameters.length),
+      statistics: device.allocate(state.average.statistics.length),
+    };
     const { parameters, m, v, statistics } = this.#nets.discriminator;
     const changed = [parameters, m, v, statistics, this.#nets.generator.statistics];
     this.#backup = changed.map((own) => [own, device.allocate(own.length)]);
@@ -63,14 +70,7 @@ export class DeviceState {
   /** Brings the state to the device: training begins. */
   begin(): void {
     this.#do(() => {
-      for (const net of NETS) {
-        const { parameters, m, v, statistics } = this.#nets[net];
-        const { parameters: values, adam, statistics: running } = this.#state[net];
-        this.device.write(parameters, values);
-        this.device.write(m, adam.m);
-        this.device.write(v, adam.v);
-        this.device.write(statistics, running);
-      }
+      for (const [place, values] of this.#places()) this.device.write(place, values);
       this.device.read([]); // all of it is there before a replica reads
     });
     this.#copied = this.#counters();
@@ -83,6 +83,18 @@ export class DeviceState {
     return this.#do(() => {
       this.#isHostCurrent = false;
       return action(this.device);
+    });
+  }
+
+  /** As `moveAverage` of average.ts, after a step; nothing where there is no average. */
+  moveAverage(step: number, decay: number): void {
+    const average = this.#average;
+    if (!average) return;
+    const keep = keptBy(step, decay);
+    const { parameters, statistics } = this.#nets.generator;
+    this.change((device) => {
+      device.moveAverage(average.parameters, parameters, keep, 1 - keep);
+      device.moveAverage(average.statistics, statistics, keep, 1 - keep);
     });
   }
 
@@ -128,19 +140,28 @@ export class DeviceState {
 
   #fetch(): void {
     if (this.#isHostCurrent && !this.#lost) return;
-    const places = NETS.flatMap((net) => {
-      const { parameters, m, v, statistics } = this.#nets[net];
-      return [parameters, m, v, statistics];
-    });
-    const values = this.#do(() => this.device.read(places));
-    for (const [i, net] of NETS.entries()) {
-      const { parameters, adam, statistics } = this.#state[net];
-      for (const [k, array] of [parameters, adam.m, adam.v, statistics].entries()) {
-        array.set(values[4 * i + k] ?? []);
-      }
-    }
+    const places = this.#places();
+    const values = this.#do(() => this.device.read(places.map(([place]) => place)));
+    for (const [i, [, array]] of places.entries()) array.set(values[i] ?? []);
     this.#copied = this.#counters();
     this.#isHostCurrent = true;
+  }
+
+  /** Everything that lies on the device, with the host's arrays of it. */
+  #places(): (readonly [place: DevicePlace, array: Float32Array])[] {
+    const nets = NETS.flatMap((net) => {
+      const { parameters, m, v, statistics } = this.#nets[net];
+      const { adam, ...host } = this.#state[net];
+      return [
+        [parameters, host.parameters],
+        [m, adam.m],
+        [v, adam.v],
+        [statistics, host.statistics],
+      ] as const;
+    });
+    const [own, host] = [this.#average, this.#state.average];
+    if (!own || !host) return nets;
+    return [...nets, [own.parameters, host.parameters], [own.statistics, host.statistics]];
   }
 
   #counters(): { step: number; counters: Counters } {

@@ -62,7 +62,7 @@ async function trainSteps(options: TrainerOptions): Promise<void> {
   const { state, totalSteps, decay = 'off', shouldStop, ema = 0, device } = options;
   /** The generator does not change until its next update, and replicas compute meanwhile. */
   const commit = async (record: StepRecord): Promise<void> => {
-    if (state.average) moveAverage(state.average, state.generator, record.step, ema);
+    if (state.average && !device) moveAverage(state.average, state.generator, record.step, ema);
     await options.commit(record);
   };
   const passes = createPasses(options);
@@ -100,6 +100,7 @@ async function trainSteps(options: TrainerOptions): Promise<void> {
     }
 
     state.step = step + 1;
+    device?.moveAverage(state.step, ema);
     device?.noteStep();
     const started = ended;
     ended = performance.now();

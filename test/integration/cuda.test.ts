@@ -86,9 +86,12 @@ it('a state on the GPU stands audits, faults and checkpoints of threads that sha
     { kind: 'nan', step: 2, pass: 'real' },
   ];
   writeFileSync(plan, JSON.stringify(faults));
-  const flags = ['--devices', 'cuda:0', '--workers', '2', '--audit', '1', '--checkpoint-every', '1', '--fault', plan];
+  const cluster = ['--devices', 'cuda:0', '--workers', '2', '--audit', '1', '--fault', plan];
+  const flags = [...cluster, '--checkpoint-every', '1', '--ema', '0.9'];
   expect(await train('faults', flags)).toBe(expected);
   expect(Number(summaryOf(scratch('faults')).restarts)).toBeGreaterThanOrEqual(2);
+  await train('averaged', ['--workers', '1', '--ema', '0.9'], {});
+  expect(summaryOf(scratch('faults')).emaSha256).toBe(summaryOf(scratch('averaged')).emaSha256);
   const steps = ['1', '2', '3'].map((step) => `step-0000000${step}.safetensors`);
   expect(readdirSync(join(scratch('faults'), 'checkpoints'))).toEqual(expect.arrayContaining(steps));
 });

@@ -40,6 +40,7 @@ export function cudaDevice({ binding, gpu }: CudaRunner): UpdateDevice {
   };
   /** Memory that the device copies to by itself, for reading. */
   let host = new Float32Array();
+  const run = launcher(binding, stream);
   return {
     allocate,
     write(to, from) {
@@ -63,13 +64,34 @@ export function cudaDevice({ binding, gpu }: CudaRunner): UpdateDevice {
       check(from, to.length);
       binding.copy(stream, to.address, from.address, from.length * FLOAT);
     },
+    moveAverage(average, values, keep, take) {
+      check(values, average.length);
+      const given = [pointer(average.address), pointer(values.address), int(average.length)];
+      run('moveAverage', Math.ceil(average.length / THREADS), THREADS, [...given, double(keep), double(take)]);
+    },
     createUpdate: (length) => new CudaUpdate({ binding, gpu }, stream, length, allocateBytes),
+  };
+}
+
+type Launcher = (kernel: string, blocks: number, threads: number, given: readonly Argument[]) => void;
+
+function launcher(binding: CudaRunner['binding'], stream: NativeStream): Launcher {
+  return (kernel, blocks, threads, given) => {
+    const launch: NativeLaunch = {
+      kernel,
+      grid: [blocks, 1, 1],
+      threads,
+      kinds: given.map(([kind]) => kind).join(''),
+      values: given.map(([, value]) => value),
+    };
+    binding.runKernel(stream, launch);
   };
 }
 
 class CudaUpdate implements DeviceUpdate {
   readonly #binding: CudaRunner['binding'];
   readonly #stream: NativeStream;
+  readonly #run: Launcher;
   readonly #length: number;
   readonly #sum: number;
   readonly #squares: number;
@@ -85,6 +107,7 @@ class CudaUpdate implements DeviceUpdate {
   ) {
     this.#binding = binding;
     this.#stream = stream;
+    this.#run = launcher(binding, stream);
     this.#length = length;
     this.#sum = allocateBytes(length * DOUBLE);
     this.#squares = allocateBytes(Math.ceil(length / NORM_BLOCK) * DOUBLE);
@@ -147,16 +170,5 @@ class CudaUpdate implements DeviceUpdate {
     if (wrong) throw new RangeError(`exact sum of ${this.#length} values, got ${wrong.length}`);
     const pointers = Array.from({ length: VECTORS }, (_, i) => pointer(values[i]?.address ?? 0));
     return [...pointers, int(values.length), int(isFirst ? 1 : 0)];
-  }
-
-  #run(kernel: string, blocks: number, threads: number, given: readonly Argument[]): void {
-    const launch: NativeLaunch = {
-      kernel,
-      grid: [blocks, 1, 1],
-      threads,
-      kinds: given.map(([kind]) => kind).join(''),
-      values: given.map(([, value]) => value),
-    };
-    this.#binding.runKernel(this.#stream, launch);
   }
 }

@@ -73,6 +73,12 @@ KERNEL(trackStatistics, 256, const double* sum, float* running, int size, double
   if (at < size) running[at] = narrow(dAdd(dMul(rest, widen(running[at])), dMul(momentum, dMul(sum[at], scale))));
 }
 
+/** average = keep average + take values; a thread a number. */
+KERNEL(moveAverage, 256, float* average, const float* values, int size, double keep, double take) {
+  const i64 at = placeInGrid();
+  if (at < size) average[at] = narrow(dAdd(dMul(keep, widen(average[at])), dMul(take, widen(values[at]))));
+}
+
 /** report: the norm of the gradient, then `count` numbers of the sum. */
 KERNEL(reportUpdate, 1, const double* squares, int blocks, const double* sum, int count, double* report) {
   double norm = 0;

@@ -1,6 +1,8 @@
 // The update on a GPU, in the emulation, has the bits of the host's: exact sum, Adam, norm, running statistics and losses.
 import { beforeAll, describe, expect, it } from 'vitest';
+import { emaSha256 } from '../../../../../coordinator/checkpoints/checkpoint.ts';
 import type { ShardResult } from '../../../../../coordinator/replicas/replica.ts';
+import { moveAverage } from '../../../../../coordinator/training/average.ts';
 import { SINGLE_NODE } from '../../../../../coordinator/training/communicator.ts';
 import { DeviceState, HOST_COPY_STEPS } from '../../../../../coordinator/training/device-state.ts';
 import { createDeviceUpdate } from '../../../../../coordinator/training/device-update.ts';
@@ -84,6 +86,27 @@ describe.each(['generator', 'discriminator'] as const)('the update of the %s', (
     expect(onDevice.end()).toBeUndefined();
     expect(state).toEqual(expected);
   });
+});
+
+it('the averaged generator moves on the device as on the host, is written and read with the state', () => {
+  const [expected, state] = [initialState(SPEC, 1, true), initialState(SPEC, 1, true)];
+  for (const { average } of [expected, state]) average?.parameters.fill(0.3);
+  const onDevice = new DeviceState(state, device);
+  onDevice.begin();
+  const { average, generator } = expected;
+  if (!average) throw new Error('a state without an average');
+  for (const [step, decay] of [
+    [1, 0.99],
+    [2, 0.99],
+    [5000, 0.9],
+  ] as const) {
+    moveAverage(average, generator, step, decay);
+    onDevice.moveAverage(step, decay);
+  }
+  expect(state.average?.parameters[0]).toBe(Math.fround(0.3)); // not there yet
+  expect(emaSha256(state)).toBe(emaSha256(expected));
+  expect(onDevice.end()).toBeUndefined();
+  expect(state).toEqual(expected);
 });
 
 describe('a state on a device', () => {
