@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { GanglionError, messageOf, type PlainError } from '../../shared/error.ts';
 import { joinLock, type LockTicket } from '../files/run-lock.ts';
 import type { TrainingState } from '../training/state.ts';
+import type { Distances } from './best-checkpoint.ts';
 import { writeCheckpoint } from './checkpoint.ts';
 import { CheckpointPruner } from './pruner.ts';
 
@@ -17,6 +18,8 @@ export interface CheckpointJob {
   readonly ticket: LockTicket | null;
   /** Checkpoints that stay in the folder, the newest valid ones; null: all. */
   readonly keep: number | null;
+  /** By which the best checkpoint stays, too. */
+  readonly distances?: Distances | undefined;
 }
 
 /** How it went: size of the file in bytes, the state's hash and why older ones could not be removed, or why there is no file. */
@@ -26,12 +29,19 @@ export type CheckpointOutcome =
 
 const pruner = new CheckpointPruner();
 
-export default function runCheckpointJob({ path, state, config, ticket, keep }: CheckpointJob): CheckpointOutcome {
+export default function runCheckpointJob({
+  path,
+  state,
+  config,
+  ticket,
+  keep,
+  distances,
+}: CheckpointJob): CheckpointOutcome {
   const leave = ticket && joinLock(ticket);
   try {
     const file = writeCheckpoint(path, state, config);
     pruner.written(path);
-    return { ok: true, ...file, ...(keep === null ? {} : prune(dirname(path), keep)) };
+    return { ok: true, ...file, ...(keep === null ? {} : prune(dirname(path), keep, distances)) };
   } catch (error) {
     if (error instanceof GanglionError) return { ok: false, error: error.toPlain() };
     throw error;
@@ -41,9 +51,9 @@ export default function runCheckpointJob({ path, state, config, ticket, keep }: 
 }
 
 /** What cannot be removed costs disk, not the run. */
-function prune(folder: string, keep: number): { readonly notPruned?: string } {
+function prune(folder: string, keep: number, distances: Distances | undefined): { readonly notPruned?: string } {
   try {
-    pruner.prune(folder, keep);
+    pruner.prune(folder, keep, distances);
     return {};
   } catch (error) {
     if (error instanceof GanglionError) return { notPruned: messageOf(error) };

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { ModelSpec } from '../../shared/model/spec.ts';
 import type { LockTicket } from '../files/run-lock.ts';
 import { copyState, sharedState, type TrainingState } from '../training/state.ts';
+import type { Distances } from './best-checkpoint.ts';
 import { checkpointName } from './checkpoint.ts';
 import type { CheckpointThread, WrittenFile } from './checkpoint-thread.ts';
 
@@ -24,6 +25,8 @@ export interface CheckpointWriterOptions {
   readonly ticket: LockTicket | null;
   /** Checkpoints that stay, the newest valid ones; null: all. */
   readonly keep: number | null;
+  /** By which the best checkpoint stays, too; null while that is not known: then none is removed. Asked once the logs are synced. */
+  readonly distances?: (() => Distances | null) | undefined;
   /** Model of the states to come. */
   readonly spec: ModelSpec;
   /** Whether they have an averaged generator. */
@@ -73,11 +76,13 @@ export class CheckpointWriter {
   }
 
   async #write(startedMs: number): Promise<void> {
-    const { folder, config, ticket, keep, thread, syncLogs, onWritten } = this.#options;
+    const { folder, config, ticket, keep, distances, thread, syncLogs, onWritten } = this.#options;
     const { step } = this.#copy;
     const path = join(folder, checkpointName(step));
     await syncLogs();
-    const file = await thread.write({ path, state: this.#copy, config, ticket, keep });
+    const known = distances?.();
+    const kept = known === null ? { keep: null } : { keep, ...(known && { distances: known }) };
+    const file = await thread.write({ path, state: this.#copy, config, ticket, ...kept });
     this.#newest = { ...file, path, step, seconds: (this.#now() - startedMs) / 1000 };
     onWritten(this.#newest);
   }

@@ -1,7 +1,8 @@
-// Keeps the newest checkpoints of a run and removes older ones, after a new one has its name: a crash at any moment leaves more, never less.
+// Keeps the newest checkpoints of a run, and the best one, and removes older ones, after a new one has its name: a crash at any moment leaves more, never less.
 import { lstatSync, statSync } from 'node:fs';
 import { GanglionError } from '../../shared/error.ts';
 import { removeFileSync } from '../files/atomic-file.ts';
+import { bestFirst, type Distances } from './best-checkpoint.ts';
 import { listCheckpoints, readCheckpoint } from './checkpoint.ts';
 
 export class CheckpointPruner {
@@ -17,9 +18,10 @@ export class CheckpointPruner {
    * Removes every checkpoint older than the newest `keep` valid ones. One that does not verify counts for none, and what is no file stays.
    *
    * @param keep at least 1
+   * @param distances the best valid one by these stays, too
    * @throws GanglionError when the folder cannot be read, or a file not be removed
    */
-  prune(folder: string, keep: number): void {
+  prune(folder: string, keep: number, distances: Distances = new Map()): void {
     const paths = listCheckpoints(folder);
     let valid = 0;
     const older = paths.filter((path) => {
@@ -27,7 +29,9 @@ export class CheckpointPruner {
       if (this.#isValid(path)) valid += 1;
       return false;
     });
+    const best = bestFirst(paths, distances).find((path) => this.#isValid(path));
     for (const path of older.toReversed()) {
+      if (path === best) continue;
       if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory()) continue;
       removeFileSync(path);
       this.#valid.delete(path);

@@ -7,8 +7,6 @@ import { examples, toOption } from './help.ts';
 
 /** The settings that prepare images. */
 const PREPARING = [
-  'imageSize',
-  'channels',
   'resize',
   'transpose',
   'invert',

@@ -39,16 +39,8 @@ export function readEvaluations(path: string, each: (evaluation: LoggedEvaluatio
   });
 }
 
-/** What the evaluations of a run come to: the newest, and the nearest to real images. */
-export interface EvaluationSummary {
-  readonly last: LoggedEvaluation;
-  readonly best: LoggedEvaluation;
-}
-
-/** @returns undefined where there is none */
-export function summariseEvaluations(evaluations: readonly LoggedEvaluation[]): EvaluationSummary | undefined {
-  const last = evaluations.at(-1);
-  if (!last) return undefined;
-  const best = evaluations.reduce((one, other) => (other.frechetDistance < one.frechetDistance ? other : one), last);
-  return { last, best };
+/** The evaluation nearest to real images, of equal ones the first; undefined where there is none. */
+export function bestOf(evaluations: readonly LoggedEvaluation[]): LoggedEvaluation | undefined {
+  const [first, ...others] = evaluations;
+  return others.reduce((best, one) => (best && one.frechetDistance >= best.frechetDistance ? best : one), first);
 }

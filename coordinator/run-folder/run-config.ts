@@ -3,7 +3,6 @@ import { dirname } from 'node:path';
 import { ARITHMETIC } from '../../shared/arithmetic.ts';
 import { BACKENDS, type Backend } from '../../shared/backend.ts';
 import { GanglionError } from '../../shared/error.ts';
-import { imageShapeOf } from '../../shared/model/spec.ts';
 import { show } from '../../shared/printable.ts';
 import type { Checkpoint } from '../checkpoints/checkpoint.ts';
 import type { Dataset } from '../data/dataset.ts';
@@ -20,9 +19,8 @@ const CONFIG_FORMAT = 2;
 /** The arithmetic of runs whose config has no number of it. */
 const BEFORE_NUMBERS = 1;
 
-/** What the runs had that lack these settings, which belong to the recipe or the model. */
-const BEFORE_RECIPE = { ema: 'off', lrG: null, lrD: null, lrDecay: 'off', labelSmoothing: 0 } as const;
-const BEFORE_SETTINGS = { ...BEFORE_RECIPE, imageSize: 28, channels: 1, width: 1 } as const;
+/** What the runs had that lack these settings, which belong to the recipe. */
+const BEFORE_SETTINGS = { ema: 'off', lrG: null, lrD: null, lrDecay: 'off', labelSmoothing: 0, from: null } as const;
 
 export interface RunConfig extends StoredSettings {
   readonly format: typeof CONFIG_FORMAT;
@@ -52,14 +50,8 @@ export function toRunConfig({ apiToken: _, ...settings }: Settings, dataset: Dat
 }
 
 /** The config stored in a checkpoint. @throws GanglionError `checkpoint` when it is not one. */
-export function storedConfig({ config, path, state }: Checkpoint): StoredRunConfig {
-  const stored = parseRunConfig(Buffer.from(config), path, dirname(dirname(path)));
-  const { imageSize, channels } = stored;
-  const [side, , depth] = imageShapeOf(state.spec);
-  // Data is read in the shape that the config has.
-  if (imageSize === side && channels === depth) return stored;
-  const expected = `a model of images of ${imageSize} pixels in ${channels} channels, as its config says`;
-  throw new GanglionError('checkpoint', `${path}: expected ${expected}, got ${side} pixels in ${depth}`);
+export function storedConfig({ config, path }: Checkpoint): StoredRunConfig {
+  return parseRunConfig(Buffer.from(config), path, dirname(dirname(path)));
 }
 
 /** The config in a run's config.json. @throws GanglionError `checkpoint` when it is not one. */
@@ -160,8 +152,7 @@ export function checkResumable(stored: RunConfig, now: RunConfig, stepsPerEpoch:
   const differences = IMMUTABLE_SETTINGS.filter((name) => stored[name] !== now[name]).map(
     (name) => `${flagOf(name)} ${now[name]} (the run has ${stored[name]})`,
   );
-  const isOneShape = stored.imageSize === now.imageSize && stored.channels === now.channels;
-  if (isOneShape && stored.dataSha256 !== now.dataSha256) {
+  if (stored.dataSha256 !== now.dataSha256) {
     differences.push(
       `--data: ${now.dataName}, SHA-256 ${now.dataSha256.slice(0, 12)} (the run has ${stored.dataName}, ${stored.dataSha256.slice(0, 12)})`,
     );

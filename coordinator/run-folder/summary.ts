@@ -30,6 +30,8 @@ export interface Summary {
   readonly frechetDistance?: number;
   readonly bestFrechetDistance?: number;
   readonly bestStep?: number;
+  /** File in checkpoints/ of the evaluated step with the least distance that has one; with --keep-best. */
+  readonly bestCheckpoint?: string;
   /** Replicas restarted after a fault. */
   readonly restarts: number;
   /** Steps that metrics.jsonl lacks: 0. */

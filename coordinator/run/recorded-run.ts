@@ -9,7 +9,6 @@ import { JsonLines } from '../files/json-lines.ts';
 import type { LockTicket } from '../files/run-lock.ts';
 import type { HttpServer } from '../http/server.ts';
 import { describeEnvironment } from '../run-folder/environment.ts';
-import type { EvaluationSummary } from '../run-folder/evaluation-log.ts';
 import { type RunFolder, runFolderAt, writeJson } from '../run-folder/run-folder.ts';
 import { countStepFaults } from '../run-folder/step-faults.ts';
 import { stepOf } from '../run-folder/step-log.ts';
@@ -17,7 +16,7 @@ import type { Summary } from '../run-folder/summary.ts';
 import type { StepRecord } from '../training/trainer.ts';
 import { Node } from './node.ts';
 import { openRunFolder } from './open-run-folder.ts';
-import { openEvaluations } from './run-evaluations.ts';
+import { openEvaluations, type RunEvaluations } from './run-evaluations.ts';
 import { describeChange, type RunHost, type RunPlan } from './run-plan.ts';
 import { RunRecords } from './run-records.ts';
 import { RunSinks } from './run-sinks.ts';
@@ -180,6 +179,7 @@ export class RecordedRun {
       ...{ spec: state.spec, isAveraged: state.average !== null },
       ticket,
       keep: config.keep === 'all' ? null : config.keep,
+      ...(evaluations && config.keepBest === 'on' ? { distances: () => evaluations.distances } : {}),
       thread: startCheckpointThread(),
       syncLogs: async () => {
         await evaluations?.sync(); // what is due comes before the checkpoint: a resume has it, or does it again
@@ -221,7 +221,7 @@ export class RecordedRun {
       return await this.#summarise(folder, {
         firstStep,
         stateSha256,
-        evaluated: evaluations?.summary,
+        evaluated: evaluations?.summarise(config.keepBest === 'on' ? folder.checkpoints : null),
         wallSeconds,
       });
     } finally {
@@ -247,11 +247,7 @@ export class RecordedRun {
       workers: this.node.workers,
       shards: config.shards,
       ...this.node.computing,
-      ...(evaluated && {
-        frechetDistance: evaluated.last.frechetDistance,
-        bestFrechetDistance: evaluated.best.frechetDistance,
-        bestStep: evaluated.best.step,
-      }),
+      ...evaluated,
       restarts: this.node.restarts,
       ...(await countStepFaults(folder.metrics, step)),
     };
@@ -259,6 +255,7 @@ export class RecordedRun {
     this.#sinks.emit({ kind: 'ended', step, totalSteps, imagesPerSecond, stateSha256 });
     this.#notice(`samples: ${folder.samples}`);
     this.#notice(`checkpoints: ${folder.checkpoints}`);
+    if (summary.bestCheckpoint) this.#notice(`best checkpoint: ${join(folder.checkpoints, summary.bestCheckpoint)}`);
     return summary;
   }
 
@@ -284,7 +281,7 @@ interface RunEnd {
   readonly firstStep: number;
   readonly stateSha256: string;
   readonly wallSeconds: number;
-  readonly evaluated: EvaluationSummary | undefined;
+  readonly evaluated: ReturnType<RunEvaluations['summarise']> | undefined;
 }
 
 /** Whether a run ended in order because of too many faults. */

@@ -1,21 +1,19 @@
 // Evaluations beside the step loop: the loop waits while the generator is copied; a thread then draws, judges and ends. Which steps are
 // evaluated depends on their numbers alone, so a run that was killed and resumed has the same evaluations.
+import { basename } from 'node:path';
 import { messageOf } from '../../shared/error.ts';
 import type { JudgeJob, RealImages } from '../../shared/evaluation.ts';
+import { bestFirst, type Distances } from '../checkpoints/best-checkpoint.ts';
+import { listCheckpoints } from '../checkpoints/checkpoint.ts';
 import { createJudgeThread, type JudgeThread } from '../evaluation/judge-thread.ts';
 import { toRealImages } from '../evaluation/real-images.ts';
 import { JsonLines } from '../files/json-lines.ts';
-import {
-  type EvaluationSummary,
-  type LoggedEvaluation,
-  readEvaluations,
-  summariseEvaluations,
-  toEvaluationLog,
-} from '../run-folder/evaluation-log.ts';
+import { bestOf, type LoggedEvaluation, readEvaluations, toEvaluationLog } from '../run-folder/evaluation-log.ts';
 import type { StoredRunConfig } from '../run-folder/run-config.ts';
 import type { RunEvent } from '../run-folder/run-event.ts';
 import type { RunFolder } from '../run-folder/run-folder.ts';
 import { stepOf } from '../run-folder/step-log.ts';
+import type { Summary } from '../run-folder/summary.ts';
 import { averagedState } from '../training/average.ts';
 import type { TrainingState } from '../training/state.ts';
 import type { RunPlan } from './run-plan.ts';
@@ -24,6 +22,9 @@ import type { RunPlan } from './run-plan.ts';
 const COUNT = 2048;
 /** Images trained on between two evaluations, where no number of steps is given: an epoch of full MNIST. */
 const IMAGES_BETWEEN = 60_000;
+
+/** What summary.json has of evaluations: nothing where there is none. */
+type EvaluationSummary = Pick<Summary, 'frechetDistance' | 'bestFrechetDistance' | 'bestStep' | 'bestCheckpoint'>;
 
 export interface RunEvaluationsOptions {
   readonly config: Pick<StoredRunConfig, 'evaluateEvery' | 'batch' | 'seed' | 'chosenBackend'>;
@@ -53,6 +54,7 @@ export class RunEvaluations {
   /** Never rejects. */
   #underWay: Promise<void> = Promise.resolve();
   #isOver = false;
+  #isJudging = false;
 
   private constructor(options: RunEvaluationsOptions, log: JsonLines, evaluations: LoggedEvaluation[]) {
     const { parameters, statistics } = averagedState(options.state).generator;
@@ -83,11 +85,15 @@ export class RunEvaluations {
   /**
    * Begins an evaluation, if the present step is due; resolves once the generator is copied and may change again. At a stop that of an
    * earlier step may be under way still: then a resume begins with this one.
+   *
+   * @returns whether one was begun
    */
-  async commit(): Promise<void> {
-    if (!this.#isDue()) return;
+  async commit(): Promise<boolean> {
+    if (!this.#isDue()) return false;
     const isFree = Promise.resolve(this.#underWay).then(() => true);
-    if (await Promise.race([isFree, this.#options.stopped.then(() => false)])) await this.#begin();
+    const begins = await Promise.race([isFree, this.#options.stopped.then(() => false)]);
+    if (begins) await this.#begin();
+    return begins;
   }
 
   /**
@@ -107,9 +113,27 @@ export class RunEvaluations {
     await this.#log.sync();
   }
 
-  /** Undefined where there is no evaluation. */
-  get summary(): EvaluationSummary | undefined {
-    return summariseEvaluations(this.#evaluations);
+  /** Of every evaluated step; null while one is under way. */
+  get distances(): Distances | null {
+    return this.#isJudging ? null : this.#distances;
+  }
+
+  /** What summary.json says of them. @param checkpoints folder, where the best one of it is wanted */
+  summarise(checkpoints: string | null): EvaluationSummary {
+    const last = this.#evaluations.at(-1);
+    const best = bestOf(this.#evaluations);
+    if (!last || !best) return {};
+    const [path] = checkpoints === null ? [] : bestFirst(listCheckpoints(checkpoints), this.#distances);
+    return {
+      frechetDistance: last.frechetDistance,
+      bestFrechetDistance: best.frechetDistance,
+      bestStep: best.step,
+      ...(path !== undefined && { bestCheckpoint: basename(path) }),
+    };
+  }
+
+  get #distances(): Distances {
+    return new Map(this.#evaluations.map(({ step, frechetDistance }) => [step, frechetDistance]));
   }
 
   /** Ends the thread, at once, with what is under way. */
@@ -151,6 +175,7 @@ export class RunEvaluations {
   async #evaluate(step: number, job: JudgeJob): Promise<void> {
     const { thread, state, onEvaluated, onFailure } = this.#options;
     const weights = state.average ? 'ema' : 'raw';
+    this.#isJudging = true;
     try {
       const figures = await thread.judge(job);
       const evaluation = toEvaluationLog({ step, weights, ...figures });
@@ -161,6 +186,8 @@ export class RunEvaluations {
       if (this.#isOver) return; // closed meanwhile
       this.#isOver = true;
       onFailure(`step ${step} was not evaluated: ${messageOf(error)}; there are no more evaluations`);
+    } finally {
+      this.#isJudging = false;
     }
   }
 }

@@ -56,8 +56,9 @@ export class RunRecords {
     const last = record.step === totalSteps;
     if (last || record.step % (config.samplesEvery ?? stepsPerEpoch) === 0) await this.#sample(record.step);
     onLogged();
-    await evaluations?.commit();
-    if (last || this.#isCheckpointDue(record.step)) await this.#save();
+    const isEvaluated = (await evaluations?.commit()) === true;
+    const isKept = isEvaluated && config.keepBest === 'on';
+    if (last || isKept || this.#isCheckpointDue(record.step)) await this.#save();
   }
 
   /** Requests a checkpoint after the current step. */

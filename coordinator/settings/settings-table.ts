@@ -5,7 +5,6 @@ import { BACKENDS, toBackendName } from '../../shared/backend.ts';
 import { areDevices } from '../../shared/device.ts';
 import { DATA_SETTINGS } from './data-settings.ts';
 import { areHostNames } from './host-names.ts';
-import { MODEL_SETTINGS } from './model-settings.ts';
 import { RECIPE_SETTINGS } from './recipe-settings.ts';
 import { setting } from './setting.ts';
 
@@ -93,7 +92,15 @@ export const SETTINGS = {
     description: 'equal parts of a batch: the unit of work, and of BatchNorm',
     immutable: true,
   }),
-  ...MODEL_SETTINGS,
+  /** Length of the noise vector z. */
+  latent: setting({
+    value: 'N',
+    expected: 'a whole number from 1 to 4096',
+    schema: counting(1, 4096),
+    default: 100,
+    description: 'length of the noise vector',
+    immutable: true,
+  }),
   seed: setting({
     value: 'N',
     expected: `a whole number from 0 to ${LARGEST_SEED}`,
@@ -112,6 +119,15 @@ export const SETTINGS = {
     default: null,
     description: 'folder of the run (default: a new one under runs/)',
   }),
+  /** Where the first weights come from: a run or a checkpoint; null is the seed. */
+  from: setting({
+    value: 'RUN|FILE',
+    expected: 'the folder of a run or a checkpoint file',
+    schema: text.nullable(),
+    default: null,
+    description: 'begin with the weights of a run or a checkpoint, with a new optimiser (default: random ones)',
+    immutable: true,
+  }),
   /** Steps between checkpoints, or time as `30s` or `5m`. */
   checkpointEvery: setting({
     value: 'N|Ns|Nm',
@@ -127,6 +143,15 @@ export const SETTINGS = {
     schema: z.union([counting(1), z.literal('all')]),
     default: 'all',
     description: 'checkpoints that stay, the newest valid ones; older ones are removed after every new one',
+  }),
+  /** Whether the checkpoint with the least Fréchet distance stays: every evaluated step then has one. */
+  keepBest: setting({
+    value: 'on|off',
+    expected: 'on or off',
+    schema: z.enum(['on', 'off']),
+    default: 'off',
+    description: 'a checkpoint of every evaluated step; that with the least Fréchet distance is never removed',
+    isSwitch: true,
   }),
   /** Steps between samples; null is an epoch. */
   samplesEvery: setting({

@@ -4,7 +4,16 @@ import { GanglionError } from '../../shared/error.ts';
 import { show, toPrintable } from '../../shared/printable.ts';
 import { flagOf, SETTING_NAMES, SETTINGS, type SettingName, type Settings } from './settings-table.ts';
 
-const TEXTS: readonly SettingName[] = ['devices', 'data', 'run', 'allowedHosts', 'basePath', 'apiToken', 'fault'];
+const TEXTS: readonly SettingName[] = [
+  'devices',
+  'data',
+  'run',
+  'from',
+  'allowedHosts',
+  'basePath',
+  'apiToken',
+  'fault',
+];
 
 /** Characters of a name that is none of a setting, in its message. */
 const MOST_NAME = 100;
@@ -101,7 +110,7 @@ export function mergeSettings(...layers: readonly Partial<Settings>[]): Settings
   return settings;
 }
 
-function checkTogether({ batch, shards, workers, devices, steps, epochs }: Settings): void {
+function checkTogether({ batch, shards, workers, devices, steps, epochs, keepBest, evaluateEvery }: Settings): void {
   const fail = (message: string): never => {
     throw new GanglionError('usage', message);
   };
@@ -120,5 +129,7 @@ function checkTogether({ batch, shards, workers, devices, steps, epochs }: Setti
     if (workers !== 'auto' && workers < count)
       fail(`--workers ${workers}: expected at least ${count}, one for each of --devices ${devices}`);
   }
+  if (keepBest === 'on' && evaluateEvery === 'off')
+    fail('--keep-best on: expected evaluations, got --evaluate-every off');
   if (steps === null && epochs === null) fail('expected steps or epochs, got neither');
 }

@@ -67,21 +67,26 @@ describe('evaluate', () => {
 
 describe('evaluations beside training', () => {
   it('are the same for any number of workers, also through a kill, and never change the weights', async () => {
-    const args = ['--steps', '16', '--checkpoint-every', '4'];
+    const args = ['--steps', '16', '--checkpoint-every', '4', '--keep', '1'];
+    const best = ['--evaluate-every', '6', '--keep-best'];
     const [off, whole, killed] = ['off', 'whole', 'killed'].map((name) => scratch(name)) as [string, string, string];
     await succeed(['train', ...SMALL, ...args, '--workers', '1', '--evaluate-every', 'off', '--run', off]);
-    await succeed(['train', ...SMALL, ...args, '--workers', '4', '--evaluate-every', '6', '--run', whole]);
-    const running = startGanglion([
-      ...['train', ...SMALL, ...args, '--workers', '2'],
-      ...['--evaluate-every', '6', '--run', killed],
-    ]);
+    await succeed(['train', ...SMALL, ...args, '--workers', '4', ...best, '--run', whole]);
+    const running = startGanglion([...['train', ...SMALL, ...args, '--workers', '2'], ...[...best, '--run', killed]]);
     await reached(running, killed, 9);
     running.child.kill('SIGKILL');
     await running.ended;
-    await succeed(['train', '--resume', killed, '--evaluate-every', '6']);
+    await succeed(['train', '--resume', killed, ...best]);
     const logOf = (path: string): string => readFileSync(join(path, 'evaluations.jsonl'), 'utf8');
     expect(logOf(whole).match(/"step":\d+/g)).toEqual(['"step":6', '"step":12', '"step":16']);
     expect(logOf(killed)).toBe(logOf(whole));
+    const bestOf = (path: string): string => `checkpoints/${summaryOf(path).bestCheckpoint}`;
+    expect(bestOf(killed)).toBe(bestOf(whole));
+    const newest = 'checkpoints/step-00000016.safetensors';
+    for (const path of [whole, killed])
+      expect(filesBelow(path).filter((name) => name.startsWith('checkpoints/'))).toEqual(
+        [...new Set([bestOf(path), newest])].sort(),
+      );
     expect(filesBelow(off)).not.toContain('evaluations.jsonl');
     for (const path of [whole, killed]) expect(summaryOf(path).stateSha256).toBe(summaryOf(off).stateSha256);
   });

@@ -21,7 +21,6 @@ it('--dry-run prints the whole config and makes nothing', async () => {
       'batch',
       'beta1',
       'beta2',
-      'channels',
       'checkpointEvery',
       'data',
       'dataName',
@@ -34,10 +33,11 @@ it('--dry-run prints the whole config and makes nothing', async () => {
       'evaluateEvery',
       'fault',
       'format',
-      'imageSize',
+      'from',
       'invert',
       'isolation',
       'keep',
+      'keepBest',
     ].concat([
       'labelSmoothing',
       'latent',
@@ -59,7 +59,6 @@ it('--dry-run prints the whole config and makes nothing', async () => {
       'tensorboard',
       'totalSteps',
       'transpose',
-      'width',
       'workers',
     ]),
   );
@@ -69,8 +68,6 @@ it('--dry-run prints the whole config and makes nothing', async () => {
     batch: 128,
     shards: 4,
     latent: 100,
-    imageSize: 28,
-    channels: 1,
     beta1: 0.5,
     beta2: 0.999,
   });

@@ -1,7 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { CheckpointJob } from '../../../../coordinator/checkpoints/checkpoint-job.ts';
 import type { WrittenFile } from '../../../../coordinator/checkpoints/checkpoint-thread.ts';
-import { CheckpointWriter, type WrittenCheckpoint } from '../../../../coordinator/checkpoints/checkpoint-writer.ts';
+import {
+  CheckpointWriter,
+  type CheckpointWriterOptions,
+  type WrittenCheckpoint,
+} from '../../../../coordinator/checkpoints/checkpoint-writer.ts';
 import { GanglionError } from '../../../../shared/error.ts';
 import { dcgan28 } from '../../../../shared/model/spec.ts';
 import { errorOf } from '../../scratch.ts';
@@ -11,7 +15,7 @@ import { LATENT, madeUpState } from '../made-up-state.ts';
 const quiet = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 /** A writer whose thread and disk do nothing until told to; what happens is listed in `events`. */
-function writerWithStubs() {
+function writerWithStubs(options: Partial<CheckpointWriterOptions> = {}) {
   const clock = { ms: 1000 };
   const events: string[] = [];
   const jobs: CheckpointJob[] = [];
@@ -49,6 +53,7 @@ function writerWithStubs() {
     },
     onHeld: (seconds) => held.push(seconds),
     now: () => clock.ms,
+    ...options,
   });
   /** Saves a state and notes when the loop may go on. */
   const save = (step: number): Promise<void> =>
@@ -179,4 +184,20 @@ describe('CheckpointWriter', () => {
     await closed;
     expect(events).toEqual(['sync', 'saved 5', 'write 5', 'close']);
   });
+});
+
+it('removes none while it is not known which is the best', async () => {
+  let known: ReadonlyMap<number, number> | null = null;
+  const { writer, save, jobs, endSync, endWrite } = writerWithStubs({ keep: 1, distances: () => known });
+  await save(1);
+  known = new Map([[1, 5]]); // the logs wait for it
+  await endSync();
+  expect(jobs[0]).toMatchObject({ keep: 1, distances: new Map([[1, 5]]) });
+  await endWrite(FILE);
+  known = null; // at a stop they do not
+  await save(2);
+  await endSync();
+  expect(jobs[1]).toMatchObject({ keep: null });
+  await endWrite(FILE);
+  await writer.close();
 });

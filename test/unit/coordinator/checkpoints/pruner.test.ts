@@ -45,6 +45,30 @@ describe('CheckpointPruner', () => {
     expect(left()).toEqual([-1, 8]);
   });
 
+  it('keeps the best of those that were evaluated, too, as long as it is valid', () => {
+    const { folder, pathOf, pruner, write, left } = folderOf(0, 2, 4, 6);
+    const distances = new Map([
+      [1, 0.5], // its checkpoint was never written
+      [2, 7],
+      [4, 5],
+      [6, 9],
+    ]);
+    pruner.prune(folder, 2, distances);
+    expect(left()).toEqual([4, 6]);
+    write(8);
+    pruner.prune(folder, 1, distances.set(8, 5));
+    expect(left()).toEqual([4, 8]); // of equal ones the earlier
+    write(10);
+    pruner.prune(folder, 1, distances.set(10, 4));
+    expect(left()).toEqual([10]);
+    write(12);
+    pruner.prune(folder, 1, distances);
+    expect(left()).toEqual([10, 12]);
+    truncateSync(pathOf(10), 100);
+    pruner.prune(folder, 1, distances.set(12, 6));
+    expect(left()).toEqual([12]);
+  });
+
   it('counts no damaged one, also of those that it has written', () => {
     const { folder, pathOf, pruner, write, left } = folderOf(0, 2, 4, 6);
     truncateSync(pathOf(4), 100);

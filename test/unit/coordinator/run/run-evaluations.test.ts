@@ -14,7 +14,7 @@ import { madeUpState } from '../made-up-state.ts';
 
 const none = { images: new Uint8Array(0), indices: new Uint32Array(0) };
 const real: RealImages = {
-  shape: [28, 28, 1],
+  size: 784,
   key: 'ab',
   reference: none,
   labels: null,
@@ -98,14 +98,25 @@ describe('RunEvaluations', () => {
     expect(jobs[0]?.parameters).toEqual(before);
     expect(jobs[0]?.parameters.buffer).toBeInstanceOf(SharedArrayBuffer);
     const second = evaluations.commit(); // waits for the first
+    expect(evaluations.distances).toBeNull();
     answers[0]?.(5);
     await second;
     expect(lines().map(({ step }) => step)).toEqual([1]);
     expect(jobs[1]?.parameters.every((value) => value === 9)).toBe(true);
     answers[1]?.(7);
     await evaluations.sync();
+    expect([...(evaluations.distances ?? [])]).toEqual([
+      [1, 5],
+      [2, 7],
+    ]);
     expect(told.map(({ frechetDistance }) => frechetDistance)).toEqual([5, 7]);
-    expect(evaluations.summary).toMatchObject({ last: { step: 2 }, best: { step: 1 } });
+    expect(evaluations.summarise(null)).toEqual({ frechetDistance: 7, bestFrechetDistance: 5, bestStep: 1 });
+    const checkpoints = scratchFolder();
+    writeFileSync(join(checkpoints, 'step-00000002.safetensors'), '');
+    expect(evaluations.summarise(checkpoints)).toMatchObject({
+      bestStep: 1,
+      bestCheckpoint: 'step-00000002.safetensors',
+    });
     await evaluations.close();
   });
 
@@ -117,7 +128,7 @@ describe('RunEvaluations', () => {
     answers[0]?.(3);
     await evaluations.settle();
     expect(lines().map(({ step }) => step)).toEqual([10, 20]);
-    expect(evaluations.summary?.best.step).toBe(20);
+    expect(evaluations.summarise(null).bestStep).toBe(20);
     await evaluations.close();
     const again = made({ evaluateEvery: 10 }, { step: 20, path });
     await (await RunEvaluations.open(again.options)).close();
@@ -152,6 +163,12 @@ describe('RunEvaluations', () => {
     await evaluations.commit();
     expect(jobs).toHaveLength(1);
     expect(failures).toEqual(['step 1 was not evaluated: no memory; there are no more evaluations']);
+    await evaluations.close();
+  });
+
+  it('are nothing in the summary where there is none', async () => {
+    const evaluations = await RunEvaluations.open(made({ evaluateEvery: 1 }).options);
+    expect(evaluations.summarise(scratchFolder())).toEqual({});
     await evaluations.close();
   });
 

@@ -15,7 +15,7 @@ import { madeUpRecord } from '../made-up-record.ts';
 import { madeUpState } from '../made-up-state.ts';
 
 /** Records of a run of 9 steps whose writer notes what it is to save. */
-async function recordsWith(settings: Partial<Settings>) {
+async function recordsWith(settings: Partial<Settings>, evaluated: readonly number[] = []) {
   const folder = createRunFolder(join(scratchFolder(), 'run'));
   const log = await JsonLines.open(folder.metrics);
   onTestFinished(() => log.close());
@@ -53,6 +53,7 @@ async function recordsWith(settings: Partial<Settings>) {
         return newest;
       },
     },
+    evaluations: { commit: async () => evaluated.includes(state.step) },
     state,
     totalSteps: 9,
     stepsPerEpoch: 100,
@@ -93,6 +94,17 @@ describe('commit', () => {
     for (let step = 1; step <= 9; step++) await commit(step);
     expect(saved).toEqual([4, 8, 9]);
     expect(logged).toEqual([4, 8, 9]); // the step is in the log before
+  });
+
+  it('saves one of every evaluated step, where the best is to stay', async () => {
+    for (const [keepBest, steps] of [
+      ['on', [3, 4, 8, 9]],
+      ['off', [4, 8, 9]],
+    ] as const) {
+      const { saved, commit } = await recordsWith({ checkpointEvery: 4, keepBest }, [3, 8]);
+      for (let step = 1; step <= 9; step++) await commit(step);
+      expect(saved).toEqual(steps);
+    }
   });
 
   it('tells other logs of the step and its samples before it saves the checkpoint', async () => {

@@ -30,9 +30,6 @@ describe('SETTINGS', () => {
       'batch',
       'shards',
       'latent',
-      'imageSize',
-      'channels',
-      'width',
       'seed',
       'lr',
       'lrG',
@@ -43,6 +40,7 @@ describe('SETTINGS', () => {
       'beta2',
       'epsilon',
       'ema',
+      'from',
     ]);
   });
 
@@ -57,9 +55,6 @@ describe('SETTINGS', () => {
       batch: 128,
       shards: 4,
       latent: 100,
-      imageSize: 'auto',
-      channels: 'auto',
-      width: 1,
       seed: 1,
       lr: 2e-4,
       beta1: 0.5,
@@ -74,6 +69,8 @@ describe('SETTINGS', () => {
       run: null,
       checkpointEvery: 500,
       keep: 'all',
+      from: null,
+      keepBest: 'off',
       ema: 'off',
       lrG: null,
       lrD: null,
@@ -129,6 +126,8 @@ describe('fromFlags', () => {
       ['0', 'off', '0s', '1.5s', '-1s', '30 s', '1h', 's', '030s', '30S'],
     ],
     ['samplesEvery', ['1'], ['0', 'epoch']],
+    ['from', ['runs/a', '7'], ['']],
+    ['keepBest', ['on', 'off'], ['', 'yes', '1']],
     ['ema', ['0', '0.999', 'off'], ['1', '-0.1', 'on']],
     ['lrG', ['0.0004', '1'], ['0', '-1', '1.5', 'off']],
     ['lrD', ['0.0004', '1'], ['0', '-1', '1.5', 'off']],
@@ -148,7 +147,7 @@ describe('fromFlags', () => {
     ['basePath', ['/gan', '/user/ann/proxy/9556/', '/~a.b-c'], ['', '/', 'gan', '//a', '/a?b', '/a b', '/%2e']],
   ] as const)('--%s takes %j and refuses %j', async (name, accepted, refused) => {
     for (const text of accepted) {
-      const value = name === 'data' || name === 'run' || Number.isNaN(Number(text)) ? text : Number(text);
+      const value = ['data', 'run', 'from'].includes(name) || Number.isNaN(Number(text)) ? text : Number(text);
       expect(flag(name, text), text).toBe(value);
     }
     for (const text of refused) {
@@ -284,6 +283,10 @@ describe('mergeSettings', () => {
 
   it.each([
     [[{ steps: 1, epochs: 1 }], 'give --steps or --epochs, not both'],
+    [
+      [{ keepBest: 'on' as const, evaluateEvery: 'off' as const }],
+      '--keep-best on: expected evaluations, got --evaluate-every off',
+    ],
     [[{ backend: 'cpu' as const, devices: 'cuda:0' }], 'give --backend or --devices, not both'],
     [[{ devices: 'cpu,cpu' }, { workers: 1 }], '--workers 1: expected at least 2, one for each of --devices cpu,cpu'],
     [
