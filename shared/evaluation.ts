@@ -1,7 +1,7 @@
 // What is asked of the judge of generated images, and what it answers. The coordinator asks; workers/judge draws and computes.
 import type { Backend } from './backend.ts';
 import type { PlainError } from './error.ts';
-import type { ModelSpec } from './model/spec.ts';
+import type { ImageShape, ModelSpec } from './model/spec.ts';
 
 /** Figures of generated images beside real ones; docs/evaluation.md says how each is defined. */
 export interface Figures {
@@ -49,7 +49,7 @@ export interface Evaluation extends Figures {
 
 /** Some images of a larger array. */
 export interface ImageSet {
-  /** uint8 [*, size], in shared memory. */
+  /** uint8 [*, height, width, channels], in shared memory. */
   readonly images: Uint8Array;
   /** Those that are meant. */
   readonly indices: Uint32Array;
@@ -57,8 +57,8 @@ export interface ImageSet {
 
 /** The real images that drawn ones are judged by. */
 export interface RealImages {
-  /** Values of an image. */
-  readonly size: number;
+  /** Of an image. */
+  readonly shape: ImageShape;
   /** Names the data and the choice of images, for the cache: hexadecimal digits. */
   readonly key: string;
   readonly reference: ImageSet;

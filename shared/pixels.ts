@@ -26,3 +26,8 @@ export function viewsOf(images: Uint8Array, indices: Uint32Array, size: number):
 export function toByte(x: number): number {
   return Math.min(255, Math.max(0, Math.round((x + 1) * 127.5)));
 }
+
+/** Grey of a colour by ITU-R BT.601 in whole numbers, as Pillow has it: equal parts stay what they are. */
+export function greyOf(red: number, green: number, blue: number): number {
+  return (19_595 * red + 38_470 * green + 7_471 * blue + 0x8000) >>> 16;
+}

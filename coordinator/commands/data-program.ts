@@ -7,6 +7,8 @@ import { examples, toOption } from './help.ts';
 
 /** The settings that prepare images. */
 const PREPARING = [
+  'imageSize',
+  'channels',
   'resize',
   'transpose',
   'invert',

@@ -1,7 +1,6 @@
 // `ganglion data`: looks at images before a training, or brings a known set into a folder.
 import { resolve } from 'node:path';
 import { GanglionError } from '../../shared/error.ts';
-import { dcgan28, imageShapeOf } from '../../shared/model/spec.ts';
 import { printJson, printLine } from '../../shared/print.ts';
 import { show } from '../../shared/printable.ts';
 import { classesOf, countDuplicates } from '../data/describe-data.ts';
@@ -55,7 +54,6 @@ export async function lookCommand({ path, flags, picture, json }: LookRequest): 
   const reading = createReadingProgress(process.stderr);
   const dataset = await loadData({
     settings,
-    shape: imageShapeOf(dcgan28(settings.latent)),
     onProgress: reading.show,
     onNotice: (line) => printLine(process.stderr, `ganglion: ${line}`),
   }).finally(reading.finish);

@@ -1,7 +1,6 @@
 // `ganglion evaluate`: how good the images of a run's newest checkpoint, or of a checkpoint file, are beside real ones.
 import { GanglionError } from '../../shared/error.ts';
-import type { Evaluation, Weights } from '../../shared/evaluation.ts';
-import { imageShapeOf } from '../../shared/model/spec.ts';
+import type { Evaluation, RealImages, Weights } from '../../shared/evaluation.ts';
 import { printJson, printLine } from '../../shared/print.ts';
 import { checkpointName } from '../checkpoints/checkpoint.ts';
 import { loadData } from '../data/load-data.ts';
@@ -40,7 +39,7 @@ export async function evaluateCommand(request: EvaluateRequest): Promise<void> {
   const { state, weights } = chooseWeights(checkpoint, request.weights);
   const { spec, generator, step } = state;
   const settings = { ...config, data: request.data ?? config.data };
-  const dataset = await loadData({ settings, shape: imageShapeOf(spec) });
+  const dataset = await loadData({ settings });
   if (dataset.sha256 !== config.dataSha256) {
     const got = `${dataset.name}, ${dataset.sha256.slice(0, 12)}`;
     const expected = `${config.dataName}, SHA-256 ${config.dataSha256.slice(0, 12)}`;
@@ -57,19 +56,22 @@ export async function evaluateCommand(request: EvaluateRequest): Promise<void> {
     const job = { backend, spec, parameters, statistics, seed, count, real, nearest: true, yields: false };
     const evaluation = { step, weights, ...(await thread.judge(job)) } as const;
     if (json) printJson(process.stdout, evaluation, 2);
-    else for (const line of describe(evaluation, describeReference(real))) printLine(process.stdout, line);
+    else for (const line of describe(evaluation, real)) printLine(process.stdout, line);
   } finally {
     await thread.close();
   }
 }
 
 /** The figures for people. */
-function describe(evaluation: Evaluation, reference: string): string[] {
+function describe(evaluation: Evaluation, real: RealImages): string[] {
   const { count, step, weights, frechetDistance, floor, floorCount, precision, recall, nearest } = evaluation;
   const { classShares, realShares, totalVariation, confidence } = evaluation;
+  const [height, width, channels] = real.shape;
+  const isReduced = height !== 28 || width !== 28 || channels !== 1;
   const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
   const lines = [
-    `${count} samples of ${checkpointName(step)} (${weights} weights), beside ${reference}`,
+    `${count} samples of ${checkpointName(step)} (${weights} weights), beside ${describeReference(real)}`,
+    ...(isReduced ? ['judged as 28 x 28 in grey: compare with runs of the same size and colour alone'] : []),
     `Fréchet distance  ${frechetDistance.toFixed(3)}  (${floor.toFixed(3)} between real images, of ${floorCount}; features of Ganglion's classifier)`,
     `precision         ${precision.toFixed(3)}  (look real)`,
     `recall            ${recall.toFixed(3)}  (of the real images are covered)`,
@@ -84,8 +86,8 @@ function describe(evaluation: Evaluation, reference: string): string[] {
     );
   } else lines.push("the data's labels are not the digits 0 to 9: no figures of classes");
   if (nearest) {
-    const [drawn, least, real] = [nearest.drawn, nearest.least, nearest.real].map((value) => value.toFixed(3));
-    lines.push(`nearest training image  ${drawn} away on average, ${least} at the least  (real images: ${real})`);
+    const [drawn, least, others] = [nearest.drawn, nearest.least, nearest.real].map((value) => value.toFixed(3));
+    lines.push(`nearest training image  ${drawn} away on average, ${least} at the least  (real images: ${others})`);
   }
   return lines;
 }

@@ -37,7 +37,7 @@ function backendOf(flag: string | undefined): Settings['backend'] | undefined {
 /** Draws digits. */
 export function sampleProgram(signals: Signals): Command {
   return new Command('sample')
-    .description('draw digits from the newest checkpoint of a run')
+    .description('draw images from the newest checkpoint of a run')
     .requiredOption('--run <DIR>', 'folder of the run')
     .option('--count <N>', 'images to draw', wholeNumber(1, 65536), 64)
     .addOption(SEED)

@@ -1,6 +1,7 @@
 // `ganglion launch`: starts the nodes of a training by mpirun, turns signals into an agreed stop, and starts the job once more when a
 // machine is lost.
 import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { GanglionError } from '../../shared/error.ts';
@@ -9,7 +10,7 @@ import { printLine } from '../../shared/print.ts';
 import { show } from '../../shared/printable.ts';
 import { exitCodeOf, type StopSignal } from '../../shared/stop-signals.ts';
 import { findMpiHere } from '../machine/mpi.ts';
-import { LAUNCH, rankOf } from '../machine/rank.ts';
+import { JOB, LAUNCH, rankOf } from '../machine/rank.ts';
 import { answeringHosts } from './answering-hosts.ts';
 import { countPlaces, type Host, parseHosts, showHosts } from './hosts.ts';
 import { MpiJob } from './mpi-job.ts';
@@ -133,6 +134,8 @@ class Launch {
   readonly #request: LaunchRequest;
   #asked: StopSignal | undefined;
   #aborted = false;
+  readonly #name = randomUUID();
+  #starts = 0;
   #job: MpiJob | undefined;
 
   constructor(request: LaunchRequest) {
@@ -158,7 +161,9 @@ class Launch {
       else told.exitCodes.set(record.rank, record.exitCode);
       if (told.exitCodes.has(0)) leaving ??= setTimeout(() => void this.#job?.abort(), LEAVE_MS);
     };
-    const job = new MpiJob(line, { ...process.env, [LAUNCH]: launchMode() }, onRecord);
+    this.#starts += 1;
+    const env = { ...process.env, [LAUNCH]: launchMode(), [JOB]: `${this.#name}/${this.#starts}` };
+    const job = new MpiJob(line, env, onRecord);
     this.#job = job;
     try {
       const { exitCode, signal } = await job.ended;

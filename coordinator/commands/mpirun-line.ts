@@ -1,7 +1,7 @@
 // The line that starts the nodes of a training by mpirun. The options are those that training was tried with: docs/clusters.md has why.
 import { dirname } from 'node:path';
 import type { Mpi } from '../../shared/mpi.ts';
-import { LAUNCH } from '../machine/rank.ts';
+import { JOB, LAUNCH } from '../machine/rank.ts';
 import { type Host, showHosts } from './hosts.ts';
 
 export interface MpirunRequest {
@@ -30,7 +30,7 @@ export function toMpirunLine({ mpi, nodes, hosts, rank, env, user }: MpirunReque
   readonly added: Readonly<Record<string, string>>;
 } {
   const added = user === 0 ? AS_ROOT : {};
-  const passed = Object.keys({ ...env, [LAUNCH]: '' }).filter((name) => PASSED.test(name));
+  const passed = Object.keys({ ...env, [LAUNCH]: '', [JOB]: '' }).filter((name) => PASSED.test(name));
   return {
     file: mpi.mpirun,
     args: [

@@ -16,6 +16,7 @@ import { dataProgram } from './data-program.ts';
 import { evaluateProgram, exportProgram, sampleProgram } from './generator-programs.ts';
 import { examples, toOption, wholeNumber } from './help.ts';
 import { launchProgram } from './launch-program.ts';
+import { stopWithParent } from './lost-parent.ts';
 import { restoreNpmFlags } from './npm-flags.ts';
 import { tellEnd } from './rank-records.ts';
 import type { Signals } from './signals.ts';
@@ -52,6 +53,7 @@ function trainProgram(signals: Signals): Command {
       tellEnd();
       const stop = new StopSwitch();
       const stoppedBy = stopBySignals(stop, signals);
+      stopWithParent(stop);
       if (steps !== undefined && profile === undefined) {
         throw new GanglionError('usage', `--profile-steps ${steps}: expected --profile FILE with it`);
       }

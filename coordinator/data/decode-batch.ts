@@ -5,6 +5,7 @@ import { readRegularSync } from '../files/regular-file.ts';
 import { decodePicture } from '../images/decode.ts';
 import { MOST_PIXELS, Preparation, type PreparationFacts, type PreparationOptions } from './preparation.ts';
 import { readError } from './source-file.ts';
+import { joinShapes, Outgrown, type WantedShape } from './wanted-shape.ts';
 
 /** More bytes no picture's file may have. */
 export const MOST_FILE_BYTES = 2 ** 28;
@@ -14,6 +15,7 @@ export interface DecodeJob {
   readonly pictures: readonly (string | Uint8Array)[];
   readonly options: PreparationOptions;
   readonly shape: ImageShape;
+  readonly wanted: WantedShape | null;
 }
 
 export interface DecodedBatch {
@@ -22,6 +24,8 @@ export interface DecodedBatch {
   /** What is wrong with each picture; null for nothing. */
   readonly faults: readonly (string | null)[];
   readonly facts: PreparationFacts;
+  /** What pictures need that have outgrown the shape. */
+  readonly outgrown?: ImageShape;
   /** What ends the whole, such as a decoder that is missing. */
   readonly error?: PlainError;
 }
@@ -30,12 +34,13 @@ export interface DecodedBatch {
 const TOGETHER = 4;
 
 /** Decodes a batch. */
-export async function decodeBatch({ pictures, options, shape }: DecodeJob): Promise<DecodedBatch> {
-  const preparation = new Preparation(options, shape);
+export async function decodeBatch({ pictures, options, shape, wanted }: DecodeJob): Promise<DecodedBatch> {
+  const preparation = new Preparation(options, shape, wanted);
   const size = shape.reduce((a, b) => a * b, 1);
   const images = new Uint8Array(pictures.length * size);
   const faults = new Array<string | null>(pictures.length).fill(null);
   let error: PlainError | undefined;
+  let outgrown: ImageShape | undefined;
   let next = 0;
   const work = async (): Promise<void> => {
     for (let i = next++; i < pictures.length && error === undefined; i = next++) {
@@ -45,13 +50,15 @@ export async function decodeBatch({ pictures, options, shape }: DecodeJob): Prom
         const decoded = await decodePicture(bytes, MOST_PIXELS);
         preparation.write(decoded, images.subarray(i * size, (i + 1) * size));
       } catch (cause) {
-        if (cause instanceof GanglionError && cause.code === 'environment') error = cause.toPlain();
+        if (cause instanceof Outgrown) outgrown = joinShapes(outgrown ?? shape, cause.needed);
+        else if (cause instanceof GanglionError && cause.code === 'environment') error = cause.toPlain();
         else faults[i] = messageOf(cause);
       }
     }
   };
   await Promise.all(Array.from({ length: TOGETHER }, work));
-  return { images, faults, facts: preparation.facts, ...(error === undefined ? {} : { error }) };
+  const { facts } = preparation;
+  return { images, faults, facts, ...(outgrown && { outgrown }), ...(error && { error }) };
 }
 
 /** At once: a file is small, and 60,000 of them read beside the event loop take four times as long. */

@@ -4,17 +4,24 @@ import { imageShapeOf, openArray, readLabels } from './array-file.ts';
 import type { ChosenArrays } from './choose-arrays.ts';
 import { type Dataset, nameWithCount, toDataset } from './dataset.ts';
 import { nameOfKnown } from './known-sets.ts';
-import type { LoadOptions } from './load-options.ts';
+import { type LoadOptions, prepare } from './load-options.ts';
 import { allocateImages } from './memory.ts';
-import { MOST_PIXELS } from './preparation.ts';
+import { MOST_PIXELS, type Preparation } from './preparation.ts';
 import { toBytes } from './value-type.ts';
 
 /** Most bytes that are read at once, where an image is not larger. */
 const TOGETHER = 2 ** 20;
 
 /** Reads them. @throws GanglionError `data` for files that are not what their headers say, `environment` where they cannot be read */
-export async function loadArrays({ images, labels }: ChosenArrays, options: LoadOptions): Promise<Dataset> {
-  const { preparation, onProgress } = options;
+export function loadArrays(chosen: ChosenArrays, options: LoadOptions): Promise<Dataset> {
+  return prepare(options, (preparation) => readArrays(chosen, preparation, options));
+}
+
+async function readArrays(
+  { images, labels }: ChosenArrays,
+  preparation: Preparation,
+  { name, onProgress }: LoadOptions,
+): Promise<Dataset> {
   const { file, type, shape } = images;
   const [count = 0] = shape;
   const { shape: imageShape, channelsFirst } = imageShapeOf(images);
@@ -44,7 +51,7 @@ export async function loadArrays({ images, labels }: ChosenArrays, options: Load
     await reader.close();
   }
   const classes = labels === undefined ? new Uint32Array(0) : await readLabels(labels);
-  const dataset = toDataset(nameWithCount(options.name, count), out, classes, preparation.shape, {
+  const dataset = toDataset(nameWithCount(name, count), out, classes, preparation.shape, {
     preparation: preparation.describe(),
   });
   return { ...dataset, name: nameOfKnown(dataset.sha256, reader.md5()) ?? dataset.name };

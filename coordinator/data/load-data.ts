@@ -3,41 +3,42 @@ import { statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { toCacheFolder } from '../../shared/cache-folder.ts';
 import { GanglionError } from '../../shared/error.ts';
-import type { ImageShape } from '../../shared/model/spec.ts';
 import { kindOf } from '../files/regular-file.ts';
 import type { Settings } from '../settings/settings-table.ts';
 import { type Dataset, toDataset } from './dataset.ts';
 import { filesIn } from './folder-files.ts';
 import { isMnistFolder, loadIdxFolder } from './idx-folder.ts';
-import type { LoadOptions } from './load-options.ts';
+import { type LoadOptions, prepare } from './load-options.ts';
 import { allocateImages } from './memory.ts';
 import { loadMnistPackage } from './mnist-package.ts';
-import { Preparation, type PreparationOptions } from './preparation.ts';
+import type { Preparation, PreparationOptions } from './preparation.ts';
 import { readError } from './source-file.ts';
 
 /** The settings that say which images, and how they are prepared. */
-export type DataSettings = Pick<Settings, 'data' | 'resize' | 'transpose' | 'invert' | 'background' | 'skipBroken'>;
+export type DataSettings = Pick<
+  Settings,
+  'data' | 'imageSize' | 'channels' | 'resize' | 'transpose' | 'invert' | 'background' | 'skipBroken'
+>;
 
 /** Which images, and as what. */
 export interface DataRequest extends Partial<Pick<LoadOptions, 'onProgress' | 'onNotice' | 'cacheFolder'>> {
   readonly settings: DataSettings;
-  /** Shape of the images to make. */
-  readonly shape: ImageShape;
 }
 
 /**
  * The images, prepared.
  * @throws GanglionError `data` where the path holds no images or damaged ones, `environment` where it cannot be read
  */
-export async function loadData({ settings, shape, ...host }: DataRequest): Promise<Dataset> {
-  const preparation = new Preparation(toOptions(settings), shape);
-  const { data: path } = settings;
-  if (path === null) return prepareAll(loadMnistPackage(), preparation);
+export async function loadData({ settings, ...host }: DataRequest): Promise<Dataset> {
+  const { data: path, imageSize, channels } = settings;
+  const how = { options: toOptions(settings), wanted: { imageSize, channels } };
+  const prepared = (dataset: Dataset) => prepare(how, (preparation) => prepareAll(dataset, preparation));
+  if (path === null) return prepared(loadMnistPackage());
   const isFolder = checkFolder(path);
-  if (isFolder && isMnistFolder(path)) return prepareAll(loadIdxFolder(path), preparation);
+  if (isFolder && isMnistFolder(path)) return prepared(loadIdxFolder(path));
   const options: LoadOptions = {
     name: basename(resolve(path)),
-    preparation,
+    ...how,
     onProgress: () => {},
     onNotice: () => {},
     skipBroken: settings.skipBroken === 'on',
@@ -73,17 +74,30 @@ function checkFolder(path: string): boolean {
   }
 }
 
-/** The same images, with the name of their set where it is known, prepared as the model takes them. */
+/** The same images, with the name of their set, prepared as the model takes them. */
 function prepareAll(dataset: Dataset, preparation: Preparation): Dataset {
-  const [height, width, channels] = dataset.imageShape;
+  if (preparation.isNothing(dataset.imageShape)) return dataset;
+  const { name, labels, classNames, heldOut } = dataset;
+  const prepared = toDataset(name, prepareImages(dataset, preparation), labels, preparation.shape, {
+    classNames,
+    preparation: preparation.describe(),
+  });
+  if (heldOut === undefined) return prepared;
+  const images = prepareImages({ ...heldOut, imageShape: dataset.imageShape, name }, preparation);
+  return { ...prepared, heldOut: { ...heldOut, images } };
+}
+
+function prepareImages(
+  { images, count, imageShape, name }: Pick<Dataset, 'images' | 'count' | 'imageShape' | 'name'>,
+  preparation: Preparation,
+): Uint8Array {
+  const [height, width, channels] = imageShape;
   const size = height * width * channels;
   const outSize = preparation.shape.reduce((a, b) => a * b, 1);
-  if (preparation.isNothing(dataset.imageShape)) return dataset;
-  const out = allocateImages(dataset.count, outSize, dataset.name);
-  for (let i = 0; i < dataset.count; i++) {
-    const pixels = dataset.images.subarray(i * size, (i + 1) * size);
+  const out = allocateImages(count, outSize, name);
+  for (let i = 0; i < count; i++) {
+    const pixels = images.subarray(i * size, (i + 1) * size);
     preparation.write({ width, height, channels, pixels }, out.subarray(i * outSize, (i + 1) * outSize));
   }
-  const { name, labels, classNames } = dataset;
-  return toDataset(name, out, labels, preparation.shape, { classNames, preparation: preparation.describe() });
+  return out;
 }

@@ -8,11 +8,13 @@ import { NO_REQUIRE } from '../machine/thread-flags.ts';
 import { type Dataset, nameWithCount, toDataset } from './dataset.ts';
 import { type DecodedBatch, type DecodeJob, decodeBatch, MOST_FILE_BYTES } from './decode-batch.ts';
 import { nameOfKnown } from './known-sets.ts';
-import type { LoadOptions } from './load-options.ts';
+import { type LoadOptions, prepare } from './load-options.ts';
 import { allocateImages } from './memory.ts';
 import { cachedPictures, type PreparedPictures } from './picture-cache.ts';
 import type { ArrangedPictures } from './picture-files.ts';
+import type { Preparation } from './preparation.ts';
 import { readWhole, type SourceFile } from './source-file.ts';
+import { Outgrown } from './wanted-shape.ts';
 
 const DECODE_JOB = new URL('./decode-job.js', import.meta.url);
 
@@ -23,33 +25,36 @@ const FEW = 256;
 
 /** Decodes pictures. @throws GanglionError `data` where some cannot be used, with their number and the first of their names */
 export async function loadPictures(arranged: ArrangedPictures, options: LoadOptions): Promise<Dataset> {
-  const { images, left, preparation } = await cachedPictures(arranged, options, () => decodeAll(arranged, options));
+  const decode = () => prepare(options, (fitting) => decodeAll(arranged, fitting, options));
+  const { images, shape, left, preparation } = await cachedPictures(arranged, options, decode);
   const isLeft = new Set(left);
   const labels = arranged.labels.filter((_, i) => !isLeft.has(i));
-  const {
-    name,
-    preparation: { shape },
-  } = options;
   const count = arranged.files.length - left.length;
-  const dataset = toDataset(nameWithCount(name, count), images, labels, shape, {
+  const dataset = toDataset(nameWithCount(options.name, count), images, labels, shape, {
     classNames: arranged.classNames,
     preparation,
   });
   return { ...dataset, name: nameOfKnown(dataset.sha256) ?? dataset.name };
 }
 
-async function decodeAll({ files }: ArrangedPictures, options: LoadOptions): Promise<PreparedPictures> {
-  const { preparation, onProgress, skipBroken, onNotice } = options;
-  const size = preparation.shape.reduce((a, b) => a * b, 1);
+async function decodeAll(
+  { files }: ArrangedPictures,
+  preparation: Preparation,
+  host: LoadOptions,
+): Promise<PreparedPictures> {
+  const { onProgress, skipBroken, onNotice } = host;
+  const { options, shape, wanted } = preparation;
+  const size = shape.reduce((a, b) => a * b, 1);
   const images = allocateImages(files.length, size, `${files.length} pictures`);
   const faults: { readonly place: number; readonly fault: string }[] = [];
   let done = 0;
-  await inBatches(files, options, async (start, decode) => {
+  await inBatches(files, host, async (start, decode) => {
     const some = files.slice(start, start + BATCH);
     const contents = await Promise.all(some.map((file) => file.place ?? readArchived(file)));
     const whole = contents.map((content) => (content instanceof Error ? new Uint8Array(0) : content));
-    const batch = await decode({ pictures: whole, options: preparation.options, shape: preparation.shape });
+    const batch = await decode({ pictures: whole, options, shape, wanted });
     if (batch.error !== undefined) throw GanglionError.fromPlain(batch.error);
+    if (batch.outgrown !== undefined) throw new Outgrown(batch.outgrown);
     images.set(batch.images, start * size);
     preparation.add(batch.facts);
     for (const [i, fault] of batch.faults.entries()) {
@@ -72,7 +77,7 @@ async function decodeAll({ files }: ArrangedPictures, options: LoadOptions): Pro
   }
   const skipped = left.length === 0 ? [] : `${left.length} of ${files.length} pictures left out`;
   const described = [preparation.describe() ?? [], skipped].flat().join(', ');
-  return { images: without(images, left, size), left, preparation: described === '' ? null : described };
+  return { images: without(images, left, size), shape, left, preparation: described === '' ? null : described };
 }
 
 /** Moves what stays together, in place. */

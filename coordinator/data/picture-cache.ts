@@ -5,6 +5,7 @@ import { readdirSync, rmSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { GanglionError, systemErrorCode } from '../../shared/error.ts';
+import type { ImageShape } from '../../shared/model/spec.ts';
 import { writeFileAtomicSync } from '../files/atomic-file.ts';
 import { makeFolder } from '../files/make-folder.ts';
 import { readRegular } from '../files/regular-file.ts';
@@ -19,6 +20,7 @@ import { readWhole, type SourceFile } from './source-file.ts';
 export interface PreparedPictures {
   /** Shape [pictures, ...shape], without those that cannot be used. */
   readonly images: Uint8Array;
+  readonly shape: ImageShape;
   /** Places of those that cannot be used, ascending. */
   readonly left: readonly number[];
   /** What was done, for people. */
@@ -30,7 +32,7 @@ const LEAST = 1000;
 /** Sets that stay; the one not used for longest goes. */
 const MOST_SETS = 4;
 /** Raised when the same files give other pixels. */
-const VERSION = 1;
+const VERSION = 2;
 const NAME = /^pictures-[0-9a-f]{32}\.bin$/;
 /** Files between two looks at what else there is to do, such as a signal. */
 const YIELD_EVERY = 256;
@@ -40,6 +42,7 @@ interface Header {
   readonly bytes: number;
   /** Of the pixels. */
   readonly sha256: string;
+  readonly shape: ImageShape;
   readonly left: readonly number[];
   readonly preparation: string | null;
 }
@@ -53,7 +56,7 @@ export async function cachedPictures(
   const { cacheFolder, skipBroken, onNotice } = options;
   if (cacheFolder === null || pictures.files.length < LEAST || !isOurs(cacheFolder)) return decode();
   const path = join(cacheFolder, `pictures-${await keyOf(pictures.files, options)}.bin`);
-  const kept = await read(path);
+  const kept = await read(path, pictures.files.length);
   if (kept !== undefined && (skipBroken || kept.left.length === 0)) {
     if (kept.left.length > 0) onNotice(kept.preparation ?? '');
     return kept;
@@ -70,7 +73,7 @@ function isOurs(folder: string): boolean {
 }
 
 /** Names the files' content and order, and all that decides about pixels. */
-async function keyOf(files: readonly SourceFile[], { preparation, onProgress }: LoadOptions): Promise<string> {
+async function keyOf(files: readonly SourceFile[], { options, wanted, onProgress }: LoadOptions): Promise<string> {
   const hashes: string[] = [];
   for (const [i, file] of files.entries()) {
     hashes.push(await hashOf(file));
@@ -78,7 +81,7 @@ async function keyOf(files: readonly SourceFile[], { preparation, onProgress }: 
     await setImmediate();
     onProgress(0, files.length);
   }
-  const how = JSON.stringify([VERSION, describeDecoders(), preparation.options, preparation.shape]);
+  const how = JSON.stringify([VERSION, describeDecoders(), options, wanted]);
   return createHash('sha256').update(how).update(hashes.join()).digest('hex').slice(0, 32);
 }
 
@@ -93,27 +96,30 @@ async function hashOf(file: SourceFile): Promise<string> {
   return hash.digest('hex');
 }
 
-async function read(path: string): Promise<PreparedPictures | undefined> {
+/** @param count of the files */
+async function read(path: string, count: number): Promise<PreparedPictures | undefined> {
   try {
     const file = await readRegular(path, 2 ** 32);
     const length = file.readUInt32LE(0);
     if (length > MOST_HEADER) return undefined;
-    const { bytes, sha256, left, preparation }: Header = JSON.parse(file.toString('utf8', 4, 4 + length));
+    const { bytes, sha256, shape, left, preparation }: Header = JSON.parse(file.toString('utf8', 4, 4 + length));
     const pixels = file.subarray(4 + length);
-    if (pixels.length !== bytes || createHash('sha256').update(pixels).digest('hex') !== sha256) return undefined;
+    const size = shape.reduce((a, b) => a * b, count - left.length);
+    if (pixels.length !== bytes || size !== bytes || createHash('sha256').update(pixels).digest('hex') !== sha256)
+      return undefined;
     const images = allocateImages(1, bytes, path);
     images.set(pixels);
     utimesSync(path, new Date(), new Date());
-    return { images, left, preparation };
+    return { images, shape, left, preparation };
   } catch (error) {
     if (error instanceof GanglionError) throw error;
     return undefined; // not there, damaged, or of another version
   }
 }
 
-function write(path: string, folder: string, { images, left, preparation }: PreparedPictures): void {
+function write(path: string, folder: string, { images, shape, left, preparation }: PreparedPictures): void {
   const sha256 = createHash('sha256').update(images).digest('hex');
-  const header: Header = { bytes: images.length, sha256, left, preparation };
+  const header: Header = { bytes: images.length, sha256, shape, left, preparation };
   const text = Buffer.from(JSON.stringify(header));
   const length = Buffer.alloc(4);
   length.writeUInt32LE(text.length);

@@ -2,7 +2,9 @@
 // exchanged. Whole numbers alone; what was done to a set is said in one line.
 import { GanglionError } from '../../shared/error.ts';
 import type { ImageShape } from '../../shared/model/spec.ts';
-import { type RawImage, resize } from '../images/resize.ts';
+import { greyOf } from '../../shared/pixels.ts';
+import { type RawImage, resize } from '../../shared/resize.ts';
+import { Outgrown, shapeFor, type WantedShape } from './wanted-shape.ts';
 
 /** How images are prepared, as the settings say. */
 export interface PreparationOptions {
@@ -19,15 +21,11 @@ export interface PreparationOptions {
 /** Images larger than this are refused, and a file that unpacks to more is a decompression bomb. */
 export const MOST_PIXELS = 2 ** 26;
 
-/** Grey of a colour by ITU-R BT.601 in whole numbers, as Pillow has it: equal parts stay what they are. */
-function greyOf(red: number, green: number, blue: number): number {
-  return (19_595 * red + 38_470 * green + 7_471 * blue + 0x8000) >>> 16;
-}
-
 /** What images a preparation has met: of each kind, whether there was one. */
 export interface PreparationFacts {
   /** Their smallest and largest width and height; null before the first. */
   readonly sizes: readonly [minWidth: number, minHeight: number, maxWidth: number, maxHeight: number] | null;
+  /** Whether a colour other than grey was in one. */
   readonly coloured: boolean;
   readonly transparent: boolean;
   readonly resized: boolean;
@@ -36,13 +34,18 @@ export interface PreparationFacts {
 export class Preparation {
   readonly #options: PreparationOptions;
   readonly #shape: ImageShape;
+  readonly #wanted: WantedShape | null;
   readonly #background: readonly number[];
   #facts: PreparationFacts = { sizes: null, coloured: false, transparent: false, resized: false };
 
-  /** @param shape of the images to make: 1 or 3 channels */
-  constructor(options: PreparationOptions, shape: ImageShape) {
+  /**
+   * @param shape of the images to make: 1 or 3 channels
+   * @param wanted where it has an `auto`, an image may outgrow the shape; null for never
+   */
+  constructor(options: PreparationOptions, shape: ImageShape, wanted: WantedShape | null = null) {
     this.#options = options;
     this.#shape = shape;
+    this.#wanted = wanted;
     const { background } = options;
     this.#background = shape[2] === 1 ? [greyOf(...background)] : background;
   }
@@ -53,6 +56,10 @@ export class Preparation {
 
   get options(): PreparationOptions {
     return this.#options;
+  }
+
+  get wanted(): WantedShape | null {
+    return this.#wanted;
   }
 
   get facts(): PreparationFacts {
@@ -80,6 +87,7 @@ export class Preparation {
    * Writes an image, of 1 (grey), 2 (with opacity), 3 or 4 channels, as one of the model's.
    * @param out height x width x channels bytes
    * @throws GanglionError `data` for an image without pixels, or too many
+   * @throws Outgrown for one that is too large for the shape, or coloured, where that is `auto`
    */
   write(image: RawImage, out: Uint8Array): void {
     const [height, width, channels] = this.#shape;
@@ -87,18 +95,38 @@ export class Preparation {
       const got = `${image.width} x ${image.height}`;
       throw new GanglionError('data', `expected an image of 1 to ${MOST_PIXELS} pixels, got ${got}`);
     }
+    const coloured = this.#hasColour(image);
+    if (this.#wanted !== null) {
+      const needed = shapeFor(this.#wanted, Math.max(image.width, image.height), coloured);
+      if (needed.some((least, i) => least > (this.#shape[i] as number))) throw new Outgrown(needed);
+    }
     let source = toChannels(image, channels, this.#options.background);
     if (this.#options.transpose) source = transpose(source);
     const resized = source.width !== width || source.height !== height;
     this.add({
       sizes: [image.width, image.height, image.width, image.height],
-      coloured: image.channels >= 3,
-      transparent: image.channels % 2 === 0,
+      coloured,
+      transparent: isTransparent(image),
       resized,
     });
     if (resized) this.#place(source, out);
     else out.set(source.pixels);
     if (this.#options.invert) for (let i = 0; i < out.length; i++) out[i] = 255 - (out[i] as number);
+  }
+
+  /** Whether there is another colour than grey in what an image becomes. */
+  #hasColour(image: RawImage): boolean {
+    const { resize: how, background } = this.#options;
+    const isGreyBackground = isGrey(background);
+    const [height, width] = this.#shape;
+    if (!isGreyBackground && how === 'fit' && image.width * height !== image.height * width) return true;
+    const { channels, pixels } = image;
+    const hasOpacity = channels % 2 === 0;
+    if (channels <= 2 && (isGreyBackground || !hasOpacity)) return false;
+    for (let at = 0; at < pixels.length; at += channels) {
+      if (!isGrey(overBackground(image, at, background))) return true;
+    }
+    return false;
   }
 
   #place(source: RawImage, out: Uint8Array): void {
@@ -182,23 +210,41 @@ function cutMiddle(image: RawImage, width: number, height: number): RawImage {
   return { width, height, channels: image.channels, pixels };
 }
 
+/** Whether a pixel is not opaque. */
+function isTransparent({ channels, pixels }: RawImage): boolean {
+  if (channels % 2 > 0) return false;
+  for (let at = channels - 1; at < pixels.length; at += channels) if (pixels[at] !== 255) return true;
+  return false;
+}
+
+const isGrey = ([red, green, blue]: readonly [number, number, number]): boolean => red === green && green === blue;
+
+/** Red, green and blue of the pixel whose first value is at `at`, laid over a colour where it is not opaque. */
+function overBackground(
+  { channels, pixels }: RawImage,
+  at: number,
+  background: readonly [number, number, number],
+): readonly [number, number, number] {
+  const next = channels <= 2 ? 0 : 1;
+  const opacity = channels % 2 === 0 ? (pixels[at + channels - 1] as number) : 255;
+  const over = (value: number, behind: number): number =>
+    opacity === 255 ? value : Math.floor((2 * (value * opacity + behind * (255 - opacity)) + 255) / 510);
+  return [
+    over(pixels[at] as number, background[0]),
+    over(pixels[at + next] as number, background[1]),
+    over(pixels[at + 2 * next] as number, background[2]),
+  ];
+}
+
 /** The image in grey or in colour, laid over a colour where it is not opaque. */
 function toChannels(image: RawImage, channels: number, background: readonly [number, number, number]): RawImage {
-  const { width, height, pixels } = image;
+  const { width, height } = image;
   if (image.channels === channels) return image;
-  const isGrey = image.channels <= 2;
-  const hasOpacity = image.channels % 2 === 0;
-  const result = new Uint8Array(width * height * channels);
+  const pixels = new Uint8Array(width * height * channels);
   for (let i = 0; i < width * height; i++) {
-    const at = i * image.channels;
-    const opacity = hasOpacity ? (pixels[at + image.channels - 1] as number) : 255;
-    const part = (c: 0 | 1 | 2): number => {
-      const value = pixels[at + (isGrey ? 0 : c)] as number;
-      return Math.floor((2 * (value * opacity + background[c] * (255 - opacity)) + 255) / 510);
-    };
-    const [red, green, blue] = [part(0), part(1), part(2)];
-    if (channels === 1) result[i] = greyOf(red, green, blue);
-    else result.set([red, green, blue], i * 3);
+    const colour = overBackground(image, i * image.channels, background);
+    if (channels === 1) pixels[i] = greyOf(...colour);
+    else pixels.set(colour, i * 3);
   }
-  return { width, height, channels, pixels: result };
+  return { width, height, channels, pixels };
 }

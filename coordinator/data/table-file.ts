@@ -3,8 +3,9 @@ import { GanglionError } from '../../shared/error.ts';
 import { show } from '../../shared/printable.ts';
 import { type Dataset, nameWithCount, toDataset } from './dataset.ts';
 import { nameOfKnown } from './known-sets.ts';
-import type { LoadOptions } from './load-options.ts';
+import { type LoadOptions, prepare } from './load-options.ts';
 import { allocateImages, checkFits } from './memory.ts';
+import type { Preparation } from './preparation.ts';
 import { openContent, type SourceFile } from './source-file.ts';
 
 /** Longest first line. */
@@ -23,6 +24,8 @@ interface Columns {
   /** Place of the class; -1 for none. */
   readonly label: number;
   readonly side: number;
+  /** Values of a pixel, which follow each other: 3 where the number of columns is that of a square in colour. */
+  readonly channels: 1 | 3;
   readonly hasNames: boolean;
 }
 
@@ -36,13 +39,15 @@ export function columnsOf(line: string): Columns | undefined {
     .split(/[,;\t]/)
     .map((cell) => cell.replaceAll('"', '').trim());
   const hasNames = !cells.every(isNumber);
-  const sideOf = (count: number): number | undefined =>
-    count >= 16 && Number.isInteger(Math.sqrt(count)) ? Math.sqrt(count) : undefined;
+  const squareOf = (count: number): Pick<Columns, 'side' | 'channels'> | undefined =>
+    ([1, 3] as const)
+      .map((channels) => ({ side: Math.sqrt(count / channels), channels }))
+      .find(({ side }) => side >= 4 && Number.isInteger(side));
   const named = hasNames ? cells.findIndex((cell) => /^(label|class|target|y)$/i.test(cell)) : -1;
-  const bare = named === -1 ? sideOf(cells.length) : undefined;
-  const side = bare ?? sideOf(cells.length - 1);
-  if (side === undefined) return undefined;
-  return { count: cells.length, label: bare === undefined ? Math.max(named, 0) : -1, side, hasNames };
+  const bare = named === -1 ? squareOf(cells.length) : undefined;
+  const square = bare ?? squareOf(cells.length - 1);
+  if (square === undefined) return undefined;
+  return { count: cells.length, label: bare === undefined ? Math.max(named, 0) : -1, ...square, hasNames };
 }
 
 /** The first line among bytes, as text; undefined for bytes that are no text, or a line that does not end among them. */
@@ -54,23 +59,27 @@ export function firstLine(bytes: Uint8Array): string | undefined {
 }
 
 /** Loads the images of a table. @throws GanglionError `data` that names the line of a value that is none */
-export async function loadTable(file: SourceFile, options: LoadOptions): Promise<Dataset> {
+export function loadTable(file: SourceFile, options: LoadOptions): Promise<Dataset> {
+  return prepare(options, (preparation) => readTable(file, preparation, options));
+}
+
+async function readTable(file: SourceFile, preparation: Preparation, options: LoadOptions): Promise<Dataset> {
   const { reader, close } = await openContent(file);
   try {
     const head = await reader.take(MOST_LINE);
     const line = firstLine(head);
     const columns = line === undefined ? undefined : columnsOf(line);
     if (columns === undefined) {
-      const expected = 'rows of as many numbers as a square has pixels, with a class or without';
+      const expected = 'rows of as many numbers as a square has pixels, in grey or colour, with a class or without';
       const got = line === undefined ? 'no text' : `${line.split(/[,;\t]/).length} columns`;
       throw new GanglionError('data', `${file.name}: expected ${expected}, got ${got}`);
     }
-    const rows = new TableRows(file.name, columns, options);
+    const rows = new TableRows(file.name, columns, preparation);
     for (let piece = head; piece.length > 0; piece = await reader.take(PIECE)) {
       rows.read(piece);
       options.onProgress(rows.count, rows.count);
     }
-    return rows.end();
+    return rows.end(options.name);
   } finally {
     await close();
   }
@@ -79,7 +88,7 @@ export async function loadTable(file: SourceFile, options: LoadOptions): Promise
 class TableRows {
   readonly #name: string;
   readonly #columns: Columns;
-  readonly #options: LoadOptions;
+  readonly #preparation: Preparation;
   readonly #size: number;
   readonly #row: Uint8Array;
   readonly #parts: Uint8Array[] = [];
@@ -91,12 +100,12 @@ class TableRows {
   #isFraction = false;
   count = 0;
 
-  constructor(name: string, columns: Columns, options: LoadOptions) {
+  constructor(name: string, columns: Columns, preparation: Preparation) {
     this.#name = name;
     this.#columns = columns;
-    this.#options = options;
-    this.#row = new Uint8Array(columns.side ** 2);
-    this.#size = options.preparation.shape.reduce((a, b) => a * b, 1);
+    this.#preparation = preparation;
+    this.#row = new Uint8Array(columns.side ** 2 * columns.channels);
+    this.#size = preparation.shape.reduce((a, b) => a * b, 1);
   }
 
   #fail(expected: string, got: string): never {
@@ -146,7 +155,7 @@ class TableRows {
   #endLine(): void {
     if (this.#column > 0 || this.#digits > 0) {
       this.#endCell();
-      const { count, side } = this.#columns;
+      const { count, side, channels } = this.#columns;
       if (this.#column !== count) this.#fail(`${count} columns`, String(this.#column));
       const at = this.count % PART;
       if (at === 0) {
@@ -154,16 +163,17 @@ class TableRows {
         this.#parts.push(new Uint8Array(PART * this.#size));
       }
       const out = this.#parts.at(-1)?.subarray(at * this.#size, (at + 1) * this.#size) ?? new Uint8Array(0);
-      this.#options.preparation.write({ width: side, height: side, channels: 1, pixels: this.#row }, out);
+      this.#preparation.write({ width: side, height: side, channels, pixels: this.#row }, out);
       this.count++;
       this.#column = 0;
     }
     this.#line++;
   }
 
-  end(): Dataset {
+  /** @param name of the set, where it is not known */
+  end(name: string): Dataset {
     this.#endLine();
-    const { name, preparation } = this.#options;
+    const preparation = this.#preparation;
     if (this.count === 0) throw new GanglionError('data', `${this.#name}: expected rows of images, got none`);
     const images = allocateImages(this.count, this.#size, this.#name);
     for (const [i, part] of this.#parts.entries()) {

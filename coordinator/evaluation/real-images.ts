@@ -13,19 +13,18 @@ const MOST = 10_000;
  */
 export function toRealImages({ images, labels, count, sha256, heldOut, imageShape }: Dataset): RealImages {
   const order = shuffle(0, 0, count);
-  const size = imageShape.reduce((a, b) => a * b, 1);
   const training = { images, indices: Uint32Array.from({ length: count }, (_, i) => i) };
   const part = (from: number): ImageSet => ({ images, indices: order.subarray(from, from + MOST) });
   if (heldOut === undefined) {
     const reference = part(0);
     const chosen = labels.length === 0 ? null : Uint32Array.from(reference.indices, (index) => labels[index] as number);
-    const key = createHash('sha256').update(`${sha256} trained on`).digest('hex');
-    return { size, key, reference, labels: chosen, others: part(MOST), training, isTrainedOn: true };
+    const key = createHash('sha256').update(`${sha256} ${imageShape} trained on`).digest('hex');
+    return { shape: imageShape, key, reference, labels: chosen, others: part(MOST), training, isTrainedOn: true };
   }
   const indices = shuffle(0, 0, heldOut.count).subarray(0, MOST);
-  const key = createHash('sha256').update(`${sha256} held out`).update(heldOut.images).digest('hex');
+  const key = createHash('sha256').update(`${sha256} ${imageShape} held out`).update(heldOut.images).digest('hex');
   return {
-    ...{ size, key, training },
+    ...{ shape: imageShape, key, training },
     reference: { images: heldOut.images, indices },
     labels: Uint32Array.from(indices, (index) => heldOut.labels[index] as number),
     others: part(0),

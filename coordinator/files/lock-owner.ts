@@ -3,6 +3,7 @@ import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { z } from 'zod';
 import { systemErrorCode } from '../../shared/error.ts';
+import { jobMemberOf } from '../machine/rank.ts';
 
 /** Every text of it is printable and short, so that a message may show it, whoever has written the file. */
 const Owner = z.object({
@@ -22,6 +23,17 @@ const Owner = z.object({
     .string()
     .regex(/^[\w:[\]]{1,64}$/)
     .nullable(),
+  /** The job of MPI that the process belongs to, and which of it it is. Null for a process that is alone. */
+  job: z
+    .string()
+    .regex(/^[\w.@-]{1,128}$/)
+    .nullable()
+    .default(null),
+  member: z
+    .string()
+    .regex(/^\d\/\d{1,9}$/)
+    .nullable()
+    .default(null),
   /** UTC. */
   since: z.iso.datetime(),
 });
@@ -49,8 +61,18 @@ export function ownerHere(token: number): LockOwner {
         .slice(0, 255) || 'unknown',
     boot: readOrNull(() => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()),
     pidNamespace: readOrNull(() => readlinkSync('/proc/self/ns/pid')),
+    ...(jobMemberOf() ?? { job: null, member: null }),
     since: new Date().toISOString(),
   };
+}
+
+/**
+ * Whether the owner is another process of this one's job, which has agreed that this one writes from now on: the owner is lost to it, or the job
+ * was started again. An owner that lives all the same finds another's name before its next write.
+ */
+export function isOfOwnJob(owner: LockOwner): boolean {
+  const here = jobMemberOf();
+  return here !== undefined && owner.job === here.job && owner.member !== here.member;
 }
 
 /**

@@ -1,6 +1,6 @@
 // One process at a time on a run's folder, on whatever machine or in whatever container it runs: lock.json in the folder names the owner,
-// who touches it every two seconds. A file that nobody touches for ten is taken over; one of a process that is known to have ended at
-// once. The clocks of two machines are never compared: who waits watches the file by its own clock. An owner that was frozen meanwhile
+// who touches it every two seconds. A file that nobody touches for ten is taken over; one of a process that is known to have ended, or
+// of another process of the same job of MPI, at once. The clocks of two machines are never compared: who waits watches the file by its own clock. An owner that was frozen meanwhile
 // finds another's name in the file before its next write. Not by proper-lockfile: loaded, it listens to every signal, which a library
 // must not, and it takes a file for left over by comparing its time with this machine's clock.
 import {
@@ -21,7 +21,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { GanglionError, systemErrorCode } from '../../shared/error.ts';
 import { fromSystemError } from './atomic-file.ts';
-import { describeOwner, fateOf, type LockOwner, ownerHere, parseOwner } from './lock-owner.ts';
+import { describeOwner, fateOf, isOfOwnJob, type LockOwner, ownerHere, parseOwner } from './lock-owner.ts';
 import { checkWritesBelow } from './owned-folders.ts';
 import { temporaryPath } from './temporary-file.ts';
 
@@ -123,7 +123,7 @@ async function waitUntilFree(folder: string, found: Found, { onWait, staleMs = S
   const { record, touched, touchedMs } = found;
   const owner = parseOwner(record);
   const fate = owner ? fateOf(owner) : 'unknown';
-  if (fate === 'dead') return;
+  if (fate === 'dead' || (owner && isOfOwnJob(owner))) return;
   if (fate === 'alive' && Math.abs(Date.now() - touchedMs) < staleMs) throw inUse(folder, owner);
   const startMs = performance.now();
   const waitedMs = () => performance.now() - startMs;

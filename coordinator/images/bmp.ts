@@ -1,6 +1,6 @@
 // Reads BMP files, which sharp does not: uncompressed, of 1, 4, 8, 16, 24 or 32 bits a pixel, from the core header of OS/2 to Windows' fifth.
 // https://learn.microsoft.com/en-us/windows/win32/gdi/bitmap-storage
-import type { RawImage } from './resize.ts';
+import type { RawImage } from '../../shared/resize.ts';
 
 const FILE_HEADER = 14;
 const RGB = 0;

@@ -3,8 +3,8 @@
 import { createRequire } from 'node:module';
 import { PNG } from 'pngjs';
 import { GanglionError, messageOf } from '../../shared/error.ts';
+import type { RawImage } from '../../shared/resize.ts';
 import { decodeBmp, isBmp } from './bmp.ts';
-import type { RawImage } from './resize.ts';
 
 /** What is needed of the package `sharp`, whose own types are not there where it is left out. */
 interface Sharp {

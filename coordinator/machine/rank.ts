@@ -13,3 +13,23 @@ export function rankOf(env: NodeJS.ProcessEnv = process.env): number | undefined
 export function isWatched(stream: { readonly isTTY?: boolean }, env: NodeJS.ProcessEnv = process.env): boolean {
   return rankOf(env) === undefined ? stream.isTTY === true : env[LAUNCH] === 'terminal' && stream.isTTY === true;
 }
+
+/** Variable that `ganglion launch` gives its ranks: a name of its own, a slash, and the number of the mpirun, 1 or 2. */
+export const JOB = 'GANGLION_JOB';
+
+/** One process of a job, which knows that no other of it that had a folder before has it still. */
+export interface JobMember {
+  readonly job: string;
+  /** Number of the mpirun within the job, a slash, and the rank. */
+  readonly member: string;
+}
+
+/** Undefined for a process that is alone. Names are short and printable. */
+export function jobMemberOf(env: NodeJS.ProcessEnv = process.env): JobMember | undefined {
+  const rank = rankOf(env);
+  if (rank === undefined) return undefined;
+  const [, launched, start = '0'] = /^([\w-]{1,64})\/(\d)$/.exec(env[JOB] ?? '') ?? [];
+  // Of version 5 and Slurm, of version 4.
+  const job = launched ?? env.PMIX_NAMESPACE ?? env.OMPI_MCA_ess_base_jobid;
+  return job !== undefined && /^[\w.@-]{1,128}$/.test(job) ? { job, member: `${start}/${rank}` } : undefined;
+}

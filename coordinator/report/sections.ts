@@ -36,12 +36,12 @@ export function samples({ pictures }: ReportData): Html {
 <h2 id="samples-title">Samples from fixed noise</h2>
 ${newest === null ? none : null}
 <div class="grids">
-${newest && figure(`After step ${whole(newest.step)}`, `64 digits drawn by the generator after step ${whole(newest.step)}`, newest.base64)}
-${real !== null ? figure('Real digits', '64 real digits, to compare', real) : null}
+${newest && figure(`After step ${whole(newest.step)}`, `64 images drawn by the generator after step ${whole(newest.step)}`, newest.base64)}
+${real !== null ? figure('Real images', '64 real images, to compare', real) : null}
 ${
   course.length > 0
     ? html`<div class="course">${course.map(({ step, base64 }) =>
-        figure(whole(step), `64 digits drawn by the generator after step ${whole(step)}`, base64),
+        figure(whole(step), `64 images drawn by the generator after step ${whole(step)}`, base64),
       )}</div>`
     : null
 }
@@ -49,7 +49,7 @@ ${
 ${
   animation !== null
     ? html`<details><summary>All samples, animated</summary>
-${new Html(image('gif', 'Digits drawn by the generator during the run, animated', animation))}</details>`
+${new Html(image('gif', 'Images drawn by the generator during the run, animated', animation))}</details>`
     : hasAnimation
       ? large
       : null

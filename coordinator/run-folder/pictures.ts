@@ -9,8 +9,8 @@ export const SAMPLE_NAME = /^step-(\d{8,15})\.png$/;
 export const REAL_SAMPLE = 'real.png';
 /** The animated samples of the run, made at its end. */
 export const ANIMATION = 'epochs.gif';
-/** A grid has about 30 kB: a larger file was not written by Ganglion. */
-export const MOST_PICTURE_BYTES = 2 ** 18;
+/** The largest grid, of 64 x 64 in colour, has 830 kB before it is packed: a larger file was not written by Ganglion. */
+export const MOST_PICTURE_BYTES = 2 ** 20;
 /** Maximum number listed for a page: of more, evenly spread ones with the first and the newest. */
 const MOST = 1000;
 

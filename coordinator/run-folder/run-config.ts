@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { ARITHMETIC } from '../../shared/arithmetic.ts';
 import { BACKENDS, type Backend } from '../../shared/backend.ts';
 import { GanglionError } from '../../shared/error.ts';
+import { imageShapeOf } from '../../shared/model/spec.ts';
 import { show } from '../../shared/printable.ts';
 import type { Checkpoint } from '../checkpoints/checkpoint.ts';
 import type { Dataset } from '../data/dataset.ts';
@@ -19,8 +20,9 @@ const CONFIG_FORMAT = 2;
 /** The arithmetic of runs whose config has no number of it. */
 const BEFORE_NUMBERS = 1;
 
-/** What the runs had that lack these settings, which belong to the recipe. */
-const BEFORE_SETTINGS = { ema: 'off', lrG: null, lrD: null, lrDecay: 'off', labelSmoothing: 0, from: null } as const;
+/** What the runs had that lack these settings, which belong to the recipe or the model. */
+const BEFORE_RECIPE = { ema: 'off', lrG: null, lrD: null, lrDecay: 'off', labelSmoothing: 0, from: null } as const;
+const BEFORE_SETTINGS = { ...BEFORE_RECIPE, imageSize: 28, channels: 1, width: 1 } as const;
 
 export interface RunConfig extends StoredSettings {
   readonly format: typeof CONFIG_FORMAT;
@@ -50,8 +52,14 @@ export function toRunConfig({ apiToken: _, ...settings }: Settings, dataset: Dat
 }
 
 /** The config stored in a checkpoint. @throws GanglionError `checkpoint` when it is not one. */
-export function storedConfig({ config, path }: Checkpoint): StoredRunConfig {
-  return parseRunConfig(Buffer.from(config), path, dirname(dirname(path)));
+export function storedConfig({ config, path, state }: Checkpoint): StoredRunConfig {
+  const stored = parseRunConfig(Buffer.from(config), path, dirname(dirname(path)));
+  const { imageSize, channels } = stored;
+  const [side, , depth] = imageShapeOf(state.spec);
+  // Data is read in the shape that the config has.
+  if (imageSize === side && channels === depth) return stored;
+  const expected = `a model of images of ${imageSize} pixels in ${channels} channels, as its config says`;
+  throw new GanglionError('checkpoint', `${path}: expected ${expected}, got ${side} pixels in ${depth}`);
 }
 
 /** The config in a run's config.json. @throws GanglionError `checkpoint` when it is not one. */
@@ -152,7 +160,8 @@ export function checkResumable(stored: RunConfig, now: RunConfig, stepsPerEpoch:
   const differences = IMMUTABLE_SETTINGS.filter((name) => stored[name] !== now[name]).map(
     (name) => `${flagOf(name)} ${now[name]} (the run has ${stored[name]})`,
   );
-  if (stored.dataSha256 !== now.dataSha256) {
+  const isOneShape = stored.imageSize === now.imageSize && stored.channels === now.channels;
+  if (isOneShape && stored.dataSha256 !== now.dataSha256) {
     differences.push(
       `--data: ${now.dataName}, SHA-256 ${now.dataSha256.slice(0, 12)} (the run has ${stored.dataName}, ${stored.dataSha256.slice(0, 12)})`,
     );

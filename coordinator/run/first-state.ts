@@ -1,20 +1,23 @@
 // The state before the first step: from the seed, or with the weights of another run.
 import { GanglionError } from '../../shared/error.ts';
-import { dcgan28 } from '../../shared/model/spec.ts';
+import { dcgan, type ModelChoice } from '../../shared/model/spec.ts';
 import type { Checkpoint } from '../checkpoints/checkpoint.ts';
 import { openCheckpoint } from '../run-folder/open-checkpoint.ts';
 import type { Settings } from '../settings/settings-table.ts';
 import { initialState, NETS, type TrainingState } from '../training/state.ts';
+
+/** The settings that decide it. */
+type FirstSettings = Pick<Settings, 'latent' | 'seed' | 'ema' | 'from'> & Omit<ModelChoice, 'latentSize'>;
 
 /**
  * @param onNotice receives which weights a run begins with, where they are another's
  * @throws GanglionError `checkpoint` when there is no valid one, `config` when its nets are others
  */
 export function firstState(
-  { latent, seed, ema, from }: Pick<Settings, 'latent' | 'seed' | 'ema' | 'from'>,
+  { latent, imageSize, channels, width, seed, ema, from }: FirstSettings,
   onNotice: (message: string) => void,
 ): TrainingState {
-  const state = initialState(dcgan28(latent), seed, ema !== 'off');
+  const state = initialState(dcgan({ latentSize: latent, imageSize, channels, width }), seed, ema !== 'off');
   if (from !== null) {
     const checkpoint = openCheckpoint(from, onNotice);
     takeWeights(state, checkpoint);

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseDevices } from '../../shared/device.ts';
 import { GanglionError } from '../../shared/error.ts';
-import { imageShapeOf } from '../../shared/model/spec.ts';
+import { describeWidth, IMAGE_SIDES, type ModelChoice } from '../../shared/model/spec.ts';
 import { listCheckpoints, newestCheckpoint } from '../checkpoints/checkpoint.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { loadData } from '../data/load-data.ts';
@@ -26,10 +26,13 @@ import type { TrainingState } from '../training/state.ts';
 import { firstState } from './first-state.ts';
 import type { RunPlan } from './run-plan.ts';
 
+/** Settings whose model is known. */
+type FittedSettings = Settings & Pick<ModelChoice, 'imageSize' | 'channels'>;
+
 /** A training, with or without a folder, before it is known what computes. */
 export interface TrainingPlan {
-  /** As given, with the number of workers and the folder of the data filled in. */
-  readonly settings: Settings & { readonly workers: number };
+  /** As given, with the number of workers, the folder of the data and the shape of its images filled in. */
+  readonly settings: FittedSettings & { readonly workers: number };
   readonly dataset: Dataset;
   readonly state: TrainingState;
   readonly workers: number;
@@ -59,16 +62,14 @@ export class StoppedEarly extends Error {}
  * @throws StoppedEarly
  */
 export async function planTraining(
-  wanted: Settings,
+  given: Settings,
   previous?: TrainingState,
   { shouldStop = () => false, onReading = () => {}, onNotice = () => {} }: PlanHost = {},
 ): Promise<TrainingPlan> {
-  const absolute = (path: string | null): string | null => (path === null ? null : resolve(path));
-  const given = { ...wanted, data: absolute(wanted.data), from: absolute(wanted.from) };
-  const state = previous ?? firstState(given, onNotice);
+  const { imageSize } = given;
+  if (imageSize !== 'auto') checkWidth({ ...given, imageSize }); // before the images are read
   const dataset = await loadData({
     settings: given,
-    shape: imageShapeOf(state.spec),
     onProgress: (done, total) => {
       if (shouldStop()) throw new StoppedEarly();
       onReading(done, total);
@@ -81,13 +82,31 @@ export async function planTraining(
       `--batch ${given.batch}: expected at most the ${dataset.count} images of the data`,
     );
   }
+  const shape = shapeOf(dataset);
+  checkWidth({ ...given, ...shape });
+  const absolute = (path: string | null): string | null => (path === null ? null : resolve(path));
+  const fitted = { ...given, ...shape, data: absolute(given.data), from: absolute(given.from) };
+  const state = previous ?? firstState(fitted, onNotice);
   const autoWorkers = given.workers === 'auto';
   const workers = given.workers === 'auto' ? countWorkers(given) : given.workers;
-  const settings = { ...given, workers };
+  const settings = { ...fitted, workers };
   const stepsPerEpoch = countStepsPerEpoch({ count: dataset.count, batch: settings.batch });
   const totalSteps = countTotalSteps(settings, stepsPerEpoch);
   const faults = settings.fault === null ? null : readFaultPlan(settings.fault, settings.shards);
   return { settings, dataset, state, workers, autoWorkers, totalSteps, stepsPerEpoch, faults };
+}
+
+/** The settings that a dataset's shape is. */
+function shapeOf({ imageShape: [side, , channels] }: Dataset): Pick<ModelChoice, 'imageSize' | 'channels'> {
+  const imageSize = IMAGE_SIDES.find((known) => known === side);
+  if (imageSize === undefined || (channels !== 1 && channels !== 3)) throw new Error(`no model of ${side} pixels`);
+  return { imageSize, channels };
+}
+
+/** @throws GanglionError `usage` for a width that there is not */
+function checkWidth(choice: Pick<ModelChoice, 'imageSize' | 'width'>): void {
+  const expected = describeWidth(choice);
+  if (expected !== undefined) throw new GanglionError('usage', `--width ${choice.width}: ${expected}`);
 }
 
 /** One a device where they are named, else one a core; on GPUs that `auto` finds it is one a GPU. */
@@ -127,7 +146,8 @@ export async function planRun({
   const resumed = resumes === AUTO ? hasCheckpoints(path) : resumes;
   const previous = resumed ? openPrevious(path, onNotice) : undefined;
   const merged = mergeSettings(...(previous ? [toSettings(previous.config)] : []), ...layers);
-  const { settings, ...plan } = await planTraining(merged, previous?.state, { ...host, onNotice });
+  const given = previous ? withShapeOf(previous.config, merged) : merged;
+  const { settings, ...plan } = await planTraining(given, previous?.state, { ...host, onNotice });
   const config = toRunConfig({ ...settings, run: path }, plan.dataset);
   if (previous) checkResumable(previous.config, config, plan.stepsPerEpoch);
   const before = plan.state.step > 0 ? previous?.config : undefined;
@@ -166,7 +186,7 @@ function hasCheckpoints(path: string): boolean {
 function openPrevious(
   path: string,
   onNotice: PlanRequest['onNotice'],
-): { readonly config: StoredRunConfig; readonly state: TrainingState } {
+): { readonly config: StoredRunConfig; readonly state: TrainingState | undefined } {
   const folder = runFolderAt(path);
   if (listCheckpoints(folder.checkpoints).length === 0) {
     if (!existsSync(folder.config)) {
@@ -174,11 +194,19 @@ function openPrevious(
       throw new GanglionError('checkpoint', message);
     }
     // It ended before its first checkpoint: starting over loses nothing.
-    const config = readStoredConfig(folder.config);
-    return { config, state: firstState(config, onNotice) };
+    return { config: readStoredConfig(folder.config), state: undefined };
   }
   const checkpoint = newestCheckpoint(folder.checkpoints, (message) => onNotice(`${message}; using the previous one`));
   return { config: storedConfig(checkpoint), state: checkpoint.state };
+}
+
+/** A run that goes on has the shape that it was begun with, also where `auto` is asked for again. */
+function withShapeOf({ imageSize, channels }: StoredRunConfig, given: Settings): Settings {
+  return {
+    ...given,
+    imageSize: given.imageSize === 'auto' ? imageSize : given.imageSize,
+    channels: given.channels === 'auto' ? channels : given.channels,
+  };
 }
 
 /** Faults are planned for one process: a resumed run has none. */

@@ -5,6 +5,7 @@ import { BACKENDS, toBackendName } from '../../shared/backend.ts';
 import { areDevices } from '../../shared/device.ts';
 import { DATA_SETTINGS } from './data-settings.ts';
 import { areHostNames } from './host-names.ts';
+import { MODEL_SETTINGS } from './model-settings.ts';
 import { RECIPE_SETTINGS } from './recipe-settings.ts';
 import { setting } from './setting.ts';
 
@@ -92,15 +93,7 @@ export const SETTINGS = {
     description: 'equal parts of a batch: the unit of work, and of BatchNorm',
     immutable: true,
   }),
-  /** Length of the noise vector z. */
-  latent: setting({
-    value: 'N',
-    expected: 'a whole number from 1 to 4096',
-    schema: counting(1, 4096),
-    default: 100,
-    description: 'length of the noise vector',
-    immutable: true,
-  }),
+  ...MODEL_SETTINGS,
   seed: setting({
     value: 'N',
     expected: `a whole number from 0 to ${LARGEST_SEED}`,

@@ -177,7 +177,7 @@ async function use(name: Backend): Promise<void> {
       drawing.start(generator);
       const { difference, milliseconds } = generator;
       say(
-        `${twoDigits(milliseconds)} ms a digit; pixels differ by at most ${difference.toExponential(0)} from those of ganglion sample`,
+        `${twoDigits(milliseconds)} ms an image; pixels differ by at most ${difference.toExponential(0)} from those of ganglion sample`,
       );
     } catch (error) {
       await before?.resume();
@@ -234,7 +234,7 @@ async function images(seed: number, first: number, count: number): Promise<numbe
 }
 Object.assign(globalThis, { explorer: { images } });
 
-document.title = `Digits of ${data.run} – Ganglion`;
+document.title = `Images of ${data.run} – Ganglion`;
 byId('from', HTMLElement).textContent =
   `run ${data.run}, step ${whole(data.step)}, noise of length ${whole(data.latent)}`;
 save.disabled = true;

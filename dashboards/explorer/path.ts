@@ -78,8 +78,8 @@ export class Path {
     this.#clear.disabled = count === 0;
     byId('path-text', HTMLElement).textContent =
       count < 2
-        ? 'Add two digits or more: the way between them is an arc, on which every point is likely noise.'
-        : `${count} digits; between two of them the noise goes along an arc.`;
+        ? 'Add two images or more: the way between them is an arc, on which every point is likely noise.'
+        : `${count} images; between two of them the noise goes along an arc.`;
     this.#say();
     if (count > 0) this.draw();
   }
@@ -88,7 +88,7 @@ export class Path {
     const item = document.createElement('li');
     const show = element('button', '', 'tile');
     show.type = 'button';
-    show.setAttribute('aria-label', `Digit ${at + 1} of the path: ${stop.name}`);
+    show.setAttribute('aria-label', `Image ${at + 1} of the path: ${stop.name}`);
     show.title = stop.name;
     show.append(newCanvas());
     show.addEventListener('click', () => {
@@ -99,7 +99,7 @@ export class Path {
     });
     const remove = element('button', '×', 'remove');
     remove.type = 'button';
-    remove.setAttribute('aria-label', `Take digit ${at + 1} off the path`);
+    remove.setAttribute('aria-label', `Take image ${at + 1} off the path`);
     remove.addEventListener('click', () => {
       this.#stops.splice(at, 1);
       this.#changed();
@@ -130,8 +130,8 @@ export class Path {
     const percent = Math.round(100 * (at - from));
     const text =
       percent === 0
-        ? `Digit ${from + 1} of the path`
-        : `Path, ${percent} % of the way from digit ${from + 1} to ${from + 2}`;
+        ? `Image ${from + 1} of the path`
+        : `Path, ${percent} % of the way from image ${from + 1} to ${from + 2}`;
     this.#slider.setAttribute('aria-valuetext', text);
     return text;
   }

@@ -77,11 +77,11 @@ export class Pictures {
     this.#slider.value = String(Math.max(0, at));
     this.#slider.setAttribute('aria-valuetext', step === undefined ? 'no samples' : `step ${whole(step)}`);
     this.#real.setAttribute('aria-pressed', String(this.#showsReal));
-    if (this.#showsReal) this.#set('real.png', 'Real digits, to compare', 'A grid of 64 real digits');
+    if (this.#showsReal) this.#set('real.png', 'Real images, to compare', 'A grid of 64 real images');
     else if (step !== undefined) {
       const name = `step-${String(step).padStart(8, '0')}.png`;
       const text = `After step ${whole(step)}, ${at + 1} of ${count}`;
-      this.#set(name, text, `A grid of 64 digits drawn by the generator after step ${whole(step)}`);
+      this.#set(name, text, `A grid of 64 images drawn by the generator after step ${whole(step)}`);
     }
   }
 

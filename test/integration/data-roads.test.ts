@@ -36,16 +36,18 @@ const FILES = ['keras.npz', 'medmnist.npz', 'headless.csv', 'packed.csv.gz'];
 const ARCHIVES = ['pictures.zip', 'pictures.tar', 'pictures.tar.gz', 'kaggle.zip'];
 const WITH_LABELS = [...FOLDERS, ...FILES, ...ARCHIVES];
 const PICTURES = ['flat', 'webp', 'gif', 'bmp', 'bmp24', 'bmp32', 'colour', 'palette', 'opaque'];
+const ARRAYS_IN_COLOUR = ['idx', 'last.npy', 'first.npy', 'keras.npz', 'bare.csv', 'named.csv'];
+const IN_COLOUR = [...ARRAYS_IN_COLOUR, 'png', 'clear', 'webp', 'bmp', 'train.parquet', 'pictures.zip'];
 const WITHOUT_LABELS = [...PICTURES, 'wide.npy', 'plain.npz', 'test.csv'];
 
 function load(path: string, settings: Partial<Settings> = {}, onNotice: (line: string) => void = () => {}) {
   const all = { ...defaultSettings(), ...settings, data: scratch(path) };
-  return loadData({ settings: all, shape: [28, 28, 1], cacheFolder: scratch('cache'), onNotice });
+  return loadData({ settings: all, cacheFolder: scratch('cache'), onNotice });
 }
 
 /** The data's hash by the compiled code, which has threads to decode. */
 function loadCompiled(data: string, cacheFolder: string): string {
-  const request = { settings: { ...defaultSettings(), data }, shape: [28, 28, 1], cacheFolder };
+  const request = { settings: { ...defaultSettings(), data }, cacheFolder };
   const module = join(REPOSITORY, 'dist', 'coordinator', 'data', 'load-data.js');
   const program = `import { loadData } from ${JSON.stringify(module)};
     console.log((await loadData(${JSON.stringify(request)})).sha256);`;
@@ -69,6 +71,13 @@ describe.skipIf(withoutPip)('data', () => {
     expect([dataset.sha256, dataset.labels.length]).toEqual([(await load('idx')).sha256, 0]);
   });
 
+  it.each(IN_COLOUR)('of rgb/%s is that of the others, in colour', async (path) => {
+    const [dataset, idx] = [await load(`rgb/${path}`), await load('rgb/idx')];
+    expect([dataset.count, dataset.imageShape, dataset.preparation]).toEqual([40, [28, 28, 3], null]);
+    expect(dataset.sha256).toBe(idx.sha256);
+    expect(dataset.images.filter((_, i) => i % 3 === 0)).toEqual(new Uint8Array(IMAGES.subarray(0, 40 * 784)));
+  });
+
   it('of pictures that cannot be used is named and counted, and left out only by --skip-broken', async () => {
     const reasons: Record<string, string> = {};
     for (const name of readdirSync(scratch('broken'))) reasons[name] = await errorOf(() => load(`broken/${name}`));
@@ -77,10 +86,13 @@ describe.skipIf(withoutPip)('data', () => {
       reasons[name]?.replace(`${start}${name} (`, '').replace('); --skip-broken leaves them out', '');
     expect(Object.fromEntries(Object.keys(reasons).map((name) => [name, reasonOf(name)]))).toEqual({
       'bomb.png': expect.stringMatching(/^damaged: /),
+      'bomb-in-colour.png': expect.stringMatching(/^damaged: /),
       'cmyk.jpg': 'CMYK, expected grey or red, green and blue',
+      'cut-palette.png': expect.stringMatching(/^damaged: /),
       'cut.bmp': 'expected 7254 bytes, got 7253',
       'cut.jpg': expect.stringMatching(/premature end/),
       'cut.png': expect.stringMatching(/^damaged: /),
+      'deep-in-colour.png': '16 bits a channel, expected 8',
       'deep.png': '16 bits a channel, expected 8',
       'drawing.svg': 'SVG, expected PNG, JPEG, WebP, GIF or BMP',
       'empty.png': 'empty',
@@ -94,19 +106,19 @@ describe.skipIf(withoutPip)('data', () => {
       'text.png': 'no picture',
     });
     expect(await errorOf(() => load('broken', { skipBroken: 'on' }))).toMatch(
-      /^data: 16 of 16 pictures cannot be used: /,
+      /^data: 19 of 19 pictures cannot be used: /,
     );
     symlinkSync('nothing', scratch('mixed', 'link.png'));
     writeFileSync(scratch('mixed', 'sparse.png'), '');
     truncateSync(scratch('mixed', 'sparse.png'), 2 ** 33);
     expect(await errorOf(() => load('mixed'))).toMatch(
-      /^data: 18 of 23 pictures cannot be used: .* and 13 more; --skip-broken leaves them out$/,
+      /^data: 21 of 26 pictures cannot be used: .* and 16 more; --skip-broken leaves them out$/,
     );
     const notices: string[] = [];
     const dataset = await load('mixed', { skipBroken: 'on' }, (line) => notices.push(line));
     expect(Buffer.from(dataset.images).equals(IMAGES.subarray(0, 5 * 784))).toBe(true);
-    expect(dataset.preparation).toBe('18 of 23 pictures left out');
-    expect(notices).toEqual([expect.stringMatching(/^18 of 23 pictures cannot be used: .* and 13 more$/)]);
+    expect(dataset.preparation).toBe('21 of 26 pictures left out');
+    expect(notices).toEqual([expect.stringMatching(/^21 of 26 pictures cannot be used: .* and 16 more$/)]);
   });
 
   it('of a photo is turned as its EXIF says', async () => {
@@ -116,9 +128,14 @@ describe.skipIf(withoutPip)('data', () => {
   });
 
   it('with opacity is laid over the background', async () => {
-    const { images } = await load('clear', { background: '#ff0000' });
+    const { images } = await load('clear', { background: '#ff0000', channels: 1 });
     // (200 x 128 + 255 x 127) / 255 = 227 red, 100 green and blue.
     expect(new Set(images)).toEqual(new Set([138]));
+    const colour = await load('clear', { background: '#ff0000' });
+    expect([colour.imageShape, [...colour.images.subarray(0, 3)]]).toEqual([
+      [28, 28, 3],
+      [227, 100, 100],
+    ]);
   });
 
   it('trains to one state by every road, threads and cache included', async () => {
@@ -188,14 +205,14 @@ describe.skipIf(withoutPip)('data', () => {
       count: COUNT,
       classes: [],
       duplicates: 0,
-      preparation: 'colour to grey, light and dark exchanged',
+      preparation: 'light and dark exchanged', // its colours are grey
       sha256: (await load('colour', { invert: 'on' })).sha256,
     });
   });
 
   it('that is refused leaves no run', async () => {
     const { exitCode, stderr } = await ganglion(['train', '--data', scratch('mixed'), '--run', scratch('refused')]);
-    expect([exitCode, stderr]).toEqual([2, expect.stringMatching(/^ganglion: 18 of 23 pictures [^\n]+\n$/)]);
+    expect([exitCode, stderr]).toEqual([2, expect.stringMatching(/^ganglion: 21 of 26 pictures [^\n]+\n$/)]);
     expect(existsSync(scratch('refused'))).toBe(false);
   });
 });

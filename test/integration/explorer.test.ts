@@ -68,7 +68,7 @@ describe.skipIf(withoutChromium)('explorer.html', () => {
       const has = backend !== 'webgpu' || (await page.evaluate('navigator.gpu?.requestAdapter().then(Boolean)'));
       skip(!has, 'this Chromium has no WebGPU adapter');
       await page.selectOption('#backend', backend);
-      await expect.poll(() => text('#backend-text'), WAIT).toMatch(/^[\d.]+ ms a digit; pixels differ by at most /);
+      await expect.poll(() => text('#backend-text'), WAIT).toMatch(/^[\d.]+ ms an image; pixels differ by at most /);
       await settled(page);
       expect(await page.inputValue('#backend')).toBe(backend);
       expect(await page.evaluate('tf.getBackend()')).toBe(backend);
@@ -131,7 +131,7 @@ describe.skipIf(withoutChromium)('explorer.html', () => {
     expect(await text('#digit-text')).toMatch(/^Seed 1, image \d+$/);
     expect(shown).toBe(await text('#digit-text'));
     expect(names.filter((name) => /: Seed 1, image \d+$/.test(name))).toHaveLength(4);
-    expect(names[0]).toBe(`Digit 1 of the path: ${shown}`);
+    expect(names[0]).toBe(`Image 1 of the path: ${shown}`);
     await page.context().close();
   });
 
@@ -236,7 +236,7 @@ describe.skipIf(withoutChromium)('explorer.html', () => {
     }
     await page.focus('#along');
     await page.keyboard.press('End');
-    expect(await text('#digit-text')).toBe('Digit 2 of the path');
+    expect(await text('#digit-text')).toBe('Image 2 of the path');
     await expect.poll(() => distance(5), WAIT).toBeLessThanOrEqual(1);
     await page.click('#play');
     expect(await text('#play')).toBe('Pause');
@@ -247,7 +247,7 @@ describe.skipIf(withoutChromium)('explorer.html', () => {
     await page.keyboard.press('Home');
     expect(await text('#play')).toBe('Play'); // a person has taken over
     expect(await text('#digit-text')).toMatch(/^Path, .*, moved$/);
-    await page.click('[aria-label="Take digit 1 off the path"]');
+    await page.click('[aria-label="Take image 1 off the path"]');
     expect(await page.$$eval('#path li', (all) => all.length)).toBe(1);
     await settled(page);
     await expectClean(opened);

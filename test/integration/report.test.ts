@@ -137,7 +137,7 @@ describe.skipIf(withoutChromium)('the report of a run', () => {
     const bytesOf = (name: string) => readFileSync(join(RUN, 'samples', name)).toString('base64');
     expect(shown).toEqual([
       ['After step 60', 238, bytesOf(sampleName(60))],
-      ['Real digits', 238, bytesOf('real.png')],
+      ['Real images', 238, bytesOf('real.png')],
       ...[10, 20, 30, 40, 50].map((step) => [String(step), 238, bytesOf(sampleName(step))]),
     ]);
     await page.click('summary');

@@ -21,6 +21,7 @@ it('--dry-run prints the whole config and makes nothing', async () => {
       'batch',
       'beta1',
       'beta2',
+      'channels',
       'checkpointEvery',
       'data',
       'dataName',
@@ -34,6 +35,7 @@ it('--dry-run prints the whole config and makes nothing', async () => {
       'fault',
       'format',
       'from',
+      'imageSize',
       'invert',
       'isolation',
       'keep',
@@ -59,6 +61,7 @@ it('--dry-run prints the whole config and makes nothing', async () => {
       'tensorboard',
       'totalSteps',
       'transpose',
+      'width',
       'workers',
     ]),
   );
@@ -68,6 +71,8 @@ it('--dry-run prints the whole config and makes nothing', async () => {
     batch: 128,
     shards: 4,
     latent: 100,
+    imageSize: 28,
+    channels: 1,
     beta1: 0.5,
     beta2: 0.999,
   });

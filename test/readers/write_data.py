@@ -85,6 +85,28 @@ half = count // 2
 pq.write_table(parquet.slice(0, half), path("shards/train-00000-of-00002.parquet"), compression="gzip")
 pq.write_table(parquet.slice(half), path("shards/train-00001-of-00002.parquet"), compression="none")
 
+# The same in colour: nothing of it is grey.
+some = 40
+rgb = np.stack([raw[:some], raw[:some, ::-1], 255 - raw[:some, :, ::-1]], axis=-1)
+write("rgb/idx/images-idx4-ubyte", struct.pack(">IIIII", 0x804, some, 28, 28, 3) + rgb.tobytes())
+np.save(path("rgb/last.npy"), rgb)
+np.save(path("rgb/first.npy"), np.ascontiguousarray(rgb.transpose(0, 3, 1, 2)).astype(np.int64))
+np.savez_compressed(path("rgb/keras.npz"), x_train=rgb, y_train=labels[:some], x_test=rgb[:2], y_test=labels[:2])
+pd.DataFrame(rgb.reshape(some, -1)).to_csv(path("rgb/bare.csv"), index=False, header=False)
+frame = pd.DataFrame(rgb.reshape(some, -1), columns=[f"pixel{i:04}" for i in range(28 * 28 * 3)])
+frame.assign(label=labels[:some]).to_csv(path("rgb/named.csv"), index=False)
+painted = [Image.fromarray(pixels) for pixels in rgb]
+for i, picture in enumerate(painted):
+    write(f"rgb/png/{labels[i]}/{i}.png", encoded(picture, "PNG"))
+    write(f"rgb/clear/{i}.png", encoded(picture.convert("RGBA"), "PNG"))
+    write(f"rgb/webp/{i}.webp", encoded(picture, "WEBP", lossless=True))
+    write(f"rgb/bmp/{i}.bmp", encoded(picture, "BMP"))
+rows = [{"bytes": encoded(picture, "PNG"), "path": f"{i}.png"} for i, picture in enumerate(painted)]
+pq.write_table(pa.table({"img": pa.array(rows, struct_type)}), path("rgb/train.parquet"))
+with zipfile.ZipFile(path("rgb/pictures.zip"), "w") as archive:
+    for i, picture in enumerate(painted):
+        archive.writestr(f"{labels[i]}/{i}.png", encoded(picture, "PNG"))
+
 # Archives.
 with zipfile.ZipFile(path("pictures.zip"), "w", zipfile.ZIP_DEFLATED) as archive:
     for i, picture in enumerate(pictures):
@@ -110,8 +132,8 @@ def chunk(name, content):
     return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
 
 
-def png(width, height, content):
-    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
+def png(width, height, content, colour=0, depth=8):
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0))
     return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", content) + chunk(b"IEND", b"")
 
 
@@ -127,6 +149,9 @@ broken = {
     "cut.jpg": jpeg[: len(jpeg) // 2],
     "cut.bmp": encoded(colours, "BMP")[:-1],
     "cmyk.jpg": encoded(colours.convert("CMYK"), "JPEG"),
+    "bomb-in-colour.png": png(28, 28, zlib.compress(b"\0" * 200_000_000), 2),
+    "deep-in-colour.png": png(9, 9, zlib.compress(b"\0" * 9 * (1 + 9 * 6)), 2, 16),
+    "cut-palette.png": png(28, 28, zlib.compress(b"\0" * 28 * 29), 3),
     "deep.png": encoded(Image.fromarray(np.full((9, 9), 4711, np.uint16)), "PNG"),
     "moving.gif": encoded(colours, "GIF", save_all=True, append_images=turned),
     "moving.webp": encoded(colours, "WEBP", save_all=True, append_images=turned),

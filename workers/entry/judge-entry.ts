@@ -34,7 +34,7 @@ export default async function runJudgeJob(job: JudgeJob): Promise<JudgeOutcome> 
     const key = `${real.key} ${count}`;
     if (known?.key !== key) known = { key, reference: cachedReference(classifier, real, count, toCacheFolder()) };
     const images = await draw(job);
-    const figures = toFigures(classifier, images, known.reference);
+    const figures = toFigures(classifier, images, real.shape, known.reference);
     return { ok: true, figures: job.nearest ? { ...figures, nearest: toNearest(images, real) } : figures };
   } catch (error) {
     if (error instanceof GanglionError) return { ok: false, error: error.toPlain() };

@@ -1,26 +1,29 @@
 // From images to figures: how good drawn images are beside real ones.
 import type { Figures, Nearest, RealImages } from '../../shared/evaluation.ts';
+import type { ImageShape } from '../../shared/model/spec.ts';
 import { viewsOf } from '../../shared/pixels.ts';
 import { type Classifier, FEATURES } from './classifier.ts';
 import { frechetDistance, momentsOf } from './frechet.ts';
 import { shareInside, toManifold } from './manifold.ts';
 import { nearestDistance } from './nearest.ts';
+import { toJudged } from './reduce.ts';
 import { type Reference, sharesOf } from './reference.ts';
 
 /** Drawn images, and real ones, whose nearest training images are looked for. */
 const NEAREST = 64;
 
 /**
- * @param images drawn ones, uint8 [28, 28] each, at least 2
+ * @param images drawn ones, uint8 of `shape` each, at least 2
  * @returns all figures but those of the nearest training images
  */
 export function toFigures(
   classifier: Classifier,
   images: readonly Uint8Array[],
+  shape: ImageShape,
   { moments, manifold, shares, floor, floorCount }: Reference,
 ): Figures {
   const count = images.length;
-  const judged = classifier.judge(images);
+  const judged = classifier.judge(images.map((image) => toJudged(image, shape)));
   // Precision and recall depend on the sizes of both sets, which are the same where there are enough real images.
   const compared = Math.min(count, manifold.squaredRadii.length);
   const drawn = toManifold(judged.features.subarray(0, compared * FEATURES), FEATURES);
@@ -46,7 +49,8 @@ export function totalVariation(one: Float64Array, other: Float64Array): number {
 
 /** @param images drawn ones */
 export function toNearest(images: readonly Uint8Array[], real: RealImages): Nearest {
-  const { training, reference, isTrainedOn, size } = real;
+  const { training, reference, isTrainedOn, shape } = real;
+  const size = shape.reduce((product, side) => product * side, 1);
   const drawn = images.slice(0, NEAREST).map((image) => nearestDistance(image, training));
   const indices = reference.indices.subarray(0, NEAREST);
   const others = viewsOf(reference.images, indices, size).map((image, i) =>

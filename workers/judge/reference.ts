@@ -9,6 +9,7 @@ import { checkTrusted } from '../build/trusted-path.ts';
 import { CLASSES, type Classifier, FEATURES, type Judged } from './classifier.ts';
 import { frechetDistance, type Moments, momentsOf } from './frechet.ts';
 import { type Manifold, toManifold } from './manifold.ts';
+import { toJudged } from './reduce.ts';
 
 /** Raised when what the files hold changes. */
 const LAYOUT_VERSION = 1;
@@ -31,8 +32,9 @@ export interface Reference {
 
 /** @param count images that will be drawn */
 export function computeReference(classifier: Classifier, real: RealImages, count: number): Reference {
+  const size = real.shape.reduce((product, side) => product * side, 1);
   const judge = ({ images, indices }: ImageSet, from: number, to?: number): Judged =>
-    classifier.judge(viewsOf(images, indices.subarray(from, to), real.size));
+    classifier.judge(viewsOf(images, indices.subarray(from, to), size).map((image) => toJudged(image, real.shape)));
   const all = judge(real.reference, 0);
   const moments = momentsOf(all.features, FEATURES);
   const total = real.reference.indices.length;

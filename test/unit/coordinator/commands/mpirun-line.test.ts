@@ -15,13 +15,13 @@ const OPTIONS = '--oversubscribe --bind-to none --mca coll ^han --mca mpi_yield_
 it('has the options that training was tried with', () => {
   const { file, args, added } = lineOf({});
   expect(file).toBe('/mpi/bin/mpirun');
-  expect(args.join(' ')).toBe(`--with-ft ulfm ${OPTIONS} -n 2 -x GANGLION_LAUNCH node main.js train`);
+  expect(args.join(' ')).toBe(`--with-ft ulfm ${OPTIONS} -n 2 -x GANGLION_JOB -x GANGLION_LAUNCH node main.js train`);
   expect(added).toEqual({});
 });
 
 it('asks version 4 for nothing that it lacks', () => {
   const { args } = lineOf({ mpi: { ...REQUEST.mpi, major: 4 } });
-  expect(args.join(' ')).toBe(`${OPTIONS} -n 2 -x GANGLION_LAUNCH node main.js train`);
+  expect(args.join(' ')).toBe(`${OPTIONS} -n 2 -x GANGLION_JOB -x GANGLION_LAUNCH node main.js train`);
 });
 
 it('tells mpirun where to look on other machines, unless the system has it', () => {
@@ -37,7 +37,7 @@ it('tells mpirun where to look on other machines, unless the system has it', () 
 it('passes on by name what says what to train, and nothing of one machine', () => {
   const env = { GANGLION_API_TOKEN: 'secret', NO_COLOR: '1', PATH: '/bin', GANGLION_LIBMPI: '/x', HOME: '/root' };
   const { args } = lineOf({ env });
-  expect(args.join(' ')).toContain('-x GANGLION_API_TOKEN -x GANGLION_LAUNCH -x NO_COLOR node');
+  expect(args.join(' ')).toContain('-x GANGLION_API_TOKEN -x GANGLION_JOB -x GANGLION_LAUNCH -x NO_COLOR node');
   expect(args.join(' ')).not.toContain('secret');
 });
 

@@ -24,7 +24,7 @@ export function writeFiles(folder: string, files: Readonly<Record<string, Uint8A
   }
 }
 
-/** Loads what a path names, as images of 28 x 28 in grey. */
-export function load(data: string, settings: Partial<Settings> = {}) {
-  return loadData({ settings: { ...defaultSettings(), ...settings, data }, shape: [28, 28, 1] });
+/** Loads what a path names, in the shape that it needs. */
+export function load(data: string | null, settings: Partial<Settings> = {}) {
+  return loadData({ settings: { ...defaultSettings(), ...settings, data } });
 }

@@ -99,7 +99,10 @@ describe('idx files', () => {
     short.writeInt16BE(200, 2);
     writeFiles(folder, {
       small: idx([2, 2, 2], short, 11),
-      colour: idx([1, 28, 28, 3], new Uint8Array(28 * 28 * 3).fill(9)),
+      colour: idx(
+        [1, 28, 28, 3],
+        Uint8Array.from({ length: 28 * 28 * 3 }, (_, i) => (i % 3 === 1 ? 50 : 9)),
+      ),
     });
     const small = await load(join(folder, 'small'));
     expect([small.count, small.imageShape, small.preparation]).toEqual([
@@ -108,8 +111,8 @@ describe('idx files', () => {
       '2 x 2 to 28 x 28 (fit on #000000)',
     ]);
     expect(small.images[27]).toBe(200);
-    const colour = await load(join(folder, 'colour'), { invert: 'on' });
-    expect(new Set(colour.images)).toEqual(new Set([246]));
+    const colour = await load(join(folder, 'colour'), { invert: 'on', channels: 1 });
+    expect(new Set(colour.images)).toEqual(new Set([255 - 33]));
     expect(colour.preparation).toBe('colour to grey, light and dark exchanged');
   });
 

@@ -46,7 +46,7 @@ describe('a table of images', () => {
     [
       'other columns',
       'a,b,c\n1,2,3\n',
-      'expected rows of as many numbers as a square has pixels, with a class or without, got 3 columns',
+      'expected rows of as many numbers as a square has pixels, in grey or colour, with a class or without, got 3 columns',
     ],
     ['a class too large', `label,${NAMES}\n65536,${PIXELS}\n`, 'line 2: expected a class below 65536, got 65536'],
   ])('with %s is refused by its line', async (_, content, reason) => {

@@ -13,7 +13,7 @@ import {
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { appendWholeSync, removeFileSync, writeFileAtomicSync } from '../../../../coordinator/files/atomic-file.ts';
 import { JsonLines } from '../../../../coordinator/files/json-lines.ts';
 import { ownerHere } from '../../../../coordinator/files/lock-owner.ts';
@@ -74,6 +74,33 @@ describe('the lock of a run', () => {
     lock.release();
     expect(readdirSync(run)).toEqual([]);
     (await lockRunFolder(run)).release();
+  });
+
+  it('is taken at once by another process of the same job, and by no process that is alone', async () => {
+    const run = scratchFolder();
+    const owner = { ...ownerHere(7), pid: process.pid, job: 'job', member: '1/0' };
+    const asRank = (rank: string, job: string): void => {
+      vi.stubEnv('OMPI_COMM_WORLD_RANK', rank);
+      vi.stubEnv('GANGLION_JOB', job);
+    };
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const inUse = `environment: ${run} is in use by process ${process.pid}`;
+    writeFileSync(join(run, LOCK_FILE), JSON.stringify(owner)); // it lives, and has touched its file
+    expect(await errorOf(() => lockRunFolder(run, STALE))).toBe(inUse);
+    asRank('0', 'job/1'); // the same process
+    expect(await errorOf(() => lockRunFolder(run, STALE))).toBe(inUse);
+    asRank('1', 'other/1');
+    expect(await errorOf(() => lockRunFolder(run, STALE))).toBe(inUse);
+    for (const [rank, job] of [
+      ['1', 'job/1'], // a survivor
+      ['0', 'job/2'], // the next start of the job
+    ] as const) {
+      writeFileSync(join(run, LOCK_FILE), JSON.stringify(owner));
+      asRank(rank, job);
+      const lock = await lockRunFolder(run, STALE);
+      expect(recordOf(run)).toMatchObject({ token: 8, job: 'job', member: `${job.at(-1)}/${rank}` });
+      lock.release();
+    }
   });
 
   it('goes with its process, also by kill -9, and its token grows then', async () => {

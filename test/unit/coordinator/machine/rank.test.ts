@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { isWatched, rankOf } from '../../../../coordinator/machine/rank.ts';
+import { isWatched, jobMemberOf, rankOf } from '../../../../coordinator/machine/rank.ts';
 
 it('is the number that mpirun or srun gives', () => {
   expect(rankOf({})).toBeUndefined();
@@ -16,4 +16,13 @@ it("takes a rank's pseudo-terminal for one only where launch is on a terminal", 
   expect(isWatched({ isTTY: true }, { ...rank, GANGLION_LAUNCH: 'plain' })).toBe(false);
   expect(isWatched({ isTTY: true }, { ...rank, GANGLION_LAUNCH: 'terminal' })).toBe(true);
   expect(isWatched({}, { ...rank, GANGLION_LAUNCH: 'terminal' })).toBe(false);
+});
+
+it('names its job as launch does, else as MPI does', () => {
+  expect(jobMemberOf({ PMIX_NAMESPACE: 'a' })).toBeUndefined();
+  const rank = { OMPI_COMM_WORLD_RANK: '2', PMIX_NAMESPACE: 'prterun-vm-13884@1' };
+  expect(jobMemberOf(rank)).toEqual({ job: 'prterun-vm-13884@1', member: '0/2' });
+  expect(jobMemberOf({ ...rank, GANGLION_JOB: 'ab-c/2' })).toEqual({ job: 'ab-c', member: '2/2' });
+  expect(jobMemberOf({ ...rank, GANGLION_JOB: 'a b/2' })).toMatchObject({ job: 'prterun-vm-13884@1' });
+  expect(jobMemberOf({ ...rank, PMIX_NAMESPACE: '\u001b[2J' })).toBeUndefined();
 });

@@ -76,7 +76,7 @@ describe('writeReport', () => {
   it('leaves out what is too large, and says where the rest is', async () => {
     const { folder, write } = madeUp();
     writeFileSync(join(folder.samples, 'epochs.gif'), Buffer.alloc(6 * 2 ** 20 + 1));
-    writeFileSync(join(folder.samples, 'real.png'), Buffer.alloc(2 ** 18 + 1));
+    writeFileSync(join(folder.samples, 'real.png'), Buffer.alloc(2 ** 20 + 1));
     mkdirSync(join(folder.samples, 'step-00000001.png'));
     const event = (step: number) =>
       `${JSON.stringify({ time: 5, step, kind: 'checkpoint', text: `number ${step}` })}\n`;

@@ -18,7 +18,8 @@ import { dcgan28 } from '../../../../shared/model/spec.ts';
 import { errorOf, scratchFolder } from '../../scratch.ts';
 
 const DATASET = toDataset('two digits', new Uint8Array(2 * 784), Uint8Array.of(3, 4), [28, 28, 1]);
-const CONFIG = toRunConfig(mergeSettings({ steps: 60, seed: 7 }), DATASET);
+const GIVEN = { steps: 60, seed: 7, imageSize: 28, channels: 1 } as const;
+const CONFIG = toRunConfig(mergeSettings(GIVEN), DATASET);
 const STORED: StoredRunConfig = { ...CONFIG, chosenBackend: 'wasm' };
 
 function checkpointWith(config: string): Checkpoint {
@@ -27,7 +28,7 @@ function checkpointWith(config: string): Checkpoint {
 
 describe('toRunConfig', () => {
   it('adds the format, the arithmetic and the identity of the data to the settings', () => {
-    const { apiToken: _, ...settings } = mergeSettings({ steps: 60, seed: 7 });
+    const { apiToken: _, ...settings } = mergeSettings(GIVEN);
     expect(CONFIG).toEqual({
       format: 2,
       arithmetic: ARITHMETIC,
@@ -41,7 +42,7 @@ describe('toRunConfig', () => {
 
 describe('the API token', () => {
   it('is in no config, also where someone has written it into one', () => {
-    expect(toRunConfig(mergeSettings({ steps: 60, seed: 7, apiToken: 's3cret' }), DATASET)).toEqual(CONFIG);
+    expect(toRunConfig(mergeSettings({ ...GIVEN, apiToken: 's3cret' }), DATASET)).toEqual(CONFIG);
     expect(storedConfig(checkpointWith(JSON.stringify({ ...STORED, apiToken: 's3cret' })))).toEqual(STORED);
   });
 });
@@ -58,6 +59,9 @@ describe('storedConfig', () => {
       isolation: _i,
       audit: _a,
       samplesEvery: _s,
+      imageSize: _is,
+      channels: _ch,
+      width: _w,
       backend: _b,
       chosenBackend: _c,
       ...earlier
@@ -135,6 +139,13 @@ describe('a config without a format', () => {
   });
 });
 
+it('refuses a model of another size than the config says', async () => {
+  const config = JSON.stringify({ ...STORED, imageSize: 64 });
+  expect(await errorOf(() => storedConfig(checkpointWith(config)))).toBe(
+    'checkpoint: a.safetensors: expected a model of images of 64 pixels in 1 channels, as its config says, got 28 pixels in 1',
+  );
+});
+
 describe('readStoredConfig', () => {
   it('reads config.json as a run wrote it, and says why it cannot', async () => {
     const path = join(scratchFolder(), 'config.json');
@@ -149,6 +160,13 @@ describe('readStoredConfig', () => {
 });
 
 describe('checkResumable', () => {
+  it('says nothing of images that another size has changed', async () => {
+    const now = { ...CONFIG, imageSize: 32, dataSha256: 'f'.repeat(64) } as const;
+    expect(await errorOf(() => checkResumable(CONFIG, now, 78))).toBe(
+      'config: cannot resume with another --image-size 32 (the run has 28)',
+    );
+  });
+
   it('accepts another cluster, length, place and rhythm', () => {
     expect(() => checkResumable(CONFIG, CONFIG, 78)).not.toThrow();
     const now: RunConfig = {
@@ -174,6 +192,9 @@ describe('checkResumable', () => {
     ['batch', 64, '--batch 64 (the run has 128)'],
     ['shards', 2, '--shards 2 (the run has 4)'],
     ['latent', 64, '--latent 64 (the run has 100)'],
+    ['imageSize', 64, '--image-size 64 (the run has 28)'],
+    ['channels', 3, '--channels 3 (the run has 1)'],
+    ['width', 2, '--width 2 (the run has 1)'],
     ['seed', 8, '--seed 8 (the run has 7)'],
     ['lr', 0.1, '--lr 0.1 (the run has 0.0002)'],
     ['beta1', 0.9, '--beta1 0.9 (the run has 0.5)'],
@@ -197,7 +218,7 @@ describe('checkResumable', () => {
 
   it('names every difference at once, the data by its name and the beginning of its hash', async () => {
     const other = toDataset('other digits', new Uint8Array(2 * 784).fill(1), Uint8Array.of(3, 4), [28, 28, 1]);
-    const now = { ...toRunConfig(mergeSettings({ steps: 60, seed: 8, batch: 64 }), other) };
+    const now = { ...toRunConfig(mergeSettings({ ...GIVEN, seed: 8, batch: 64 }), other) };
     const hash = (sha256: string) => sha256.slice(0, 12);
     expect(await errorOf(() => checkResumable(CONFIG, now, 78))).toBe(
       'config: cannot resume with another --batch 64 (the run has 128); another --seed 8 (the run has 7); another ' +

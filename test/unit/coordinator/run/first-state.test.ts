@@ -8,7 +8,8 @@ import { dcgan28 } from '../../../../shared/model/spec.ts';
 import { errorOf, scratchFolder } from '../../scratch.ts';
 import { LATENT, madeUpState } from '../made-up-state.ts';
 
-const SETTINGS = { latent: LATENT, seed: 5, ema: 'off', from: null } as const;
+const MODEL = { latent: LATENT, imageSize: 28, channels: 1, width: 1 } as const;
+const SETTINGS = { ...MODEL, seed: 5, ema: 'off', from: null } as const;
 const silent = (): void => {};
 
 function stored(state = madeUpState(12)): string {

@@ -14,7 +14,7 @@ import { madeUpState } from '../made-up-state.ts';
 
 const none = { images: new Uint8Array(0), indices: new Uint32Array(0) };
 const real: RealImages = {
-  size: 784,
+  shape: [28, 28, 1],
   key: 'ab',
   reference: none,
   labels: null,

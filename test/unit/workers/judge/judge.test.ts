@@ -19,7 +19,8 @@ let reference: Reference;
 /** Images of the package that the reference does not have, in an order without pattern, with their labels. */
 let others: readonly { readonly image: Uint8Array; readonly label: number }[];
 
-const figuresOf = (images: readonly Uint8Array[]): Figures => toFigures(classifier, images, reference);
+const figuresOf = (images: readonly Uint8Array[]): Figures =>
+  toFigures(classifier, images, dataset.imageShape, reference);
 
 beforeAll(() => {
   const all = toRealImages(dataset);
@@ -109,6 +110,7 @@ describe('the judge', () => {
       const figures = toFigures(
         classifier,
         digits(() => true).slice(0, 50),
+        dataset.imageShape,
         computeReference(classifier, { ...few, labels }, 50),
       );
       expect(figures).toMatchObject({ classShares: null, realShares: null, totalVariation: null, confidence: null });
@@ -121,7 +123,12 @@ describe('the judge', () => {
       const indices = real.reference.indices.subarray(0, total);
       const none = { images: dataset.images, indices: new Uint32Array(0) };
       const few = { ...real, labels: null, reference: { images: dataset.images, indices }, others: none };
-      const figures = toFigures(classifier, digits(() => true).slice(0, 2), computeReference(classifier, few, 10));
+      const figures = toFigures(
+        classifier,
+        digits(() => true).slice(0, 2),
+        dataset.imageShape,
+        computeReference(classifier, few, 10),
+      );
       expect(Number.isFinite(figures.frechetDistance)).toBe(true);
       expect(Number.isFinite(figures.floor)).toBe(true);
     }

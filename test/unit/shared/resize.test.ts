@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { resize } from '../../../../coordinator/images/resize.ts';
-import { errorOf } from '../../scratch.ts';
+import { resize } from '../../../shared/resize.ts';
+import { errorOf } from '../scratch.ts';
 
 const grey = (width: number, height: number, pixels: readonly number[]) => {
   return { width, height, channels: 1, pixels: Uint8Array.from(pixels) };

@@ -1,6 +1,6 @@
 // Changes the size of an image in whole numbers alone, so that its bytes are the same on every machine. A triangle filter, as wide as a
 // pixel of the smaller grid (Pillow's BILINEAR): shrinking averages all that a pixel covers, and an equal size changes nothing.
-import { GanglionError } from '../../shared/error.ts';
+import { GanglionError } from './error.ts';
 
 /** An image in bytes, row-major: shape [height, width, channels]. */
 export interface RawImage {
