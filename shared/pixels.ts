@@ -27,6 +27,13 @@ export function toByte(x: number): number {
   return Math.min(255, Math.max(0, Math.round((x + 1) * 127.5)));
 }
 
+/** Bytes of pixels in [-1, 1]; a loop, as `Uint8Array.from` took 20 times as long. */
+export function toBytePixels(values: Float32Array): Uint8Array {
+  const bytes = new Uint8Array(values.length);
+  for (let i = 0; i < values.length; i++) bytes[i] = toByte(values[i] as number);
+  return bytes;
+}
+
 /** Grey of a colour by ITU-R BT.601 in whole numbers, as Pillow has it: equal parts stay what they are. */
 export function greyOf(red: number, green: number, blue: number): number {
   return (19_595 * red + 38_470 * green + 7_471 * blue + 0x8000) >>> 16;

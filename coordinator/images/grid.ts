@@ -1,7 +1,7 @@
 // Puts images side by side into one, for the samples of a run. Pure.
 import { GanglionError } from '../../shared/error.ts';
 import type { ImageShape } from '../../shared/model/spec.ts';
-import { toByte } from '../../shared/pixels.ts';
+import { toBytePixels } from '../../shared/pixels.ts';
 
 /** Black pixels between two neighbours of a grid. */
 const GRID_GAP = 2;
@@ -23,7 +23,7 @@ export function channelsOf({ width, height, pixels }: Picture): 1 | 3 {
 /**
  * `count` images in rows of `columns` (fewer where there are fewer images), row by row, with black gaps of 2 pixels between
  * them and none around; cells without an image are black.
- * @param images [count, ...shape]: bytes, or floats in [-1, 1] that become bytes by {@link toByte}.
+ * @param images [count, ...shape]: bytes, or floats in [-1, 1] that become bytes by {@link toBytePixels}.
  * @throws GanglionError `shape` where `images` does not hold `count` images, or a number is not a positive integer.
  */
 export function toGrid(
@@ -45,7 +45,7 @@ export function toGrid(
   const width = used * cellWidth - GRID_GAP;
   const height = Math.ceil(count / used) * cellHeight - GRID_GAP;
   const pixels = new Uint8Array(width * height * channels);
-  const bytes = images instanceof Float32Array ? Uint8Array.from(images, toByte) : images;
+  const bytes = images instanceof Float32Array ? toBytePixels(images) : images;
   const rowLength = imageWidth * channels;
   for (let image = 0; image < count; image++) {
     const top = Math.floor(image / used) * cellHeight;

@@ -6,6 +6,11 @@ prints one line of JSON. Modes: `single` (one process), `ddp` (DistributedDataPa
 over the processes), `compiled` (one process, torch.compile; needs a C++ compiler). Install
 `../golden/requirements.txt` first. Images per second are real images: batch * steps / time, after the warm-up.
 
+    python pytorch_train.py --mode single --data ../../data --steps 3743 --warmup 1 --seed 7 --template STEP.safetensors --every 468
+
+also writes what it has learned into the folder of `--template`, a checkpoint of Ganglion's of the same model, every so many steps:
+`ganglion evaluate` then judges PyTorch's digits as Ganglion's own (pytorch_checkpoint.py).
+
 What is done for speed: images stay in memory as one uint8 tensor; no graph is built for G in D's phase and no weight
 gradients are computed for D in G's; oneDNN in the layout asked for; Adam's fused kernel (measured against foreach and
 the plain loop, see --adam); malloc keeps its memory (--malloc); gradients set to None; denormals flushed; nothing is read back until the clock has stopped.
@@ -32,6 +37,8 @@ from torch.nn.parallel import DistributedDataParallel
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "golden"))
 from model import Discriminator, Generator, adam, initialise, to_pixels  # noqa: E402
+
+from pytorch_checkpoint import write_checkpoint  # noqa: E402
 
 LATENT = 100
 HOST = "127.0.0.1"
@@ -61,21 +68,21 @@ def read_images(folder: Path) -> torch.Tensor:
     return torch.from_numpy(np.frombuffer(content, dtype=np.uint8, offset=16).copy()).view(count, 1, 28, 28)
 
 
-def batches(images: torch.Tensor, batch: int, rank: int, processes: int) -> Iterator[torch.Tensor]:
+def batches(images: torch.Tensor, batch: int, rank: int, processes: int, seed: int) -> Iterator[torch.Tensor]:
     """This process's part of every batch, for ever; a fresh permutation each epoch, the same in every process."""
     local = batch // processes
-    permutation = torch.Generator().manual_seed(1)
+    permutation = torch.Generator().manual_seed(seed)
     while True:
         order = torch.randperm(len(images), generator=permutation)
         for start in range(0, len(images) - batch + 1, batch):
             yield images[order[start + rank * local : start + (rank + 1) * local]]
 
 
-def make_step(options: argparse.Namespace, batch: int) -> Step:
+def make_step(options: argparse.Namespace, batch: int) -> tuple[Step, tuple[Generator, Discriminator]]:
     layout = torch.channels_last if options.layout == "channels_last" else torch.contiguous_format
     generator, discriminator = Generator(LATENT), Discriminator()
     for net in (generator, discriminator):
-        initialise(net, seed=1)
+        initialise(net, options.seed)
         net.to(memory_format=layout).train()
     choice = {"fused": {"fused": True}, "foreach": {"foreach": True}, "loop": {"foreach": False}}[options.adam]
     generator_adam, discriminator_adam = adam(generator, **choice), adam(discriminator, **choice)
@@ -120,7 +127,7 @@ def make_step(options: argparse.Namespace, batch: int) -> Step:
         generator_adam.step()
         return loss_d, loss_g
 
-    return step
+    return step, (generator, discriminator)
 
 
 def measure(rank: int, options: argparse.Namespace, port: int | None = None) -> None:
@@ -133,16 +140,18 @@ def measure(rank: int, options: argparse.Namespace, port: int | None = None) -> 
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
         store = dist.TCPStore(HOST, port, options.processes, is_master=False)
         dist.init_process_group("gloo", store=store, rank=rank, world_size=options.processes)
-    torch.manual_seed(rank)
-    step = make_step(options, options.batch // options.processes)
-    source = batches(read_images(options.data), options.batch, rank, options.processes)
+    torch.manual_seed(options.seed - 1 + rank)
+    step, nets = make_step(options, options.batch // options.processes)
+    source = batches(read_images(options.data), options.batch, rank, options.processes, options.seed)
     for _ in range(options.warmup):
         step(next(source))
     if port is not None:
         dist.barrier()
     start = time.perf_counter()
-    for _ in range(options.steps):
+    for done in range(1, options.steps + 1):
         loss_d, loss_g = step(next(source))
+        if options.template and rank == 0 and (done + options.warmup) % options.every == 0:
+            write_checkpoint(options.template, nets, done + options.warmup)
     if port is not None:
         dist.barrier()
     seconds = time.perf_counter() - start
@@ -191,6 +200,9 @@ def main() -> None:
     parser.add_argument("--warmup", type=positive, default=20, help="steps before the clock starts")
     parser.add_argument("--adam", choices=("fused", "foreach", "loop"), default="fused")
     parser.add_argument("--malloc", choices=("keep", "default"), default="keep", help="keep: see keep_memory")
+    parser.add_argument("--seed", type=positive, default=1)
+    parser.add_argument("--template", type=Path, help="checkpoint of Ganglion's, beside which PyTorch's are written")
+    parser.add_argument("--every", type=positive, default=468, help="steps between them")
     parser.add_argument("--data", type=Path, required=True, help="folder with train-images-idx3-ubyte.gz")
     options = parser.parse_args()
     if options.mode != "ddp" and (options.processes or 1) > 1:

@@ -8,7 +8,7 @@ import type { JudgeJob, JudgeOutcome } from '../../shared/evaluation.ts';
 import { layoutOf } from '../../shared/model/layout.ts';
 import { parameterInputs } from '../../shared/model/net-inputs.ts';
 import { imageSizeOf } from '../../shared/model/spec.ts';
-import { toByte } from '../../shared/pixels.ts';
+import { toBytePixels } from '../../shared/pixels.ts';
 import { loadRunner } from '../engines/engines.ts';
 import type { ProgramRunner } from '../engines/program-runner.ts';
 import { ProgramSampler } from '../engines/program-sampler.ts';
@@ -49,7 +49,7 @@ async function draw({ backend, spec, parameters, statistics, seed, count }: Judg
   const sampler = new ProgramSampler(runner.loaded, layout, spec);
   try {
     const drawn = await sampler.draw({ seed, count, statistics }, parameterInputs(layout, parameters));
-    const bytes = Uint8Array.from(drawn, toByte);
+    const bytes = toBytePixels(drawn);
     const size = imageSizeOf(spec);
     return Array.from({ length: count }, (_, i) => bytes.subarray(i * size, (i + 1) * size));
   } finally {
