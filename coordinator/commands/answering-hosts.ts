@@ -6,22 +6,33 @@ import type { Host } from './hosts.ts';
 /** A machine that is off says nothing. */
 const ANSWER_MS = 15_000;
 
-/** mpirun's variables for a program in place of ssh, of versions 5 and 4. */
+/** mpirun's variables for a program in place of ssh, and for its arguments, of versions 5 and 4. */
 const AGENTS = ['PRTE_MCA_plm_ssh_agent', 'OMPI_MCA_plm_rsh_agent'] as const;
+const ARGUMENTS = ['PRTE_MCA_plm_ssh_args', 'OMPI_MCA_plm_rsh_args'] as const;
 
 /** @param env of the launcher, as mpirun has it */
 export async function answeringHosts(hosts: readonly Host[], env: NodeJS.ProcessEnv): Promise<readonly Host[]> {
-  const [program = 'ssh', ...options] = AGENTS.map((name) => env[name])
-    .find((agent) => agent !== undefined && agent !== '')
-    ?.split(/\s+/) ?? ['ssh', '-o', 'BatchMode=yes', '-o', 'ConnectTimeout=10'];
+  const [program = 'ssh', ...options] = wordsOf(env, AGENTS) ?? [
+    'ssh',
+    '-o',
+    'BatchMode=yes',
+    '-o',
+    'ConnectTimeout=10',
+  ];
+  const more = wordsOf(env, ARGUMENTS) ?? [];
   const run = promisify(execFile);
   const answers = await Promise.all(
     hosts.map(({ name }) =>
-      run(program, [...options, name, 'true'], { env, timeout: ANSWER_MS, killSignal: 'SIGKILL' }).then(
+      run(program, [...options, ...more, name, 'true'], { env, timeout: ANSWER_MS, killSignal: 'SIGKILL' }).then(
         () => true,
         () => false,
       ),
     ),
   );
   return hosts.filter((_, i) => answers[i]);
+}
+
+function wordsOf(env: NodeJS.ProcessEnv, names: readonly string[]): string[] | undefined {
+  const text = names.map((name) => env[name]).find((value) => value !== undefined && value.trim() !== '');
+  return text?.trim().split(/\s+/);
 }

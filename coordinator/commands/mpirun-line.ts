@@ -17,11 +17,30 @@ export interface MpirunRequest {
   readonly user: number | undefined;
 }
 
+/** With a program in place of ssh. */
+const AGENT_VARIABLES = ['PRTE_MCA_plm_ssh_agent', 'OMPI_MCA_plm_rsh_agent'] as const;
+
 /** Variables that say what a training is to do: other machines get them, too. Those of one machine's installation stay. */
 const PASSED = /^(GANGLION_(?!LIBMPI$)\w+|NO_COLOR)$/;
 
 /** mpirun refuses root, which containers and this test's machines have, unless it is told twice. */
 const AS_ROOT = { OMPI_ALLOW_RUN_AS_ROOT: '1', OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1' };
+
+/** Names of version 4, by which the MPI operators of Kubernetes say where the pods are; version 5 reads these. */
+const RENAMED = {
+  OMPI_MCA_orte_default_hostfile: 'PRTE_MCA_prte_default_hostfile',
+  OMPI_MCA_orte_keep_fqdn_hostnames: 'PRTE_MCA_prte_keep_fqdn_hostnames',
+  OMPI_MCA_plm_rsh_args: 'PRTE_MCA_plm_ssh_args',
+  OMPI_MCA_plm_rsh_agent: 'PRTE_MCA_plm_ssh_agent',
+} as const;
+
+function renamed(env: NodeJS.ProcessEnv): Readonly<Record<string, string>> {
+  const pairs = Object.entries(RENAMED).map(([before, now]) => [now, env[now] ?? env[before]]);
+  return Object.fromEntries(pairs.filter(([, value]) => value !== undefined));
+}
+
+/** A machine that is off, or asks for a password, is a mistake that shows at once. */
+const SSH_ARGUMENTS = '-o BatchMode=yes -o ConnectTimeout=15';
 
 /** @returns program, arguments and what is added to the environment */
 export function toMpirunLine({ mpi, nodes, hosts, rank, env, user }: MpirunRequest): {
@@ -29,7 +48,10 @@ export function toMpirunLine({ mpi, nodes, hosts, rank, env, user }: MpirunReque
   readonly args: readonly string[];
   readonly added: Readonly<Record<string, string>>;
 } {
-  const added = user === 0 ? AS_ROOT : {};
+  const given = { ...(user === 0 ? AS_ROOT : {}), ...(mpi.major === 5 ? renamed(env) : {}) };
+  const variable = mpi.major === 5 ? 'PRTE_MCA_plm_ssh_args' : 'OMPI_MCA_plm_rsh_args';
+  const isSsh = hosts !== undefined && ![...AGENT_VARIABLES, variable].some((name) => name in { ...env, ...given });
+  const added = isSsh ? { ...given, [variable]: SSH_ARGUMENTS } : given;
   const passed = Object.keys({ ...env, [LAUNCH]: '', [JOB]: '' }).filter((name) => PASSED.test(name));
   return {
     file: mpi.mpirun,
@@ -37,8 +59,8 @@ export function toMpirunLine({ mpi, nodes, hosts, rank, env, user }: MpirunReque
       ...(mpi.major === 5 ? ['--with-ft', 'ulfm'] : []),
       ...['--oversubscribe', '--bind-to', 'none', '--mca', 'coll', '^han', '--mca', 'mpi_yield_when_idle', '1'],
       ...['-n', String(nodes)],
-      // Other machines have this installation in the same folder; one of the system is found by itself.
-      ...(hosts && mpi.origin !== 'system' ? ['--prefix', dirname(dirname(mpi.mpirun))] : []),
+      // Other machines have this installation in the same folder; the system's is found by itself.
+      ...(mpi.origin === 'system' ? [] : ['--prefix', dirname(dirname(mpi.mpirun))]),
       ...(hosts ? ['--host', showHosts(hosts)] : []),
       ...passed.sort().flatMap((name) => ['-x', name]),
       ...rank,

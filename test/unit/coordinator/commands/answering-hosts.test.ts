@@ -10,9 +10,11 @@ it.each(['PRTE_MCA_plm_ssh_agent', 'OMPI_MCA_plm_rsh_agent'])(
   'asks each host by the program of %s',
   async (variable) => {
     const agent = join(scratchFolder(), 'agent');
-    writeFileSync(agent, '#!/bin/sh\n[ "$1 $3" = "-q true" ] && [ "$2" != b ]\n');
+    writeFileSync(agent, '#!/bin/sh\n[ "$1 $2 $4" = "-q -p2222 true" ] && [ "$3" != b ]\n');
     chmodSync(agent, 0o755);
-    const names = (await answeringHosts(HOSTS, { ...process.env, [variable]: `${agent} -q` })).map(({ name }) => name);
+    const names = (await answeringHosts(HOSTS, { PRTE_MCA_plm_ssh_args: '-p2222', [variable]: `${agent} -q` })).map(
+      ({ name }) => name,
+    );
     expect(names).toEqual(['a', 'c']);
   },
 );
