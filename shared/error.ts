@@ -8,7 +8,8 @@ import { toPrintable } from './printable.ts';
  * - `usage`, `config`, `data`, `checkpoint`: the user's input (exit 2);
  * - `environment`: the machine (disk, port, permissions, missing program: exit 1);
  * - `replica`: a replica failed on a shard; `shape`, `range`: wrong tensor shape, value not finite or too large (exit 1);
- * - `faults`: replicas failed too often, or gradients stayed bad (exit 3).
+ * - `faults`: replicas failed too often, or gradients stayed bad (exit 3);
+ * - `nodes`: too few nodes are left, or one does not answer (exit 75).
  */
 export const ERROR_CODES = [
   'usage',
@@ -20,6 +21,7 @@ export const ERROR_CODES = [
   'shape',
   'range',
   'faults',
+  'nodes',
 ] as const;
 export type ErrorCode = (typeof ERROR_CODES)[number];
 
@@ -67,8 +69,9 @@ export class GanglionError extends Error {
     this.reason = options.reason;
   }
 
-  /** Exit code of the command line: 2 for input, 3 for too many faults, 1 for the environment and the rest. */
-  get exitCode(): 1 | 2 | 3 {
+  /** Exit code of the command line: 2 for input, 3 for too many faults, 75 for lost nodes, 1 for the environment and the rest. */
+  get exitCode(): 1 | 2 | 3 | 75 {
+    if (this.code === 'nodes') return EXIT_CODES.goOn;
     if (this.code === 'faults') return EXIT_CODES.gaveUp;
     return this.code === 'usage' || this.code === 'config' || this.code === 'data' || this.code === 'checkpoint'
       ? EXIT_CODES.mistake

@@ -83,7 +83,7 @@ export class Node {
     // Replicas in threads share the memory of one GPU with the coordinator: results and state stay there. Several nodes add up on the host.
     const [first] = devices;
     const isOne = devices.every(({ backend, gpu }) => backend === 'cuda' && gpu === first.gpu);
-    if (isOne && communicator.size === 1 && config.isolation !== 'process') {
+    if (isOne && communicator.members.length === 1 && config.isolation !== 'process') {
       this.#place.device = await loadDeviceState(programs.updateEntry, first.gpu, state);
     }
     await this.#replicas.start();

@@ -36,10 +36,7 @@ export function createDeviceUpdate(length: number, state: DeviceState, span?: On
 
   return {
     ...{ sum, add: held.add, takeSumMs: held.takeSumMs, reset: held.reset },
-    async allReduce(communicator, bad) {
-      if (communicator.size > 1) throw new Error('several nodes add up on the host');
-      return bad;
-    },
+    allReduce: async (count) => count(), // several nodes add up on the host
     apply(adam, net, scale, statistics = []) {
       const { factors, powers } = nextFactors(adam, net.adam, scale);
       const values = places(held.results);

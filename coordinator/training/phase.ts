@@ -6,9 +6,9 @@ import type { UpdateKernels } from '../../shared/update.ts';
 import type { BadShard } from '../replicas/bad-shard.ts';
 import type { Shard, ShardResult } from '../replicas/replica.ts';
 import type { AdamOptions } from './adam.ts';
-import type { Communicator } from './communicator.ts';
 import type { DeviceState } from './device-state.ts';
 import { createDeviceUpdate } from './device-update.ts';
+import type { Exchange } from './exchange.ts';
 import type { OnSpan } from './span.ts';
 import type { TrainingState } from './state.ts';
 import { createUpdate } from './update.ts';
@@ -57,7 +57,8 @@ export interface PhaseRecord {
 export interface PhaseOptions {
   readonly state: TrainingState;
   readonly replicas: ShardComputer;
-  readonly communicator: Communicator;
+  /** Adds up over several nodes. Default: this node is alone. */
+  readonly exchange?: Exchange | undefined;
   /** Of either net. */
   readonly adam: Readonly<Record<Phase, AdamOptions>>;
   /** Shards a step, over all nodes. */
@@ -71,23 +72,31 @@ export interface PhaseOptions {
 
 /** One phase, used again every step: `compute` its passes, then `update`. */
 export interface PhaseLoop {
-  /** Computes a pass of shards. The promise may be left alone: its error is thrown where it is awaited. */
-  compute(pass: Pass, shards: readonly Shard[]): Promise<void>;
+  /**
+   * Computes a pass of this node's shards. The promise may be left alone: its error is thrown where it is awaited.
+   *
+   * @param toJob from the number of a shard
+   */
+  compute(pass: Pass, toJob: (shard: number) => Shard): Promise<void>;
   /**
    * Ends the phase, all of whose shards have been computed: Adam on the mean gradient, running statistics.
    *
    * @param rateFactor of the learning rate
    */
   update(rateFactor: number): Promise<PhaseRecord>;
+  /** Ends the phase in place of `update`, as this node cannot: the others end it in the same way. @throws error, or what comes before it */
+  giveUp(error: unknown): Promise<never>;
 }
 
 /** @param phase the net of the same name is what it updates */
 export function createPhase(phase: Phase, options: PhaseOptions): PhaseLoop {
-  const { state, replicas, communicator, adam, shards, kernels, device, span } = options;
+  const { state, replicas, exchange, adam, shards, kernels, device, span } = options;
   const vector = phaseVectorOf(phase, state.spec);
+  const everyShard = Array.from({ length: shards }, (_, shard) => shard);
+  const nodes = exchange && { exchange, phase, expected: shards * PASSES[phase].length };
   const update = device
     ? createDeviceUpdate(vector.length, device, span)
-    : createUpdate(vector.length, { kernels, span });
+    : createUpdate(vector.length, { kernels, span, nodes });
   const statistics = vector.statistics.map(({ net, ...place }) => ({ net: state[net], ...place }));
   const scale = 1 / shards;
   let startedMs = 0;
@@ -106,25 +115,29 @@ export function createPhase(phase: Phase, options: PhaseOptions): PhaseLoop {
     bad.push(...found);
   }
 
+  /** Every result has its seconds. */
+  const count = () => ({ bad: bad.length, done: seconds.length + bad.length });
+
   return {
-    compute(pass, jobs) {
+    compute(pass, toJob) {
       // A phase begins with its last pass: those before it are computed beside other phases.
       if (PASSES[phase].at(-1) === pass) startedMs = performance.now();
-      const gathered = jobs.length === 0 ? Promise.resolve() : gather(jobs);
+      const computeAll = (numbers: readonly number[]): Promise<void> =>
+        numbers.length === 0 ? Promise.resolve() : gather(numbers.map(toJob));
+      const gathered = exchange ? exchange.compute(phase, computeAll) : computeAll(everyShard);
       gathered.catch(() => {});
       return gathered;
     },
 
     async update(rateFactor) {
-      const isSkipped = (await update.allReduce(communicator, bad.length)) > 0;
+      const isSkipped = (await update.allReduce(count)).bad > 0;
       const beforeAdam = performance.now();
       const decayed = { ...adam[phase], learningRate: adam[phase].learningRate * rateFactor };
       const gradientNorm = isSkipped ? Number.NaN : update.apply(decayed, state[phase], scale, statistics);
       const { sum } = update;
-      if (isSkipped) sum.fill(Number.NaN);
       const afterAdam = performance.now();
       span?.('adam', beforeAdam, afterAdam);
-      const mean = (name: ScalarName): number => (sum[vector.scalars[name]] ?? 0) * scale;
+      const mean = (name: ScalarName): number => (isSkipped ? Number.NaN : (sum[vector.scalars[name]] ?? 0) * scale);
       // Field by field: V8 is slow with a long object that begins with `...`.
       const record = {
         lossReal: mean('lossReal'),
@@ -149,6 +162,14 @@ export function createPhase(phase: Phase, options: PhaseOptions): PhaseLoop {
       gradientBytes = 0;
       bad = [];
       return record;
+    },
+
+    async giveUp(error) {
+      if (exchange) {
+        exchange.fail(error);
+        await update.allReduce(count);
+      }
+      throw error;
     },
   };
 }

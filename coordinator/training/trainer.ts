@@ -5,6 +5,8 @@ import type { Dataset } from '../data/dataset.ts';
 import { describeBadShard } from '../replicas/bad-shard.ts';
 import { moveAverage } from './average.ts';
 import { type Decay, rateFactor } from './decay.ts';
+import type { Communicator } from './communicator.ts';
+import { Exchange } from './exchange.ts';
 import { createPhase, type PhaseOptions, type PhaseRecord } from './phase.ts';
 import { createSampler } from './sampler.ts';
 import { discriminatorPhaseBackup, type TrainingState } from './state.ts';
@@ -21,7 +23,8 @@ export interface StepRecord {
   readonly generator: PhaseRecord;
 }
 
-export interface TrainerOptions extends PhaseOptions {
+export interface TrainerOptions extends Omit<PhaseOptions, 'exchange'> {
+  readonly communicator: Communicator;
   readonly dataset: Dataset;
   readonly seed: number;
   /** Images a step. */
@@ -34,7 +37,7 @@ export interface TrainerOptions extends PhaseOptions {
   readonly maxSkipped: number;
   /** Decay of the averaged generator, where the state has one. */
   readonly ema?: number;
-  /** Asked before every step; training ends after the step in which it becomes true. */
+  /** Training ends after the step in which it becomes true; of several nodes, after the same step, when any has ended a step with it. */
   readonly shouldStop: () => boolean;
   /** Commits a step: log, metrics, samples, checkpoint. Replicas compute meanwhile; the state changes only after it. */
   readonly commit: (record: StepRecord) => Promise<void>;
@@ -66,33 +69,41 @@ async function trainSteps(options: TrainerOptions): Promise<void> {
     await options.commit(record);
   };
   const passes = createPasses(options);
-  const discriminator = createPhase('discriminator', options);
-  const generator = createPhase('generator', options);
+  const { communicator, shards } = options;
+  const isAlone = communicator.members.length === 1;
+  const exchange = isAlone ? undefined : new Exchange({ communicator, shards, shouldStop });
+  const discriminator = createPhase('discriminator', { ...options, exchange });
+  const generator = createPhase('generator', { ...options, exchange });
   const backup = device?.backup() ?? discriminatorPhaseBackup(state);
   /** D on real images. It needs D alone, and so may begin while the generator of the step before is updated. */
-  const beginReal = ({ epoch, shards }: RealImages) => ({ epoch, passed: discriminator.compute('real', shards) });
+  const beginReal = ({ epoch, toJob }: RealImages) => ({ epoch, passed: discriminator.compute('real', toJob) });
 
   let ended = performance.now();
   let uncommitted: StepRecord | undefined;
   let real = state.step < totalSteps ? beginReal(passes.real(state.step)) : undefined;
-  while (real && !shouldStop()) {
+  while (real && !(exchange ? exchange.isStopAgreed : shouldStop())) {
     const { step } = state;
     const { epoch, passed } = real;
     const factor = rateFactor(decay, step, totalSteps);
 
     const fake = discriminator.compute('fake', passes.fake(step));
     await Promise.resolve(); // the shards are on their way before the commit holds this thread
-    if (uncommitted) await commit(uncommitted);
-    const next = step + 1 < totalSteps ? passes.real(step + 1) : undefined;
-    backup.take();
-    await Promise.all([passed, fake]);
+    let next: RealImages | undefined;
+    try {
+      if (uncommitted) await commit(uncommitted);
+      next = step + 1 < totalSteps ? passes.real(step + 1) : undefined;
+      backup.take();
+      await Promise.all([passed, fake]);
+    } catch (error) {
+      await discriminator.giveUp(error);
+    }
     const updateOfD = await discriminator.update(factor);
 
     let updateOfG: PhaseRecord;
     try {
       const generated = generator.compute('generator', passes.generator(step));
       real = next && beginReal(next);
-      await generated;
+      await generated.catch(generator.giveUp);
       updateOfG = await generator.update(factor);
     } catch (error) {
       backup.restore();
@@ -108,6 +119,7 @@ async function trainSteps(options: TrainerOptions): Promise<void> {
     uncommitted = { step: state.step, epoch, seconds, discriminator: updateOfD, generator: updateOfG };
     if (skippedInARow(state) > options.maxSkipped) break;
   }
+  await exchange?.finish();
   if (uncommitted) await commit(uncommitted);
   const skipped = skippedInARow(state);
   if (uncommitted && skipped > options.maxSkipped) throw skippedTooOften(skipped, uncommitted);
@@ -115,21 +127,18 @@ async function trainSteps(options: TrainerOptions): Promise<void> {
 
 type RealImages = ReturnType<ReturnType<typeof createPasses>['real']>;
 
-/** The shards of this node, of every pass of a step: shards go round the nodes. */
-function createPasses({ dataset, communicator, seed, batch, shards, span }: TrainerOptions) {
+/** The shards of every pass of a step. */
+function createPasses({ dataset, seed, batch, shards, span }: TrainerOptions) {
   const imagesOf = createSampler({ seed, count: dataset.count, batch, shards });
-  const own = Array.from({ length: shards }, (_, shard) => shard).filter(
-    (shard) => shard % communicator.size === communicator.rank,
-  );
-  const fromNoise = (pass: 'fake' | 'generator') => (step: number) => own.map((shard) => ({ step, pass, shard }));
+  const fromNoise = (pass: 'fake' | 'generator') => (step: number) => (shard: number) => ({ step, pass, shard });
   return {
     real(step: number) {
       const from = performance.now();
       const { epoch, shards: images } = imagesOf(step);
       const pass = 'real' as const;
-      const jobs = own.map((shard) => ({ step, pass, shard, images: images[shard] ?? new Uint32Array() }));
+      const toJob = (shard: number) => ({ step, pass, shard, images: images[shard] ?? new Uint32Array() });
       span?.('data', from, performance.now());
-      return { epoch, shards: jobs };
+      return { epoch, toJob };
     },
     fake: fromNoise('fake'),
     generator: fromNoise('generator'),

@@ -1,10 +1,11 @@
 // From the results of a phase's shards to new parameters: the exact sum over shards and nodes, then Adam on the mean. Only this file
 // and device-update.ts, where they lie on a device, read the values of a result.
 import { addRounded } from '../../shared/exact-sum.ts';
+import type { Phase } from '../../shared/model/layout.ts';
 import type { UpdateKernels } from '../../shared/update.ts';
 import { type ShardResult, toHost } from '../replicas/replica.ts';
 import { type AdamOptions, adamStep, applyAdam } from './adam.ts';
-import type { Communicator } from './communicator.ts';
+import type { Exchange, NodeSum, ShardCount } from './exchange.ts';
 import { holdResults } from './held-results.ts';
 import type { OnSpan } from './span.ts';
 import { type NetState, trackStatistics } from './state.ts';
@@ -24,12 +25,12 @@ export interface Update {
   /** Takes a result over, and releases it. */
   add(result: ShardResult): void;
   /**
-   * Adds up over all nodes what has been added, and how many of their shards are bad.
+   * Adds up over all nodes what has been added.
    *
-   * @param bad shards of this node that gave no result
-   * @returns bad shards of all nodes
+   * @param count of this node; asked again when it has computed more, for a node that was lost
+   * @returns of all nodes
    */
-  allReduce(communicator: Communicator, bad: number): Promise<number>;
+  allReduce(count: () => ShardCount): Promise<ShardCount>;
   /**
    * Adam on the net whose gradient the vectors begin with. The part of {@link sum} that has moved a parameter is not to be read after
    * that.
@@ -51,28 +52,39 @@ export interface UpdateOptions {
   /** Default: JavaScript. */
   readonly kernels?: UpdateKernels | undefined;
   readonly span?: OnSpan | undefined;
+  /** Default: this node is alone. */
+  readonly nodes?: UpdateOverNodes | undefined;
+}
+
+/** What makes an update one of several nodes. */
+export interface UpdateOverNodes {
+  readonly exchange: Exchange;
+  readonly phase: Phase;
+  /** Results that the sum must have. */
+  readonly expected: number;
 }
 
 /** @param length of the vectors that are added */
-export function createUpdate(length: number, { kernels = javascriptKernels, span }: UpdateOptions = {}): Update {
-  /** The sum, and at its end the number of bad shards, so that one all-reduce adds up both. */
-  const message = new Float64Array(length + 1);
-  const sum = message.subarray(0, length);
+export function createUpdate(length: number, { kernels = javascriptKernels, span, nodes }: UpdateOptions = {}): Update {
+  /** Alone, what was added becomes the sum. */
+  const { own, total } = nodes?.exchange.allocate(length) ?? alone(length);
+  const ownSum = own.subarray(0, length);
+  const sum = total.subarray(0, length);
   const held = holdResults((results, isFirst) => {
     const values = results.map((result) => toHost(result.values));
-    if (values.length > 0) kernels.addRounded(sum, values, isFirst);
-    else if (isFirst) sum.fill(0);
+    if (values.length > 0) kernels.addRounded(ownSum, values, isFirst);
+    else if (isFirst) ownSum.fill(0);
   }, span);
 
   return {
     ...{ sum, add: held.add, takeSumMs: held.takeSumMs, reset: held.reset },
-    async allReduce(communicator, bad) {
-      const isAddedByAdam = communicator.size === 1 && bad === 0;
-      if (isAddedByAdam) return 0;
-      held.addUp();
-      message[length] = bad;
-      await communicator.allReduceSum(message);
-      return message[length];
+    async allReduce(count) {
+      if (!nodes) return count(); // Adam adds
+      const { exchange, phase, expected } = nodes;
+      return await exchange.allReduce(phase, { own, total }, expected, () => {
+        held.addUp();
+        return count();
+      });
     },
     apply(adam, net, scale, statistics = []) {
       const values = held.results.map((result) => toHost(result.values));
@@ -85,6 +97,11 @@ export function createUpdate(length: number, { kernels = javascriptKernels, span
       return norm;
     },
   };
+}
+
+function alone(length: number): NodeSum {
+  const own = new Float64Array(length);
+  return { own, total: own };
 }
 
 /**

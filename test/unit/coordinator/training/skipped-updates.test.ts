@@ -6,7 +6,8 @@ import type { ShardComputer } from '../../../../coordinator/training/phase.ts';
 import { initialState, type TrainingState } from '../../../../coordinator/training/state.ts';
 import { type StepRecord, train } from '../../../../coordinator/training/trainer.ts';
 import { dcgan28 } from '../../../../shared/model/spec.ts';
-import { communicators, LATENT, StubComputer, trainerOptions } from './stub-computer.ts';
+import { localNodes } from './local-nodes.ts';
+import { LATENT, StubComputer, trainerOptions } from './stub-computer.ts';
 
 describe('a bad shard', () => {
   /** Replicas that find `bad` shards; what they accept of the others is added, as always. */
@@ -55,7 +56,7 @@ describe('a bad shard', () => {
     const states = [initialState(dcgan28(LATENT), 1), initialState(dcgan28(LATENT), 1)];
     const skipped: boolean[] = [];
     await Promise.all(
-      communicators(2).map((communicator, i) => {
+      localNodes(2).map((communicator, i) => {
         const state = states[i] ?? initialState(dcgan28(LATENT), 1);
         const commit = async ({ generator }: StepRecord) => void skipped.push(generator.skipped);
         return train(trainerOptions({ state, communicator, commit, replicas: finding(state, ofG) }));

@@ -3,7 +3,7 @@
 import { toDataset } from '../../../../coordinator/data/dataset.ts';
 import type { BadShard } from '../../../../coordinator/replicas/bad-shard.ts';
 import type { Shard, ShardResult } from '../../../../coordinator/replicas/replica.ts';
-import { type Communicator, SINGLE_NODE } from '../../../../coordinator/training/communicator.ts';
+import { SINGLE_NODE } from '../../../../coordinator/training/communicator.ts';
 import type { ShardComputer } from '../../../../coordinator/training/phase.ts';
 import type { TrainingState } from '../../../../coordinator/training/state.ts';
 import { initialState } from '../../../../coordinator/training/state.ts';
@@ -96,27 +96,4 @@ export function trainerOptions(given: Partial<TrainerOptions> = {}): TrainerOpti
     commit: async () => {},
     ...given,
   };
-}
-
-/** Nodes of one group in this process: a sum is there when all have come. */
-export function communicators(size: number): Communicator[] {
-  const waiting: { values: Float64Array; go: () => void }[] = [];
-  return Array.from({ length: size }, (_, rank) => ({
-    rank,
-    size,
-    allReduceSum: (values) =>
-      new Promise<void>((resolve) => {
-        waiting.push({ values, go: resolve });
-        if (waiting.length < size) return;
-        const all = waiting.splice(0);
-        const sum = all.reduce(
-          (total, part) => total.map((value, i) => value + (part.values[i] ?? 0)),
-          new Float64Array(values.length),
-        );
-        for (const part of all) {
-          part.values.set(sum);
-          part.go();
-        }
-      }),
-  }));
 }

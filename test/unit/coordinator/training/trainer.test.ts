@@ -8,7 +8,8 @@ import { type StepRecord, train } from '../../../../coordinator/training/trainer
 import { phaseVectorOf } from '../../../../shared/model/phase-vector.ts';
 import { dcgan28 } from '../../../../shared/model/spec.ts';
 import { settled } from '../replicas/stub-replicas.ts';
-import { communicators, LATENT, type Order, resultOf, StubComputer, trainerOptions } from './stub-computer.ts';
+import { localNodes } from './local-nodes.ts';
+import { LATENT, type Order, resultOf, StubComputer, trainerOptions } from './stub-computer.ts';
 
 /** Trains two steps of four shards from the same start. */
 async function trained(order?: Order, steps = 2): Promise<TrainingState> {
@@ -29,7 +30,7 @@ describe('the state after training', () => {
     const states = [initialState(dcgan28(LATENT), 1), initialState(dcgan28(LATENT), 1)];
     const computers = states.map((state) => new StubComputer(state));
     await Promise.all(
-      communicators(2).map((communicator, i) => {
+      localNodes(2).map((communicator, i) => {
         const [state, replicas] = [states[i], computers[i]];
         if (!state || !replicas) throw new Error('two nodes');
         return train(trainerOptions({ state, replicas, communicator }));
@@ -48,7 +49,7 @@ describe('the state after training', () => {
   it('does not depend on nodes that have no shard of their own', async () => {
     const whole = initialState(dcgan28(LATENT), 1);
     await train(trainerOptions({ state: whole, shards: 2, totalSteps: 3 }));
-    const states = communicators(3).map((communicator) => ({ communicator, state: initialState(dcgan28(LATENT), 1) }));
+    const states = localNodes(3).map((communicator) => ({ communicator, state: initialState(dcgan28(LATENT), 1) }));
     await Promise.all(
       states.map(({ communicator, state }) => train(trainerOptions({ communicator, state, shards: 2, totalSteps: 3 }))),
     );

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import type { ShardResult } from '../../../../coordinator/replicas/replica.ts';
-import { SINGLE_NODE } from '../../../../coordinator/training/communicator.ts';
+import { type Communicator, SINGLE_NODE } from '../../../../coordinator/training/communicator.ts';
+import { Exchange } from '../../../../coordinator/training/exchange.ts';
 import { initialState } from '../../../../coordinator/training/state.ts';
 import { createUpdate, javascriptKernels, loadKernels } from '../../../../coordinator/training/update.ts';
 import { RESULTS_HELD } from '../../../../shared/flow.ts';
@@ -23,11 +24,20 @@ describe('createUpdate', () => {
   const ADAM = { learningRate: 2e-4, beta1: 0.5, beta2: 0.999, epsilon: 1e-8 };
   const parameterCount = initialState(dcgan28(LATENT), 1).discriminator.parameters.length;
   const LENGTH = parameterCount + 1;
-  const twoNodes = { rank: 0, size: 2, allReduceSum: async () => {} };
-  const communicators = {
-    'one node': { ...SINGLE_NODE, allReduceSum: () => expect.unreachable() },
-    'one of two nodes': twoNodes,
+  /** One of two nodes, whose sum is `factor` times its own part. */
+  const oneOfTwo = (expected: number, factor = 1) => {
+    const communicator: Communicator = {
+      ...SINGLE_NODE,
+      members: [0, 1],
+      async allReduceSum(from, into) {
+        into.set(from.map((value) => factor * value));
+        return true;
+      },
+    };
+    const exchange = new Exchange({ communicator, shards: 2, shouldStop: () => false });
+    return { nodes: { exchange, phase: 'generator', expected } } as const;
   };
+  const places = { 'one node': () => ({}), 'one of two nodes': oneOfTwo };
   let released = 0;
   /** All gradients are `value`, and so is the number behind them. */
   const resultOf = (value: number): ShardResult => ({
@@ -39,39 +49,36 @@ describe('createUpdate', () => {
     },
   });
 
-  it.each(Object.entries(communicators))(
-    'gives the same bits in %s, however many results are held',
-    async (_, communicator) => {
-      for (const count of [1, RESULTS_HELD, RESULTS_HELD + 3]) {
-        const { discriminator: net } = initialState(dcgan28(LATENT), 1);
-        const update = createUpdate(LENGTH);
-        released = 0;
-        for (let i = 0; i < count; i++) update.add(resultOf(0.5));
-        expect(await update.allReduce(communicator, 0)).toBe(0);
-        const norm = update.apply(ADAM, net, 1 / count);
-        expect(norm).toBeCloseTo(0.5 * Math.sqrt(parameterCount), 8);
-        expect(net.adam.m[0]).toBe(0.25); // (1 - beta1) * 0.5
-        expect(update.sum[parameterCount]).toBe(0.5 * count);
-        expect(released).toBe(count);
-      }
-    },
-  );
+  it.each(Object.entries(places))('gives the same bits in %s, however many results are held', async (_, placeOf) => {
+    for (const count of [1, RESULTS_HELD, RESULTS_HELD + 3]) {
+      const { discriminator: net } = initialState(dcgan28(LATENT), 1);
+      const update = createUpdate(LENGTH, placeOf(count));
+      released = 0;
+      for (let i = 0; i < count; i++) update.add(resultOf(0.5));
+      expect(await update.allReduce(() => ({ bad: 0, done: count }))).toEqual({ bad: 0, done: count });
+      const norm = update.apply(ADAM, net, 1 / count);
+      expect(norm).toBeCloseTo(0.5 * Math.sqrt(parameterCount), 8);
+      expect(net.adam.m[0]).toBe(0.25); // (1 - beta1) * 0.5
+      expect(update.sum[parameterCount]).toBe(0.5 * count);
+      expect(released).toBe(count);
+    }
+  });
 
   it('begins anew after a reset, also without a result', async () => {
-    const update = createUpdate(LENGTH);
+    const update = createUpdate(LENGTH, oneOfTwo(1));
+    const count = () => ({ bad: 0, done: 1 });
     update.add(resultOf(1));
-    await update.allReduce(twoNodes, 0);
+    await update.allReduce(count);
     update.reset();
-    await update.allReduce(twoNodes, 0);
+    await update.allReduce(count);
     expect(update.sum.every((value) => value === 0)).toBe(true);
   });
 
   it('adds the bad shards of all nodes up, and keeps no result', async () => {
-    const update = createUpdate(LENGTH);
+    const update = createUpdate(LENGTH, oneOfTwo(8, 2));
     released = 0;
     update.add(resultOf(1));
-    const allReduceSum = async (values: Float64Array) => void values.set(values.map((value) => 2 * value));
-    expect(await update.allReduce({ rank: 1, size: 2, allReduceSum }, 3)).toBe(6);
+    expect(await update.allReduce(() => ({ bad: 3, done: 4 }))).toEqual({ bad: 6, done: 8 });
     expect(released).toBe(1);
   });
 });

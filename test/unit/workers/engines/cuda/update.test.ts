@@ -3,7 +3,6 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { emaSha256 } from '../../../../../coordinator/checkpoints/checkpoint.ts';
 import type { ShardResult } from '../../../../../coordinator/replicas/replica.ts';
 import { moveAverage } from '../../../../../coordinator/training/average.ts';
-import { SINGLE_NODE } from '../../../../../coordinator/training/communicator.ts';
 import { DeviceState, HOST_COPY_STEPS } from '../../../../../coordinator/training/device-state.ts';
 import { createDeviceUpdate } from '../../../../../coordinator/training/device-update.ts';
 import { copyState, emptyState, initialState, type TrainingState } from '../../../../../coordinator/training/state.ts';
@@ -55,7 +54,7 @@ async function updateTwice(
   const seen: unknown[] = [];
   for (let step = 0; step < 2; step++) {
     for (let i = 0; i < count; i++) update.add(resultOf(gradient(vector.length, 100 * step + i), isOnDevice(i)));
-    expect(await update.allReduce(SINGLE_NODE, 0)).toBe(0);
+    expect(await update.allReduce(() => ({ bad: 0, done: count }))).toEqual({ bad: 0, done: count });
     seen.push(update.apply(ADAM, state[phase], 1 / count, statistics));
     seen.push(Object.values(vector.scalars).map((at) => update.sum[at]));
     update.reset();
@@ -137,7 +136,7 @@ describe('a state on a device', () => {
     const update = createDeviceUpdate(LENGTH, onDevice);
     const released: number[] = [];
     update.add(resultOf(gradient(LENGTH, 1), true, released));
-    expect(await update.allReduce(SINGLE_NODE, 2)).toBe(2);
+    expect(await update.allReduce(() => ({ bad: 2, done: 3 }))).toMatchObject({ bad: 2 });
     update.reset();
     expect(released).toHaveLength(1);
   });
