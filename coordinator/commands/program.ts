@@ -7,10 +7,12 @@ import { printLine } from '../../shared/print.ts';
 import { fromSystemError } from '../files/atomic-file.ts';
 import { countPhysicalCores } from '../machine/cores.ts';
 import { VERSION } from '../machine/version.ts';
+import { joinNodes } from '../nodes/join-nodes.ts';
 import { PROGRAMS } from '../run/programs.ts';
 import { StopSwitch } from '../run/stop.ts';
 import { fromEnvironment, fromFlags } from '../settings/settings.ts';
 import { SETTING_NAMES, SETTINGS, type SettingName } from '../settings/settings-table.ts';
+import { EndedElsewhere } from '../training/exchange.ts';
 import { checkCurrentFolder } from './current-folder.ts';
 import { dataProgram } from './data-program.ts';
 import { evaluateProgram, exportProgram, sampleProgram } from './generator-programs.ts';
@@ -57,17 +59,17 @@ function trainProgram(signals: Signals): Command {
       if (steps !== undefined && profile === undefined) {
         throw new GanglionError('usage', `--profile-steps ${steps}: expected --profile FILE with it`);
       }
-      const { trainCommand } = await import('./train.ts');
+      const [{ trainCommand }, nodes] = await Promise.all([import('./train.ts'), joinNodes()]);
       await trainCommand({
-        flags: fromFlags(flags),
-        environment: fromEnvironment(process.env),
+        flags: () => fromFlags(flags),
+        environment: () => fromEnvironment(process.env),
         configFile: config,
         resume,
         dryRun: dryRun ?? false,
         profile: profile === undefined ? null : { path: profile, steps: steps ?? PROFILE_STEPS },
         programs: PROGRAMS,
-        ...{ signals, stop, stoppedBy },
-      });
+        ...{ nodes, signals, stop, stoppedBy },
+      }).finally(() => nodes.close());
     });
 }
 
@@ -193,6 +195,8 @@ function report(error: unknown): void {
     process.exitCode = error.exitCode;
   } else if (error instanceof CommanderError) {
     process.exitCode = error.exitCode === 0 ? EXIT_CODES.done : EXIT_CODES.mistake; // help and version are no errors
+  } else if (error instanceof EndedElsewhere) {
+    process.exitCode = error.exitCode;
   } else if (error instanceof GanglionError) {
     printLine(process.stderr, `ganglion: ${messageOf(error)}`);
     process.exitCode = error.exitCode;

@@ -6,27 +6,32 @@ import type { StopSignal } from '../../shared/stop-signals.ts';
 import { fromSystemError } from '../files/atomic-file.ts';
 import { parseJson } from '../files/json-text.ts';
 import { MOST_TEXT_BYTES, readRegularSync } from '../files/regular-file.ts';
+import { quietProgram } from '../library/quiet-program.ts';
 import { DrivenTraining, type TrainingHost, type TrainingRequest } from '../library/training.ts';
 import { createReadingProgress } from '../monitoring/reading.ts';
 import { createTerminal, type Terminal } from '../monitoring/terminal.ts';
+import { together } from '../nodes/messages.ts';
+import { isFirst } from '../run/agreement.ts';
 import { AUTO, type PlanRequest, planRun } from '../run/plan-run.ts';
 import type { Programs } from '../run/programs.ts';
+import { resolveDevices } from '../run/resolve-devices.ts';
 import type { RunPlan } from '../run/run-plan.ts';
 import type { StopSwitch } from '../run/stop.ts';
 import { storedParts } from '../run-folder/run-config.ts';
 import { newRunPath } from '../run-folder/run-folder.ts';
 import { fromConfigObject, mergeSettings } from '../settings/settings.ts';
 import type { Settings } from '../settings/settings-table.ts';
+import type { Communicator } from '../training/communicator.ts';
 import { tellLaunch } from './rank-records.ts';
 import type { Signals } from './signals.ts';
 import { exitCodeOfStop } from './stop-signals.ts';
 import { AlreadyReported, chooseDevices } from './worker-programs.ts';
 
 export interface TrainRequest {
-  /** Settings given as flags. */
-  readonly flags: Partial<Settings>;
-  /** Settings given by the environment; flags win over them, and they win over the config file. */
-  readonly environment: Partial<Settings>;
+  /** Settings given as flags. @throws GanglionError */
+  readonly flags: () => Partial<Settings>;
+  /** Settings given by the environment; flags win over them, and they win over the config file. @throws GanglionError */
+  readonly environment: () => Partial<Settings>;
   readonly configFile: string | undefined;
   /** Folder of a run to resume, or {@link AUTO}. */
   readonly resume: string | undefined;
@@ -34,6 +39,7 @@ export interface TrainRequest {
   /** File of a profile of some steps of this process. */
   readonly profile: RunPlan['profile'];
   readonly programs: Programs;
+  readonly nodes: Communicator;
   readonly signals: Signals;
   readonly stop: StopSwitch;
   /** The signal that has asked for the stop, if one did. */
@@ -42,28 +48,38 @@ export interface TrainRequest {
 
 /** Runs the command. @throws GanglionError */
 export async function trainCommand(request: TrainRequest): Promise<void> {
-  const { flags, environment, configFile, resume, profile } = request;
-  const resumes: PlanRequest['resumes'] = resume === AUTO ? AUTO : resume !== undefined;
-  const file = configFile === undefined ? {} : readConfigFile(configFile, resumes === true);
-  if (resume !== undefined && resume !== AUTO) {
-    checkSameFolder(resume, flags.run, '--run');
-    checkSameFolder(resume, file.run, `${configFile}: run`);
-  }
-  const path = resolve(pathOfRun(resume, mergeSettings(file, flags)));
+  const { nodes } = request;
+  const planned = await together(nodes, async () => readRequest(request));
   const onNotice = (message: string): void => printLine(process.stderr, `ganglion: ${message}`);
-  const planned = { layers: [file, environment, flags], path, resumes, profile };
   if (request.dryRun) {
-    const { config, totalSteps } = await planRun({ ...planned, onNotice });
-    printJson(process.stdout, { ...config, totalSteps }, 2);
+    await together(nodes, async () => {
+      if (!isFirst(nodes)) return;
+      const { config, totalSteps } = await planRun({ ...planned, onNotice });
+      printJson(process.stdout, { ...config, totalSteps }, 2);
+    });
     return;
   }
   await trainOnTerminal(planned, request, onNotice);
 }
 
+/** @throws GanglionError for what was given and cannot be */
+function readRequest({ flags: given, environment, configFile, resume, profile, nodes }: TrainRequest) {
+  const flags = given();
+  const resumes: PlanRequest['resumes'] = resume === AUTO ? AUTO : resume !== undefined;
+  const isRead = configFile !== undefined && isFirst(nodes); // which tells the others
+  const file = isRead ? readConfigFile(configFile, resumes === true) : {};
+  if (resume !== undefined && resume !== AUTO) {
+    checkSameFolder(resume, flags.run, '--run');
+    checkSameFolder(resume, file.run, `${configFile}: run`);
+  }
+  const path = resolve(pathOfRun(resume, mergeSettings(file, flags)));
+  return { layers: [file, environment(), flags], path, resumes, profile };
+}
+
 /** Trains with this process's terminal and signals. */
 async function trainOnTerminal(
   planned: TrainingRequest,
-  { programs, signals, stop, stoppedBy }: Pick<TrainRequest, 'programs' | 'signals' | 'stop' | 'stoppedBy'>,
+  { programs, nodes, signals, stop, stoppedBy }: TrainRequest,
   onNotice: (message: string) => void,
 ): Promise<void> {
   let shown: Terminal | undefined;
@@ -72,13 +88,17 @@ async function trainOnTerminal(
     shown = createTerminal(process.stdout, run);
     return shown;
   };
-  const choose: TrainingHost['chooseDevices'] = (settings) => chooseDevices(settings, signals);
+  // Of several nodes, the first one says what another cannot.
+  const choose: TrainingHost['chooseDevices'] = (settings) =>
+    nodes.members.length === 1
+      ? chooseDevices(settings, signals)
+      : resolveDevices(settings, programs, quietProgram(onNotice));
   const reading = createReadingProgress(process.stdout);
   const onReading: TrainingHost['onReading'] = (done, total) => {
     reading.show(done, total);
     if (done === total) reading.finish();
   };
-  const host = { programs, stop, chooseDevices: choose, terminal, onNotice, onReading };
+  const host = { programs, nodes, stop, chooseDevices: choose, terminal, onNotice, onReading };
   const training = new DrivenTraining(planned, host);
   try {
     for await (const _ of training);

@@ -7,6 +7,8 @@ import { imageShapeOf } from '../../shared/model/spec.ts';
 import { stateSha256, writeCheckpoint } from '../checkpoints/checkpoint.ts';
 import { isLocked, type LockTicket, lockRunFolder, type RunLock } from '../files/run-lock.ts';
 import type { Terminal } from '../monitoring/terminal.ts';
+import { together } from '../nodes/messages.ts';
+import { checkNodes, isFirst, propose, toProposal } from '../run/agreement.ts';
 import { draw } from '../run/draw.ts';
 import { Node } from '../run/node.ts';
 import {
@@ -30,9 +32,11 @@ import { type StoredRunConfig, toRunConfig } from '../run-folder/run-config.ts';
 import { type StepLog, toStepLog } from '../run-folder/step-log.ts';
 import { mergeSettings } from '../settings/settings.ts';
 import { averagedState } from '../training/average.ts';
+import { type Communicator, SINGLE_NODE } from '../training/communicator.ts';
 import type { TrainingState } from '../training/state.ts';
 import type { StepRecord } from '../training/trainer.ts';
 import type { Images, SampleOptions, SavedCheckpoint, Training } from './api.ts';
+import { joinTraining } from './member-training.ts';
 import { checkSampleOptions } from './sample-options.ts';
 import { StepGate } from './step-gate.ts';
 
@@ -47,6 +51,8 @@ export interface TrainingRequest extends Pick<PlanRequest, 'layers' | 'resumes'>
 export interface TrainingHost {
   readonly programs: Programs;
   readonly stop: StopSwitch;
+  /** The nodes that train together. Default: this one alone. */
+  readonly nodes?: Communicator;
   /** What the settings mean on this machine. @throws when it cannot run */
   readonly chooseDevices: (settings: DeviceSettings) => Promise<Devices>;
   /** Shows the run to people. */
@@ -71,6 +77,8 @@ interface Running {
   /** A checkpoint of the present state in the run's folder; null without one. */
   readonly checkpoint: (() => Promise<SavedCheckpoint>) | null;
 }
+
+type Planned = RunPlan & Pick<TrainingPlan, 'autoWorkers'>;
 
 export class DrivenTraining implements Training {
   readonly #request: TrainingRequest;
@@ -170,8 +178,15 @@ export class DrivenTraining implements Training {
   }
 
   async #run(): Promise<void> {
-    const { path } = this.#request;
+    const { path, layers } = this.#request;
+    const { nodes = SINGLE_NODE } = this.#host;
     const onStep = (record: StepRecord): Promise<void> => this.#gate.pass(record);
+    if (!isFirst(nodes)) {
+      const joined = await joinTraining(layers, { ...this.#host, ...this.#planHost(), nodes });
+      this.#running = joined && { ...joined, checkpoint: null };
+      await joined?.train(onStep);
+      return;
+    }
     if (path === null) {
       this.#running = await this.#inMemory();
       await this.#running.train(onStep);
@@ -225,7 +240,27 @@ export class DrivenTraining implements Training {
 
   /** A run that leaves a folder behind; undefined when it was stopped before it has, or is finished already. */
   async #inFolder(path: string, lock: RunHost['lock']): Promise<Running | undefined> {
-    const { programs, stop, onNotice, terminal } = this.#host;
+    const { programs, stop, onNotice, terminal, nodes = SINGLE_NODE } = this.#host;
+    const plan = await together(nodes, () => this.#plan(path));
+    await propose(nodes, plan && toProposal(plan), plan?.state);
+    if (!plan) return undefined;
+    const { config, devices, state, totalSteps } = plan;
+    let onStep: ((record: StepRecord) => Promise<void>) | undefined;
+    const run = new RecordedRun(plan, {
+      ...{ programs, stop, lock, onNotice, nodes },
+      onStep: (record) => onStep?.(record) ?? Promise.resolve(),
+      ...(terminal ? { terminal: terminal({ batch: config.batch, totalSteps }) } : {}),
+    });
+    const train: Running['train'] = async (given) => {
+      onStep = given;
+      await run.run();
+    };
+    return { node: run.node, state, config, devices, totalSteps, train, checkpoint: () => run.checkpoint() };
+  }
+
+  /** What to record; undefined when it was stopped before it has begun, or is finished already. */
+  async #plan(path: string): Promise<Planned | undefined> {
+    const { stop, onNotice, terminal, nodes = SINGLE_NODE } = this.#host;
     const planned = await planRun({ ...this.#request, ...this.#planHost(), path });
     if (this.#request.resumes === AUTO && isFinished(planned)) {
       const show = terminal?.({ batch: planned.config.batch, totalSteps: planned.totalSteps }).line ?? onNotice;
@@ -233,25 +268,9 @@ export class DrivenTraining implements Training {
       return undefined;
     }
     checkCanBegin(planned);
+    checkNodes(nodes, planned.config);
     const devices = await this.#host.chooseDevices(planned.config);
-    if (stop.requested) return undefined;
-    const placed = placeOn(devices, planned);
-    const { config } = placed;
-    const { state, totalSteps } = planned;
-    let onStep: ((record: StepRecord) => Promise<void>) | undefined;
-    const run = new RecordedRun(
-      { ...planned, ...placed },
-      {
-        ...{ programs, stop, lock, onNotice },
-        onStep: (record) => onStep?.(record) ?? Promise.resolve(),
-        ...(terminal ? { terminal: terminal({ batch: config.batch, totalSteps }) } : {}),
-      },
-    );
-    const train: Running['train'] = async (given) => {
-      onStep = given;
-      await run.run();
-    };
-    return { node: run.node, state, config, devices, totalSteps, train, checkpoint: () => run.checkpoint() };
+    return stop.requested ? undefined : { ...planned, ...placeOn(devices, planned) };
   }
 }
 

@@ -8,11 +8,13 @@ import { CheckpointWriter } from '../checkpoints/checkpoint-writer.ts';
 import { JsonLines } from '../files/json-lines.ts';
 import type { LockTicket } from '../files/run-lock.ts';
 import type { HttpServer } from '../http/server.ts';
+import { together } from '../nodes/messages.ts';
 import { describeEnvironment } from '../run-folder/environment.ts';
 import { type RunFolder, runFolderAt, writeJson } from '../run-folder/run-folder.ts';
 import { countStepFaults } from '../run-folder/step-faults.ts';
 import { stepOf } from '../run-folder/step-log.ts';
 import type { Summary } from '../run-folder/summary.ts';
+import { SINGLE_NODE } from '../training/communicator.ts';
 import type { StepRecord } from '../training/trainer.ts';
 import { Node } from './node.ts';
 import { openRunFolder } from './open-run-folder.ts';
@@ -48,6 +50,7 @@ export class RecordedRun {
       dataset: plan.dataset,
       programs: host.programs,
       faults: plan.faults,
+      ...(host.nodes && { communicator: host.nodes }),
       profiled: profile !== null,
       emit: this.#sinks.emit,
     });
@@ -69,11 +72,14 @@ export class RecordedRun {
     });
     let http: HttpServer | undefined;
     try {
-      // The port first: when it is taken, nothing has been made yet.
-      http = await this.#serve();
-      const { folder, ticket } = await openRunFolder(this.#plan, this.#host);
-      await this.#sinks.open(folder);
-      await node.start();
+      const { folder, ticket } = await this.#together(async () => {
+        // The port first: when it is taken, nothing has been made yet.
+        http = await this.#serve();
+        const opened = await openRunFolder(this.#plan, this.#host);
+        await this.#sinks.open(opened.folder);
+        await node.start();
+        return opened;
+      });
       this.#announce(http);
       const summary = await this.#train(folder, ticket);
       over = true;
@@ -205,17 +211,22 @@ export class RecordedRun {
         await records.commit(record, () => emit({ kind: 'step', record, fromMs }));
         await onStep?.(record);
       };
-      await this.node.train({ shouldStop: () => stop.requested, commit }).catch(async (error: unknown) => {
-        // Too many faults: what has been learned is kept, and can be resumed.
-        if (gaveUp(error)) {
-          this.#stateSha256 = await records.checkpoint();
-          this.#notice(`gave up at step ${state.step} of ${totalSteps}; resume with --resume ${path}`);
-        }
-        throw error;
+      const train = (): Promise<void> =>
+        this.node.train({ shouldStop: () => stop.requested, commit }).catch(async (error: unknown) => {
+          // Too many faults: what has been learned is kept, and can be resumed.
+          if (gaveUp(error)) {
+            this.#stateSha256 = await records.checkpoint();
+            this.#notice(`gave up at step ${state.step} of ${totalSteps}; resume with --resume ${path}`);
+          }
+          throw error;
+        });
+      // No node leaves before the last checkpoint is on the disk.
+      const { stateSha256, wallSeconds } = await this.#together(async () => {
+        await train();
+        const seconds = (performance.now() - startedMs) / 1000; // without what is judged after the last step
+        this.#records = undefined;
+        return { stateSha256: await records.checkpoint(), wallSeconds: seconds };
       });
-      const wallSeconds = (performance.now() - startedMs) / 1000; // without what is judged after the last step
-      this.#records = undefined;
-      const stateSha256 = await records.checkpoint();
       this.#stateSha256 = stateSha256;
       await evaluations?.settle();
       return await this.#summarise(folder, {
@@ -271,6 +282,10 @@ export class RecordedRun {
     }
   }
 
+  #together<Result>(action: () => Promise<Result>): Promise<Result> {
+    return together(this.#host.nodes ?? SINGLE_NODE, action);
+  }
+
   #notice(text: string): void {
     this.#sinks.emit({ kind: 'notice', text });
   }
@@ -284,7 +299,7 @@ interface RunEnd {
   readonly evaluated: ReturnType<RunEvaluations['summarise']> | undefined;
 }
 
-/** Whether a run ended in order because of too many faults. */
+/** Whether a run ended in order because of too many faults, or too few nodes. */
 function gaveUp(error: unknown): boolean {
-  return error instanceof GanglionError && error.code === 'faults';
+  return error instanceof GanglionError && (error.code === 'faults' || error.code === 'nodes');
 }

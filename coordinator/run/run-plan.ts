@@ -6,6 +6,7 @@ import type { LockTicket } from '../files/run-lock.ts';
 import type { Terminal } from '../monitoring/terminal.ts';
 import type { FaultPlan } from '../replicas/fault-plan.ts';
 import type { StoredRunConfig } from '../run-folder/run-config.ts';
+import type { Communicator } from '../training/communicator.ts';
 import type { TrainingState } from '../training/state.ts';
 import type { StepRecord } from '../training/trainer.ts';
 import type { Programs } from './programs.ts';
@@ -43,6 +44,8 @@ export interface RunHost {
   readonly programs: Programs;
   /** Requests a stop. */
   readonly stop: StopSwitch;
+  /** The nodes that train together; this one is the first. Default: it is alone. */
+  readonly nodes?: Communicator;
   /** Locks the run's folder, if that is not done yet; the folder is there by then. @throws GanglionError when another process has it */
   readonly lock: () => Promise<LockTicket>;
   /** Prints the run for people; without one, nothing is printed. */

@@ -32,6 +32,9 @@ export interface ExchangeOptions {
   readonly shouldStop: () => boolean;
 }
 
+/** Why a node ends that another one says: it says nothing itself. */
+export class EndedElsewhere extends GanglionError {}
+
 interface Reduction {
   readonly phase: Phase;
   readonly sum: NodeSum;
@@ -196,7 +199,7 @@ export class Exchange {
  *
  * @throws GanglionError `nodes` when `after` is not more than half of `before`, nor the half with the lowest number
  */
-function checkQuorum(before: readonly number[], after: readonly number[]): void {
+export function checkQuorum(before: readonly number[], after: readonly number[]): void {
   const isHalf = 2 * after.length === before.length && after[0] === before[0];
   if (2 * after.length > before.length || isHalf) return;
   const lost = before.filter((node) => !after.includes(node));
@@ -204,6 +207,6 @@ function checkQuorum(before: readonly number[], after: readonly number[]): void 
   throw new GanglionError('nodes', message);
 }
 
-function gaveUp(failures: number, failed: number): GanglionError {
-  return new GanglionError('faults', `${failures === 1 ? `node ${failed}` : `${failures} nodes`} gave up`);
+function gaveUp(failures: number, failed: number): EndedElsewhere {
+  return new EndedElsewhere('faults', `${failures === 1 ? `node ${failed}` : `${failures} nodes`} gave up`);
 }

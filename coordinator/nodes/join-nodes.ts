@@ -1,0 +1,60 @@
+// Whether this process is one of several nodes: the programs that start such jobs say so in the environment. A node alone loads nothing.
+import { GanglionError } from '../../shared/error.ts';
+import { show } from '../../shared/printable.ts';
+import { findMpiHere } from '../machine/mpi.ts';
+import { type Communicator, SINGLE_NODE } from '../training/communicator.ts';
+import type { JoinedNodes } from './mpi-communicator.ts';
+
+/** A node, which leaves the others at its end. */
+export interface Membership extends Communicator {
+  close(): Promise<void>;
+}
+
+/** Within this many seconds all nodes must have come to an operation. */
+const DEADLINE_S = 600;
+
+const ALONE: Membership = { ...SINGLE_NODE, close: async () => {} };
+
+/**
+ * Joins the nodes of the job that this process belongs to.
+ *
+ * @throws GanglionError `environment` when they cannot be joined, `usage` when the job was started in a way that joins none
+ */
+export async function joinNodes(env: NodeJS.ProcessEnv = process.env): Promise<Membership> {
+  const tasks = Number(env.SLURM_STEP_NUM_TASKS ?? 1);
+  const isRank = env.OMPI_COMM_WORLD_SIZE !== undefined || env.PMIX_RANK !== undefined;
+  if (!isRank && tasks > 1) throw notJoined(tasks);
+  if (!isRank || env.OMPI_COMM_WORLD_SIZE === '1') return ALONE;
+  const nodes = await open(env);
+  if (nodes.members.length > 1) return nodes;
+  await nodes.close();
+  if (tasks > 1) throw notJoined(tasks);
+  return ALONE;
+}
+
+async function open(env: NodeJS.ProcessEnv): Promise<JoinedNodes> {
+  const found = findMpiHere(env);
+  if (!found) {
+    throw new GanglionError('environment', 'started by MPI, but found no libmpi.so.40: expected Open MPI 4 or 5');
+  }
+  // Open MPI's own settings, of whoever has set none: how processes wait, and no collective that gives data it has not added.
+  env.OMPI_MCA_mpi_yield_when_idle ??= '1';
+  env.OMPI_MCA_coll ??= '^han';
+  const { openMpi } = await import('./mpi-communicator.ts');
+  const isFaultTolerant = /^(1|true)$/.test(env.OMPI_MCA_mpi_ft_enable ?? '');
+  return await openMpi({ library: found.library, isFaultTolerant, deadlineMs: deadlineOf(env) * 1000 });
+}
+
+function deadlineOf({ GANGLION_NODE_DEADLINE: given }: NodeJS.ProcessEnv): number {
+  if (given === undefined) return DEADLINE_S;
+  const seconds = Number(given);
+  if (Number.isInteger(seconds) && seconds >= 1 && seconds <= 1e6) return seconds;
+  throw new GanglionError('usage', `GANGLION_NODE_DEADLINE: expected seconds from 1 to 1000000, got ${show(given)}`);
+}
+
+function notJoined(tasks: number): GanglionError {
+  return new GanglionError(
+    'usage',
+    `Slurm has started ${tasks} tasks that do not know each other: expected srun --mpi=pmix, or mpirun`,
+  );
+}

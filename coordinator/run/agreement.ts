@@ -1,0 +1,173 @@
+// What several nodes must agree on before they train: the first one says what is trained, the others compare, and get its state.
+import { z } from 'zod';
+import { BACKENDS, type Backend, ONE_ARITHMETIC } from '../../shared/backend.ts';
+import { GanglionError } from '../../shared/error.ts';
+import { stateSha256 } from '../checkpoints/checkpoint.ts';
+import type { Dataset } from '../data/dataset.ts';
+import { VERSION } from '../machine/version.ts';
+import { refuse, sendToAll, share, together } from '../nodes/messages.ts';
+import { storedParts } from '../run-folder/run-config.ts';
+import { fromConfigObject, mergeSettings } from '../settings/settings.ts';
+import { flagOf, IMMUTABLE_SETTINGS, type Settings } from '../settings/settings-table.ts';
+import type { Communicator } from '../training/communicator.ts';
+import { NETS, type TrainingState } from '../training/state.ts';
+import type { TrainingPlan } from './plan-run.ts';
+import type { RunPlan } from './run-plan.ts';
+
+/** What the first node is about to train. */
+export interface Proposal {
+  readonly settings: Partial<Settings>;
+  readonly path: string;
+  readonly totalSteps: number;
+  readonly dataName: string;
+  readonly dataSha256: string;
+  readonly backend: Backend;
+}
+
+const Message = z.object({
+  version: z.string(),
+  settings: z.record(z.string(), z.unknown()),
+  path: z.string(),
+  totalSteps: z.int(),
+  dataName: z.string(),
+  dataSha256: z.string(),
+  backend: z.enum(BACKENDS),
+});
+
+/** Whether this node owns the run's folder, the terminal and the page. */
+export function isFirst({ node, members }: Communicator): boolean {
+  return node === members[0];
+}
+
+/** @throws GanglionError `usage` when there are more nodes than shards */
+export function checkNodes({ members }: Communicator, { shards }: Pick<Settings, 'shards'>): void {
+  if (members.length <= shards) return;
+  const message = `${members.length} nodes: expected at most one a shard, and there are ${shards} (--shards)`;
+  throw new GanglionError('usage', message);
+}
+
+/** Every node counts its own workers where that is left to Ganglion. */
+export function toProposal({
+  config,
+  path,
+  totalSteps,
+  autoWorkers,
+}: RunPlan & Pick<TrainingPlan, 'autoWorkers'>): Proposal {
+  const stored = { ...config, ...(autoWorkers && { workers: 'auto' }) };
+  const { settings } = storedParts(stored, path, path);
+  const { dataName, dataSha256, chosenBackend: backend } = config;
+  return { settings: fromConfigObject(settings, path), path, totalSteps, dataName, dataSha256, backend };
+}
+
+/**
+ * The first node's part: proposes, and hands out its state.
+ *
+ * @param proposal undefined when there is nothing to train
+ * @throws GanglionError when another node cannot train that
+ */
+export async function propose(
+  nodes: Communicator,
+  proposal: Proposal | undefined,
+  state: TrainingState | undefined,
+): Promise<void> {
+  if (nodes.members.length === 1) return;
+  const message = proposal && { version: VERSION, ...proposal };
+  await sendToAll(nodes, new TextEncoder().encode(JSON.stringify(message ?? null)));
+  if (!state) return;
+  await together(nodes, async () => {});
+  await shareState(nodes, state);
+}
+
+/** Waits for the first node's proposal; undefined when there is nothing to train. @throws GanglionError */
+export async function receiveProposal(nodes: Communicator): Promise<Proposal | undefined> {
+  const text = new TextDecoder().decode(await sendToAll(nodes, new Uint8Array()));
+  const told: unknown = JSON.parse(text);
+  if (told === null) return undefined;
+  const { version } = z.object({ version: z.string() }).parse(told);
+  if (version !== VERSION) {
+    // Whatever else it says may mean something else.
+    return await together(nodes, async () => {
+      throw new GanglionError('environment', `it is Ganglion ${VERSION}, node ${nodes.members[0]} is ${version}`);
+    });
+  }
+  const { settings, version: _, ...proposal } = Message.parse(told);
+  return { ...proposal, settings: fromConfigObject(settings, 'the first node') };
+}
+
+/**
+ * Settings of this node: those of the first one, but for what was given here and does not change what is trained.
+ *
+ * @throws GanglionError `config` that names what was given here and would
+ */
+export function settingsHere({ settings }: Proposal, given: Partial<Settings>): Settings {
+  const differences = IMMUTABLE_SETTINGS.filter((name) => given[name] !== undefined && given[name] !== settings[name]);
+  if (differences.length > 0) {
+    const texts = differences.map((name) => `${flagOf(name)} ${given[name]} (the first node has ${settings[name]})`);
+    throw new GanglionError('config', `cannot train with another ${texts.join('; another ')}`);
+  }
+  return mergeSettings(settings, given);
+}
+
+/** @throws GanglionError when this node would train on other data, or with other arithmetic */
+export function checkSame(
+  { dataName, dataSha256, backend: proposed }: Proposal,
+  { dataset, backend }: { readonly dataset: Dataset; readonly backend: Backend },
+): void {
+  if (dataset.sha256 !== dataSha256) {
+    const got = `${dataset.name}, SHA-256 ${dataset.sha256.slice(0, 12)}`;
+    throw new GanglionError('data', `its data is ${got} (the first node has ${dataName}, ${dataSha256.slice(0, 12)})`);
+  }
+  const isOwn = (name: Backend): boolean => ONE_ARITHMETIC.includes(name);
+  if (backend === proposed || (isOwn(backend) && isOwn(proposed))) return;
+  const message = `it computes on ${backend}, the first node on ${proposed}: they have other bits; expected one --backend for all`;
+  throw new GanglionError('config', message);
+}
+
+/** Gives all nodes the first one's state. @throws GanglionError when one has another nevertheless */
+export async function shareState(nodes: Communicator, state: TrainingState): Promise<void> {
+  const numbers = NETS.map((net) => ({ ...powersOf(state, net), tracked: state[net].batchesTracked }));
+  const told = new TextEncoder().encode(JSON.stringify({ step: state.step, numbers }));
+  const { step, numbers: given } = StateNumbers.parse(
+    JSON.parse(new TextDecoder().decode(await sendToAll(nodes, told))),
+  );
+  state.step = step;
+  for (const [i, net] of NETS.entries()) {
+    const { tracked, skippedInARow, ...powers } = given[i] as z.infer<typeof StateNumbers>['numbers'][number];
+    Object.assign(state[net].adam, powers);
+    Object.assign(state[net], { batchesTracked: tracked, skippedInARow });
+  }
+  for (const array of arraysOf(state)) {
+    const { buffer, byteOffset, byteLength } = array;
+    if (!(await nodes.broadcast(new Uint8Array(buffer, byteOffset, byteLength), nodes.members[0] as number))) {
+      throw new GanglionError('nodes', 'a node was lost before training');
+    }
+  }
+  const hashes = await share(nodes, stateSha256(state));
+  const other = hashes.findIndex((hash) => hash !== hashes[0]);
+  if (other >= 0) refuse(nodes, 'environment', `node ${nodes.members[other]} got another state than it was sent`);
+}
+
+const StateNumbers = z.object({
+  step: z.int(),
+  numbers: z.array(
+    z.object({
+      beta1Power: z.number(),
+      beta2Power: z.number(),
+      tracked: z.int(),
+      skippedInARow: z.int(),
+    }),
+  ),
+});
+
+function powersOf(state: TrainingState, net: (typeof NETS)[number]) {
+  const { adam, skippedInARow } = state[net];
+  return { beta1Power: adam.beta1Power, beta2Power: adam.beta2Power, skippedInARow };
+}
+
+function arraysOf(state: TrainingState): Float32Array[] {
+  const nets = NETS.flatMap((net) => {
+    const { parameters, adam, statistics } = state[net];
+    return [parameters, adam.m, adam.v, statistics];
+  });
+  return state.average ? [...nets, state.average.parameters, state.average.statistics] : nets;
+}

@@ -1,0 +1,46 @@
+// Several nodes train together, as ranks of an Open MPI that is installed here. Deaths, and more nodes, are in test/slow/nodes.test.ts.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { exercise } from '../fixtures/exercise-nodes.mjs';
+import { localNodes } from '../unit/coordinator/training/local-nodes.ts';
+import { REPOSITORY, scratchFolder, stepsOf, succeed, summaryOf } from './ganglion.ts';
+import { HAS_MPI, mpirun, trainOnNodes } from './mpirun.ts';
+
+const scratch = scratchFolder('nodes');
+const SMALL = ['--batch', '32', '--shards', '4', '--latent', '16', '--seed', '7', '--metrics-port', 'off'];
+const RUN = [...SMALL, '--workers', '1', '--evaluate-every', 'off'];
+
+describe.skipIf(!HAS_MPI)('two nodes', () => {
+  it('add up, tell each other and agree as those of the unit tests do', async () => {
+    const { stdout, exitCode } = await mpirun(2, [join(REPOSITORY, 'test', 'fixtures', 'exercise-nodes.mjs')]).ended;
+    const lines = stdout
+      .trim()
+      .split('\n')
+      .filter((line) => line.startsWith('{'));
+    const byNode = (results: readonly { node: number }[]) => results.toSorted((a, b) => a.node - b.node);
+    expect(byNode(lines.map((line) => JSON.parse(line)))).toEqual(
+      byNode(await Promise.all(localNodes(2).map(exercise))),
+    );
+    expect(exitCode).toBe(0);
+  });
+
+  it('train to the bits of one, and go on with its run', async () => {
+    await succeed(['train', ...RUN, '--steps', '6', '--run', scratch('one')]);
+    await succeed(['train', ...RUN, '--steps', '2', '--run', scratch('two')]);
+    const { exitCode, stderr } = await trainOnNodes(2, [...RUN, '--resume', scratch('two'), '--steps', '6']).ended;
+    expect([exitCode, stderr]).toEqual([0, '']);
+    expect(summaryOf(scratch('two')).stateSha256).toBe(summaryOf(scratch('one')).stateSha256);
+    expect(stepsOf(scratch('two'))).toEqual([1, 2, 3, 4, 5, 6]);
+  });
+
+  it('are refused by one line of the first when they cannot train the same', async () => {
+    const run = scratch('refused');
+    const flags = ['--shards', '1', '--steps', '4', '--run', run];
+    const { stderr } = await trainOnNodes(2, [...RUN, ...flags]).ended;
+    expect(stderr.split('\n').filter((line) => line.startsWith('ganglion:'))).toEqual([
+      'ganglion: 2 nodes: expected at most one a shard, and there are 1 (--shards)',
+    ]);
+    expect(existsSync(run)).toBe(false);
+  });
+});

@@ -1,0 +1,86 @@
+import { describe, expect, it } from 'vitest';
+import { stateSha256 } from '../../../../coordinator/checkpoints/checkpoint.ts';
+import { together } from '../../../../coordinator/nodes/messages.ts';
+import {
+  checkSame,
+  type Proposal,
+  propose,
+  receiveProposal,
+  settingsHere,
+  shareState,
+} from '../../../../coordinator/run/agreement.ts';
+import { defaultSettings } from '../../../../coordinator/settings/settings.ts';
+import { initialState } from '../../../../coordinator/training/state.ts';
+import { dcgan28 } from '../../../../shared/model/spec.ts';
+import { localNodes } from '../training/local-nodes.ts';
+import { DATASET, LATENT } from '../training/stub-computer.ts';
+
+const { apiToken: _, ...SETTINGS } = { ...defaultSettings(), workers: 1, latent: LATENT };
+const PROPOSAL: Proposal = {
+  settings: SETTINGS,
+  path: '/runs/a',
+  totalSteps: 9,
+  dataName: DATASET.name,
+  dataSha256: DATASET.sha256,
+  backend: 'cpu',
+};
+
+function twoNodes() {
+  const [first, second] = localNodes(2);
+  if (!first || !second) throw new Error('two nodes');
+  return { first, second };
+}
+
+describe('a proposal', () => {
+  it('reaches the other nodes, with the state', async () => {
+    const { first, second } = twoNodes();
+    const [state, other] = [initialState(dcgan28(LATENT), 1, true), initialState(dcgan28(LATENT), 2, true)];
+    Object.assign(state, { step: 5 });
+    Object.assign(state.generator, { skippedInARow: 2, batchesTracked: 7 });
+    state.generator.adam.beta1Power = 0.1 + 0.2;
+    const member = async () => {
+      const got = await receiveProposal(second);
+      await together(second, async () => {});
+      await shareState(second, other);
+      return got;
+    };
+    const [, got] = await Promise.all([propose(first, PROPOSAL, state), member()]);
+    expect(got).toEqual(PROPOSAL);
+    expect(stateSha256(other)).toBe(stateSha256(state));
+    expect(other).toEqual(state);
+  });
+
+  it('may be that there is nothing to train', async () => {
+    const { first, second } = twoNodes();
+    const [, got] = await Promise.all([propose(first, undefined, undefined), receiveProposal(second)]);
+    expect(got).toBeUndefined();
+  });
+});
+
+describe('the settings of another node', () => {
+  it('are those of the first one, but for what does not change the weights', () => {
+    const settings = settingsHere(PROPOSAL, { workers: 3, seed: SETTINGS.seed });
+    expect(settings).toMatchObject({ workers: 3, batch: SETTINGS.batch });
+  });
+
+  it('are refused when they would change the weights', () => {
+    expect(() => settingsHere(PROPOSAL, { batch: 60, seed: 3 })).toThrow(
+      'cannot train with another --batch 60 (the first node has 128); another --seed 3 (the first node has 1)',
+    );
+  });
+});
+
+describe('data and arithmetic', () => {
+  it('may be the same on another backend', () => {
+    checkSame(PROPOSAL, { dataset: DATASET, backend: 'cpu' });
+    checkSame(PROPOSAL, { dataset: DATASET, backend: 'wasm' });
+  });
+
+  it('are refused when they differ', () => {
+    const other = { ...DATASET, sha256: 'f'.repeat(64) };
+    expect(() => checkSame(PROPOSAL, { dataset: other, backend: 'cpu' })).toThrow(
+      /its data is ten, SHA-256 ffffffffffff/,
+    );
+    expect(() => checkSame(PROPOSAL, { dataset: DATASET, backend: 'tensorflow' })).toThrow(/it computes on tensorflow/);
+  });
+});
