@@ -168,7 +168,9 @@ export function checkResumable(stored: RunConfig, now: RunConfig, stepsPerEpoch:
   }
   const [before, after] = [stored, now].map((config) => countTotalSteps(config, stepsPerEpoch));
   if (stored.lrDecay !== 'off' && before !== after) {
-    differences.push(`end: ${after} total steps (--lr-decay ${stored.lrDecay} comes to 0 after the run's ${before})`);
+    differences.push(
+      `end: ${after} total steps (--lr-decay ${stored.lrDecay} comes to 0 after the run's ${before}; branch off with --from)`,
+    );
   }
   if (differences.length > 0)
     throw new GanglionError('config', `cannot resume with another ${differences.join('; another ')}`);

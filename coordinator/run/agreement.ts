@@ -95,17 +95,20 @@ export async function receiveProposal(nodes: Communicator): Promise<Proposal | u
 }
 
 /**
- * Settings of this node: those of the first one, but for what was given here and does not change what is trained.
+ * Settings of this node: those of the first one, but for what was given here and does not change what is trained. Where the first weights
+ * come from is the first one's affair: it hands out its state, and the path may not be there here.
  *
  * @throws GanglionError `config` that names what was given here and would
  */
 export function settingsHere({ settings }: Proposal, given: Partial<Settings>): Settings {
-  const differences = IMMUTABLE_SETTINGS.filter((name) => given[name] !== undefined && given[name] !== settings[name]);
+  const here: Partial<Settings> = { ...given, from: null };
+  const shared = { ...settings, from: null };
+  const differences = IMMUTABLE_SETTINGS.filter((name) => here[name] !== undefined && here[name] !== shared[name]);
   if (differences.length > 0) {
-    const texts = differences.map((name) => `${flagOf(name)} ${given[name]} (the first node has ${settings[name]})`);
+    const texts = differences.map((name) => `${flagOf(name)} ${here[name]} (the first node has ${shared[name]})`);
     throw new GanglionError('config', `cannot train with another ${texts.join('; another ')}`);
   }
-  return mergeSettings(settings, given);
+  return mergeSettings(shared, here);
 }
 
 /** @throws GanglionError when this node would train on other data, or with other arithmetic */

@@ -162,8 +162,9 @@ export function isFinished({ path, state: { step }, totalSteps, resumed }: Plann
 }
 
 /** What to say of a run that has come to its end, or beyond that. */
-export function describeEnd({ path, state: { step }, totalSteps }: PlannedRun): string {
-  return `${path} is at step ${step} of ${totalSteps}; go further with --steps or --epochs`;
+export function describeEnd({ path, state: { step }, totalSteps, config }: PlannedRun): string {
+  const further = config.lrDecay === 'off' ? 'go further with --steps or --epochs' : 'branch off with --from';
+  return `${path} is at step ${step} of ${totalSteps}; ${further}`;
 }
 
 /**

@@ -70,7 +70,7 @@ describe('--ema', () => {
     expect(other).toMatchObject({
       exitCode: 2,
       stderr: expect.stringMatching(
-        /another --ema 0\.5 \(the run has 0\.9\); another end: 13 total steps \(--lr-decay cosine .* 12\)\n$/,
+        /another --ema 0\.5 \(the run has 0\.9\); another end: 13 total steps \(--lr-decay cosine .* 12; branch off with --from\)\n$/,
       ),
     });
   });

@@ -212,7 +212,7 @@ describe('checkResumable', () => {
     const decaying = { ...CONFIG, steps: null, epochs: 2, lrDecay: 'cosine' as const };
     expect(() => checkResumable(decaying, { ...decaying, steps: 156, epochs: null }, 78)).not.toThrow();
     expect(await errorOf(() => checkResumable(decaying, { ...decaying, epochs: 3 }, 78))).toBe(
-      "config: cannot resume with another end: 234 total steps (--lr-decay cosine comes to 0 after the run's 156)",
+      "config: cannot resume with another end: 234 total steps (--lr-decay cosine comes to 0 after the run's 156; branch off with --from)",
     );
   });
 

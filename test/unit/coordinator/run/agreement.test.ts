@@ -63,6 +63,12 @@ describe('the settings of another node', () => {
     expect(settings).toMatchObject({ workers: 3, batch: SETTINGS.batch });
   });
 
+  it('have no weights to begin with: the state comes from the first one', () => {
+    const proposal = { ...PROPOSAL, settings: { ...SETTINGS, from: '/runs/other' } };
+    expect(settingsHere(proposal, { from: 'other' }).from).toBeNull();
+    expect(settingsHere(proposal, {}).from).toBeNull();
+  });
+
   it('are refused when they would change the weights', () => {
     expect(() => settingsHere(PROPOSAL, { batch: 60, seed: 3 })).toThrow(
       'cannot train with another --batch 60 (the first node has 128); another --seed 3 (the first node has 1)',

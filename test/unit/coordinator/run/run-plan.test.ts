@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { describeEnd, type PlannedRun } from '../../../../coordinator/run/plan-run.ts';
 import { describeChange, type RunPlan } from '../../../../coordinator/run/run-plan.ts';
 
 const change = (before: [string | null, number | null], now: [string, number]): string | undefined => {
@@ -23,4 +24,12 @@ it('says nothing of a new run, of one that goes on as it was, and of backends wi
   expect(change(['cpu', 2], ['cuda', 2])).toBeUndefined();
   expect(change(['cuda', 2], ['cpu', 2])).toBeUndefined();
   expect(change(['tensorflow', 1], ['tensorflow', 2])).toBeUndefined();
+});
+
+it.each([
+  ['off', 'r is at step 30 of 30; go further with --steps or --epochs'],
+  ['cosine', 'r is at step 30 of 30; branch off with --from'],
+] as const)('says how to go on from the end of a run whose decay is %s', (lrDecay, expected) => {
+  const planned = { path: 'r', state: { step: 30 }, totalSteps: 30, config: { lrDecay } };
+  expect(describeEnd(planned as PlannedRun)).toBe(expected);
 });
