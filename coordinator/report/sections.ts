@@ -4,6 +4,7 @@ import { Html, html } from './html.ts';
 import type { ReportData } from './report-data.ts';
 import { duration, textOf, timeOf, whole } from './texts.ts';
 
+/** As high as it is wide: the page's style gives the size. */
 const SIDE = 238;
 
 export function header({ run }: ReportData): Html {
@@ -28,11 +29,13 @@ export function header({ run }: ReportData): Html {
 </header>`;
 }
 
-export function samples({ pictures }: ReportData): Html {
+export function samples({ pictures, run }: ReportData): Html {
   const { newest, real, course, animation, hasAnimation } = pictures;
   const none = html`<p class="hint">No samples were drawn.</p>`;
   const large = html`<p class="hint">samples/epochs.gif animates all samples.</p>`;
-  return html`<section class="samples" aria-labelledby="samples-title">
+  // A grid of images of 64 pixels is shown smaller than it is, which is not done by leaving pixels out.
+  const fine = run.config.imageSize === 64 ? 'samples fine' : 'samples';
+  return html`<section class="${fine}" aria-labelledby="samples-title">
 <h2 id="samples-title">Samples from fixed noise</h2>
 ${newest === null ? none : null}
 <div class="grids">

@@ -6,6 +6,9 @@ import { byId, element, whole } from './format.js';
 const FRAME_MS = 140;
 const CALM_FRAME_MS = 1000;
 
+/** Pixels along a grid that is wider than its place on most screens. */
+const FINE = 400;
+
 export class Pictures {
   #image = byId('picture', HTMLImageElement);
   #text = byId('picture-text', HTMLElement);
@@ -102,6 +105,7 @@ export class Pictures {
       () => {
         if (this.#wanted !== source) return;
         this.#image.src = source;
+        this.#image.classList.toggle('fine', picture.naturalWidth > FINE);
         this.#image.alt = alt;
         this.#image.hidden = false;
         this.#text.textContent = text;
