@@ -4,8 +4,8 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     maxWorkers: 2,
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     expect: { poll: { timeout: 30_000 } }, // the machine may be busy: what comes at all has come in time
     pool: 'forks',
     env: { CUDA_VISIBLE_DEVICES: '' }, // tests ask for a GPU by name: on a machine that has one they would measure another engine

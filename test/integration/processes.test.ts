@@ -122,7 +122,9 @@ describe('no process is left', () => {
     while (children().length === 0) await delay(1); // it has not run a line of its own yet
     process.kill(-running.pid, signal);
     const { exitCode, stderr } = await running.ended;
-    expect({ exitCode, stderr }).toEqual({ exitCode: code, stderr: '' });
+    // Node.js, where it is still starting itself, says so before any program can close it (docs/unattended.md).
+    const said = stderr.replace(/^Debugger listening on .*\nFor help, see: .*\n/gm, '');
+    expect({ exitCode, said }).toEqual({ exitCode: code, said: '' });
     await expectWhole(run);
   });
 
