@@ -1,36 +1,16 @@
-// The package as somebody else gets it: packed from a clean copy, which the build is a part of, and installed in an empty project with
+// The package as somebody else gets it: packed from a clean copy and installed in an empty project with
 // npm's defaults. It needs npm's registry: without a network it is skipped, but in CI.
-import { execFileSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
-import { dirname, join, posix } from 'node:path';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, posix } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import packageJson from '../../package.json' with { type: 'json' };
-import { type Ended, isInstalled, REPOSITORY, scratchFolder, start, summaryOf } from './ganglion.ts';
+import { isInstalled, REPOSITORY, scratchFolder, summaryOf } from './ganglion.ts';
+import { copyRepository, installPacked, succeed } from './packed.ts';
 
 const scratch = scratchFolder('package');
 const hasRegistry = Boolean(process.env.CI) || isInstalled('npm', 'view', 'comlink@4.4.2', 'version');
 
 const MINUTES = 60_000;
-
-/** Runs a program, which must succeed. */
-async function run(cwd: string, file: string, ...args: string[]): Promise<Ended> {
-  const ended = await start(file, args, { cwd }).ended;
-  expect({ args, ...ended }).toMatchObject({ exitCode: 0 });
-  return ended;
-}
-
-/** Copies what git knows or would add, with the dependencies by a link. */
-function copyOfRepository(): string {
-  const copy = scratch('repository');
-  const args = ['ls-files', '--cached', '--others', '--exclude-standard', '-z'];
-  const listed = execFileSync('git', args, { cwd: REPOSITORY, encoding: 'utf8' }).split('\0');
-  for (const file of listed.filter((name) => name !== '' && existsSync(join(REPOSITORY, name)))) {
-    mkdirSync(join(copy, dirname(file)), { recursive: true });
-    copyFileSync(join(REPOSITORY, file), join(copy, file));
-  }
-  symlinkSync(join(REPOSITORY, 'node_modules'), join(copy, 'node_modules'));
-  return copy;
-}
 
 /** Targets of a Markdown file's links and pictures within the package. */
 function linksOf(path: string, text: string): string[] {
@@ -44,14 +24,12 @@ describe.skipIf(!hasRegistry)('the packed package', () => {
   let copy: string;
 
   beforeAll(async () => {
-    copy = copyOfRepository();
-    const { stdout } = await run(copy, 'npm', 'pack', '--json', '--foreground-scripts=false');
-    const [packed] = JSON.parse(stdout.slice(stdout.indexOf('[\n')));
-    files = packed.files.map(({ path }: { path: string }) => path);
+    copy = scratch('repository');
     project = scratch('project');
-    mkdirSync(project);
-    writeFileSync(join(project, 'package.json'), '{ "private": true, "type": "module" }');
-    await run(project, 'npm', 'install', '--no-audit', '--no-fund', join(copy, packed.filename));
+    copyRepository(copy);
+    // As prepack does, but for the add-ons of other machines, which take minutes: test/slow/prebuilds.test.ts.
+    await succeed(copy, 'npm', 'run', 'build');
+    files = await installPacked(copy, project, '--ignore-scripts');
   }, 5 * MINUTES);
 
   it('has all that it reads and links to, and nothing that it is built or tested with', () => {
@@ -77,11 +55,11 @@ describe.skipIf(!hasRegistry)('the packed package', () => {
 
   it('trains and exports by npx', { timeout: 2 * MINUTES }, async () => {
     const args = ['--steps', '2', '--batch', '16', '--seed', '7', '--metrics-port', 'off', '--run', 'a'];
-    const trained = await run(project, 'npx', 'ganglion', 'train', ...args);
+    const trained = await succeed(project, 'npx', 'ganglion', 'train', ...args);
     expect(trained.stderr).toBe('');
     expect(summaryOf(join(project, 'a'))).toMatchObject({ step: 2, engine: expect.stringMatching(/^kernels-/) });
     expect(existsSync(join(project, 'a', 'report.html'))).toBe(true);
-    await run(project, 'npx', 'ganglion', 'export', '--run', 'a', '--output', 'page');
+    await succeed(project, 'npx', 'ganglion', 'export', '--run', 'a', '--output', 'page');
     for (const name of ['model.json', 'explorer.html'])
       expect(existsSync(join(project, 'page', name)), name).toBe(true);
   });
@@ -103,7 +81,7 @@ console.log(records.map(({ step }) => step).join(), await training.stateSha256()
 `,
     );
     const types = packageJson.devDependencies['@types/node'];
-    await run(project, 'npm', 'install', '--no-audit', '--no-fund', '--save-dev', `@types/node@${types}`);
+    await succeed(project, 'npm', 'install', '--no-audit', '--no-fund', '--save-dev', `@types/node@${types}`);
     const tsc = join(REPOSITORY, 'node_modules', '.bin', 'tsc');
     const flags = [
       '--strict',
@@ -116,8 +94,8 @@ console.log(records.map(({ step }) => step).join(), await training.stateSha256()
       '--types',
       'node',
     ];
-    await run(project, tsc, ...flags, 'main.ts');
-    const { stdout } = await run(project, process.execPath, 'main.js');
+    await succeed(project, tsc, ...flags, 'main.ts');
+    const { stdout } = await succeed(project, process.execPath, 'main.js');
     expect(stdout).toBe(`1,2 ${summaryOf(join(project, 'a')).stateSha256}\n`);
   });
 });

@@ -19,7 +19,7 @@ import { basename, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { sealFolder } from '../../workers/build/sealed-folder.ts';
-import { faultOfKernels } from '../../workers/engines/kernels/library.ts';
+import { findKernels } from '../../workers/engines/kernels/library.ts';
 import {
   BACKEND,
   COMPILED,
@@ -138,7 +138,7 @@ describe('the kernels', () => {
     slow.child.kill(signal);
     const { exitCode, stdout } = await slow.ended;
     expect({ exitCode, stdout }).toEqual({ exitCode: signal === 'SIGINT' ? 130 : null, stdout: '' });
-    expect(faultOfKernels(kernelsOf(bare))).toBe('is not there');
+    expect(findKernels(kernelsOf(bare)).fault).toBe('is not there');
     if (signal === 'SIGKILL') {
       for (const pid of contents(pids)) process.kill(Number(pid), 'SIGKILL'); // nobody was left to end them
       utimesSync(join(bare, 'setup.lock'), 0, 0); // as if it had been killed long ago

@@ -64,23 +64,28 @@ export type Care = 'quick' | 'whole';
  * Why nothing can be loaded from a sealed folder. A large file is hashed only where its time differs from the manifest's, as in a copy of
  * the cache, and only with `whole`.
  *
+ * @param cacheFolder that it lies in; null for one of the package: who could change that could change this program
  * @param about what the manifest must say
  * @returns undefined when all is as it was sealed; {@link ABSENT} when there is no such folder
  * @throws GanglionError `environment` when somebody else could change it
  */
 export function faultOf(
   folder: string,
-  cacheFolder: string,
+  cacheFolder: string | null,
   about: About = {},
   care: Care = 'quick',
 ): string | undefined {
-  try {
-    checkTrusted([join(folder, MANIFEST)], cacheFolder);
-    const sealed = readManifest(folder, about);
+  const trust = (names: string[]): void => {
+    if (cacheFolder === null) return;
     checkTrusted(
-      sealed.map(({ path }) => join(folder, path)),
+      names.map((name) => join(folder, name)),
       cacheFolder,
     );
+  };
+  try {
+    trust([MANIFEST]);
+    const sealed = readManifest(folder, about);
+    trust(sealed.map(({ path }) => path));
     for (const file of sealed) {
       const fault = faultOfFile(join(folder, file.path), file, care);
       if (fault !== undefined) return `${file.path} ${fault}`;

@@ -8,8 +8,8 @@ import { printLine } from '../../shared/print.ts';
 import { leaveSignals, SIGNALS_TO_LEAVE } from '../../shared/stop-signals.ts';
 import { abortOnInterrupt, Interrupted } from '../build/interrupt.ts';
 import { createProgress } from '../build/progress.ts';
-import { locateCuda } from '../engines/cuda/library.ts';
-import { locateKernels } from '../engines/kernels/library.ts';
+import { findCuda, locateCuda } from '../engines/cuda/library.ts';
+import { findKernels, locateKernels } from '../engines/kernels/library.ts';
 import { checkAddon } from '../engines/tensorflow/build.ts';
 import { locateLibrary, TENSORFLOW_VERSION, VARIANT } from '../engines/tensorflow/library.ts';
 import { currentPlatform } from '../engines/tensorflow/preflight.ts';
@@ -25,7 +25,7 @@ try {
   const isFor = (flag: string): boolean => process.argv.includes(flag);
   if (isFor('--cuda')) {
     await installCudaForAll(locateCuda(), options);
-    printLine(process.stdout, `the CUDA engine is ready in ${locateCuda().hostFolder}`);
+    printLine(process.stdout, `the CUDA engine is ready in ${findCuda(locateCuda()).folder}`);
   }
   if (isFor('--mpi')) {
     const mpi = findMpiHere();
@@ -41,10 +41,10 @@ try {
   } else if (!isFor('--cuda') && !isFor('--mpi')) {
     const location = locateKernels();
     await installKernels(location, options);
-    printLine(process.stdout, `the kernels are ready in ${location.kernelsFolder}`);
+    printLine(process.stdout, `the kernels are ready in ${findKernels(location).folder}`);
     if (seesGpu(existsSync)) {
       await installCuda(locateCuda(), options);
-      printLine(process.stdout, `the CUDA engine is ready in ${locateCuda().hostFolder}`);
+      printLine(process.stdout, `the CUDA engine is ready in ${findCuda(locateCuda()).folder}`);
     }
   }
 } catch (error) {

@@ -130,7 +130,7 @@ async function prepare(backend: Backend, preparation: Preparation | null, again:
       const location = locateKernels();
       if (preparation === null) {
         const fault = await lookAtKernels(location, again, new AbortController().signal);
-        return fault === undefined ? null : compilingLine(location, fault);
+        return fault === undefined ? null : compilingLine(fault);
       }
       await installKernels(location, { ...preparation, again });
       return null;

@@ -7,7 +7,7 @@ import { checkCacheFolder } from '../build/cache-folder.ts';
 import { type ProgramVersions, readProgramVersions } from '../build/programs.ts';
 import { ABSENT } from '../build/sealed-folder.ts';
 import { locateCuda } from '../engines/cuda/library.ts';
-import type { KernelsLocation } from '../engines/kernels/library.ts';
+import { findKernels, type KernelsLocation } from '../engines/kernels/library.ts';
 import type { ConvolutionReport } from '../engines/tensorflow/convolution.ts';
 import type { LibraryLocation } from '../engines/tensorflow/library.ts';
 import { checkPlatform, checkPrograms, currentPlatform } from '../engines/tensorflow/preflight.ts';
@@ -28,7 +28,7 @@ export interface DoctorReport {
   readonly memoryBytes: number;
   readonly cacheFolder: string;
   /** Instructions that Ganglion's kernels compute with; null where there are no kernels. */
-  readonly kernels: 'avx512' | 'avx2' | null;
+  readonly kernels: 'avx512' | 'avx2' | 'neon' | null;
   /** Where the kernels lie, or why there are none. */
   readonly kernelsDetail: string;
   readonly tensorflowFolder: string;
@@ -105,8 +105,8 @@ export async function examine(
     physicalCores,
     memoryBytes: readMemoryBytes(),
     cacheFolder: location.cacheFolder,
-    kernels: (['avx512', 'avx2'] as const).find((isa) => cpu?.engine?.name === `kernels-${isa}`) ?? null,
-    kernelsDetail: cpu?.runs ? kernelsLocation.kernelsFolder : (cpu?.detail ?? ''),
+    kernels: (['avx512', 'avx2', 'neon'] as const).find((isa) => cpu?.engine?.name === `kernels-${isa}`) ?? null,
+    kernelsDetail: cpu?.runs ? findKernels(kernelsLocation).folder : (cpu?.detail ?? ''),
     tensorflowFolder: location.libraryFolder,
     tensorflowReady: missing.tensorflow === null,
     tensorflow: tensorflow?.engine?.libraryVersion ?? null,

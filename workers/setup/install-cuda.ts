@@ -2,10 +2,9 @@
 import { GanglionError } from '../../shared/error.ts';
 import { checkCacheFolder } from '../build/cache-folder.ts';
 import { findProgram } from '../build/programs.ts';
-import { faultOf } from '../build/sealed-folder.ts';
 import { buildCubin, buildCudaHost, CUDA_BUILD_BYTES, findNvcc } from '../engines/cuda/build.ts';
 import { findCubin, loadCuda } from '../engines/cuda/cuda-runner.ts';
-import { CAPABILITIES, type CudaLocation, locateCubin } from '../engines/cuda/library.ts';
+import { CAPABILITIES, type CudaLocation, findCuda, locateCubin } from '../engines/cuda/library.ts';
 import { fetchNvrtc, hasNvrtc, NVRTC_BYTES, nvrtcFolder } from '../engines/cuda/nvrtc.ts';
 import { checkCompiler } from '../engines/kernels/requirements.ts';
 import type { InstallOptions } from './install.ts';
@@ -22,7 +21,7 @@ export async function lookAtCuda(location: CudaLocation): Promise<string | undef
   if (platform !== 'linux' || arch !== 'x64') {
     throw new GanglionError('environment', `cuda needs linux x64, this is ${platform} ${arch}`);
   }
-  if (faultOf(location.hostFolder, location.cacheFolder) === undefined) {
+  if (findCuda(location).fault === undefined) {
     const missing = missingCubins(location);
     if (missing.length === 0) return undefined;
     await chooseCompiler(location);
@@ -75,13 +74,13 @@ export async function installCuda(location: CudaLocation, options: InstallOption
  * @throws GanglionError as {@link installCuda}
  */
 export async function installCudaForAll(location: CudaLocation, options: InstallOptions): Promise<void> {
-  checkCompiler();
   await installHost(location, options);
   checkNvrtc(location);
   await installCubins(location, CAPABILITIES, undefined, options);
 }
 
 async function installHost(location: CudaLocation, options: InstallOptions): Promise<void> {
+  if (findCuda(location).fault === undefined) return;
   const line = `compiling ${location.isEmulated ? 'the emulation of CUDA' : "the CUDA engine's add-on"}`;
   await installPart(location.cacheFolder, options, {
     ...{ folder: location.hostFolder, bytes: CUDA_BUILD_BYTES, line },

@@ -10,7 +10,7 @@ import { ABSENT } from '../build/sealed-folder.ts';
 import { withSetupLock } from '../build/setup-lock.ts';
 import { clearTraces, inStagingFolder } from '../build/staging.ts';
 import { BUILD_BYTES, buildKernels, checkKernels } from '../engines/kernels/build.ts';
-import { faultOfKernels, type KernelsLocation } from '../engines/kernels/library.ts';
+import { findKernels, type KernelsLocation } from '../engines/kernels/library.ts';
 import { checkCompiler, checkMachine, currentMachine } from '../engines/kernels/requirements.ts';
 import { buildLibrary } from '../engines/tensorflow/build.ts';
 import { faultOfLibrary, type LibraryLocation } from '../engines/tensorflow/library.ts';
@@ -33,32 +33,32 @@ export function isTensorflowReady(location: LibraryLocation): boolean {
 }
 
 /**
- * Why the kernels in the cache do not compute here; undefined when they do. They may be whole and still not load: compiled for another C
- * library, or on a file system without programs (noexec).
+ * Why the kernels do not compute here, with their folder, or {@link ABSENT}; undefined when they do. They may be whole and still not load:
+ * compiled for another C library, or on a file system without programs (noexec).
  *
  * @throws GanglionError `environment` when others may change them
  */
 async function faultOfInstalledKernels(location: KernelsLocation, signal: AbortSignal): Promise<string | undefined> {
-  const fault = faultOfKernels(location);
-  if (fault !== undefined) return fault;
+  const { folder, path, fault } = findKernels(location);
+  if (fault !== undefined) return fault === ABSENT ? fault : `${folder} ${fault}`;
   try {
-    await checkKernels(location.addonPath, signal);
+    await checkKernels(path, signal);
     return undefined;
   } catch (error) {
     if (!(error instanceof GanglionError)) throw error;
-    return `cannot be used: ${error.message}`;
+    return `${folder} cannot be used: ${error.message}`;
   }
 }
 
 /** What is said before the kernels are compiled. @param fault as {@link lookAtKernels} returns it */
-export function compilingLine({ kernelsFolder }: KernelsLocation, fault: string): string {
-  return `compiling the kernels${fault === ABSENT ? '' : `: ${kernelsFolder} ${fault}`}`;
+export function compilingLine(fault: string): string {
+  return `compiling the kernels${fault === ABSENT ? '' : `: ${fault}`}`;
 }
 
 /** Adds to an error of a set-up why it was needed. */
-function because(kernelsFolder: string, fault: string, error: unknown): unknown {
+function because(fault: string, error: unknown): unknown {
   if (fault === ABSENT || !(error instanceof GanglionError) || fault.endsWith(error.message)) return error;
-  return new GanglionError(error.code, `${kernelsFolder} ${fault}; ${error.message}`, { cause: error });
+  return new GanglionError(error.code, `${fault}; ${error.message}`, { cause: error });
 }
 
 /**
@@ -82,7 +82,7 @@ export async function lookAtKernels(
     await checkCacheFolder(location.cacheFolder);
     return fault;
   } catch (error) {
-    throw because(location.kernelsFolder, fault, error);
+    throw because(fault, error);
   }
 }
 
@@ -103,11 +103,11 @@ export async function installKernels(location: KernelsLocation, options: Install
       refuseRemembered(kernelsFolder, again);
       await clearTraces(kernelsFolder);
       await checkDisk(cacheFolder, BUILD_BYTES);
-      progress.line(compilingLine(location, fault));
+      progress.line(compilingLine(fault));
       await inStagingFolder(kernelsFolder, signal, (staging) => buildKernels(location, staging, signal));
     });
   } catch (error) {
-    throw because(kernelsFolder, before, error);
+    throw because(before, error);
   }
 }
 

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { addonFile } from '../../build/addon.ts';
 import { runCommand } from '../../build/command.ts';
 import { checkInProcess, runCompiler, toCompileError } from '../../build/compile.ts';
 import { findProgram } from '../../build/programs.ts';
@@ -9,6 +10,7 @@ import { sealFolder } from '../../build/sealed-folder.ts';
 import { moveIntoPlace } from '../../build/staging.ts';
 import {
   ADDON_FLAGS,
+  CUDA,
   type CudaLocation,
   EMULATED_DRIVER,
   EMULATION_FLAGS,
@@ -31,7 +33,7 @@ export async function buildCudaHost(location: CudaLocation, staging: string, sig
   const staged = join(staging, 'host');
   const temporary = join(staging, 'gxx');
   const logPath = join(location.cacheFolder, LOG);
-  const addonPath = join(staged, 'ganglion_cuda.node');
+  const addonPath = join(staged, addonFile(CUDA));
   const { addon, emulation } = location.sources;
   await runCompiler(
     [...ADDON_FLAGS, addon, '-ldl'],

@@ -10,7 +10,14 @@ import { faultOf } from '../../build/sealed-folder.ts';
 import type { ProgramRunner } from '../program-runner.ts';
 import type { CudaBinding, CudaDevice, NativeGpu } from './binding.ts';
 import { cudaExecutor } from './cuda-executor.ts';
-import { type CudaLocation, LEAST_CAPABILITY, locateCubin, locateCuda, suitableCapabilities } from './library.ts';
+import {
+  type CudaLocation,
+  findCuda,
+  LEAST_CAPABILITY,
+  locateCubin,
+  locateCuda,
+  suitableCapabilities,
+} from './library.ts';
 
 /** A GPU that the kernels run on. */
 export interface Gpu extends CudaDevice {
@@ -38,9 +45,9 @@ export interface CudaRunner extends ProgramRunner {
  * @throws GanglionError `environment` where the add-on is not built, there is no driver, or it has no GPU that the kernels run on
  */
 export function loadCuda(location: CudaLocation): LoadedCuda {
-  const fault = faultOf(location.hostFolder, location.cacheFolder);
-  if (fault !== undefined) throw new GanglionError('environment', `${location.hostFolder} ${fault}`);
-  const binding: CudaBinding = createRequire(import.meta.url)(location.addonPath);
+  const { folder, path, fault } = findCuda(location);
+  if (fault !== undefined) throw new GanglionError('environment', `${folder} ${fault}`);
+  const binding: CudaBinding = createRequire(import.meta.url)(path);
   let found: ReturnType<CudaBinding['devices']>;
   try {
     found = binding.devices(location.driver);

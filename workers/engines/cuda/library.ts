@@ -6,6 +6,8 @@ import { fileURLToPath } from 'node:url';
 import { toCacheFolder } from '../../../shared/cache-folder.ts';
 import { GanglionError } from '../../../shared/error.ts';
 import { show } from '../../../shared/printable.ts';
+import { addonFile, type FoundAddon, findAddon } from '../../build/addon.ts';
+import { faultOf } from '../../build/sealed-folder.ts';
 import { type KernelSource, toKernelsKey } from '../kernels/library.ts';
 
 /** What g++ gets for the add-on. */
@@ -44,9 +46,8 @@ export interface CudaLocation {
   /** First digits of a SHA-256 over the sources and flags. */
   readonly key: string;
   readonly isEmulated: boolean;
-  /** Has the add-on, and the emulated driver where it is asked for. */
+  /** What is compiled here lies there: the add-on, and the emulated driver where it is asked for. */
   readonly hostFolder: string;
-  readonly addonPath: string;
   /** What is loaded as the driver. */
   readonly driver: string;
   readonly sources: {
@@ -77,13 +78,21 @@ export function locateCuda(env: NodeJS.ProcessEnv = process.env): CudaLocation {
   const source = (name: string): string => join(SOURCE_FOLDER, name);
   return {
     ...{ cacheFolder, key, isEmulated, hostFolder },
-    addonPath: join(hostFolder, 'ganglion_cuda.node'),
     driver: isEmulated ? join(hostFolder, EMULATED_DRIVER) : 'libcuda.so.1',
     sources: {
       ...{ addon: source('addon.cc'), emulation: source('emulated-driver.cc') },
       ...{ kernels: source('kernels.cu'), nvrtc: source('nvrtc.cc') },
     },
   };
+}
+
+/** Name of the add-on. */
+export const CUDA = 'ganglion_cuda';
+
+/** The add-on to load: the one compiled here, or that of the package, which has no emulation. @throws GanglionError as {@link findAddon} */
+export function findCuda({ hostFolder, cacheFolder, key, isEmulated }: CudaLocation): FoundAddon {
+  if (!isEmulated) return findAddon({ name: CUDA, key, cacheFolder, builtFolder: hostFolder });
+  return { folder: hostFolder, path: join(hostFolder, addonFile(CUDA)), fault: faultOf(hostFolder, cacheFolder) };
 }
 
 /** Name of the emulated driver in its folder. */

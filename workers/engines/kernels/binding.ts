@@ -5,7 +5,7 @@ import { GanglionError, messageOf } from '../../../shared/error.ts';
 import { show } from '../../../shared/printable.ts';
 import type { UpdateKernels } from '../../../shared/update.ts';
 import { ABSENT } from '../../build/sealed-folder.ts';
-import { faultOfKernels, locateKernels } from './library.ts';
+import { findKernels as findAddon, locateKernels } from './library.ts';
 
 /** Instructions that the kernels compute with; `none` on an x86 processor without AVX2 and FMA, where the add-on cannot be used. */
 export type Isa = 'avx512' | 'avx2' | 'neon' | 'wasm' | 'none';
@@ -108,13 +108,13 @@ function findKernels(env: NodeJS.ProcessEnv): Kernels | string {
   const setting = readKernelsSetting(env);
   if (setting === 'off') return SWITCHED_OFF;
   const location = locateKernels(env);
-  const fault = faultOfKernels(location);
+  const { folder, path, fault } = findAddon(location);
   if (fault !== undefined) {
-    const message = `${location.kernelsFolder} ${fault}; run: npm run setup`;
+    const message = `${folder} ${fault}; run: npm run setup`;
     if (fault === ABSENT) return message;
     throw new GanglionError('environment', message);
   }
-  const binding = load(location.addonPath, location.kernelsFolder);
+  const binding = load(path, folder);
   if (setting === 'avx2') binding.limitIsa('avx2');
   return binding.isa === 'none' ? NO_AVX2 : { binding, version: location.key };
 }

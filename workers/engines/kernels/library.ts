@@ -6,7 +6,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { toCacheFolder } from '../../../shared/cache-folder.ts';
-import { faultOf } from '../../build/sealed-folder.ts';
+import { addonFile, type FoundAddon, findAddon } from '../../build/addon.ts';
 
 /** What g++ gets beside paths. The kernels choose their instructions themselves, so nothing here depends on the processor. */
 export const COMPILER_FLAGS: readonly string[] = [
@@ -17,6 +17,9 @@ export const COMPILER_FLAGS: readonly string[] = [
 /** What g++ gets to link the compiled files. */
 export const LINKER_FLAGS: readonly string[] = ['-shared', '-static-libstdc++', '-static-libgcc'];
 
+/** Name of the add-on. */
+export const KERNELS = 'ganglion_kernels';
+
 /** Raised when the files of the folder change in name or in the way they are built. */
 const LAYOUT_VERSION = 2;
 
@@ -25,6 +28,11 @@ const UNITS: Readonly<Record<string, readonly string[]>> = {
   x64: ['addon.cc', 'avx2.cc', 'avx512.cc'],
   arm64: ['addon.cc', 'neon.cc'],
 };
+
+/** Absolute paths of the C++ files to compile for a processor, as Node names it; headers lie beside them. */
+export function unitsOf(arch: string): string[] {
+  return (UNITS[arch] ?? []).map((name) => join(SOURCE_FOLDER, name));
+}
 
 /** The sources lie beside this file, also for the compiled one: the build does not copy them. */
 const SOURCE_FOLDER = fileURLToPath(
@@ -43,9 +51,9 @@ export interface KernelsLocation {
   readonly cacheFolder: string;
   /** See {@link toKernelsKey}. */
   readonly key: string;
-  /** Comes into being as a whole. */
+  /** Where they are compiled to, if they are; it comes into being as a whole. */
   readonly kernelsFolder: string;
-  /** The Node-API add-on. */
+  /** The Node-API add-on in it. */
   readonly addonPath: string;
   /** The C++ files to compile; headers lie beside them. */
   readonly units: readonly string[];
@@ -78,12 +86,12 @@ export function locateKernels(env: NodeJS.ProcessEnv = process.env): KernelsLoca
     cacheFolder,
     key,
     kernelsFolder,
-    addonPath: join(kernelsFolder, 'ganglion_kernels.node'),
-    units: (UNITS[process.arch] ?? []).map((name) => join(SOURCE_FOLDER, name)),
+    addonPath: join(kernelsFolder, addonFile(KERNELS)),
+    units: unitsOf(process.arch),
   };
 }
 
-/** Why the kernels cannot be loaded; undefined when they are as they were built. @throws as {@link faultOf} */
-export function faultOfKernels({ kernelsFolder, cacheFolder }: KernelsLocation): string | undefined {
-  return faultOf(kernelsFolder, cacheFolder);
+/** The add-on to load: the one compiled here, or that of the package. @throws GanglionError as {@link findAddon} */
+export function findKernels({ kernelsFolder: builtFolder, cacheFolder, key }: KernelsLocation): FoundAddon {
+  return findAddon({ name: KERNELS, key, cacheFolder, builtFolder });
 }
