@@ -78,10 +78,10 @@ describe('a machine without g++ and kernels', () => {
 it('a system that the kernels are not written for trains on wasm too, one process at a time', async () => {
   // what the code of Ganglion asks a system for; the system itself is this one
   const preload =
-    "for (const [name, value] of [['platform', 'darwin'], ['arch', 'arm64']]) Object.defineProperty(process, name, { value })";
+    "for (const [name, value] of [['platform', 'freebsd'], ['arch', 'x64']]) Object.defineProperty(process, name, { value })";
   const env = {
     NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(preload)}`,
-    GANGLION_CACHE: scratch('mac'),
+    GANGLION_CACHE: scratch('freebsd'),
   };
   const run = scratch('other-system');
   const running = startGanglion(['train', ...MODEL, '--steps', '1000', '--run', run], { env });
@@ -92,7 +92,7 @@ it('a system that the kernels are not written for trains on wasm too, one proces
   expect({ exitCode, stderr }).toEqual({
     exitCode: 0,
     stderr: expect.stringMatching(
-      /^ganglion: training in WebAssembly, [^\n]*: the kernels need linux on x64 or arm64, this is darwin arm64\n$/,
+      /^ganglion: training in WebAssembly, [^\n]*: the kernels need Linux or macOS on x64 or arm64, this is freebsd x64\n$/,
     ),
   });
   expect(summaryOf(run)).toMatchObject({ engine: 'kernels-wasm', lostSteps: 0 });

@@ -1,10 +1,11 @@
-// Runs g++ to make Node-API add-ons, and proves that they load. Node's headers come from the package node-api-headers: nothing is
+// Runs the C++ compiler to make Node-API add-ons, and proves that they load. Node's headers come from the package node-api-headers: nothing is
 // downloaded.
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { GanglionError, systemErrorCode } from '../../shared/error.ts';
+import { GanglionError } from '../../shared/error.ts';
 import { type CommandResult, lastLine, runCommand } from './command.ts';
+import { findCompiler, missingCompiler } from './programs.ts';
 
 const require = createRequire(import.meta.url);
 
@@ -21,7 +22,7 @@ export interface Compilation {
 }
 
 /**
- * Runs g++ with Node's headers.
+ * Runs the C++ compiler, g++ or clang++, with Node's headers.
  *
  * @param args flags and sources
  * @throws GanglionError with the first error of the compiler and the path of its full output
@@ -34,14 +35,12 @@ export async function runCompiler(args: readonly string[], compilation: Compilat
   await rm(logPath, { force: true });
   const env = { ...process.env, TMPDIR: temporary, LC_ALL: 'C' };
   const all = ['-I', join(nodeApi, 'include'), ...args, '-o', output];
-  const result = await runCommand('g++', all, { env, signal }).catch((error: unknown) => {
-    if (systemErrorCode(error) !== 'ENOENT') throw error;
-    const message = `g++ is missing, it compiles ${what}; install it (Debian, Ubuntu: apt install g++)`;
-    throw new GanglionError('environment', message, { cause: error });
-  });
+  const compiler = findCompiler();
+  if (compiler === undefined) throw new GanglionError('environment', missingCompiler(what));
+  const result = await runCommand(compiler, all, { env, signal });
   if (result.exitCode !== 0) {
     await writeFile(logPath, result.output);
-    throw toCompileError(what, result, logPath);
+    throw toCompileError(what, result, logPath, compiler);
   }
 }
 
@@ -50,7 +49,7 @@ export function toCompileError(
   what: string,
   result: Pick<CommandResult, 'exitCode' | 'output'>,
   logPath: string,
-  compiler = 'g++',
+  compiler: string,
 ): GanglionError {
   const first = result.output.split('\n').find((line) => /error:|undefined reference|cannot find/i.test(line));
   const said = (first ?? lastLine(result.output)).trim();

@@ -14,7 +14,7 @@ const failedSetup = z.object({
 });
 
 /** Programs that another result of set-up can come from. */
-const PROGRAMS = ['python3', 'g++', 'nvcc'] as const;
+const PROGRAMS = ['python3', 'g++', 'clang++', 'nvcc'] as const;
 
 /** Of the file, which has a few hundred. */
 const MOST_BYTES = 2 ** 16;

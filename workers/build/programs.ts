@@ -24,12 +24,26 @@ export function findProgram(name: string, env: NodeJS.ProcessEnv = process.env):
   return null;
 }
 
-/** Asks `python3`, its `pip` module and `g++` for their versions, side by side (about 0.3 s, most of it pip's). */
+/** What compiles C++, the first that is there; macOS has clang under both names. */
+const COMPILERS = ['g++', 'clang++'] as const;
+
+/** Name of the C++ compiler on the PATH; undefined where there is none. */
+export function findCompiler(env: NodeJS.ProcessEnv = process.env): (typeof COMPILERS)[number] | undefined {
+  return COMPILERS.find((name) => findProgram(name, env) !== null);
+}
+
+/** What to say where there is no compiler. @param what it compiles, for people */
+export function missingCompiler(what: string): string {
+  const how = process.platform === 'darwin' ? 'macOS: xcode-select --install' : 'Debian, Ubuntu: apt install g++';
+  return `g++ is missing, and so is clang++; one of them compiles ${what}; install it (${how})`;
+}
+
+/** Asks `python3`, its `pip` module and the C++ compiler for their versions, side by side (about 0.3 s, most of it pip's). */
 export async function readProgramVersions(signal?: AbortSignal): Promise<ProgramVersions> {
   const [python, pip, gxx] = await Promise.all([
     firstLine('python3', ['--version'], signal),
     firstLine('python3', ['-m', 'pip', '--version'], signal),
-    firstLine('g++', ['--version'], signal),
+    firstLine(findCompiler() ?? 'g++', ['--version'], signal),
   ]);
   return { python, pip, gxx };
 }

@@ -8,14 +8,17 @@ import { fileURLToPath } from 'node:url';
 import { toCacheFolder } from '../../../shared/cache-folder.ts';
 import { addonFile, type FoundAddon, findAddon } from '../../build/addon.ts';
 
-/** What g++ gets beside paths. The kernels choose their instructions themselves, so nothing here depends on the processor. */
+/** What the compiler gets beside paths. The kernels choose their instructions themselves, so nothing here depends on the processor. */
 export const COMPILER_FLAGS: readonly string[] = [
   ...['-std=c++17', '-O3', '-fPIC', '-DNAPI_VERSION=8', '-fno-math-errno', '-ffp-contract=off'],
   ...['-Wall', '-Wextra', '-Wno-psabi', '-Wno-maybe-uninitialized'],
 ];
 
-/** What g++ gets to link the compiled files. */
-export const LINKER_FLAGS: readonly string[] = ['-shared', '-static-libstdc++', '-static-libgcc'];
+/** What the compiler gets to link the compiled files: on macOS the add-on finds Node-API when it is loaded. */
+export const LINKER_FLAGS: readonly string[] =
+  process.platform === 'darwin'
+    ? ['-bundle', '-undefined', 'dynamic_lookup']
+    : ['-shared', '-static-libstdc++', '-static-libgcc'];
 
 /** Name of the add-on. */
 export const KERNELS = 'ganglion_kernels';
@@ -65,11 +68,8 @@ export function readSources(folder: string = SOURCE_FOLDER): KernelSource[] {
   return names.sort().map((name) => ({ name, content: readFileSync(join(folder, name)) }));
 }
 
-/** The first 12 digits of the SHA-256 over everything that the add-on is made from, but the compiler. */
-export function toKernelsKey(
-  sources: readonly KernelSource[],
-  flags: readonly string[] = [...COMPILER_FLAGS, ...LINKER_FLAGS],
-): string {
+/** The first 12 digits of the SHA-256 over everything that its bits are made from, on every system. */
+export function toKernelsKey(sources: readonly KernelSource[], flags: readonly string[] = COMPILER_FLAGS): string {
   const parts = sources.map(({ name, content }) => [name, content.length]);
   const hash = createHash('sha256').update(JSON.stringify([LAYOUT_VERSION, flags, parts]));
   for (const { content } of sources) hash.update(content);

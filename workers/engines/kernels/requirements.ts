@@ -1,7 +1,7 @@
 // What a machine must have for the kernels, looked at in milliseconds before anything is compiled.
 import { readFileSync } from 'node:fs';
 import { GanglionError } from '../../../shared/error.ts';
-import { findProgram } from '../../build/programs.ts';
+import { findCompiler, missingCompiler } from '../../build/programs.ts';
 import { NO_AVX2, readKernelsSetting, SWITCHED_OFF } from './binding.ts';
 
 /** Kind of machine. */
@@ -29,7 +29,8 @@ export function checkMachine({ platform, arch, cpuinfo }: Machine, env: NodeJS.P
   };
   if (readKernelsSetting(env) === 'off') fail(SWITCHED_OFF);
   const isKnown = arch === 'x64' || arch === 'arm64';
-  if (platform !== 'linux' || !isKnown) fail(`the kernels need linux on x64 or arm64, this is ${platform} ${arch}`);
+  const isUnix = platform === 'linux' || platform === 'darwin';
+  if (!isUnix || !isKnown) fail(`the kernels need Linux or macOS on x64 or arm64, this is ${platform} ${arch}`);
   if (arch === 'arm64') return; // which always has NEON
   const flags = /^flags\s*:(.*)$/m.exec(cpuinfo ?? '')?.[1]?.split(' ');
   if (flags && !(flags.includes('avx2') && flags.includes('fma'))) fail(NO_AVX2);
@@ -37,8 +38,6 @@ export function checkMachine({ platform, arch, cpuinfo }: Machine, env: NodeJS.P
 
 /** @throws GanglionError `environment` where there is no compiler */
 export function checkCompiler(env: NodeJS.ProcessEnv = process.env): void {
-  if (findProgram('g++', env) !== null) return;
-  const message =
-    'g++ is missing, it compiles the kernels; install it (Debian, Ubuntu: apt install g++), then run: npm run setup';
-  throw new GanglionError('environment', message);
+  if (findCompiler(env) !== undefined) return;
+  throw new GanglionError('environment', `${missingCompiler('the kernels')}, then run: npm run setup`);
 }
