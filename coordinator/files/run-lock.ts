@@ -65,6 +65,12 @@ export function isLocked(folder: string): boolean {
   return existsSync(join(folder, LOCK_FILE));
 }
 
+/** Whether another process of this one's job holds a folder, or has held it when it was lost. */
+export function isHeldByOwnJob(folder: string): boolean {
+  const owner = parseOwner(read(join(folder, LOCK_FILE))?.record ?? '');
+  return owner !== undefined && isOfOwnJob(owner);
+}
+
 /**
  * Takes the lock of a run's folder, which must be there. From then on every write below it is checked: see {@link checkWritesBelow}.
  *

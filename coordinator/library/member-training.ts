@@ -1,13 +1,17 @@
-// Training on a node that is not the first: it computes its shards, and leaves nothing behind.
+// Training on a node that is not the first: it computes its shards, and writes only when the node that wrote is lost.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Devices } from '../../shared/device.ts';
 import { GanglionError } from '../../shared/error.ts';
+import { isHeldByOwnJob, type LockTicket, lockRunFolder, type RunLock } from '../files/run-lock.ts';
+import type { Terminal } from '../monitoring/terminal.ts';
 import { together } from '../nodes/messages.ts';
-import { checkSame, receiveProposal, settingsHere, shareState } from '../run/agreement.ts';
+import { checkSame, isFirst, receiveProposal, settingsHere, shareState } from '../run/agreement.ts';
 import { Node } from '../run/node.ts';
 import { type PlanHost, planTraining, type TrainingPlan } from '../run/plan-run.ts';
 import type { Programs } from '../run/programs.ts';
+import { RecordedRun } from '../run/recorded-run.ts';
 import { type DeviceSettings, placeOn } from '../run/resolve-devices.ts';
+import type { RunHost, RunPlan } from '../run/run-plan.ts';
 import { noticeSink } from '../run/run-sinks.ts';
 import type { StopSwitch } from '../run/stop.ts';
 import { type StoredRunConfig, toRunConfig } from '../run-folder/run-config.ts';
@@ -20,12 +24,19 @@ import type { StepRecord } from '../training/trainer.ts';
 /** The first node writes a checkpoint when the nodes fall apart; the job may end with its first process that ends. */
 const GRACE_MS = 5_000;
 
+/** Steps that the node which writes may not have logged when it is lost: some two, and more would do no harm. */
+const NEWEST = 16;
+
+type OnStep = (record: StepRecord) => Promise<void>;
+
 export interface MemberHost extends PlanHost {
   readonly nodes: Communicator;
   readonly programs: Programs;
   readonly stop: StopSwitch;
   readonly chooseDevices: (settings: DeviceSettings) => Promise<Devices>;
   readonly onNotice: (message: string) => void;
+  /** Shows the run to people, once this node writes. */
+  readonly terminal?: (run: { readonly batch: number; readonly totalSteps: number }) => Terminal;
 }
 
 export interface MemberTraining {
@@ -34,7 +45,7 @@ export interface MemberTraining {
   readonly config: StoredRunConfig;
   readonly devices: Devices;
   readonly totalSteps: number;
-  readonly train: (onStep: (record: StepRecord) => Promise<void>) => Promise<void>;
+  readonly train: (onStep: OnStep) => Promise<void>;
 }
 
 /**
@@ -69,10 +80,32 @@ export async function joinTraining(
     ...{ totalSteps, programs, communicator: nodes },
     emit: noticeSink(onNotice).observe,
   });
-  const train = async (commit: (record: StepRecord) => Promise<void>): Promise<void> => {
+  const takeOver = (onStep: OnStep, missed: readonly StepRecord[]): Promise<void> => {
+    const { stepsPerEpoch, dataset, settings } = plan;
+    const before = { backendBefore: null, arithmeticBefore: null, resumed: true, faults: null, profile: null };
+    const planned = { ...placed, ...before, ...{ path: proposal.path, totalSteps, stepsPerEpoch, dataset, state } };
+    return writeOn({ ...planned, apiToken: settings.apiToken }, host, { onStep, missed });
+  };
+  const train = async (onStep: OnStep): Promise<void> => {
+    const newest: StepRecord[] = [];
+    const commit = async (record: StepRecord): Promise<void> => {
+      newest.push(record);
+      if (newest.length > NEWEST) newest.shift();
+      await onStep(record);
+    };
     try {
       await together(nodes, () => node.start());
-      await together(nodes, () => node.train({ shouldStop: () => stop.requested, commit }));
+      for (;;) {
+        const [writer] = nodes.members;
+        await together(nodes, () => node.train({ shouldStop: () => stop.requested, commit }));
+        if (nodes.members[0] === writer) return;
+        if (isFirst(nodes)) {
+          onNotice(`node ${writer} is lost; node ${nodes.node} writes from step ${state.step} on`);
+          await node.stop();
+          return await takeOver(onStep, newest);
+        }
+        await together(nodes, async () => {}); // the first one opens the run's folder
+      }
     } catch (error) {
       if (error instanceof GanglionError && error.code === 'nodes') await delay(GRACE_MS);
       throw error;
@@ -81,6 +114,30 @@ export async function joinTraining(
     }
   };
   return { node, state, config: placed.config, devices: placed.devices, totalSteps, train };
+}
+
+/** Goes on with the run's folder of a node that is lost. @throws GanglionError `nodes` when that lies elsewhere */
+async function writeOn(
+  plan: RunPlan,
+  { nodes, programs, stop, onNotice, terminal }: MemberHost,
+  { onStep, missed }: Pick<RunHost, 'onStep' | 'missed'>,
+): Promise<void> {
+  const { path, config, totalSteps } = plan;
+  let held: RunLock | undefined;
+  const lock = async (): Promise<LockTicket> => {
+    if (!isHeldByOwnJob(path)) {
+      const message = `the node that wrote ${path} is lost, and that folder is not here; resume it where it is`;
+      throw new GanglionError('environment', message);
+    }
+    held = await lockRunFolder(path, { onWait: onNotice });
+    return held.ticket;
+  };
+  const shown = terminal ? { terminal: terminal({ batch: config.batch, totalSteps }) } : {};
+  try {
+    await new RecordedRun(plan, { nodes, programs, stop, onNotice, lock, onStep, missed, ...shown }).run();
+  } finally {
+    held?.release();
+  }
 }
 
 function partOf({ dataset, state, faults }: TrainingPlan) {

@@ -116,6 +116,14 @@ export class Node {
       ...(config.ema === 'off' ? {} : { ema: config.ema }),
       shouldStop,
       commit,
+      onLost: (nodes) => {
+        const { node, members } = communicator;
+        if (node !== members[0]) return;
+        emit({
+          kind: 'notice',
+          text: `node ${nodes.join(', ')} lost; going on with ${members.length} of ${nodes.length + members.length}`,
+        });
+      },
       span: profiled ? (part, fromMs, toMs) => emit({ kind: 'span', part, fromMs, toMs }) : undefined,
     });
   }

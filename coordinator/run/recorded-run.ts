@@ -5,19 +5,19 @@ import { GanglionError, messageOf } from '../../shared/error.ts';
 import { checkpointName, emaSha256 } from '../checkpoints/checkpoint.ts';
 import { startCheckpointThread } from '../checkpoints/checkpoint-thread.ts';
 import { CheckpointWriter } from '../checkpoints/checkpoint-writer.ts';
-import { JsonLines } from '../files/json-lines.ts';
 import type { LockTicket } from '../files/run-lock.ts';
 import type { HttpServer } from '../http/server.ts';
 import { together } from '../nodes/messages.ts';
 import { describeEnvironment } from '../run-folder/environment.ts';
 import { type RunFolder, runFolderAt, writeJson } from '../run-folder/run-folder.ts';
 import { countStepFaults } from '../run-folder/step-faults.ts';
-import { stepOf } from '../run-folder/step-log.ts';
 import type { Summary } from '../run-folder/summary.ts';
 import { SINGLE_NODE } from '../training/communicator.ts';
 import type { StepRecord } from '../training/trainer.ts';
 import { Node } from './node.ts';
 import { openRunFolder } from './open-run-folder.ts';
+import { openStepLog } from './open-step-log.ts';
+import { reportRun } from './report-run.ts';
 import { openEvaluations, type RunEvaluations } from './run-evaluations.ts';
 import { describeChange, type RunHost, type RunPlan } from './run-plan.ts';
 import { RunRecords } from './run-records.ts';
@@ -74,7 +74,11 @@ export class RecordedRun {
     try {
       const { folder, ticket } = await this.#together(async () => {
         // The port first: when it is taken, nothing has been made yet.
-        http = await this.#serve();
+        http = await this.#serve().catch((error: unknown) => {
+          if (!this.#host.missed) throw error;
+          this.#notice(`no live page from here: ${messageOf(error)}`); // a page is no reason to end
+          return undefined;
+        });
         const opened = await openRunFolder(this.#plan, this.#host);
         await this.#sinks.open(opened.folder);
         await node.start();
@@ -90,7 +94,7 @@ export class RecordedRun {
       throw error;
     } finally {
       await node.stop();
-      if (over) await this.#report();
+      if (over) await reportRun(this.#plan.path, this.#host.programs, (text) => this.#notice(text));
       await http?.close();
       this.#sinks.close();
     }
@@ -173,8 +177,8 @@ export class RecordedRun {
     const { stop, onStep } = this.#host;
     const { emit } = this.#sinks;
     const firstStep = state.step;
-    // Steps after the checkpoint, done before a crash, are done again: their records give way.
-    const log = await JsonLines.open(folder.metrics, (record) => stepOf(record) <= firstStep);
+    const { log, caughtUp } = await openStepLog(folder, { firstStep, batch: config.batch, missed: this.#host.missed });
+    for (const record of caughtUp) emit({ kind: 'step', record, fromMs: performance.now() });
     const evaluations = await openEvaluations(this.#plan, {
       ...{ folder, emit, notice: (text) => this.#notice(text), judgeEntry: this.#host.programs.judgeEntry },
       stopped: stop.whenRequested,
@@ -268,18 +272,6 @@ export class RecordedRun {
     this.#notice(`checkpoints: ${folder.checkpoints}`);
     if (summary.bestCheckpoint) this.#notice(`best checkpoint: ${join(folder.checkpoints, summary.bestCheckpoint)}`);
     return summary;
-  }
-
-  /** Writes animation and report. Checkpoint and summary are on disk: a failed report prints a warning, and the run still succeeds. */
-  async #report(): Promise<void> {
-    const { page } = this.#host.programs;
-    const onFailure = (message: string): void => this.#notice(`not in the report: ${message}`);
-    try {
-      const { writeArtifacts } = await import('../report/artifacts.ts');
-      this.#notice(`report: ${await writeArtifacts({ path: this.#plan.path, page, onFailure })}`);
-    } catch (error) {
-      this.#notice(`the report was not written: ${messageOf(error)}`);
-    }
   }
 
   #together<Result>(action: () => Promise<Result>): Promise<Result> {

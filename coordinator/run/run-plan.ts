@@ -53,7 +53,9 @@ export interface RunHost {
   /** Receives the lines that a terminal would show as notices, where there is none. */
   readonly onNotice?: (text: string) => void;
   /** Called after every commit; the state changes only after it. */
-  readonly onStep?: (record: StepRecord) => Promise<void>;
+  readonly onStep?: ((record: StepRecord) => Promise<void>) | undefined;
+  /** Newest steps before this process wrote, where it goes on for a node that is lost, which may not have logged them. */
+  readonly missed?: readonly StepRecord[] | undefined;
 }
 
 /** What a change of the backend, or of its arithmetic, means; undefined when there is none. */

@@ -30,6 +30,8 @@ export interface ExchangeOptions {
   readonly shards: number;
   /** Whether this node wants to stop. */
   readonly shouldStop: () => boolean;
+  /** Receives the numbers of nodes that are lost. */
+  readonly onLost?: ((nodes: readonly number[]) => void) | undefined;
 }
 
 /** Why a node ends that another one says: it says nothing itself. */
@@ -175,6 +177,7 @@ export class Exchange {
         isDone = true;
       }
     }
+    this.#options.onLost?.(lost);
     await this.#takeOver(lost).catch((error: unknown) => this.fail(error));
     return isDone;
   }

@@ -39,6 +39,8 @@ export interface TrainerOptions extends Omit<PhaseOptions, 'exchange'> {
   readonly ema?: number;
   /** Training ends after the step in which it becomes true; of several nodes, after the same step, when any has ended a step with it. */
   readonly shouldStop: () => boolean;
+  /** Receives the numbers of nodes that are lost. */
+  readonly onLost?: ((nodes: readonly number[]) => void) | undefined;
   /** Commits a step: log, metrics, samples, checkpoint. Replicas compute meanwhile; the state changes only after it. */
   readonly commit: (record: StepRecord) => Promise<void>;
 }
@@ -71,7 +73,7 @@ async function trainSteps(options: TrainerOptions): Promise<void> {
   const passes = createPasses(options);
   const { communicator, shards } = options;
   const isAlone = communicator.members.length === 1;
-  const exchange = isAlone ? undefined : new Exchange({ communicator, shards, shouldStop });
+  const exchange = isAlone ? undefined : new Exchange({ communicator, shards, shouldStop, onLost: options.onLost });
   const discriminator = createPhase('discriminator', { ...options, exchange });
   const generator = createPhase('generator', { ...options, exchange });
   const backup = device?.backup() ?? discriminatorPhaseBackup(state);
