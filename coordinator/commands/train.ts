@@ -1,6 +1,7 @@
 // `ganglion train`: from flags, config file and an earlier run to a complete config; then runs it.
 import { dirname, resolve } from 'node:path';
 import { GanglionError } from '../../shared/error.ts';
+import { EXIT_CODES } from '../../shared/exit-codes.ts';
 import { printJson, printLine } from '../../shared/print.ts';
 import type { StopSignal } from '../../shared/stop-signals.ts';
 import { fromSystemError } from '../files/atomic-file.ts';
@@ -110,8 +111,13 @@ async function trainOnTerminal(
     shown?.finish();
   }
   const signal = stoppedBy();
-  if (signal === undefined || training.isFinished) return;
-  const { hasBegun } = training;
+  const { hasBegun, isFinished } = training;
+  if (isFinished) return;
+  if (signal === undefined) {
+    // Another node was asked for the stop, and knows by what.
+    if (hasBegun && isFirst(nodes) && !stop.requested) process.exitCode = EXIT_CODES.goOn;
+    return;
+  }
   if (!hasBegun) onNotice(`${signal}: ended before the run began`);
   process.exitCode = exitCodeOfStop(signal, { hasBegun, goesOn: planned.resumes === AUTO });
 }

@@ -9,6 +9,13 @@ export function rankOf(env: NodeJS.ProcessEnv = process.env): number | undefined
   return text === undefined || !/^\d{1,9}$/.test(text) ? undefined : Number(text);
 }
 
+/** Ranks of the job on this machine, which share its cores; 1 for a process that is alone. */
+export function localRanks(env: NodeJS.ProcessEnv = process.env): number {
+  if (rankOf(env) === undefined) return 1;
+  const text = env.OMPI_COMM_WORLD_LOCAL_SIZE ?? /^\d+/.exec(env.SLURM_STEP_TASKS_PER_NODE ?? '')?.[0] ?? '1';
+  return /^[1-9]\d{0,5}$/.test(text) ? Number(text) : 1;
+}
+
 /** Whether people look at a stream. mpirun gives every rank a pseudo-terminal, whose other end may be a file: there `launch` knows. */
 export function isWatched(stream: { readonly isTTY?: boolean }, env: NodeJS.ProcessEnv = process.env): boolean {
   return rankOf(env) === undefined ? stream.isTTY === true : env[LAUNCH] === 'terminal' && stream.isTTY === true;

@@ -40,6 +40,7 @@ async function open(env: NodeJS.ProcessEnv): Promise<JoinedNodes> {
   // Open MPI's own settings, of whoever has set none: how processes wait, and no collective that gives data it has not added.
   env.OMPI_MCA_mpi_yield_when_idle ??= '1';
   env.OMPI_MCA_coll ??= '^han';
+  env.UCX_DEBUG_SIGNO ??= '0'; // else its library takes SIGHUP, for debuggers
   const { openMpi } = await import('./mpi-communicator.ts');
   const isFaultTolerant = /^(1|true)$/.test(env.OMPI_MCA_mpi_ft_enable ?? '');
   return await openMpi({ library: found.library, isFaultTolerant, deadlineMs: deadlineOf(env) * 1000 });

@@ -8,6 +8,7 @@ import { listCheckpoints, newestCheckpoint } from '../checkpoints/checkpoint.ts'
 import type { Dataset } from '../data/dataset.ts';
 import { loadData } from '../data/load-data.ts';
 import { countPhysicalCores } from '../machine/cores.ts';
+import { localRanks } from '../machine/rank.ts';
 import { type FaultPlan, readFaultPlan } from '../replicas/fault-plan.ts';
 import {
   checkResumable,
@@ -109,9 +110,10 @@ function checkWidth(choice: Pick<ModelChoice, 'imageSize' | 'width'>): void {
   if (expected !== undefined) throw new GanglionError('usage', `--width ${choice.width}: ${expected}`);
 }
 
-/** One a device where they are named, else one a core; on GPUs that `auto` finds it is one a GPU. */
+/** One a device where they are named, else one a core of this node's share; on GPUs that `auto` finds it is one a GPU. */
 function countWorkers({ devices, shards }: Pick<Settings, 'devices' | 'shards'>): number {
-  return devices === 'auto' ? Math.min(countPhysicalCores(), shards) : parseDevices(devices).length;
+  if (devices !== 'auto') return parseDevices(devices).length;
+  return Math.max(1, Math.min(Math.floor(countPhysicalCores() / localRanks()), shards));
 }
 
 /** A recorded run, before it is known what computes. */

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { isWatched, jobMemberOf, rankOf } from '../../../../coordinator/machine/rank.ts';
+import { isWatched, jobMemberOf, localRanks, rankOf } from '../../../../coordinator/machine/rank.ts';
 
 it('is the number that mpirun or srun gives', () => {
   expect(rankOf({})).toBeUndefined();
@@ -25,4 +25,13 @@ it('names its job as launch does, else as MPI does', () => {
   expect(jobMemberOf({ ...rank, GANGLION_JOB: 'ab-c/2' })).toEqual({ job: 'ab-c', member: '2/2' });
   expect(jobMemberOf({ ...rank, GANGLION_JOB: 'a b/2' })).toMatchObject({ job: 'prterun-vm-13884@1' });
   expect(jobMemberOf({ ...rank, PMIX_NAMESPACE: '\u001b[2J' })).toBeUndefined();
+});
+
+it('knows how many of the job are on its machine', () => {
+  expect(localRanks({ OMPI_COMM_WORLD_LOCAL_SIZE: '4' })).toBe(1);
+  const rank = { PMIX_RANK: '0' };
+  expect(localRanks(rank)).toBe(1);
+  expect(localRanks({ ...rank, OMPI_COMM_WORLD_LOCAL_SIZE: '4' })).toBe(4);
+  expect(localRanks({ ...rank, SLURM_STEP_TASKS_PER_NODE: '2(x3),1' })).toBe(2);
+  expect(localRanks({ ...rank, OMPI_COMM_WORLD_LOCAL_SIZE: 'x' })).toBe(1);
 });
