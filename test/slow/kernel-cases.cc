@@ -47,7 +47,8 @@ void run(const char* name, const std::vector<int>& sizes, float value, const std
 
 int main() {
   const int B = 5, P = B * 64, C = 64;
-  const int convolutions[][3] = {{16, 32, 64}, {8, 64, 128}, {28, 1, 32}, {16, 16, 32}, {8, 32, 64}, {28, 1, 16}};
+  const int convolutions[][3] = {{16, 32, 64}, {8, 64, 128}, {28, 1, 32}, {16, 16, 32}, {8, 32, 64}, {28, 1, 16},
+                                {28, 3, 16},  {32, 1, 64},  {64, 3, 64}, {32, 32, 48},  {8, 256, 512}, {8, 512, 64}};
   for (const auto& [S, I, N] : convolutions) {
     const int O = S == 28 ? 16 : S / 2, large = B * S * S * I, small = B * O * O * N, filter = 16 * I * N;
     const std::vector<int> sizes = {S, I, N, B};
@@ -55,6 +56,7 @@ int main() {
     run("convolveTransposed", sizes, 0, {small, filter}, {large});
     run("convolveFilter", sizes, 0, {large, small}, {filter});
   }
+  run("normalise", {B, 1024}, 0.2f, {B * 1024, 1024, 1024}, {B * 1024, 1024, 1024, 1024});
   run("normalise", {P, C}, 0.2f, {P * C, C, C}, {P * C, C, C, C});
   run("normaliseFixed", {P, C}, 0.2f, {P * C, C, C, C, -C}, {P * C});
   run("normaliseGradient", {P, C}, 0.2f, {P * C, P * C, P * C, C, C, -C}, {P * C, C, C});

@@ -19,7 +19,7 @@ struct Failure {
   std::string message;
 };
 
-/** Memory on a boundary of huge pages, zero at first. */
+/** Memory on a boundary of huge pages. */
 struct Memory {
   float* data = nullptr;
   size_t bytes = 0;
@@ -31,7 +31,6 @@ struct Memory {
 #ifdef __linux__
     madvise(data, bytes, MADV_HUGEPAGE);
 #endif
-    std::memset(data, 0, bytes);
   }
   Memory(const Memory&) = delete;
   ~Memory() { release(); }
@@ -57,6 +56,7 @@ struct Frame {
   Memory arena;
   std::vector<float*> buffers;
   explicit Frame(std::shared_ptr<const Plan> of) : plan(of), arena(of->arenaFloats), buffers(of->offsets.size()) {
+    std::memset(arena.data, 0, arena.bytes);
     for (size_t i = 0; i < buffers.size(); i++) buffers[i] = plan->offsets[i] < 0 ? nullptr : arena.data + plan->offsets[i];
   }
 };

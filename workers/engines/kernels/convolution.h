@@ -1,28 +1,26 @@
 // What the convolutions are made of: products of blocks that stay in registers (Goto & van de Geijn, "Anatomy of High-Performance Matrix
 // Multiplication", 2008), where a block is some pixels by some channels, and images with a margin. Sizes are known when this is compiled.
 
-/** Vectors of channels in a block. With one vector, a block has twice the pixels. */
-template <int N>
-constexpr int COLUMNS = N >= 2 * WIDTH ? 2 : 1;
-template <int N>
-constexpr int ROWS = PIXELS * (3 - COLUMNS<N>);
+/** Most channels of a layer. */
+constexpr int MOST_CHANNELS = 1024;
 
-/** acc[m][c] += sum over k of a[offset(m) + k * step] * b[k * N + c * WIDTH]. */
-template <int N, int M, int C, class Offset>
-INLINE void multiplyAdd(Vector (&acc)[M][C], const float* a, Offset offset, const float* b, int K, int step = 1) {
+/** acc[m][c] += sum over k of rows(m)[k * step] * b[k * N + c * WIDTH]. */
+template <int M, int C, class Rows>
+INLINE void multiplyAdd(Vector (&acc)[M][C], Rows rows, const float* b, int K, int N, int step = 1) {
+  const float* a[M];
+#pragma GCC unroll 16
+  for (int m = 0; m < M; m++) a[m] = rows(m);
 #pragma GCC unroll 2
   for (int k = 0; k < K; k++) {
     Vector w[C];
-#pragma GCC unroll 2
-    for (int c = 0; c < C; c++) w[c] = load(b + c * WIDTH);
+#pragma GCC unroll 16
+    for (int c = 0; c < C; c++) w[c] = load(b + k * N + c * WIDTH);
 #pragma GCC unroll 16
     for (int m = 0; m < M; m++) {
-      const Vector x = splat(a[offset(m)]);
-#pragma GCC unroll 2
+      const Vector x = splat(a[m][k * step]);
+#pragma GCC unroll 16
       for (int c = 0; c < C; c++) acc[m][c] = fma(x, w[c], acc[m][c]);
     }
-    a += step;
-    b += N;
   }
 }
 

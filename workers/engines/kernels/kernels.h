@@ -11,53 +11,90 @@
 #include "update.h"
 #include "winograd.h"
 
-/** A convolution between features of S x S x I (the larger images) and S/2 x S/2 x N. */
-template <int S, int I, int N>
+/** Slices of two vectors of channels, where there are whole ones, else of one: with one, a block has twice the pixels. */
+template <class Of>
+INLINE void inSlices(int channels, Of of) {
+  if (channels % (2 * WIDTH) == 0) of(std::integral_constant<int, 2>());
+  else of(std::integral_constant<int, 1>());
+}
+
+/** A convolution between features of S x S x I (the larger images) and S/2 x S/2 x N; of SIDE the compiler knows all, of 0 it is any. */
+template <int SIDE, int INNER, int OUTER>
 Run findConvolution(const std::string& name) {
   if (name == "convolve")
-    return [](const Step& s, float* const* at) { convolve<S, I, N>(at[s.in(0)], at[s.in(1)], at[s.in(2)], s.sizes[3], scratch()); };
+    return [](const Step& s, float* const* at) {
+      const int S = SIDE ? SIDE : s.sizes[0], I = SIDE ? INNER : s.sizes[1], N = SIDE ? OUTER : s.sizes[2];
+      inSlices(N, [&](auto c) {
+        convolve<decltype(c)::value>(S, I, N, at[s.in(0)], at[s.in(1)], at[s.in(2)], s.sizes[3], scratch());
+      });
+    };
   if (name == "convolveTransposed")
     return [](const Step& s, float* const* at) {
-      convolveTransposed<S / 2, N, I>(at[s.in(0)], at[s.in(1)], at[s.in(2)], s.sizes[3], scratch());
+      const int S = SIDE ? SIDE : s.sizes[0], I = SIDE ? INNER : s.sizes[1], N = SIDE ? OUTER : s.sizes[2];
+      inSlices(I, [&](auto c) {
+        convolveTransposed<decltype(c)::value>(S / 2, N, I, at[s.in(0)], at[s.in(1)], at[s.in(2)], s.sizes[3], scratch());
+      });
     };
   if (name == "convolveFilter")
     return [](const Step& s, float* const* at) {
-      convolveFilter<S, I, N>(at[s.in(0)], at[s.in(1)], at[s.in(2)], s.sizes[3], scratch());
+      const int S = SIDE ? SIDE : s.sizes[0], I = SIDE ? INNER : s.sizes[1], N = SIDE ? OUTER : s.sizes[2];
+      inSlices(N, [&](auto c) {
+        convolveFilter<decltype(c)::value>(S, I, N, at[s.in(0)], at[s.in(1)], at[s.in(2)], s.sizes[3], scratch());
+      });
     };
   return nullptr;
 }
 
-/** A convolution between images of 28 x 28 and features of 16 x 16 x N. */
-template <int N>
+/** A convolution between images and features of N channels. */
+template <int S, int CHANNELS>
 Run findImageConvolution(const std::string& name) {
   if (name == "convolve")
-    return [](const Step& s, float* const* at) { convolveImages<N>(at[s.in(0)], at[s.in(1)], at[s.in(2)], s.sizes[3], scratch()); };
+    return [](const Step& s, float* const* at) {
+      inSlices(s.sizes[2], [&](auto c) {
+        convolveImages<S, CHANNELS, decltype(c)::value>(at[s.in(0)], at[s.in(1)], at[s.in(2)], s.sizes[2], s.sizes[3], scratch());
+      });
+    };
   if (name == "convolveTransposed")
-    return [](const Step& s, float* const* at) { convolveToImages<N>(at[s.in(0)], at[s.in(1)], at[s.in(2)], s.sizes[3], scratch()); };
+    return [](const Step& s, float* const* at) {
+      convolveToImages<S, CHANNELS>(at[s.in(0)], at[s.in(1)], at[s.in(2)], s.sizes[2], s.sizes[3], scratch());
+    };
   if (name == "convolveFilter")
     return [](const Step& s, float* const* at) {
-      convolveImagesFilter<N>(at[s.in(0)], at[s.in(1)], at[s.in(2)], s.sizes[3], scratch());
+      convolveImagesFilter<S, CHANNELS>(at[s.in(0)], at[s.in(1)], at[s.in(2)], s.sizes[2], s.sizes[3], scratch());
     };
   return nullptr;
+}
+
+template <int CHANNELS>
+Run findImageConvolution(const std::string& name, int side) {
+  if (side == 28) return findImageConvolution<28, CHANNELS>(name);
+  if (side == 32) return findImageConvolution<32, CHANNELS>(name);
+  return side == 64 ? findImageConvolution<64, CHANNELS>(name) : nullptr;
 }
 
 /** @param sizes S, I, N, B of the convolution that it is or belongs to; S is the side of the larger images */
 Run findConvolutionKernel(const std::string& name, const std::vector<int>& sizes) {
-  const auto is = [&](int s, int i, int n) { return sizes.size() == 4 && sizes[0] == s && sizes[1] == i && sizes[2] == n; };
-  if (is(28, 1, 16)) return findImageConvolution<16>(name);
-  if (is(28, 1, 32)) return findImageConvolution<32>(name);
+  if (sizes.size() != 4) return nullptr;
+  const int S = sizes[0], I = sizes[1], N = sizes[2];
+  // Whole vectors of the widest set, so that all sets have the same kernels.
+  const auto isWide = [](int channels) { return channels > 0 && channels % 16 == 0 && channels <= MOST_CHANNELS; };
+  if (!isWide(N)) return nullptr;
+  if (I == 1) return findImageConvolution<1>(name, S);
+  if (I == 3) return findImageConvolution<3>(name, S);
+  if (!isWide(I) || (S != 8 && S != 16 && S != 32)) return nullptr;
+  const auto is = [&](int s, int i, int n) { return S == s && I == i && N == n; };
+  // The seed's model, which is small: what the compiler knows of it saves up to a half.
   if (is(16, 16, 32)) return findConvolution<16, 16, 32>(name);
   if (is(16, 32, 64)) return findConvolution<16, 32, 64>(name);
   if (is(8, 32, 64)) return findConvolution<8, 32, 64>(name);
   if (is(8, 64, 128)) return findConvolution<8, 64, 128>(name);
-  return nullptr;
+  return findConvolution<0, 0, 0>(name);
 }
 
 /** The kernel of a name for these sizes; null when there is none. */
 Run findKernel(const std::string& name, const std::vector<int>& sizes) {
   if (name.rfind("convolve", 0) == 0) return findConvolutionKernel(name, sizes);
   const auto size = [&](size_t i) { return i < sizes.size() ? sizes[i] : 0; };
-  // Whole vectors of the widest set, so that all sets have the same kernels.
   const bool isWide = size(1) % 16 == 0 && size(1) <= MOST_CHANNELS; // of the kernels on [pixels, channels]
   if (name == "normalise" && isWide)
     return [](const Step& s, float* const* at) {

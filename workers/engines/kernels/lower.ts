@@ -167,8 +167,8 @@ class Lowering {
     const stride = strides?.kind === 'ints' ? strides.value[1] : undefined;
     if (rows !== KERNEL || columns !== KERNEL || stride !== STRIDE) return false;
     const [, height, smallWidth] = this.shape(tensors.small);
-    // Kernels have the margins that the model has, 3 for images, else 1; any other gives another side.
-    const small = (side + 2 * (inner === 1 ? 3 : 1) - KERNEL) / STRIDE + 1;
+    // Kernels have the margins that the model has, 3 for images of 28 pixels, else 1; any other gives another side.
+    const small = (side + 2 * (side === 28 ? 3 : 1) - KERNEL) / STRIDE + 1;
     if (side !== width || small !== height || small !== smallWidth) return false;
     return this.#emit(kernel, reads, [`${name}:0`], [side, inner, outer, batch]);
   }

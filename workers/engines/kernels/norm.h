@@ -2,7 +2,7 @@
 // are taken in float32 over at most 64 pixels and in float64 from there: over 16 of those chunks, then over all, each in its order.
 // The activation is LeakyReLU: slope 0 is ReLU, slope 1 none.
 
-constexpr int CHUNK = 64, CHUNKS = 16, MOST_CHANNELS = 128;
+constexpr int CHUNK = 64, CHUNKS = 16;
 
 /** Adds up K quantities a channel: term(pixel, vector of channels, Vector (&sums)[K]) adds to sums. -> sums[K][C]. */
 template <int K, class Term>

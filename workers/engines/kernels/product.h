@@ -11,7 +11,7 @@ INLINE void multiplyMatrices(const float* a, int rowStride, int columnStride, co
     Vector acc[COUNT][2];
 #pragma GCC unroll 8
     for (int r = 0; r < COUNT; r++) acc[r][0] = acc[r][1] = zero();
-    multiplyAdd<2 * WIDTH>(acc, a + (int64_t)m * rowStride, [=](int r) { return r * rowStride; }, columns, K, columnStride);
+    multiplyAdd(acc, [=](int r) { return a + (int64_t)(m + r) * rowStride; }, columns, K, 2 * WIDTH, columnStride);
     storeBlock(acc, c + (int64_t)m * N + n, [=](int r) { return r * N; });
   };
   for (int n = 0; n < N; n += 2 * WIDTH) {

@@ -25,7 +25,7 @@ struct Step {
   int in(int i) const { return buffers[i]; }
 };
 
-constexpr size_t SCRATCH_FLOATS = 1 << 19;
+constexpr size_t SCRATCH_FLOATS = 1 << 22;
 /** Memory for the intermediate results of a kernel, SCRATCH_FLOATS a thread, on a boundary of 64 bytes. */
 float* scratch();
 

@@ -29,7 +29,7 @@ function golden(name: string): Float32Array {
   return toFloat32(tensor);
 }
 
-const ENGINES = ['js'] as const;
+const ENGINES = ['js', 'cpu', 'wasm'] as const;
 const CASES = GOLDEN.members.flatMap((member) => ENGINES.map((backend) => ({ ...member, backend })));
 
 describe.each(CASES)('$name on $backend against PyTorch', async ({ name: member, step, backend, ...choice }) => {

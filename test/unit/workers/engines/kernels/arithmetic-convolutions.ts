@@ -159,65 +159,82 @@ export function convolveFilter(x: ArrayLike<number>, dy: ArrayLike<number>, { S,
   return filter;
 }
 
-/** images [B, 28, 28], filter [4, 4, N] -> [B, 16, 16, N]. */
+/** Images [B, S, S, C], with their margin, and features [B, O, O, N]. */
+export interface ImageSizes {
+  readonly S: number;
+  readonly C: number;
+  readonly N: number;
+  readonly B: number;
+}
+export const marginOf = (S: number): number => (S === 28 ? 3 : 1);
+export const featuresOf = (S: number): number => (S + 2 * marginOf(S) - 2) / 2;
+
+/** images [B, S, S, C], filter [4, 4, C, N] -> [B, O, O, N]. */
 export function convolveImages(
   images: ArrayLike<number>,
   filter: ArrayLike<number>,
-  B: number,
-  N: number,
+  { S, C, N, B }: ImageSizes,
 ): Float32Array {
-  const pixel = pixelOf(images, 28, 1);
-  return Float32Array.from({ length: B * 256 * N }, (_, place) => {
-    const [n, ox, oy, b] = [
-      place % N,
-      Math.floor(place / N) % 16,
-      Math.floor(place / N / 16) % 16,
-      Math.floor(place / N / 256),
-    ];
+  const [O, margin, pixel] = [featuresOf(S), marginOf(S), pixelOf(images, S, C)];
+  return Float32Array.from({ length: B * O * O * N }, (_, place) => {
+    const [n, p] = [place % N, Math.floor(place / N)];
+    const [ox, oy, b] = [p % O, Math.floor(p / O) % O, Math.floor(p / O / O)];
     return chain(
-      16,
-      (tap) => pixel(b, 2 * oy + (tap >> 2) - 3, 2 * ox + (tap & 3) - 3, 0),
-      (tap) => at(filter, tap * N + n),
+      16 * C,
+      (k) => {
+        const tap = Math.floor(k / C);
+        return pixel(b, 2 * oy + (tap >> 2) - margin, 2 * ox + (tap & 3) - margin, k % C);
+      },
+      (k) => at(filter, k * N + n),
     );
   });
 }
 
-/** x [B, 16, 16, N], filter [4, 4, N] -> images [B, 28, 28]. */
-export function convolveToImages(x: ArrayLike<number>, filter: ArrayLike<number>, B: number, N: number): Float32Array {
-  return Float32Array.from({ length: B * 784 }, (_, place) => {
-    const [b, row, column] = [Math.floor(place / 784), Math.floor(place / 28) % 28, place % 28];
+/** x [B, O, O, N], filter [4, 4, C, N] -> images [B, S, S, C]. */
+export function convolveToImages(
+  x: ArrayLike<number>,
+  filter: ArrayLike<number>,
+  { S, C, N, B }: ImageSizes,
+): Float32Array {
+  const [O, margin] = [featuresOf(S), marginOf(S)];
+  return Float32Array.from({ length: B * S * S * C }, (_, place) => {
+    const [c, p] = [place % C, Math.floor(place / C)];
+    const [column, row, b] = [p % S, Math.floor(p / S) % S, Math.floor(p / S / S)];
     let sum = 0;
-    for (let oy = 0; oy < 16; oy++)
-      for (const odd of [0, 1])
-        for (let ox = odd; ox < 16; ox += 2) {
-          const [ky, kx] = [row + 3 - 2 * oy, column + 3 - 2 * ox];
-          if (ky < 0 || ky > 3 || kx < 0 || kx > 3) continue;
+    // The features whose patches reach the pixel: some of two rows, of two columns.
+    const [lastY, lastX] = [(row + margin) >> 1, (column + margin) >> 1];
+    for (const oy of [lastY - 1, lastY])
+      for (const ox of [lastX - (lastX % 2 === 0 ? 0 : 1), lastX - (lastX % 2 === 0 ? 1 : 0)]) {
+        {
+          const [ky, kx] = [row + margin - 2 * oy, column + margin - 2 * ox];
+          if (oy < 0 || oy >= O || ox < 0 || ox >= O) continue;
           const patch = chain(
             N,
-            (n) => at(x, ((b * 16 + oy) * 16 + ox) * N + n),
-            (n) => at(filter, (ky * 4 + kx) * N + n),
+            (n) => at(x, ((b * O + oy) * O + ox) * N + n),
+            (n) => at(filter, ((ky * 4 + kx) * C + c) * N + n),
           );
           sum = f(sum + patch);
         }
+      }
     return sum;
   });
 }
 
-/** images [B, 28, 28], dy [B, 16, 16, N] -> [4, 4, N]. */
+/** images [B, S, S, C], dy [B, O, O, N] -> [4, 4, C, N]. */
 export function convolveImagesFilter(
   images: ArrayLike<number>,
   dy: ArrayLike<number>,
-  B: number,
-  N: number,
+  { S, C, N, B }: ImageSizes,
 ): Float32Array {
-  const pixel = pixelOf(images, 28, 1);
-  return Float32Array.from({ length: 16 * N }, (_, place) => {
-    const [n, tap] = [place % N, Math.floor(place / N)];
+  const [O, margin, pixel] = [featuresOf(S), marginOf(S), pixelOf(images, S, C)];
+  return Float32Array.from({ length: 16 * C * N }, (_, place) => {
+    const [n, k] = [place % N, Math.floor(place / N)];
+    const [c, tap] = [k % C, Math.floor(k / C)];
     const parts = Array.from({ length: B }, (_b, b) =>
       chain(
-        256,
-        (p) => pixel(b, 2 * (p >> 4) + (tap >> 2) - 3, 2 * (p & 15) + (tap & 3) - 3, 0),
-        (p) => at(dy, (b * 256 + p) * N + n),
+        O * O,
+        (p) => pixel(b, 2 * Math.floor(p / O) + (tap >> 2) - margin, 2 * (p % O) + (tap & 3) - margin, c),
+        (p) => at(dy, (b * O * O + p) * N + n),
       ),
     );
     return parts.reduce((sum, part) => f(sum + part));

@@ -70,6 +70,9 @@ describe.skipIf(!hasKernels).each([...ISAS, 'wasm-exact'] as const)('%s', (isa) 
     it.each([
       [8, 32, 64, 1],
       [16, 16, 32, 1],
+      // Channels that are no whole slices of two vectors, more than are computed together, and other sides.
+      [8, 48, 16, 1],
+      [8, 144, 16, 1],
     ] as const)('Winograd of S, I, N, B = %i, %i, %i, %i', (S, I, N, B) => {
       const sizes = { S, I, N, B };
       const [large, filter, small] = [values(B * S * S * I), values(16 * I * N), values((B * S * S * N) / 4)];
@@ -93,20 +96,26 @@ describe.skipIf(!hasKernels).each([...ISAS, 'wasm-exact'] as const)('%s', (isa) 
       ]);
     });
 
+    // Pixels, colours, channels, images.
     it.each([
-      [16, 3],
-      [32, 2],
-    ])('convolutions at the images, %i channels, %i images', (N, B) => {
-      const [images, filter, features] = [values(B * 784), values(16 * N), values(B * 256 * N)];
-      const sizes = [28, 1, N, B];
-      expectBits(run('convolve', sizes, 0, [images, filter], [features.length]), [
-        convolutions.convolveImages(images, filter, B, N),
+      [28, 1, 16, 3],
+      [28, 1, 32, 2],
+      [28, 3, 16, 1],
+      [32, 1, 16, 2],
+      [32, 3, 48, 1],
+    ])('convolutions at the images, S, C, N, B = %i, %i, %i, %i', (S, C, N, B) => {
+      const sizes = { S, C, N, B };
+      const features = B * convolutions.featuresOf(S) ** 2 * N;
+      const [images, filter, small] = [values(B * S * S * C), values(16 * C * N), values(features)];
+      const list = [S, C, N, B];
+      expectBits(run('convolve', list, 0, [images, filter], [small.length]), [
+        convolutions.convolveImages(images, filter, sizes),
       ]);
-      expectBits(run('convolveTransposed', sizes, 0, [features, filter], [images.length]), [
-        convolutions.convolveToImages(features, filter, B, N),
+      expectBits(run('convolveTransposed', list, 0, [small, filter], [images.length]), [
+        convolutions.convolveToImages(small, filter, sizes),
       ]);
-      expectBits(run('convolveFilter', sizes, 0, [images, features], [filter.length]), [
-        convolutions.convolveImagesFilter(images, features, B, N),
+      expectBits(run('convolveFilter', list, 0, [images, small], [filter.length]), [
+        convolutions.convolveImagesFilter(images, small, sizes),
       ]);
     });
 

@@ -15,13 +15,22 @@ const CONVOLUTIONS = [
   [16, 32, 64],
   [8, 32, 64],
   [8, 64, 128],
+  [28, 3, 16],
+  [32, 1, 48],
+  [64, 3, 16],
+  [32, 16, 16],
+  [8, 272, 16],
 ] as const;
 /**
  * One image, some, and more than one group of images that are computed together, with one left over. Gradients of filters take
  * groups of 8 images of 16 x 16 and of 32 of 8 x 8: winograd.h.
  */
-const batchesOf = (side: number): number[] => [1, 3, side === 16 ? 5 : 17];
-const filterBatchesOf = (side: number): number[] => [1, 3, side === 8 ? 33 : 17];
+const batchesOf = (side: number, inner: number): number[] =>
+  isSmall(side, inner) ? [1, 3, side === 16 ? 5 : 17] : [2];
+const filterBatchesOf = (side: number, inner: number): number[] =>
+  isSmall(side, inner) ? [1, 3, side === 8 ? 33 : 17] : [3];
+/** Whether the naive reference takes little time. */
+const isSmall = (side: number, inner: number): boolean => side * side * inner <= 8192;
 
 describe.skipIf(!hasKernels).each(ISAS)('%s', (isa) => {
   beforeAll(() => useIsa(isa));
@@ -29,13 +38,13 @@ describe.skipIf(!hasKernels).each(ISAS)('%s', (isa) => {
   const testGraph = () => new TestGraph(kernelsRunner());
 
   describe.each(CONVOLUTIONS)('convolutions of %i x %i x %i', (side, inner, outer) => {
-    const padding = inner === 1 ? 3 : 1;
-    const half = inner === 1 ? 16 : side / 2;
+    const padding = side === 28 ? 3 : 1;
+    const half = side === 28 ? 16 : side / 2;
     const filter = [4, 4, inner, outer];
     const shapes = (batch: number) => ({ large: [batch, side, side, inner], small: [batch, half, half, outer] });
     const name = (kind: string, batch: number) => `${kind} ${[side, inner, outer, batch]}`;
 
-    it.each(batchesOf(side))('forward, %i images', async (batch) => {
+    it.each(batchesOf(side, inner))('forward, %i images', async (batch) => {
       const { large, small } = shapes(batch);
       const test = testGraph();
       const [x, w] = [test.input(large), test.input(filter)];
@@ -50,7 +59,7 @@ describe.skipIf(!hasKernels).each(ISAS)('%s', (isa) => {
       sameBits.expect(key, got);
     });
 
-    it.each(batchesOf(side))('the gradient of the input, %i images', async (batch) => {
+    it.each(batchesOf(side, inner))('the gradient of the input, %i images', async (batch) => {
       const { large, small } = shapes(batch);
       const test = testGraph();
       const [dy, w] = [test.input(small), test.input(filter)];
@@ -63,7 +72,7 @@ describe.skipIf(!hasKernels).each(ISAS)('%s', (isa) => {
       sameBits.expect(key, got);
     });
 
-    it.each(filterBatchesOf(side))('the gradient of the filter, %i images', async (batch) => {
+    it.each(filterBatchesOf(side, inner))('the gradient of the filter, %i images', async (batch) => {
       const { large, small } = shapes(batch);
       const test = testGraph();
       const [x, dy] = [test.input(large), test.input(small)];
