@@ -201,20 +201,19 @@ export function convolveToImages(
     const [c, p] = [place % C, Math.floor(place / C)];
     const [column, row, b] = [p % S, Math.floor(p / S) % S, Math.floor(p / S / S)];
     let sum = 0;
-    // The features whose patches reach the pixel: some of two rows, of two columns.
+    // The features whose patches reach the pixel: of two rows, and of two columns, the even one first.
     const [lastY, lastX] = [(row + margin) >> 1, (column + margin) >> 1];
+    const columns = lastX % 2 === 0 ? [lastX, lastX - 1] : [lastX - 1, lastX];
     for (const oy of [lastY - 1, lastY])
-      for (const ox of [lastX - (lastX % 2 === 0 ? 0 : 1), lastX - (lastX % 2 === 0 ? 1 : 0)]) {
-        {
-          const [ky, kx] = [row + margin - 2 * oy, column + margin - 2 * ox];
-          if (oy < 0 || oy >= O || ox < 0 || ox >= O) continue;
-          const patch = chain(
-            N,
-            (n) => at(x, ((b * O + oy) * O + ox) * N + n),
-            (n) => at(filter, ((ky * 4 + kx) * C + c) * N + n),
-          );
-          sum = f(sum + patch);
-        }
+      for (const ox of columns) {
+        if (oy < 0 || oy >= O || ox < 0 || ox >= O) continue;
+        const [ky, kx] = [row + margin - 2 * oy, column + margin - 2 * ox];
+        const patch = chain(
+          N,
+          (n) => at(x, ((b * O + oy) * O + ox) * N + n),
+          (n) => at(filter, ((ky * 4 + kx) * C + c) * N + n),
+        );
+        sum = f(sum + patch);
       }
     return sum;
   });
