@@ -242,7 +242,7 @@ describe.skipIf(withoutChromium)('explorer.html', () => {
     expect(await text('#play')).toBe('Pause');
     await expect.poll(along, WAIT).toBeLessThan(0.4);
     await expect.poll(along, WAIT).toBeGreaterThan(0.6);
-    expect(await text('#digit-text')).toMatch(/^Path, \d+ % of the way from digit 1 to 2$/);
+    expect(await text('#digit-text')).toMatch(/^Path, \d+ % of the way from image 1 to 2$/);
     await page.focus('#direction-1');
     await page.keyboard.press('Home');
     expect(await text('#play')).toBe('Play'); // a person has taken over
