@@ -37,15 +37,8 @@ heights = range(size * 3 // 4, size * 9 // 10)
 fonts = {(path, height): ImageFont.truetype(path, height) for path in files for height in heights}
 
 
-def colour(lightness, saturation, hue):
-    return tuple(round(255 * part) for part in colorsys.hls_to_rgb(hue % 1, lightness, saturation))
-
-
-def background(hue):
-    """A dark gradient, from the top to the bottom."""
-    image = Image.new("RGB", (1, 2))
-    image.putdata([colour(0.32, 0.6, hue), colour(0.08, 0.6, hue + 0.1)])
-    return image.resize((size, size), Image.Resampling.BILINEAR)
+def bright(hue):
+    return tuple(round(255 * part) for part in colorsys.hsv_to_rgb(hue, 1, 1))
 
 
 def glyph(letter):
@@ -60,11 +53,9 @@ def image_of(letter):
     mask = glyph(letter)
     if options.grey:
         return mask
-    hue = draw.random()
-    ground = background(hue)
-    # A letter has another hue than its ground, and is bright.
-    ground.paste(colour(0.7, 0.95, hue + 0.3 + 0.4 * draw.random()), (0, 0), mask)
-    return ground
+    image = Image.new("RGB", (size, size))
+    image.paste(bright(draw.random()), (0, 0), mask)
+    return image
 
 
 images, labels = [], []

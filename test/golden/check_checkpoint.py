@@ -3,10 +3,10 @@
     python check_checkpoint.py step-00000500.safetensors
     python check_checkpoint.py step-00000500.safetensors --samples samples.npy --seed 7
 
-Tensors `generator.*` and `discriminator.*` must be exactly the two state dictionaries of model.py: names, shapes and
-dtypes. All others (Adam's moments, counters) are Ganglion's own and are ignored. Exit status 1 on any disagreement.
+Tensors `generator.*` and `discriminator.*` must be exactly the two state dictionaries of PyTorch's modules for that size, colour and
+width (make_family_golden.py; at 64 those of PyTorch's DCGAN tutorial): names, shapes and dtypes. All others (Adam's moments, counters) are Ganglion's own and are ignored. Exit status 1 on any disagreement.
 
-samples.npy is [N, 28, 28] float32; image i is drawn from stream `samples` of the seed, time 0, part i.
+samples.npy is [N, side, side] float32, in colour [N, side, side, 3]; image i is drawn from stream `samples` of the seed, time 0, part i.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from model import Discriminator, Generator, noise
+from make_family_golden import Discriminator, Generator
+from model import noise
 from safetensors.torch import load_file
 from torch import nn
 
@@ -45,18 +46,27 @@ def load_net(module: nn.Module, prefix: str, tensors: dict[str, torch.Tensor]) -
     return faults
 
 
+def member(tensors: dict[str, torch.Tensor]) -> tuple[int, int, float]:
+    """Side, channels and width of the model whose tensors these are."""
+    last = max((name for name in tensors if name.startswith("generator.main.")), key=lambda name: int(name.split(".")[2]))
+    base, channels = tensors[last].shape[:2]
+    if "discriminator.main.0.bias" in tensors:
+        return 28, channels, base / 32
+    return (64 if last == "generator.main.12.weight" else 32), channels, base / 64
+
+
 def draw(generator: Generator, seed: int, count: int, latent: int, batch_statistics: bool) -> np.ndarray:
-    """Images [count, 28, 28] of the generator with its running statistics or with those of this one batch."""
+    """Images [count, side, side, channels] of the generator with its running statistics or with those of this one batch."""
     z = torch.cat([noise(seed, "samples", 0, image, 1, latent) for image in range(count)])
     generator.train(batch_statistics)
     with torch.no_grad():
-        return generator(z).view(count, 28, 28).numpy()
+        return generator(z).permute(0, 2, 3, 1).numpy()
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Checks a Ganglion checkpoint against PyTorch.")
     parser.add_argument("checkpoint", type=Path, help="a .safetensors file")
-    parser.add_argument("--samples", type=Path, help="images that Ganglion drew from it, .npy [N, 28, 28] float32")
+    parser.add_argument("--samples", type=Path, help="images that Ganglion drew from it, .npy float32")
     parser.add_argument("--latent", type=int, help="length of z (default: that of the checkpoint)")
     parser.add_argument("--seed", type=int, default=0, help="seed the images were drawn with (default: 0)")
     parser.add_argument(
@@ -72,7 +82,8 @@ def main() -> int:
         print(f"{options.checkpoint}: no tensor generator.main.0.weight", file=sys.stderr)
         return 1
     latent = options.latent or first.shape[0]
-    generator, discriminator = Generator(latent), Discriminator()
+    side, channels, width = member(tensors)
+    generator, discriminator = Generator(side, channels, width, latent), Discriminator(side, channels, width)
     faults = load_net(generator, "generator.", tensors) + load_net(discriminator, "discriminator.", tensors)
     if faults:
         print("\n".join(faults), file=sys.stderr)
@@ -83,8 +94,9 @@ def main() -> int:
     if options.samples is None:
         return 0
     expected = np.load(options.samples, allow_pickle=False)
-    if expected.ndim != 3 or expected.shape[0] < 1 or expected.shape[1:] != (28, 28) or expected.dtype != np.float32:
-        print(f"{options.samples}: {expected.dtype} {list(expected.shape)}, not float32 [N, 28, 28]", file=sys.stderr)
+    expected = expected[..., None] if expected.ndim == 3 else expected
+    if expected.shape[0] < 1 or expected.shape[1:] != (side, side, channels) or expected.dtype != np.float32:
+        print(f"{options.samples}: {expected.dtype} {list(expected.shape)}, not float32 [N, {side}, {side}, {channels}]", file=sys.stderr)
         return 1
     found = draw(generator, options.seed, len(expected), latent, options.batch_statistics)
     difference = float(np.abs(found - expected).max())

@@ -36,12 +36,12 @@ MEMBERS = ((28, 3, 1.0), (32, 1, 0.25), (64, 3, 0.25))
 class Generator(nn.Module):
     """z [B, latent, 1, 1] -> images [B, channels, side, side]; at 64 the Generator of PyTorch's DCGAN tutorial."""
 
-    def __init__(self, side: int, channels: int, width: float) -> None:
+    def __init__(self, side: int, channels: int, width: float, latent: int = LATENT) -> None:
         super().__init__()
         base = int((32 if side == 28 else 64) * width)
         features = [base * 2**level for level in reversed(range(4 if side == 64 else 3))]
         layers: list[nn.Module] = []
-        for i, (before, after) in enumerate(zip([LATENT, *features], features, strict=False)):
+        for i, (before, after) in enumerate(zip([latent, *features], features, strict=False)):
             up = nn.ConvTranspose2d(before, after, 4, 1, 0, bias=False) if i == 0 else nn.ConvTranspose2d(before, after, 4, 2, 1, bias=False)
             layers += [up, nn.BatchNorm2d(after), nn.ReLU(True)]
         last = nn.ConvTranspose2d(base, channels, 4, 2, 3 if side == 28 else 1, bias=False)
