@@ -1,5 +1,5 @@
-// Convolutions at the images of 28 x 28 pixels and one channel: kernel 4, stride 2, margin 3, to 16 x 16 of N channels. The chains are those
-// of workers/engines/kernels/image.h.
+// Convolutions at the images: kernel 4, stride 2. Those of the seed's model, of 28 x 28 pixels and one channel to 16 x 16 of N channels with a
+// margin of 3, have kernels of their own. The chains are those of workers/engines/kernels/image.h.
 #pragma once
 #include "device.h"
 
@@ -87,3 +87,66 @@ KERNEL(sumParts, 256, const float* parts, float* sums, int count, int size) {
   }
 IMAGES(16)
 IMAGES(32)
+
+/** Features along a side for images of S pixels. */
+DEVICE int featuresOf(int S) { return S == 28 ? 16 : S / 2; }
+DEVICE int marginOf(int S) { return S == 28 ? 3 : 1; }
+
+/** images [B, S, S, C], filter [4, 4, C, N] -> y [B, O, O, N]; a thread four channels of a pixel. */
+KERNEL(convolveImages_any, 256, const float* images, const float* filter, float* y, int B, int S, int C, int N) {
+  const int O = featuresOf(S), margin = marginOf(S);
+  const i64 at = placeInGrid() * 4;
+  if (at >= (i64)B * O * O * N) return;
+  const int n = at % N, pixel = at / N, ox = pixel % O, oy = pixel / O % O, b = pixel / O / O;
+  Four acc = {{0, 0, 0, 0}};
+  for (int tap = 0; tap < 16; tap++) {
+    const int row = 2 * oy + tap / 4 - margin, column = 2 * ox + tap % 4 - margin;
+    const bool isInside = row >= 0 && row < S && column >= 0 && column < S;
+    for (int c = 0; c < C; c++) {
+      const float value = isInside ? images[(((i64)b * S + row) * S + column) * C + c] : 0;
+      const Four w = load4(filter + (tap * C + c) * N + n);
+      UNROLL for (int j = 0; j < 4; j++) acc.v[j] = fFma(value, w.v[j], acc.v[j]);
+    }
+  }
+  store4(y + at, acc);
+}
+
+/** x [B, O, O, N], filter [4, 4, C, N] -> images [B, S, S, C]; a thread a value gathers its four patches. */
+KERNEL(convolveToImages_any, 256, const float* x, const float* filter, float* images, int B, int S, int C, int N) {
+  const int O = featuresOf(S), margin = marginOf(S);
+  const i64 at = placeInGrid();
+  if (at >= (i64)B * S * S * C) return;
+  const int c = at % C, pixel = at / C, column = pixel % S + margin, row = pixel / S % S + margin, b = pixel / S / S;
+  float sum = 0;
+  for (int patch = 0; patch < 4; patch++) {
+    const int oy = row / 2 - 1 + patch / 2, last = column / 2, ox = last % 2 == patch % 2 ? last : last - 1; // the even one first
+    if (oy < 0 || oy >= O || ox < 0 || ox >= O) continue;
+    const float* features = x + (((i64)b * O + oy) * O + ox) * N;
+    const float* taps = filter + (((row - 2 * oy) * 4 + column - 2 * ox) * C + c) * N;
+    float value = 0;
+    UNROLL_4 for (int n = 0; n < N; n += 4) {
+      const Four f = load4(features + n), t = load4(taps + n);
+      UNROLL for (int j = 0; j < 4; j++) value = fFma(f.v[j], t.v[j], value);
+    }
+    sum = fAdd(sum, value);
+  }
+  images[at] = sum;
+}
+
+/** images, dy [B, O, O, N] -> parts [B, 4, 4, C, N]; a thread a value of an image (y). */
+KERNEL(imagesFilterParts_any, 256, const float* images, const float* dy, float* parts, int S, int C, int N) {
+  const int O = featuresOf(S), margin = marginOf(S), at = placeInGrid(), size = 16 * C * N, b = BLOCK_Y;
+  if (at >= size) return;
+  const int n = at % N, c = at / N % C, tap = at / N / C;
+  float acc = 0;
+  for (int oy = 0; oy < O; oy++) {
+    const int row = 2 * oy + tap / 4 - margin;
+    UNROLL_4 for (int ox = 0; ox < O; ox++) {
+      const int column = 2 * ox + tap % 4 - margin;
+      const bool isInside = row >= 0 && row < S && column >= 0 && column < S;
+      const float pixel = isInside ? images[(((i64)b * S + row) * S + column) * C + c] : 0;
+      acc = fFma(pixel, dy[(((i64)b * O + oy) * O + ox) * N + n], acc);
+    }
+  }
+  parts[(i64)b * size + at] = acc;
+}

@@ -29,6 +29,11 @@ export interface LaunchOptions {
 }
 
 const THREADS = 256;
+/** Most channels of an image. */
+const COLOURS = 3;
+/** The convolutions of the seed's model, S_I_N, which have kernels of their own, and its numbers of channels. */
+const KNOWN: ReadonlySet<string> = new Set(['16_16_32', '16_32_64', '8_32_64', '8_64_128']);
+const KNOWN_CHANNELS: ReadonlySet<number> = new Set([16, 32, 64, 128]);
 /** Tiles whose products are added up by themselves in the gradient of a filter. */
 const GROUP = 128;
 /** Pixels that are added up by themselves: a block of a kernel's grid. */
@@ -68,54 +73,64 @@ function convolution(
   [a, b, c]: Three,
 ): Launch[] {
   const [S = 0, I = 0, N = 0, B = 0] = sizes;
-  if (S === 28) return imageConvolution(kernel, N, { B, shards }, [a, b, c]);
+  if (I <= COLOURS) return imageConvolution(kernel, sizes, shards, [a, b, c]);
   const tiles = B * (S / 4) ** 2;
-  const suffix = `${S}_${I}_${N}`;
+  const name = `${S}_${I}_${N}`;
+  const isKnown = KNOWN.has(name);
+  const all = [int(S), int(I), int(N)];
   if (kernel === 'convolveFilter') {
     const groups = Math.ceil(tiles / GROUP);
-    const width = Math.min(N, 64);
-    const given = [a, b, written, int(tiles), int(groups)];
+    const width = isKnown ? Math.min(N, 64) : blockOf(N);
+    const given = [a, b, written, int(tiles), int(groups), ...(isKnown ? [] : all)];
+    const suffix = isKnown ? name : `any_${width}`;
     return [
       launch(`filterProducts_${suffix}`, [9, (I / 16) * (N / width), groups * shards], 4 * width, given),
-      overValues(`filterSum_${suffix}`, 16 * I * N, [read, c, int(groups)], shards),
+      overValues('filterSum', 16 * I * N, [read, c, int(groups), int(I), int(N)], shards),
     ];
   }
   const isForward = kernel === 'convolve';
   const [channels, positions] = isForward ? [N, 1] : [I, 4];
-  /** Tiles and channels of a block: those of winograd.cuh. */
-  const large = isForward ? (N > 32 ? 64 : 32) : I > 32 ? 64 : Math.min(I, 32);
+  const taps = overValues(isForward ? 'convolveTaps' : 'transposedTaps', 4 * I * N, [b, written, int(I), int(N)]);
   const count = (width: number, tilesABlock: number): readonly [number, number, number] => [
     Math.ceil((tiles * shards) / tilesABlock),
     channels / width,
     positions,
   ];
+  const given = [a, read, c, int(tiles * shards)];
+  if (!isKnown) {
+    const width = blockOf(channels);
+    return [taps, launch(`${kernel}_any_${width}`, count(width, 16), 9 * Math.max(32, width), [...given, ...all])];
+  }
+  /** Tiles and channels of a block: those of winograd.cuh. */
+  const large = isForward ? (N > 32 ? 64 : 32) : I > 32 ? 64 : Math.min(I, 32);
   const isLarge = count(large, 16).reduce((product, side) => product * side) >= FULL * multiprocessors;
   const width = isLarge ? large : Math.min(channels, 32);
-  const taps = isForward ? 'convolveTaps' : 'transposedTaps';
-  return [
-    overValues(`${taps}_${suffix}`, 4 * I * N, [b, written]),
-    launch(
-      `${kernel}_${suffix}_${isLarge ? 'large' : 'small'}`,
-      count(width, isLarge ? 16 : 8),
-      9 * Math.max(32, width),
-      [a, read, c, int(tiles * shards)],
-    ),
-  ];
+  const size = isLarge ? 'large' : 'small';
+  return [taps, launch(`${kernel}_${name}_${size}`, count(width, isLarge ? 16 : 8), 9 * Math.max(32, width), given)];
 }
 
-function imageConvolution(
-  kernel: string,
-  N: number,
-  { B, shards }: { readonly B: number; readonly shards: number },
-  [a, b, c]: Three,
-): Launch[] {
+/** The largest number of channels of a block that divides `channels`, a multiple of 16. */
+const blockOf = (channels: number): 16 | 32 | 64 => (channels % 64 === 0 ? 64 : channels % 32 === 0 ? 32 : 16);
+
+function imageConvolution(kernel: string, sizes: readonly number[], shards: number, [a, b, c]: Three): Launch[] {
+  const [S = 0, C = 0, N = 0, B = 0] = sizes;
   const images = B * shards;
-  if (kernel === 'convolve') return [overValues(`convolveImages_${N}`, images * 64 * N, [a, b, c, int(images)])];
+  const isKnown = S === 28 && C === 1 && (N === 16 || N === 32);
+  const suffix = isKnown ? String(N) : 'any';
+  const all = isKnown ? [] : [int(S), int(C), int(N)];
+  const features = S === 28 ? 16 : S / 2;
+  if (kernel === 'convolve') {
+    const values = (images * features ** 2 * N) / 4;
+    return [overValues(`convolveImages_${suffix}`, values, [a, b, c, int(images), ...all])];
+  }
   if (kernel === 'convolveTransposed')
-    return [overValues(`convolveToImages_${N}`, images * 784, [a, b, c, int(images)])];
+    return [overValues(`convolveToImages_${suffix}`, images * S * S * C, [a, b, c, int(images), ...all])];
+  const size = 16 * C * N;
   return [
-    launch(`imagesFilterParts_${N}`, [images], 4 * N, [a, b, written]),
-    overValues('sumParts', 16 * N, [read, c, int(B), int(16 * N)], shards),
+    isKnown
+      ? launch(`imagesFilterParts_${suffix}`, [images], 4 * N, [a, b, written])
+      : overValues(`imagesFilterParts_${suffix}`, size, [a, b, written, ...all], images),
+    overValues('sumParts', size, [read, c, int(B), int(size)], shards),
   ];
 }
 
@@ -146,16 +161,18 @@ export function toLaunches({ kernel, reads, writes, sizes, value }: Instruction,
     const values = first * shards;
     return [overValues(single, values, [...buffers, float(value), int(values)])];
   }
-  const [blocks, width] = [Math.ceil(first / SUM_PIXELS), Math.min(second, SUM_CHANNELS)];
+  const blocks = Math.ceil(first / SUM_PIXELS);
+  const width = second % SUM_CHANNELS === 0 ? SUM_CHANNELS : 16;
+  const isKnown = KNOWN_CHANNELS.has(second);
+  const suffix = isKnown ? String(second) : `any_${width}`;
+  const last = isKnown ? [] : [int(second)];
   const sums = (name: string, given: readonly Argument[]): Launch =>
-    launch(`${name}_${second}`, [blocks, second / width, shards], SUM_THREADS, given);
+    launch(`${name}_${suffix}`, [blocks, second / width, shards], SUM_THREADS, [...given, ...last]);
   const over = (name: string, given: readonly Argument[]): Launch =>
-    launch(
-      `${name}_${second}`,
-      [Math.min(MOST_BLOCKS, Math.ceil((first * second) / (4 * THREADS))), shards],
-      THREADS,
-      given,
-    );
+    launch(`${name}_${suffix}`, [Math.min(MOST_BLOCKS, Math.ceil((first * second) / (4 * THREADS))), shards], THREADS, [
+      ...given,
+      ...last,
+    ]);
   switch (kernel) {
     case 'normalise':
       return [
@@ -228,9 +245,9 @@ export function scratchOf({ kernel, sizes }: Instruction): { readonly once: numb
   switch (kernel) {
     case 'convolve':
     case 'convolveTransposed':
-      return { once: first === 28 ? 0 : 4 * 9 * second * N, shard: 0 };
+      return { once: second <= COLOURS ? 0 : 4 * 9 * second * N, shard: 0 };
     case 'convolveFilter':
-      if (first === 28) return { once: 0, shard: B * 16 * N };
+      if (second <= COLOURS) return { once: 0, shard: B * 16 * second * N };
       return { once: 0, shard: Math.ceil((B * (first / 4) ** 2) / GROUP) * 36 * second * N };
     case 'normalise':
     case 'normaliseGradient':

@@ -5,17 +5,16 @@
 
 constexpr int CHUNK = 64, CHUNKS = 16, SUM_PIXELS = CHUNK * CHUNKS, SUM_THREADS = 1024;
 
-/** Channels that a block adds up: a warp reads a line of them. */
-template <int C>
-constexpr int SUM_WIDTH = C < 32 ? C : 32;
+/** Most channels of a layer. */
+constexpr int MOST_CHANNELS = 1024;
 
 /**
- * sums [shard, block of 16 chunks, KINDS, C]; blocks of 16 chunks (x), 32 channels (y) and a shard (z). A thread has every fourth pixel of a
+ * sums [shard, block of 16 chunks, KINDS, C]; blocks of 16 chunks (x), W channels (y) and a shard (z). A thread has every fourth pixel of a
  * chunk: load(place) gives what it needs of one, add(place, c, loaded, sums) adds that.
  */
-template <int KINDS, int C, class Load, class Add>
-DEVICE void sumPixels(double* sums, int pixels, Load load, Add add) {
-  constexpr int W = SUM_WIDTH<C>, EACH = CHUNK / 4;
+template <int KINDS, int W, class Load, class Add>
+DEVICE void sumPixels(int C, double* sums, int pixels, Load load, Add add) {
+  constexpr int EACH = CHUNK / 4;
   SHARED float parts[4 * CHUNKS][KINDS][W], chunks[CHUNKS][KINDS][W];
   const int column = TID % W, c = BLOCK_Y * W + column;
   const i64 origin = (i64)BLOCK_Z * pixels * C + c;
@@ -61,27 +60,27 @@ DEVICE double sumBlocks(const double* sums, int shard, int place, int width, int
 }
 
 /** f(place, channel) for every fourth value of the shard of this block (y). */
-template <int C, class F>
-DEVICE void eachFour(int pixels, F f) {
+template <class F>
+DEVICE void eachFour(int C, int pixels, F f) {
   const i64 size = (i64)pixels * C;
   for (i64 at = placeInGrid() * 4; at < size; at += (i64)GRID * THREADS * 4) f(BLOCK_Y * size + at, (int)(at % C));
 }
 
-template <int C>
-DEVICE void normaliseSumsOf(const float* x, double* sums, int pixels) {
-  const float origin = x[(i64)BLOCK_Z * pixels * C + BLOCK_Y * SUM_WIDTH<C> + TID % SUM_WIDTH<C>];
-  sumPixels<2, C>(sums, pixels, [&](i64 at) { return x[at]; }, [&](i64, int, float value, float* partial) {
+template <int W>
+DEVICE void normaliseSumsOf(int C, const float* x, double* sums, int pixels) {
+  const float origin = x[(i64)BLOCK_Z * pixels * C + BLOCK_Y * W + TID % W];
+  sumPixels<2, W>(C, sums, pixels, [&](i64 at) { return x[at]; }, [&](i64, int, float value, float* partial) {
     const float v = fSub(value, origin);
     partial[0] = fAdd(partial[0], v), partial[1] = fFma(v, v, partial[1]);
   });
 }
 
 /** Every block adds up the sums by itself, then transforms its pixels; block 0 of a shard writes its statistics [shard, C]. */
-template <int C>
-DEVICE void normaliseOf(const float* x, const double* blocks, const float* weight, const float* bias, float slope, float* y, float* mean,
+template <int MOST>
+DEVICE void normaliseOf(int C, const float* x, const double* blocks, const float* weight, const float* bias, float slope, float* y, float* mean,
                         float* variance, float* inverse, int pixels) {
-  SHARED float factor[C], shift[C];
-  SHARED double sums[2 * C];
+  SHARED float factor[MOST], shift[MOST];
+  SHARED double sums[2 * MOST];
   for (int s = TID; s < 2 * C; s += THREADS) sums[s] = sumBlocks(blocks, BLOCK_Y, s, 2 * C, pixels);
   barrier();
   for (int c = TID; c < C; c += THREADS) {
@@ -97,7 +96,7 @@ DEVICE void normaliseOf(const float* x, const double* blocks, const float* weigh
     inverse[at] = narrow(i);
   }
   barrier();
-  eachFour<C>(pixels, [&](i64 at, int c) {
+  eachFour(C, pixels, [&](i64 at, int c) {
     Four values = load4(x + at);
     UNROLL for (int j = 0; j < 4; j++) values.v[j] = activate(fFma(values.v[j], factor[c + j], shift[c + j]), slope);
     store4(y + at, values);
@@ -108,20 +107,20 @@ struct Gradient {
   float d, x;
 };
 
-template <int C>
-DEVICE void gradientSumsOf(const float* dy, const float* y, const float* x, const float* mean, float slope, double* sums, int pixels) {
-  const float centre = mean[BLOCK_Z * C + BLOCK_Y * SUM_WIDTH<C> + TID % SUM_WIDTH<C>];
-  sumPixels<2, C>(sums, pixels, [&](i64 at) { return Gradient{throughActivation(dy[at], y[at], slope), x[at]}; },
+template <int W>
+DEVICE void gradientSumsOf(int C, const float* dy, const float* y, const float* x, const float* mean, float slope, double* sums, int pixels) {
+  const float centre = mean[BLOCK_Z * C + BLOCK_Y * W + TID % W];
+  sumPixels<2, W>(C, sums, pixels, [&](i64 at) { return Gradient{throughActivation(dy[at], y[at], slope), x[at]}; },
                   [&](i64, int, const Gradient& at, float* partial) {
                     partial[0] = fAdd(partial[0], at.d), partial[1] = fFma(at.d, fSub(at.x, centre), partial[1]);
                   });
 }
 
-template <int C>
-DEVICE void normaliseGradientOf(const float* dy, const float* y, const float* x, const double* blocks, const float* weight, const float* mean,
+template <int MOST>
+DEVICE void normaliseGradientOf(int C, const float* dy, const float* y, const float* x, const double* blocks, const float* weight, const float* mean,
                                 const float* inverse, float slope, float* dx, float* dWeight, float* dBias, int pixels) {
-  SHARED float a[C], b[C], shift[C];
-  SHARED double sums[2 * C];
+  SHARED float a[MOST], b[MOST], shift[MOST];
+  SHARED double sums[2 * MOST];
   for (int s = TID; s < 2 * C; s += THREADS) sums[s] = sumBlocks(blocks, BLOCK_Y, s, 2 * C, pixels);
   barrier();
   for (int c = TID; c < C; c += THREADS) {
@@ -136,7 +135,7 @@ DEVICE void normaliseGradientOf(const float* dy, const float* y, const float* x,
     dWeight[at] = narrow(dMul(sums[C + c], i));
   }
   barrier();
-  eachFour<C>(pixels, [&](i64 at, int c) {
+  eachFour(C, pixels, [&](i64 at, int c) {
     const Four outer = load4(dy + at), output = load4(y + at), input = load4(x + at);
     Four values;
     UNROLL for (int j = 0; j < 4; j++)
@@ -146,8 +145,7 @@ DEVICE void normaliseGradientOf(const float* dy, const float* y, const float* x,
 }
 
 /** On given statistics. */
-template <int C>
-DEVICE void normaliseFixedOf(const float* x, const float* weight, const float* bias, const float* mean, const float* variance, float slope,
+DEVICE void normaliseFixedOf(int C, const float* x, const float* weight, const float* bias, const float* mean, const float* variance, float slope,
                              float* y, int pixels) {
   for (i64 at = placeInGrid(); at < (i64)pixels * C; at += (i64)GRID * THREADS) {
     const int c = at % C;
@@ -157,40 +155,49 @@ DEVICE void normaliseFixedOf(const float* x, const float* weight, const float* b
 }
 
 /** dx and the sums of the bias's gradient. */
-template <int C>
-DEVICE void biasSumsOf(const float* dy, const float* y, float slope, float* dx, double* sums, int pixels) {
-  sumPixels<1, C>(sums, pixels, [&](i64 at) { return throughActivation(dy[at], y[at], slope); },
+template <int W>
+DEVICE void biasSumsOf(int C, const float* dy, const float* y, float slope, float* dx, double* sums, int pixels) {
+  sumPixels<1, W>(C, sums, pixels, [&](i64 at) { return throughActivation(dy[at], y[at], slope); },
                   [&](i64 at, int, float d, float* partial) { dx[at] = d, partial[0] = fAdd(partial[0], d); });
 }
 
-/** sums -> the bias's gradient [shard, C]; a block a shard, a thread a channel. */
+/** sums -> the bias's gradient [shard, C]; a block a shard. */
 KERNEL(biasGradient, 256, const double* sums, float* dBias, int pixels, int C) {
-  if (TID < C) dBias[BLOCK * C + TID] = narrow(sumBlocks(sums, BLOCK, TID, C, pixels));
+  for (int c = TID; c < C; c += THREADS) dBias[BLOCK * C + c] = narrow(sumBlocks(sums, BLOCK, c, C, pixels));
 }
 
-#define NORM(C)                                                                                                                    \
-  BLOCK_KERNEL(normaliseSums_##C, SUM_THREADS, const float* x, double* sums, int pixels) { normaliseSumsOf<C>(x, sums, pixels); }   \
-  BLOCK_KERNEL(normalise_##C, 256, const float* x, const double* sums, const float* weight, const float* bias, float slope,         \
-               float* y, float* mean, float* variance, float* inverse, int pixels) {                                                \
-    normaliseOf<C>(x, sums, weight, bias, slope, y, mean, variance, inverse, pixels);                                               \
+// Of C channels, at most MOST, of which a block adds up W; what follows are more arguments.
+#define NORM(SUFFIX, C, MOST, W, ...)                                                                                              \
+  BLOCK_KERNEL(normaliseSums_##SUFFIX, SUM_THREADS, const float* x, double* sums, int pixels __VA_ARGS__) {                         \
+    normaliseSumsOf<W>(C, x, sums, pixels);                                                                                         \
   }                                                                                                                                 \
-  BLOCK_KERNEL(gradientSums_##C, SUM_THREADS, const float* dy, const float* y, const float* x, const float* mean, float slope,      \
-               double* sums, int pixels) {                                                                                          \
-    gradientSumsOf<C>(dy, y, x, mean, slope, sums, pixels);                                                                         \
+  BLOCK_KERNEL(normalise_##SUFFIX, 256, const float* x, const double* sums, const float* weight, const float* bias, float slope,    \
+               float* y, float* mean, float* variance, float* inverse, int pixels __VA_ARGS__) {                                    \
+    normaliseOf<MOST>(C, x, sums, weight, bias, slope, y, mean, variance, inverse, pixels);                                         \
   }                                                                                                                                 \
-  BLOCK_KERNEL(normaliseGradient_##C, 256, const float* dy, const float* y, const float* x, const double* sums,                     \
+  BLOCK_KERNEL(gradientSums_##SUFFIX, SUM_THREADS, const float* dy, const float* y, const float* x, const float* mean, float slope, \
+               double* sums, int pixels __VA_ARGS__) {                                                                              \
+    gradientSumsOf<W>(C, dy, y, x, mean, slope, sums, pixels);                                                                      \
+  }                                                                                                                                 \
+  BLOCK_KERNEL(normaliseGradient_##SUFFIX, 256, const float* dy, const float* y, const float* x, const double* sums,                \
                const float* weight, const float* mean, const float* inverse, float slope, float* dx, float* dWeight, float* dBias,  \
-               int pixels) {                                                                                                        \
-    normaliseGradientOf<C>(dy, y, x, sums, weight, mean, inverse, slope, dx, dWeight, dBias, pixels);                               \
+               int pixels __VA_ARGS__) {                                                                                            \
+    normaliseGradientOf<MOST>(C, dy, y, x, sums, weight, mean, inverse, slope, dx, dWeight, dBias, pixels);                         \
   }                                                                                                                                 \
-  KERNEL(normaliseFixed_##C, 256, const float* x, const float* weight, const float* bias, const float* mean, const float* variance, \
-         float slope, float* y, int pixels) {                                                                                       \
-    normaliseFixedOf<C>(x, weight, bias, mean, variance, slope, y, pixels);                                                         \
+  KERNEL(normaliseFixed_##SUFFIX, 256, const float* x, const float* weight, const float* bias, const float* mean,                   \
+         const float* variance, float slope, float* y, int pixels __VA_ARGS__) {                                                    \
+    normaliseFixedOf(C, x, weight, bias, mean, variance, slope, y, pixels);                                                         \
   }                                                                                                                                 \
-  BLOCK_KERNEL(biasSums_##C, SUM_THREADS, const float* dy, const float* y, float slope, float* dx, double* sums, int pixels) {      \
-    biasSumsOf<C>(dy, y, slope, dx, sums, pixels);                                                                                  \
+  BLOCK_KERNEL(biasSums_##SUFFIX, SUM_THREADS, const float* dy, const float* y, float slope, float* dx, double* sums,               \
+               int pixels __VA_ARGS__) {                                                                                            \
+    biasSumsOf<W>(C, dy, y, slope, dx, sums, pixels);                                                                               \
   }
-NORM(16)
-NORM(32)
-NORM(64)
-NORM(128)
+NORM(16, 16, 16, 16)
+NORM(32, 32, 32, 32)
+NORM(64, 64, 64, 32)
+NORM(128, 128, 128, 32)
+// Of any number of channels, which is the last argument: multiples of 16, or of 32.
+#define CHANNELS , int C
+NORM(any_16, C, MOST_CHANNELS, 16, CHANNELS)
+NORM(any_32, C, MOST_CHANNELS, 32, CHANNELS)
+#undef CHANNELS

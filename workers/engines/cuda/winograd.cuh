@@ -50,14 +50,14 @@ struct Division {
 };
 
 /**
- * The products of a block of T tiles, and their outputs: K values a tile in pieces of PIECE, taps [u, v, K, N], NB channels from firstN on.
+ * The products of a block of T tiles, and their outputs: K values a tile in whole pieces of PIECE, taps [u, v, K, N], NB channels from firstN on.
  * pixels(tile, k, r, c) gives a pixel of the 3 x 3 and those of the next three k; put(tile, n, r, c, value) takes an output.
  */
-template <int K, int PIECE, int N, int T, int NB, bool IS_TRANSPOSED, class Pixels, class Put>
-DEVICE void multiplyTiles(const float* taps, int firstN, Pixels pixels, Put put) {
+template <int PIECE, int T, int NB, bool IS_TRANSPOSED, class Pixels, class Put>
+DEVICE void multiplyTiles(int K, int N, const float* taps, int firstN, Pixels pixels, Put put) {
   using D = Division<T, NB>;
   constexpr int PITCH = D::PITCH, TM = D::TM, TILES = 9 * PIECE * PITCH, PRODUCTS = 9 * T * NB;
-  static_assert(K % PIECE == 0 && 32 * TM == T * D::LANES, "whole pieces, and whole rows of tiles");
+  static_assert(32 * TM == T * D::LANES, "whole rows of tiles");
   SHARED_16 float memory[TILES > PRODUCTS ? TILES : PRODUCTS]; // [u v][k][tile], then [u v][tile][n]
   const int warp = TID / 32, lane = TID % 32, uv = warp % 9, n = warp / 9 * 32 + lane % D::LANES * 4, first = lane / D::LANES * TM;
   float acc[TM][4];
@@ -107,31 +107,26 @@ DEVICE void multiplyTiles(const float* taps, int firstN, Pixels pixels, Put put)
 }
 
 /** Pixels (r, c) of four values from k = (parity, channel) on of a tile of images [B, S, S, I]; 0 outside, and in tiles beyond the last. */
-template <int S, int I>
-DEVICE Four pixelsOfTile(const float* x, int tile, int tiles, int k, int r, int c) {
-  constexpr int SIDE = S / 4;
-  const int parity = k / I, row = tile / SIDE % SIDE * 4 + (parity >> 1) - 1 + 2 * r, column = tile % SIDE * 4 + (parity & 1) - 1 + 2 * c;
+DEVICE Four pixelsOfTile(int S, int I, const float* x, int tile, int tiles, int k, int r, int c) {
+  const int SIDE = S / 4, parity = k / I, row = tile / SIDE % SIDE * 4 + (parity >> 1) - 1 + 2 * r, column = tile % SIDE * 4 + (parity & 1) - 1 + 2 * c;
   if (tile >= tiles || row < 0 || row >= S || column < 0 || column >= S) return {{0, 0, 0, 0}};
   return load4(x + (((i64)(tile / (SIDE * SIDE)) * S + row) * S + column) * I + k % I);
 }
 
 /** filter [4, 4, I, N] -> taps [u, v, 4 I, N]; a thread a k and n. */
-template <int I, int N>
-DEVICE void convolveTapsOf(const float* filter, float* taps) {
-  constexpr int K = 4 * I;
-  const int at = placeInGrid(), k = at / N, n = at % N, py = k / I >> 1, px = k / I & 1;
+DEVICE void convolveTapsOf(int I, int N, const float* filter, float* taps) {
+  const int K = 4 * I, at = placeInGrid(), k = at / N, n = at % N, py = k / I >> 1, px = k / I & 1;
   if (k >= K) return;
   transformTaps([&](int r, int c) { return filter[(((2 * r + py) * 4 + 2 * c + px) * I + k % I) * N + n]; },
                 [&](int u, int v, float value) { taps[((u * 3 + v) * K + k) * N + n] = value; });
 }
 
 /** x [B, S, S, I], taps -> y [B, S/2, S/2, N]; blocks of T tiles (x) and NB channels (y). */
-template <int S, int I, int N, int T, int NB>
-DEVICE void convolveOf(const float* x, const float* taps, float* y, int tiles) {
-  constexpr int O = S / 2, SIDE = O / 2;
-  const int first = BLOCK * T;
-  multiplyTiles<4 * I, 64, N, T, NB, false>(
-      taps, BLOCK_Y * NB, [&](int t, int k, int r, int c) { return pixelsOfTile<S, I>(x, first + t, tiles, k, r, c); },
+template <int T, int NB>
+DEVICE void convolveOf(int S, int I, int N, const float* x, const float* taps, float* y, int tiles) {
+  const int O = S / 2, SIDE = O / 2, first = BLOCK * T;
+  multiplyTiles<64, T, NB, false>(
+      4 * I, N, taps, BLOCK_Y * NB, [&](int t, int k, int r, int c) { return pixelsOfTile(S, I, x, first + t, tiles, k, r, c); },
       [&](int t, int n, int r, int c, float value) {
         const int tile = first + t;
         if (tile >= tiles) return;
@@ -141,8 +136,7 @@ DEVICE void convolveOf(const float* x, const float* taps, float* y, int tiles) {
 }
 
 /** filter [4, 4, I, N] -> taps [position, u, v, N, I]; a thread a position, n and i. */
-template <int I, int N>
-DEVICE void transposedTapsOf(const float* filter, float* taps) {
+DEVICE void transposedTapsOf(int I, int N, const float* filter, float* taps) {
   const int at = placeInGrid(), position = at / (N * I), n = at / I % N, i = at % I, py = position >> 1, px = position & 1;
   if (position >= 4) return;
   transformTaps([&](int r, int c) { return filter[(((3 - py - 2 * r) * 4 + 3 - px - 2 * c) * I + i) * N + n]; },
@@ -152,12 +146,11 @@ DEVICE void transposedTapsOf(const float* filter, float* taps) {
 }
 
 /** x [B, S/2, S/2, N], taps -> y [B, S, S, I]; blocks of T tiles (x), NB channels (y) and a position (z). */
-template <int S, int I, int N, int T, int NB>
-DEVICE void convolveTransposedOf(const float* x, const float* taps, float* y, int tiles) {
-  constexpr int HALF = S / 2, SIDE = S / 4, PIECE = N < 64 ? N : 64;
-  const int first = BLOCK * T, py = BLOCK_Z >> 1, px = BLOCK_Z & 1;
-  multiplyTiles<N, PIECE, I, T, NB, true>(
-      taps + (i64)BLOCK_Z * 9 * N * I, BLOCK_Y * NB,
+template <int PIECE, int T, int NB>
+DEVICE void convolveTransposedOf(int S, int I, int N, const float* x, const float* taps, float* y, int tiles) {
+  const int HALF = S / 2, SIDE = S / 4, first = BLOCK * T, py = BLOCK_Z >> 1, px = BLOCK_Z & 1;
+  multiplyTiles<PIECE, T, NB, true>(
+      N, I, taps + (i64)BLOCK_Z * 9 * N * I, BLOCK_Y * NB,
       [&](int t, int k, int r, int c) {
         const int tile = first + t, row = tile / SIDE % SIDE * 2 + py + r - 1, column = tile % SIDE * 2 + px + c - 1;
         if (tile >= tiles || row < 0 || row >= HALF || column < 0 || column >= HALF) return Four{{0, 0, 0, 0}};
@@ -173,17 +166,15 @@ DEVICE void convolveTransposedOf(const float* x, const float* taps, float* y, in
 
 /** Values of k and of n of a block, a thread 4 by 4; and the tiles of a group whose values it holds at a time. */
 constexpr int FILTER_K = 64, FILTER_TILES = 64;
-template <int N>
-constexpr int FILTER_N = N < 64 ? N : 64;
-template <int N>
-constexpr int FILTER_THREADS = FILTER_K * FILTER_N<N> / 16;
+template <int NB>
+constexpr int FILTER_THREADS = FILTER_K * NB / 16;
 
 /**
- * x [B, S, S, I], dy [B, S/2, S/2, N] -> products [shard, group, u, v, 4 I, N]; blocks of u, v (x), 64 by 64 values (y) and a group of a shard (z).
+ * x [B, S, S, I], dy [B, S/2, S/2, N] -> products [shard, group, u, v, 4 I, N]; blocks of u, v (x), 64 by NB values (y) and a group of a shard (z).
  */
-template <int S, int I, int N>
-DEVICE void filterProductsOf(const float* x, const float* dy, float* products, int tiles, int groups) {
-  constexpr int O = S / 2, SIDE = O / 2, K = 4 * I, NB = FILTER_N<N>;
+template <int NB>
+DEVICE void filterProductsOf(int S, int I, int N, const float* x, const float* dy, float* products, int tiles, int groups) {
+  const int O = S / 2, SIDE = O / 2, K = 4 * I;
   SHARED_16 float pixels[FILTER_TILES * FILTER_K], outputs[FILTER_TILES * NB];
   const int u = BLOCK / 3, v = BLOCK % 3, firstK = BLOCK_Y % (K / FILTER_K) * FILTER_K, firstN = BLOCK_Y / (K / FILTER_K) * NB;
   const int n = TID % (NB / 4) * 4, k = TID / (NB / 4) * 4;
@@ -195,7 +186,7 @@ DEVICE void filterProductsOf(const float* x, const float* dy, float* products, i
     if (some > firstOfGroup) barrier();
     UNROLL_4 for (int at = TID * 4; at < count * FILTER_K; at += THREADS * 4) {
       const int tile = firstTile + at / FILTER_K, own = firstK + at % FILTER_K;
-      const auto pixel = [&](int r, int c) { return pixelsOfTile<S, I>(x, tile, tile + 1, own, r, c); };
+      const auto pixel = [&](int r, int c) { return pixelsOfTile(S, I, x, tile, tile + 1, own, r, c); };
       const auto along = [&](int r) { return v == 1 ? pixel(r, 1) : lessMiddle<false>(v, pixel(r, v), pixel(r, 1)); };
       store4(pixels + at, u == 1 ? along(1) : lessMiddle<false>(u, along(u), along(1)));
     }
@@ -226,14 +217,12 @@ DEVICE void filterProductsOf(const float* x, const float* dy, float* products, i
 }
 
 /** products -> dFilter [shard, 4, 4, I, N]: groups in order, and within them u, then v; a thread a value of a shard (y). */
-template <int I, int N>
-DEVICE void filterSumOf(const float* products, float* dFilter, int groups) {
-  constexpr int K = 4 * I, SIZE = 16 * I * N;
-  const int at = placeInGrid(), n = at % N, i = at / N % I, kx = at / (I * N) % 4, ky = at / (4 * I * N);
+DEVICE void filterSumOf(int I, int N, const float* products, float* dFilter, int groups) {
+  const int K = 4 * I, SIZE = 16 * I * N, at = placeInGrid(), n = at % N, i = at / N % I, kx = at / (I * N) % 4, ky = at / (4 * I * N);
   if (at >= SIZE) return;
   const int r = ky / 2, c = kx / 2, k = ((ky & 1) * 2 + (kx & 1)) * I + i;
   const float* first = products + (((i64)BLOCK_Y * groups * 9 + r * 3 + c) * K + k) * N + n;
-  constexpr i64 V = (i64)K * N, U = 3 * V;
+  const i64 V = (i64)K * N, U = 3 * V;
   float sum = 0;
   UNROLL_4 for (int group = 0; group < groups; group++) {
     const float* own = first + group * 9 * V;
@@ -244,29 +233,44 @@ DEVICE void filterSumOf(const float* products, float* dFilter, int groups) {
   dFilter[(i64)BLOCK_Y * SIZE + at] = sum;
 }
 
-// Of the convolutions there are two: with fewer tiles and channels a block where a launch would not fill a GPU else.
+// Of the convolutions of the seed's model, whose sizes the compiler knows, there are two: with fewer tiles and channels a block where a launch
+// would not fill a GPU else. Those of other sizes take them, and are named for the channels of a block.
 #define CONVOLVE(S, I, N, SIZE, T, NB, TRANSPOSED_NB)                                                                              \
   BLOCK_KERNEL(convolve_##S##_##I##_##N##_##SIZE, (Division<T, NB>::THREADS_A_BLOCK), const float* x, const float* taps, float* y,  \
                int tiles) {                                                                                                         \
-    convolveOf<S, I, N, T, NB>(x, taps, y, tiles);                                                                                  \
+    convolveOf<T, NB>(S, I, N, x, taps, y, tiles);                                                                                  \
   }                                                                                                                                 \
   BLOCK_KERNEL(convolveTransposed_##S##_##I##_##N##_##SIZE, (Division<T, TRANSPOSED_NB>::THREADS_A_BLOCK), const float* x,          \
                const float* taps, float* y, int tiles) {                                                                            \
-    convolveTransposedOf<S, I, N, T, TRANSPOSED_NB>(x, taps, y, tiles);                                                             \
+    convolveTransposedOf<(N < 64 ? N : 64), T, TRANSPOSED_NB>(S, I, N, x, taps, y, tiles);                                          \
   }
 #define WINOGRAD(S, I, N, NB, TRANSPOSED_NB)                                                                                       \
-  KERNEL(convolveTaps_##S##_##I##_##N, 256, const float* filter, float* taps) { convolveTapsOf<I, N>(filter, taps); }               \
-  KERNEL(transposedTaps_##S##_##I##_##N, 256, const float* filter, float* taps) { transposedTapsOf<I, N>(filter, taps); }           \
   CONVOLVE(S, I, N, small, 8, 32, (I < 32 ? I : 32))                                                                                \
   CONVOLVE(S, I, N, large, 16, NB, TRANSPOSED_NB)                                                                                   \
-  BLOCK_KERNEL(filterProducts_##S##_##I##_##N, FILTER_THREADS<N>, const float* x, const float* dy, float* products, int tiles,         \
-               int groups) {                                                                                                        \
-    filterProductsOf<S, I, N>(x, dy, products, tiles, groups);                                                                      \
-  }                                                                                                                                 \
-  KERNEL(filterSum_##S##_##I##_##N, 256, const float* products, float* dFilter, int groups) {                                       \
-    filterSumOf<I, N>(products, dFilter, groups);                                                                                   \
+  BLOCK_KERNEL(filterProducts_##S##_##I##_##N, FILTER_THREADS<(N < 64 ? N : 64)>, const float* x, const float* dy, float* products,    \
+               int tiles, int groups) {                                                                                             \
+    filterProductsOf<(N < 64 ? N : 64)>(S, I, N, x, dy, products, tiles, groups);                                                   \
   }
 WINOGRAD(16, 16, 32, 32, 16)
 WINOGRAD(16, 32, 64, 64, 32)
 WINOGRAD(8, 32, 64, 64, 32)
 WINOGRAD(8, 64, 128, 64, 64)
+#define WINOGRAD_ANY(NB)                                                                                                           \
+  BLOCK_KERNEL(convolve_any_##NB, (Division<16, NB>::THREADS_A_BLOCK), const float* x, const float* taps, float* y, int tiles, int S,  \
+               int I, int N) {                                                                                                      \
+    convolveOf<16, NB>(S, I, N, x, taps, y, tiles);                                                                                 \
+  }                                                                                                                                 \
+  BLOCK_KERNEL(convolveTransposed_any_##NB, (Division<16, NB>::THREADS_A_BLOCK), const float* x, const float* taps, float* y,       \
+               int tiles, int S, int I, int N) {                                                                                    \
+    convolveTransposedOf<16, 16, NB>(S, I, N, x, taps, y, tiles);                                                                   \
+  }                                                                                                                                 \
+  BLOCK_KERNEL(filterProducts_any_##NB, FILTER_THREADS<NB>, const float* x, const float* dy, float* products, int tiles, int groups,  \
+               int S, int I, int N) {                                                                                               \
+    filterProductsOf<NB>(S, I, N, x, dy, products, tiles, groups);                                                                  \
+  }
+WINOGRAD_ANY(16)
+WINOGRAD_ANY(32)
+WINOGRAD_ANY(64)
+KERNEL(convolveTaps, 256, const float* filter, float* taps, int I, int N) { convolveTapsOf(I, N, filter, taps); }
+KERNEL(transposedTaps, 256, const float* filter, float* taps, int I, int N) { transposedTapsOf(I, N, filter, taps); }
+KERNEL(filterSum, 256, const float* products, float* dFilter, int groups, int I, int N) { filterSumOf(I, N, products, dFilter, groups); }

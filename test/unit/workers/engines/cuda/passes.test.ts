@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Program } from '../../../../../shared/model/program.ts';
-import { dcgan28 } from '../../../../../shared/model/spec.ts';
+import { dcgan, dcgan28 } from '../../../../../shared/model/spec.ts';
 import { runCompiler } from '../../../../../workers/build/compile.ts';
 import type { CudaBinding } from '../../../../../workers/engines/cuda/binding.ts';
 import { cudaExecutor } from '../../../../../workers/engines/cuda/cuda-executor.ts';
@@ -60,6 +60,20 @@ describe.skipIf(!hasKernels)('kernels of CUDA in the emulation', () => {
         const program = make(batch);
         expect(await differencesOnGpu(binding, location.driver, program, inputsOf(program, factors)), kind).toEqual([]);
       }
+    }
+  });
+
+  // Sizes without kernels of their own: blocks of 64, 32 and 16 channels, grey and colour.
+  it.each([
+    { imageSize: 32, channels: 3, width: 0.75, batch: 1 },
+    { imageSize: 28, channels: 3, width: 2, batch: 1 },
+    { imageSize: 64, channels: 1, width: 0.25, batch: 2 },
+  ] as const)('$imageSize x $channels, width $width: the bits of the CPU', async ({ batch, ...choice }) => {
+    const spec = dcgan({ ...choice, latentSize: 4 });
+    for (const [order, [, make]] of programsOf(spec).entries()) {
+      process.env.GANGLION_CUDA_ORDER = String(order % 3);
+      const program = make(batch);
+      expect(await differencesOnGpu(binding, location.driver, program, inputsOf(program, [0.1, -0, 3]))).toEqual([]);
     }
   });
 
