@@ -37,12 +37,16 @@ const SERIALIZED = 2;
 /** Longest text of an error. */
 const TEXT_BYTES = 256;
 
-/** @param isFaultTolerant whether the job goes on when a process dies @throws Error that says what is missing */
-export async function loadMpi(library: string, isFaultTolerant: boolean): Promise<Mpi> {
-  const koffi = await import('koffi').catch((error: unknown) => {
+async function importKoffi(): Promise<typeof import('koffi')> {
+  return await import('koffi').catch((error: unknown) => {
     const isMissing = systemErrorCode(error) === 'ERR_MODULE_NOT_FOUND';
     throw new Error(isMissing ? 'the optional package koffi is not installed; run npm install' : messageOf(error));
   });
+}
+
+/** @param isFaultTolerant whether the job goes on when a process dies @throws Error that says what is missing */
+export async function loadMpi(library: string, isFaultTolerant: boolean): Promise<Mpi> {
+  const koffi = await importKoffi();
   // Its plug-ins look for its symbols among the global ones.
   const lib = koffi.load(library, { global: true });
   const find = (name: string, ...types: string[]): ((...values: unknown[]) => number) => lib.func(name, 'int', types);
@@ -106,6 +110,6 @@ export async function loadMpi(library: string, isFaultTolerant: boolean): Promis
 
 /** Ends this process at once: a thread that waits in the library for another node would hold up every other end. */
 export async function loadExit(): Promise<(code: number) => void> {
-  const koffi = await import('koffi');
+  const koffi = await importKoffi();
   return koffi.load(process.platform === 'darwin' ? 'libSystem.B.dylib' : 'libc.so.6').func('void _exit(int)');
 }

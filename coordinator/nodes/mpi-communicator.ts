@@ -26,20 +26,18 @@ export interface JoinedNodes extends Communicator {
 export async function openMpi({ deadlineMs, ...setup }: MpiOptions): Promise<JoinedNodes> {
   const worker = new Worker(MPI_SERVICE, { name: 'mpi', execArgv: [NO_REQUIRE] });
   const service = wrap<MpiService>(nodeEndpoint(worker));
-  const exitNow = await loadExit();
-  // While the thread waits in MPI for other nodes, nothing but this ends the process.
-  const onExit = (code: number): void => exitNow(Number(process.exitCode ?? code));
-  process.on('exit', onExit);
-  const crashed = new Promise<never>((_, reject) => {
-    worker.on('error', (error) => reject(new Error(messageOf(error))));
-  });
+  const crashed = new Promise<never>((_, reject) => worker.on('error', reject));
   crashed.catch(() => {});
   try {
-    const { rank, size } = await Promise.race([service.open(setup), crashed]);
+    const exitNow = await loadExit();
+    // While the thread waits in MPI for other nodes, nothing but this ends the process.
+    const onExit = (code: number): void => exitNow(Number(process.exitCode ?? code));
+    process.on('exit', onExit);
+    const { rank, size } = await within(deadlineMs, Promise.race([service.open(setup), crashed]));
     return new MpiNodes({ service, worker, rank, size, deadlineMs, canRecover: setup.isFaultTolerant, onExit });
   } catch (error) {
-    process.off('exit', onExit);
-    await worker.terminate();
+    worker.unref(); // it may wait for a node that has died
+    if (error instanceof GanglionError) throw error;
     throw new GanglionError('environment', `cannot use MPI (${setup.library}): ${messageOf(error)}`, { cause: error });
   }
 }
@@ -118,18 +116,25 @@ class MpiNodes implements JoinedNodes {
   }
 
   async #inTime<Result>(call: Promise<Result>): Promise<Result> {
-    const { deadlineMs } = this.#options;
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        this.#isWhole = false;
-        reject(new GanglionError('nodes', `expected all other nodes within ${deadlineMs / 1000} s`));
-      }, deadlineMs);
-    });
     try {
-      return await Promise.race([call, late]);
-    } finally {
-      clearTimeout(timer);
+      return await within(this.#options.deadlineMs, call);
+    } catch (error) {
+      this.#isWhole = false;
+      throw error;
     }
+  }
+}
+
+/** @throws GanglionError `nodes` when it takes longer */
+async function within<Result>(deadlineMs: number, call: Promise<Result>): Promise<Result> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const message = `expected all other nodes within ${deadlineMs / 1000} s`;
+    timer = setTimeout(() => reject(new GanglionError('nodes', message)), deadlineMs);
+  });
+  try {
+    return await Promise.race([call, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }

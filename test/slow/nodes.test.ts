@@ -34,8 +34,8 @@ beforeAll(async () => {
 const linesOf = ({ stdout, stderr }: Ended): string[] =>
   `${stdout}\n${stderr}`.split(/\r?\n/).filter((line) => /ganglion:|lost/.test(line));
 
-async function trainAndKill(nodes: number, kill: string, run: string): Promise<Ended> {
-  const env = { GANGLION_LIBMPI: scratch('libmpi-kill.so'), KILL: kill };
+async function trainAndKill(nodes: number, kill: string, run: string, given: NodeJS.ProcessEnv = {}): Promise<Ended> {
+  const env = { GANGLION_LIBMPI: scratch('libmpi-kill.so'), KILL: kill, ...given };
   return await trainOnNodes(nodes, [...SMALL, '--run', run], { env, survives: true }).ended;
 }
 
@@ -92,6 +92,14 @@ describe.skipIf(!HAS_FAULT_TOLERANCE)('several nodes', () => {
       'ganglion: lost 1 of 2 nodes (0); expected more than half to be left, or half with node 0',
     ]);
     expect(existsSync(`${run}/summary.json`)).toBe(false);
+    await trainOnNodes(2, [...SMALL, '--run', run, '--resume', 'auto']).ended;
+    expect([summaryOf(run).stateSha256, stepsOf(run)]).toEqual([expected, [1, 2, 3, 4, 5, 6]]);
+  });
+
+  it('end resumable when one gives no answer', MINUTES, async () => {
+    const run = scratch('frozen');
+    const ended = await trainAndKill(2, '1:reduce:4:stop', run, { GANGLION_NODE_DEADLINE: '20' });
+    expect(linesOf(ended)).toEqual(['ganglion: expected all other nodes within 20 s']);
     await trainOnNodes(2, [...SMALL, '--run', run, '--resume', 'auto']).ended;
     expect([summaryOf(run).stateSha256, stepsOf(run)]).toEqual([expected, [1, 2, 3, 4, 5, 6]]);
   });
