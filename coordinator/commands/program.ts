@@ -60,6 +60,7 @@ function trainProgram(signals: Signals): Command {
         throw new GanglionError('usage', `--profile-steps ${steps}: expected --profile FILE with it`);
       }
       const [{ trainCommand }, nodes] = await Promise.all([import('./train.ts'), joinNodes()]);
+      // Said before the nodes leave: mpirun ends all others when one leaves with an error.
       await trainCommand({
         flags: () => fromFlags(flags),
         environment: () => fromEnvironment(process.env),
@@ -69,7 +70,9 @@ function trainProgram(signals: Signals): Command {
         profile: profile === undefined ? null : { path: profile, steps: steps ?? PROFILE_STEPS },
         programs: PROGRAMS,
         ...{ nodes, signals, stop, stoppedBy },
-      }).finally(() => nodes.close());
+      })
+        .catch(report)
+        .finally(() => nodes.close());
     });
 }
 
