@@ -6,6 +6,7 @@ import { checkpointName } from '../checkpoints/checkpoint.ts';
 import { loadData } from '../data/load-data.ts';
 import { createJudgeThread } from '../evaluation/judge-thread.ts';
 import { describeReference, toRealImages } from '../evaluation/real-images.ts';
+import { checkCount } from '../run/draw.ts';
 import type { Programs } from '../run/programs.ts';
 import { openCheckpoint } from '../run-folder/open-checkpoint.ts';
 import { storedConfig } from '../run-folder/run-config.ts';
@@ -38,6 +39,7 @@ export async function evaluateCommand(request: EvaluateRequest): Promise<void> {
   const config = storedConfig(checkpoint);
   const { state, weights } = chooseWeights(checkpoint, request.weights);
   const { spec, generator, step } = state;
+  checkCount(count, spec);
   const settings = { ...config, data: request.data ?? config.data };
   const dataset = await loadData({ settings });
   if (dataset.sha256 !== config.dataSha256) {

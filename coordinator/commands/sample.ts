@@ -2,7 +2,7 @@
 
 import { GanglionError } from '../../shared/error.ts';
 import type { Weights } from '../../shared/evaluation.ts';
-import { imageShapeOf } from '../../shared/model/spec.ts';
+import { imageShapeOf, imageSizeOf } from '../../shared/model/spec.ts';
 import { printLine } from '../../shared/print.ts';
 import { checkpointName, newestCheckpoint } from '../checkpoints/checkpoint.ts';
 import { toGrid } from '../images/grid.ts';
@@ -35,6 +35,8 @@ export interface SampleRequest {
 
 /** Images of one batch, whose activations must fit into memory together. */
 const MAX_BATCH = 4096;
+/** Of such a batch: those of an image stand for its activations. */
+const MOST_VALUES = 2 ** 22;
 
 /** Runs the command. @throws GanglionError */
 export async function sampleCommand(request: SampleRequest): Promise<void> {
@@ -43,13 +45,14 @@ export async function sampleCommand(request: SampleRequest): Promise<void> {
   if (!isPng && !output.endsWith('.npy')) {
     throw new GanglionError('usage', `--output ${output}: expected a file name that ends in .png or .npy`);
   }
-  if (request.batchStatistics && (count < 2 || count > MAX_BATCH)) {
-    throw new GanglionError('usage', `--batch-statistics: expected --count from 2 to ${MAX_BATCH}, got ${count}`);
-  }
   const checkpoint = newestCheckpoint(runFolderAt(request.run).checkpoints, (message) => {
     printLine(process.stderr, `ganglion: ${message}; using the previous one`);
   });
   const { state, weights } = chooseWeights(checkpoint, request.weights);
+  const most = Math.min(MAX_BATCH, Math.floor(MOST_VALUES / imageSizeOf(state.spec)));
+  if (request.batchStatistics && (count < 2 || count > most)) {
+    throw new GanglionError('usage', `--batch-statistics: expected --count from 2 to ${most}, got ${count}`);
+  }
   const device = await chooseDevice(request.backend ?? storedConfig(checkpoint).backend, request.signals);
   const images = await draw(state, request, { device, programs: request.programs });
   const shape = imageShapeOf(state.spec);

@@ -9,7 +9,7 @@ import { isLocked, type LockTicket, lockRunFolder, type RunLock } from '../files
 import type { Terminal } from '../monitoring/terminal.ts';
 import { together } from '../nodes/messages.ts';
 import { checkNodes, isFirst, propose, toProposal } from '../run/agreement.ts';
-import { draw } from '../run/draw.ts';
+import { checkCount, draw } from '../run/draw.ts';
 import { Node } from '../run/node.ts';
 import {
   AUTO,
@@ -140,6 +140,7 @@ export class DrivenTraining implements Training {
     return this.#whenWhole(async () => {
       const { count, seed } = checkSampleOptions(options);
       const { node, state, devices } = this.#started();
+      checkCount(count, state.spec);
       state.fetch?.();
       const { programs } = this.#host;
       const values = this.#isOver
