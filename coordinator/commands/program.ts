@@ -59,7 +59,9 @@ function trainProgram(signals: Signals): Command {
       if (steps !== undefined && profile === undefined) {
         throw new GanglionError('usage', `--profile-steps ${steps}: expected --profile FILE with it`);
       }
-      const [{ trainCommand }, nodes] = await Promise.all([import('./train.ts'), joinNodes()]);
+      const { trainCommand } = await import('./train.ts');
+      // Nothing runs beside it: Open MPI changes the environment while it starts, which no other thread may read meanwhile.
+      const nodes = await joinNodes();
       // Said before the nodes leave: mpirun ends all others when one leaves with an error.
       await trainCommand({
         flags: () => fromFlags(flags),
