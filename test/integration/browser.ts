@@ -38,6 +38,7 @@ const READY = '#step:not(:text-is("–"))';
 export async function openPage(url: string, options: BrowserContextOptions = {}, ready = READY): Promise<Opened> {
   browser ??= chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-gpu'] });
   const context = await (await browser).newContext({ viewport: { width: 1366, height: 900 }, ...options });
+  context.setDefaultTimeout(120_000); // the machine may be busy
   const page = await context.newPage();
   const errors: string[] = [];
   const foreign: string[] = [];

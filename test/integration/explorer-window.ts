@@ -25,6 +25,7 @@ export async function openExplorer(
   options: BrowserContextOptions = {},
 ): Promise<Opened> {
   const context = await browser.newContext({ viewport: { width: 1366, height: 950 }, ...options });
+  context.setDefaultTimeout(120_000); // the machine may be busy
   const page = await context.newPage();
   const errors: string[] = [];
   const foreign: string[] = [];

@@ -13,7 +13,7 @@ import { scratchFolder } from './ganglion.ts';
 const scratch = scratchFolder('explorer');
 /** Where pictures of the page go; looked at by people. */
 const SCREENSHOTS = process.env.GANGLION_SCREENSHOTS ?? scratch('screenshots');
-const WAIT = { timeout: 30_000, interval: 50 };
+const WAIT = { timeout: 120_000, interval: 50 };
 /** What is promised of a pixel in [-1, 1]. */
 const PROMISED = 1 / 255 + 1e-3;
 const DEVICES = [

@@ -9,7 +9,7 @@ const scratch = scratchFolder('live');
 const RUN = scratch('run');
 /** Where pictures of the page go; looked at by people. */
 const SCREENSHOTS = process.env.GANGLION_SCREENSHOTS ?? scratch('screenshots');
-const WAIT = { timeout: 30_000, interval: 100 };
+const WAIT = { timeout: 120_000, interval: 100 };
 const DEVICES = [
   ['desktop', { viewport: { width: 1366, height: 900 } }],
   ['phone', { viewport: { width: 360, height: 740 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true }],

@@ -10,7 +10,7 @@ import { type Prometheus, startPrometheus, withoutPrometheus } from './prometheu
 const scratch = scratchFolder('monitoring');
 /** Minutes become seconds. */
 const FACTOR = 1 / 60;
-const SOON = { timeout: 20_000, interval: 200 };
+const SOON = { timeout: 120_000, interval: 200 };
 const ARGS = ['--batch', '16', '--workers', '2', '--isolation', 'process', '--steps', '100000', '--seed', '7'];
 /** The rate is so small that the generator goes on drawing what it begins with: one digit, if any. */
 const OFTEN = ['--checkpoint-every', '1s', '--audit', '0.1', '--evaluate-every', '50', '--lr', '1e-6'];
@@ -84,7 +84,7 @@ describe.skipIf(withoutPrometheus)('Prometheus with the rules and the dashboards
   });
 
   it('a generator that draws few of the digits raises its alert, with words that name one', async () => {
-    await expect.poll(firing, { ...SOON, timeout: 40_000 }).toContain('GanglionModeCollapse');
+    await expect.poll(firing, SOON).toContain('GanglionModeCollapse');
     const alert = (await prometheus.alerts()).find(({ labels }) => labels.alertname === 'GanglionModeCollapse');
     const { digit = '', weights } = alert?.labels ?? {};
     expect(digit).toMatch(/^\d$/);

@@ -24,7 +24,7 @@ const STEPS = 16;
 const FULL = ['--seed', '7', '--metrics-port', 'off', '--steps', String(STEPS)];
 const ENDLESS = [...SMALL, '--steps', '100000', '--isolation', 'process', '--workers', '2'];
 /** A frozen process is found after 2 s, a coordinator that is gone within a heartbeat. */
-const SOON = { timeout: 5_000, interval: 20 };
+const SOON = { timeout: 30_000, interval: 20 };
 
 /** Processes whose parent is this one. */
 function childrenOf(parent: number): number[] {
