@@ -3,6 +3,7 @@ import { GanglionError } from '../../shared/error.ts';
 import { show } from '../../shared/printable.ts';
 import { findMpiHere } from '../machine/mpi.ts';
 import { type Communicator, SINGLE_NODE } from '../training/communicator.ts';
+import { EndedElsewhere } from '../training/exchange.ts';
 import type { JoinedNodes } from './mpi-communicator.ts';
 
 /** A node, which leaves the others at its end. */
@@ -23,12 +24,12 @@ const ALONE: Membership = { ...SINGLE_NODE, close: async () => {} };
 export async function joinNodes(env: NodeJS.ProcessEnv = process.env): Promise<Membership> {
   const tasks = Number(env.SLURM_STEP_NUM_TASKS ?? 1);
   const isRank = env.OMPI_COMM_WORLD_SIZE !== undefined || env.PMIX_RANK !== undefined;
-  if (!isRank && tasks > 1) throw notJoined(tasks);
+  if (!isRank && tasks > 1) throw notJoined(tasks, env);
   if (!isRank || env.OMPI_COMM_WORLD_SIZE === '1') return ALONE;
   const nodes = await open(env);
   if (nodes.members.length > 1) return nodes;
   await nodes.close();
-  if (tasks > 1) throw notJoined(tasks);
+  if (tasks > 1) throw notJoined(tasks, env);
   return ALONE;
 }
 
@@ -53,9 +54,8 @@ function deadlineOf({ GANGLION_NODE_DEADLINE: given }: NodeJS.ProcessEnv): numbe
   throw new GanglionError('usage', `GANGLION_NODE_DEADLINE: expected seconds from 1 to 1000000, got ${show(given)}`);
 }
 
-function notJoined(tasks: number): GanglionError {
-  return new GanglionError(
-    'usage',
-    `Slurm has started ${tasks} tasks that do not know each other: expected srun --mpi=pmix, or mpirun`,
-  );
+/** The first task says it for all. */
+function notJoined(tasks: number, { SLURM_PROCID: task = '0' }: NodeJS.ProcessEnv): GanglionError {
+  const message = `Slurm has started ${tasks} tasks that do not know each other: expected srun --mpi=pmix, or mpirun`;
+  return task === '0' ? new GanglionError('usage', message) : new EndedElsewhere('usage', message);
 }

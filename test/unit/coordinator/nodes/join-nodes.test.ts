@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { joinNodes } from '../../../../coordinator/nodes/join-nodes.ts';
+import { EndedElsewhere } from '../../../../coordinator/training/exchange.ts';
 
 describe('joinNodes', () => {
   it.each([
@@ -13,11 +14,12 @@ describe('joinNodes', () => {
     await nodes.close();
   });
 
-  it('refuses tasks of Slurm that do not know each other', async () => {
-    await expect(joinNodes({ SLURM_STEP_NUM_TASKS: '4' })).rejects.toMatchObject({
-      code: 'usage',
-      message: 'Slurm has started 4 tasks that do not know each other: expected srun --mpi=pmix, or mpirun',
-    });
+  it('refuses tasks of Slurm that do not know each other, of which the first says so', async () => {
+    const join = (task: string) => joinNodes({ SLURM_STEP_NUM_TASKS: '4', SLURM_PROCID: task });
+    const message = 'Slurm has started 4 tasks that do not know each other: expected srun --mpi=pmix, or mpirun';
+    for (const task of ['0', '1']) await expect(join(task)).rejects.toMatchObject({ code: 'usage', message });
+    await expect(join('0')).rejects.not.toBeInstanceOf(EndedElsewhere);
+    await expect(join('3')).rejects.toBeInstanceOf(EndedElsewhere);
   });
 
   it.each([
