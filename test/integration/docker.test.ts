@@ -37,8 +37,8 @@ describe('Dockerfile', () => {
     ]);
     for (const [from, to] of taken) expect(to).toBe(from);
     const folders = taken.map(([from]) => from ?? '');
-    // Of the package's files those that are no documents, and not what Prometheus and Grafana read.
-    const documents = /^!|\.md$|^(docs|examples)$|^dashboards\/(grafana|prometheus)/;
+    // Of the package's files those that are no documents, nor what Prometheus and Grafana read, nor add-ons: the image compiles its own.
+    const documents = /^!|\.md$|^(docs|examples|prebuilds)$|^dashboards\/(grafana|prometheus)/;
     const needed = packageJson.files.filter((file) => !documents.test(file));
     for (const file of needed)
       expect(

@@ -12,8 +12,8 @@ import {
   startGanglion,
   stepsOf,
   summaryOf,
-} from './ganglion.ts';
-import { HAS_MPI } from './mpirun.ts';
+} from '../integration/ganglion.ts';
+import { HAS_MPI } from '../integration/mpirun.ts';
 
 const scratch = scratchFolder('launch-nodes');
 const SMALL = ['--batch', '32', '--shards', '4', '--latent', '16', '--seed', '7', '--metrics-port', 'off'];
