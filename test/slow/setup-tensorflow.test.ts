@@ -10,7 +10,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { faultOfLibrary, locateLibrary } from '../../workers/engines/tensorflow/library.ts';
 import { packageFolder } from '../../workers/engines/tensorflow/package.ts';
 import { WHEEL } from '../../workers/engines/tensorflow/wheel.ts';
-import { isInstalled } from './ganglion.ts';
+import { isInstalled } from '../integration/ganglion.ts';
 import {
   choose,
   contents,
@@ -22,7 +22,7 @@ import {
   SETUP,
   start,
   writeScript,
-} from './set-up.ts';
+} from '../integration/set-up.ts';
 
 const BINDING = pathToFileURL(resolve('dist/workers/engines/tensorflow/binding.js')).href;
 const hasPython = isInstalled('python3', '-m', 'pip', '--version') || Boolean(process.env.CI);
