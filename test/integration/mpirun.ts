@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { findMpiHere } from '../../coordinator/machine/mpi.ts';
-import { MAIN, REPOSITORY, type Running, start } from './ganglion.ts';
+import { type Ended, MAIN, REPOSITORY, type Running, start } from './ganglion.ts';
 
 const mpi = findMpiHere();
 
@@ -20,7 +20,10 @@ export function compileMpiKiller(library: string): void {
   execFileSync('cc', ['-shared', '-fPIC', '-O1', '-o', library, source, '-ldl', '-lpthread', ...linked]);
 }
 
-const ENVIRONMENT = { OMPI_ALLOW_RUN_AS_ROOT: '1', OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1' };
+const ENVIRONMENT = {
+  ...{ OMPI_ALLOW_RUN_AS_ROOT: '1', OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1' },
+  GANGLION_NODE_DEADLINE: '60', // of a start that fails
+};
 
 export interface MpirunOptions {
   readonly env?: NodeJS.ProcessEnv;
@@ -39,7 +42,23 @@ export function mpirun(
   return start(mpi?.mpirun ?? 'mpirun', [...flags, process.execPath, ...program], { env: { ...ENVIRONMENT, ...env } });
 }
 
-/** Starts `ganglion train` on so many nodes. */
-export function trainOnNodes(nodes: number, args: readonly string[], options?: MpirunOptions): Running {
-  return mpirun(nodes, [MAIN, 'train', ...args], options);
+/**
+ * Runs ranks to their end. Open MPI's own start kills a rank now and then (docs/clusters.md): a job that has said nothing yet is started
+ * again, which is told.
+ *
+ * @param hasBegun whether what it has printed shows that its start was whole
+ */
+export async function endOf(begin: () => Running, hasBegun: (output: string) => boolean): Promise<Ended> {
+  for (let attempt = 1; ; attempt++) {
+    const ended = await begin().ended;
+    if (attempt === 3 || hasBegun(`${ended.stdout}\n${ended.stderr}`)) return ended;
+    console.warn(`Open MPI's start failed, the job is started again: ${JSON.stringify(ended)}`);
+  }
+}
+
+/** Runs `ganglion train` on so many nodes, to its end. */
+export function trainOnNodes(nodes: number, args: readonly string[], options?: MpirunOptions): Promise<Ended> {
+  const hasBegun = (output: string): boolean =>
+    /^(training|resuming|finished|ganglion)\b(?!: expected all other nodes)/m.test(output);
+  return endOf(() => mpirun(nodes, [MAIN, 'train', ...args], options), hasBegun);
 }

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { exercise } from '../fixtures/exercise-nodes.mjs';
 import { localNodes } from '../unit/coordinator/training/local-nodes.ts';
 import { REPOSITORY, scratchFolder, stepsOf, succeed, summaryOf } from './ganglion.ts';
-import { HAS_MPI, mpirun, trainOnNodes } from './mpirun.ts';
+import { endOf, HAS_MPI, mpirun, trainOnNodes } from './mpirun.ts';
 
 const scratch = scratchFolder('nodes');
 const SMALL = ['--batch', '32', '--shards', '4', '--latent', '16', '--seed', '7', '--metrics-port', 'off'];
@@ -13,7 +13,8 @@ const RUN = [...SMALL, '--workers', '1', '--evaluate-every', 'off'];
 
 describe.skipIf(!HAS_MPI)('two nodes', () => {
   it('add up, tell each other and agree as those of the unit tests do', async () => {
-    const { stdout, exitCode } = await mpirun(2, [join(REPOSITORY, 'test', 'fixtures', 'exercise-nodes.mjs')]).ended;
+    const exercised = () => mpirun(2, [join(REPOSITORY, 'test', 'fixtures', 'exercise-nodes.mjs')]);
+    const { stdout, exitCode } = await endOf(exercised, (output) => /^\{/m.test(output));
     const lines = stdout
       .trim()
       .split('\n')
@@ -28,7 +29,7 @@ describe.skipIf(!HAS_MPI)('two nodes', () => {
   it('train to the bits of one, and go on with its run', async () => {
     await succeed(['train', ...RUN, '--steps', '6', '--run', scratch('one')]);
     await succeed(['train', ...RUN, '--steps', '2', '--run', scratch('two')]);
-    const { exitCode, stderr } = await trainOnNodes(2, [...RUN, '--resume', scratch('two'), '--steps', '6']).ended;
+    const { exitCode, stderr } = await trainOnNodes(2, [...RUN, '--resume', scratch('two'), '--steps', '6']);
     expect([exitCode, stderr]).toEqual([0, '']);
     expect(summaryOf(scratch('two')).stateSha256).toBe(summaryOf(scratch('one')).stateSha256);
     expect(stepsOf(scratch('two'))).toEqual([1, 2, 3, 4, 5, 6]);
@@ -37,7 +38,7 @@ describe.skipIf(!HAS_MPI)('two nodes', () => {
   it('are refused by one line of the first when they cannot train the same', async () => {
     const run = scratch('refused');
     const flags = ['--shards', '1', '--steps', '4', '--run', run];
-    const { stderr } = await trainOnNodes(2, [...RUN, ...flags]).ended;
+    const { stderr } = await trainOnNodes(2, [...RUN, ...flags]);
     expect(stderr.split('\n').filter((line) => line.startsWith('ganglion:'))).toEqual([
       'ganglion: 2 nodes: expected at most one a shard, and there are 1 (--shards)',
     ]);

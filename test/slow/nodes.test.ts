@@ -36,7 +36,7 @@ const linesOf = ({ stdout, stderr }: Ended): string[] =>
 
 async function trainAndKill(nodes: number, kill: string, run: string, given: NodeJS.ProcessEnv = {}): Promise<Ended> {
   const env = { GANGLION_LIBMPI: scratch('libmpi-kill.so'), KILL: kill, ...given };
-  return await trainOnNodes(nodes, [...SMALL, '--run', run], { env, survives: true }).ended;
+  return await trainOnNodes(nodes, [...SMALL, '--run', run], { env, survives: true });
 }
 
 describe.skipIf(!HAS_FAULT_TOLERANCE)('several nodes', () => {
@@ -51,7 +51,7 @@ describe.skipIf(!HAS_FAULT_TOLERANCE)('several nodes', () => {
     ] as const) {
       const run = scratch(`${nodes}x${workers}-${isolation}`);
       const given = ['--workers', workers, '--isolation', isolation, '--run', run];
-      expect(await trainOnNodes(nodes, [...flags, ...given]).ended).toMatchObject({ exitCode: 0 });
+      expect(await trainOnNodes(nodes, [...flags, ...given])).toMatchObject({ exitCode: 0 });
       expect([nodes, workers, isolation, summaryOf(run).stateSha256]).toEqual([nodes, workers, isolation, stateSha256]);
     }
   });
@@ -60,8 +60,8 @@ describe.skipIf(!HAS_FAULT_TOLERANCE)('several nodes', () => {
     const run = scratch('resumed');
     const upTo = (steps: number) => [...SMALL.slice(0, -1), String(steps), '--run', run, '--resume', 'auto'];
     await succeed(['train', ...upTo(2)]);
-    await trainOnNodes(3, upTo(4)).ended;
-    await trainOnNodes(2, upTo(STEPS)).ended;
+    await trainOnNodes(3, upTo(4));
+    await trainOnNodes(2, upTo(STEPS));
     expect([summaryOf(run).stateSha256, stepsOf(run)]).toEqual([expected, [1, 2, 3, 4, 5, 6]]);
   });
 
@@ -92,7 +92,7 @@ describe.skipIf(!HAS_FAULT_TOLERANCE)('several nodes', () => {
       'ganglion: lost 1 of 2 nodes (0); expected more than half to be left, or half with node 0',
     ]);
     expect(existsSync(`${run}/summary.json`)).toBe(false);
-    await trainOnNodes(2, [...SMALL, '--run', run, '--resume', 'auto']).ended;
+    await trainOnNodes(2, [...SMALL, '--run', run, '--resume', 'auto']);
     expect([summaryOf(run).stateSha256, stepsOf(run)]).toEqual([expected, [1, 2, 3, 4, 5, 6]]);
   });
 
@@ -100,7 +100,7 @@ describe.skipIf(!HAS_FAULT_TOLERANCE)('several nodes', () => {
     const run = scratch('frozen');
     const ended = await trainAndKill(2, '1:reduce:4:stop', run, { GANGLION_NODE_DEADLINE: '20' });
     expect(linesOf(ended)).toEqual(['ganglion: expected all other nodes within 20 s']);
-    await trainOnNodes(2, [...SMALL, '--run', run, '--resume', 'auto']).ended;
+    await trainOnNodes(2, [...SMALL, '--run', run, '--resume', 'auto']);
     expect([summaryOf(run).stateSha256, stepsOf(run)]).toEqual([expected, [1, 2, 3, 4, 5, 6]]);
   });
 });
