@@ -59,5 +59,9 @@ async function readArrays(
 
 /** [channels, pixels] as [pixels, channels]. */
 function channelsLast(values: Uint8Array, pixels: number, channels: number): Uint8Array {
-  return Uint8Array.from(values, (_, i) => values[(i % channels) * pixels + Math.floor(i / channels)] as number);
+  const last = new Uint8Array(values.length);
+  for (let c = 0; c < channels; c++) {
+    for (let i = 0; i < pixels; i++) last[i * channels + c] = values[c * pixels + i] as number;
+  }
+  return last;
 }

@@ -63,9 +63,13 @@ export function toBytes(values: Uint8Array, type: ValueType, name: string): Uint
     );
   }
   const view = new DataView(values.buffer, values.byteOffset, values.length);
-  return Uint8Array.from({ length: values.length / bytes }, (_, i) => {
+  const pixels = new Uint8Array(values.length / bytes);
+  for (let i = 0; i < pixels.length; i++) {
     const value = read(view, i * bytes);
-    if (value >= 0 && value <= 255) return value;
-    throw new GanglionError('data', `${name}: expected pixels from 0 to 255, got ${value}`);
-  });
+    if (!(value >= 0 && value <= 255)) {
+      throw new GanglionError('data', `${name}: expected pixels from 0 to 255, got ${value}`);
+    }
+    pixels[i] = value;
+  }
+  return pixels;
 }

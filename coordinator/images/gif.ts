@@ -34,7 +34,9 @@ function indexed(picture: Picture): { readonly indices: Uint8Array; readonly pal
   const { width, height, pixels } = picture;
   if (channelsOf(picture) === 1) return { indices: pixels, palette: GREYS };
   const rgba = new Uint8Array(4 * width * height).fill(255);
-  for (let i = 0; i < width * height; i++) rgba.set(pixels.subarray(3 * i, 3 * i + 3), 4 * i);
+  for (let i = 0, at = 0; i < pixels.length; i += 3, at += 4) {
+    for (let c = 0; c < 3; c++) rgba[at + c] = pixels[i + c] as number;
+  }
   const palette = gifenc.quantize(rgba, 256);
   return { indices: gifenc.applyPalette(rgba, palette), palette };
 }

@@ -19,12 +19,11 @@ export function decodePng(bytes: Uint8Array): Picture {
   const { width, height, data, color } = PNG.sync.read(Buffer.from(bytes));
   // As red, green, blue and opacity: grey is any of the first three.
   const channels = color ? 3 : 1;
-  const place = (i: number): number => 4 * Math.floor(i / channels) + (i % channels);
-  return {
-    width,
-    height,
-    pixels: Uint8Array.from({ length: width * height * channels }, (_, i) => data[place(i)] ?? 0),
-  };
+  const pixels = new Uint8Array(width * height * channels);
+  for (let i = 0, from = 0; i < pixels.length; i += channels, from += 4) {
+    for (let c = 0; c < channels; c++) pixels[i + c] = data[from + c] as number;
+  }
+  return { width, height, pixels };
 }
 
 /**

@@ -5,7 +5,7 @@ import { fromSystemError } from '../files/atomic-file.ts';
 
 /** A grid of samples after a step. */
 export const SAMPLE_NAME = /^step-(\d{8,15})\.png$/;
-/** Real digits to compare them with. */
+/** Real images to compare them with. */
 export const REAL_SAMPLE = 'real.png';
 /** The animated samples of the run, made at its end. */
 export const ANIMATION = 'epochs.gif';
@@ -17,7 +17,7 @@ const MOST = 1000;
 export interface Samples {
   /** Steps with samples, in order. */
   readonly steps: number[];
-  /** Whether there is a grid of real digits. */
+  /** Whether there is a grid of real images. */
   readonly real: boolean;
   /** Whether there is an animation. */
   readonly animation: boolean;

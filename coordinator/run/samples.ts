@@ -1,4 +1,4 @@
-// Grids of a run: samples from fixed noise, and once real digits to compare.
+// Grids of a run: samples from fixed noise, and once real images to compare.
 import { imageShapeOf } from '../../shared/model/spec.ts';
 import type { SampleJob } from '../../shared/protocol.ts';
 import type { Dataset } from '../data/dataset.ts';
@@ -23,7 +23,7 @@ export async function writeSampleGrid(
   return writePngSync(path, toGrid(images, COUNT, COLUMNS, imageShapeOf(spec)));
 }
 
-/** Real digits, chosen by the seed. */
+/** Real images, chosen by the seed. */
 export function writeRealGrid(path: string, seed: number, dataset: Dataset): void {
   const count = Math.min(COUNT, dataset.count);
   const size = dataset.images.length / dataset.count;

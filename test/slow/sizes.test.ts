@@ -16,7 +16,8 @@ const TRAIN = [
 
 it.each([32, 64] as const)('at %s pixels', { timeout: 400_000 }, async (size) => {
   const command = (name: string): string[] => [
-    ...[...TRAIN, '--image-size', String(size), '--run', scratch(`${size}-${name}`)],
+    ...TRAIN,
+    ...['--image-size', String(size), '--run', scratch(`${size}-${name}`)],
   ];
   const hashOf = (name: string): unknown => summaryOf(scratch(`${size}-${name}`)).stateSha256;
   for (const [name, flags] of Object.entries({

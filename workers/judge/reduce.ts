@@ -12,7 +12,9 @@ export function toJudged(image: Uint8Array, [height, width, channels]: ImageShap
 
 /** @param colour uint8 [pixels, 3] */
 function toGrey(colour: Uint8Array): Uint8Array {
-  return Uint8Array.from({ length: colour.length / 3 }, (_, i) =>
-    greyOf(colour[3 * i] as number, colour[3 * i + 1] as number, colour[3 * i + 2] as number),
-  );
+  const grey = new Uint8Array(colour.length / 3);
+  for (let i = 0, at = 0; i < grey.length; i++, at += 3) {
+    grey[i] = greyOf(colour[at] as number, colour[at + 1] as number, colour[at + 2] as number);
+  }
+  return grey;
 }

@@ -71,13 +71,13 @@ export class TensorBoardLog {
       this.#file = file;
       file.append(versionEvent(now()));
       // Of steps that a crash has undone, what the files before this one have no longer holds.
-      // A run that is at its beginning still writes the real digits, of step 0, again.
+      // A run that is at its beginning still writes the real images, of step 0, again.
       if (resumedAt !== null) file.append(startEvent(now(), resumedAt === 0 ? 0 : resumedAt + 1));
       file.flush();
     });
   }
 
-  /** Real digits, to compare. @param path a PNG file */
+  /** Real images, to compare. @param path a PNG file */
   real(path: string): void {
     if (this.#file) this.#try(() => this.#image(0, REAL_TAG, readRegularSync(path, MOST_PICTURE_BYTES)));
   }

@@ -101,7 +101,7 @@ describe('a set in colour', () => {
     writeFiles(folder, {
       'last/images': idx([COUNT, 32, 32, 3], interleaved),
       'first/images': idx([COUNT, 3, 32, 32], planes),
-      'table/train.csv': rows.map((row, i) => `${row},${i}`).join('\n'),
+      'table/train.csv': rows.map((row, i) => `${i},${row}`).join('\n'),
       'named/train.csv': [
         `label,${Array.from({ length: 3072 }, (_, i) => `p${i}`)}`,
         ...rows.map((row) => `1,${row}`),
@@ -113,7 +113,8 @@ describe('a set in colour', () => {
     const bare = await load(join(folder, 'last'));
     expect(Buffer.from(bare.images).equals(interleaved)).toBe(true);
     expect([bare.imageShape, bare.preparation]).toEqual([[32, 32, 3], null]);
-    for (const road of ['first', 'named', 'png']) expect((await load(join(folder, road))).sha256).toBe(bare.sha256);
+    for (const road of ['first', 'table', 'named', 'png'])
+      expect((await load(join(folder, road))).sha256).toBe(bare.sha256);
   });
 
   it('is resized one channel by one', async () => {

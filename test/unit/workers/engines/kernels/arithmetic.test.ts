@@ -52,6 +52,20 @@ function expectBits(got: readonly Float32Array[], expected: readonly Float32Arra
   }
 }
 
+type Reference<Sizes> = (a: Float32Array, b: Float32Array, sizes: Sizes) => Float32Array;
+
+/** A convolution, its transposed one and the gradient of its filter have the bits of their definitions. */
+function expectConvolutions<Sizes>(
+  list: readonly number[],
+  sizes: Sizes,
+  [large, filter, small]: readonly [Float32Array, Float32Array, Float32Array],
+  [convolve, transposed, gradient]: readonly [Reference<Sizes>, Reference<Sizes>, Reference<Sizes>],
+): void {
+  expectBits(run('convolve', list, 0, [large, filter], [small.length]), [convolve(large, filter, sizes)]);
+  expectBits(run('convolveTransposed', list, 0, [small, filter], [large.length]), [transposed(small, filter, sizes)]);
+  expectBits(run('convolveFilter', list, 0, [large, small], [filter.length]), [gradient(large, small, sizes)]);
+}
+
 it('the reference multiplies and adds with one rounding', () => {
   expect(spec.fma(1 + 2 ** -23, 1 - 2 ** -23, -1)).toBe(-(2 ** -46));
   // Rounded to float64 first, the sum would lie in the middle, and then go to even.
@@ -77,15 +91,8 @@ describe.skipIf(!hasKernels).each([...ISAS, 'wasm-exact'] as const)('%s', (isa) 
       const sizes = { S, I, N, B };
       const [large, filter, small] = [values(B * S * S * I), values(16 * I * N), values((B * S * S * N) / 4)];
       const list = [S, I, N, B];
-      expectBits(run('convolve', list, 0, [large, filter], [small.length]), [
-        convolutions.convolve(large, filter, sizes),
-      ]);
-      expectBits(run('convolveTransposed', list, 0, [small, filter], [large.length]), [
-        convolutions.convolveTransposed(small, filter, sizes),
-      ]);
-      expectBits(run('convolveFilter', list, 0, [large, small], [filter.length]), [
-        convolutions.convolveFilter(large, small, sizes),
-      ]);
+      const { convolve, convolveTransposed, convolveFilter } = convolutions;
+      expectConvolutions(list, sizes, [large, filter, small], [convolve, convolveTransposed, convolveFilter]);
     });
 
     it('the gradient of a filter over two groups of tiles, the second not whole', () => {
@@ -108,15 +115,9 @@ describe.skipIf(!hasKernels).each([...ISAS, 'wasm-exact'] as const)('%s', (isa) 
       const features = B * convolutions.featuresOf(S) ** 2 * N;
       const [images, filter, small] = [values(B * S * S * C), values(16 * C * N), values(features)];
       const list = [S, C, N, B];
-      expectBits(run('convolve', list, 0, [images, filter], [small.length]), [
-        convolutions.convolveImages(images, filter, sizes),
-      ]);
-      expectBits(run('convolveTransposed', list, 0, [small, filter], [images.length]), [
-        convolutions.convolveToImages(small, filter, sizes),
-      ]);
-      expectBits(run('convolveFilter', list, 0, [images, small], [filter.length]), [
-        convolutions.convolveImagesFilter(images, small, sizes),
-      ]);
+      const { convolveImages, convolveToImages, convolveImagesFilter } = convolutions;
+      const references = [convolveImages, convolveToImages, convolveImagesFilter] as const;
+      expectConvolutions(list, sizes, [images, filter, small], references);
     });
 
     // Up to three blocks of 1,024 pixels, and chunks and fours that are not whole.
