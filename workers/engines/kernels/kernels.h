@@ -72,12 +72,13 @@ Run findImageConvolution(const std::string& name, int side) {
   return side == 64 ? findImageConvolution<64, CHANNELS>(name) : nullptr;
 }
 
+/** Whole vectors of the widest set, so that all sets have the same kernels. */
+bool isWide(int channels) { return channels > 0 && channels % 16 == 0 && channels <= MOST_CHANNELS; }
+
 /** @param sizes S, I, N, B of the convolution that it is or belongs to; S is the side of the larger images */
 Run findConvolutionKernel(const std::string& name, const std::vector<int>& sizes) {
   if (sizes.size() != 4) return nullptr;
   const int S = sizes[0], I = sizes[1], N = sizes[2];
-  // Whole vectors of the widest set, so that all sets have the same kernels.
-  const auto isWide = [](int channels) { return channels > 0 && channels % 16 == 0 && channels <= MOST_CHANNELS; };
   if (!isWide(N)) return nullptr;
   if (I == 1) return findImageConvolution<1>(name, S);
   if (I == 3) return findImageConvolution<3>(name, S);
@@ -95,16 +96,16 @@ Run findConvolutionKernel(const std::string& name, const std::vector<int>& sizes
 Run findKernel(const std::string& name, const std::vector<int>& sizes) {
   if (name.rfind("convolve", 0) == 0) return findConvolutionKernel(name, sizes);
   const auto size = [&](size_t i) { return i < sizes.size() ? sizes[i] : 0; };
-  const bool isWide = size(1) % 16 == 0 && size(1) <= MOST_CHANNELS; // of the kernels on [pixels, channels]
-  if (name == "normalise" && isWide)
+  const bool hasWide = isWide(size(1)); // of the kernels on [pixels, channels]
+  if (name == "normalise" && hasWide)
     return [](const Step& s, float* const* at) {
       normalise(at[s.in(0)], at[s.in(1)], at[s.in(2)], s.value, at[s.in(3)], at[s.in(4)], at[s.in(5)], at[s.in(6)], s.sizes[0], s.sizes[1]);
     };
-  if (name == "normaliseFixed" && isWide)
+  if (name == "normaliseFixed" && hasWide)
     return [](const Step& s, float* const* at) {
       normaliseFixed(at[s.in(0)], at[s.in(1)], at[s.in(2)], at[s.in(3)], at[s.in(4)], s.value, at[s.in(5)], s.sizes[0], s.sizes[1]);
     };
-  if (name == "normaliseGradient" && isWide)
+  if (name == "normaliseGradient" && hasWide)
     return [](const Step& s, float* const* at) {
       normaliseGradient(at[s.in(0)], at[s.in(1)], at[s.in(2)], at[s.in(3)], at[s.in(4)], at[s.in(5)], s.value, at[s.in(6)], at[s.in(7)],
                         at[s.in(8)], s.sizes[0], s.sizes[1]);
@@ -113,14 +114,14 @@ Run findKernel(const std::string& name, const std::vector<int>& sizes) {
     return [](const Step& s, float* const* at) {
       addBias(at[s.in(0)], at[s.in(1)], s.value, at[s.in(2)], s.sizes[0], s.sizes[1]);
     };
-  if (name == "addBiasGradient" && isWide)
+  if (name == "addBiasGradient" && hasWide)
     return [](const Step& s, float* const* at) {
       addBiasGradient(at[s.in(0)], at[s.in(1)], s.value, at[s.in(2)], at[s.in(3)], s.sizes[0], s.sizes[1]);
     };
   if (name == "sumAll")
     return [](const Step& s, float* const* at) { *at[s.in(1)] = sumAll(at[s.in(0)], s.sizes[0]); };
   // Products: sizes are M, K, N.
-  // The same for all sets, as above.
+  // The same for all sets.
   const bool fitsScratch = static_cast<size_t>(size(1)) <= SCRATCH_FLOATS / 32;
   if (name == "multiply" && fitsScratch && size(2) % 32 == 0)
     return [](const Step& s, float* const* at) {

@@ -7,7 +7,7 @@
 // Transformed values lie so that a block reads them in one piece. What is multiplied together stays in the second cache.
 
 /** Tiles that are transformed together: more where taps are many, so that these are read less often. */
-INLINE int tilesTogether(int K) { return K <= 256 ? 32 : K <= 1024 ? 128 : 64; }
+constexpr int tilesTogether(int K) { return K <= 256 ? 32 : K <= 1024 ? 128 : 64; }
 /** More than there are tiles together, and rows of a block beyond them. */
 constexpr int MOST_TILES = 256;
 /** Tiles whose products are added up by themselves in the gradient of a filter: another number gives other bits. */
@@ -102,10 +102,16 @@ INLINE auto pixelsOf(int S, int I, const float* images, int tile, int parity) {
 }
 
 /** Channels of N in whole slices for which `floats` a channel are room for transformed taps. */
-INLINE int channelsTogether(int N, int floats) {
+constexpr int channelsTogether(int N, int floats) {
   const int some = TAPS_FLOATS / floats / 32 * 32;
   return some < N ? some : N;
 }
+
+/** Whether scratch memory has room for a convolution over K values of the widest layer. */
+constexpr bool hasRoom(int K) {
+  return 9 * (K * channelsTogether(MOST_CHANNELS, 9 * K) + APART) + 9 * (tilesTogether(K) * (K + 16) + APART) <= (int)SCRATCH_FLOATS;
+}
+static_assert(hasRoom(256) && hasRoom(1024) && hasRoom(4 * MOST_CHANNELS), "constants that do not fit together");
 
 /** Convolution: x [B, S, S, I], filter [4, 4, I, N] -> y [B, S/2, S/2, N]; slices of C vectors. */
 template <int C>
