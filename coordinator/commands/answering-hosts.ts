@@ -1,6 +1,8 @@
 // Which machines are left when one was lost: those that the program answers by which mpirun reaches them.
 import { execFile } from 'node:child_process';
+import { isIP } from 'node:net';
 import { promisify } from 'node:util';
+import { isOwnAddress, namesThisMachine } from '../http/hosts.ts';
 import type { Host } from './hosts.ts';
 
 /** A machine that is off says nothing. */
@@ -22,14 +24,23 @@ export async function answeringHosts(hosts: readonly Host[], env: NodeJS.Process
   const more = wordsOf(env, ARGUMENTS) ?? [];
   const run = promisify(execFile);
   const answers = await Promise.all(
-    hosts.map(({ name }) =>
-      run(program, [...options, ...more, name, 'true'], { env, timeout: ANSWER_MS, killSignal: 'SIGKILL' }).then(
+    hosts.map(async ({ name }) => {
+      if (await isHere(name)) return true;
+      const asked = run(program, [...options, ...more, name, 'true'], {
+        ...{ env, timeout: ANSWER_MS, killSignal: 'SIGKILL' },
+      });
+      return await asked.then(
         () => true,
         () => false,
-      ),
-    ),
+      );
+    }),
   );
   return hosts.filter((_, i) => answers[i]);
+}
+
+/** mpirun starts nodes of its own machine without a program. */
+async function isHere(name: string): Promise<boolean> {
+  return isIP(name) === 0 ? await namesThisMachine(name) : isOwnAddress(name);
 }
 
 function wordsOf(env: NodeJS.ProcessEnv, names: readonly string[]): string[] | undefined {

@@ -79,7 +79,8 @@ export async function launchCommand(request: LaunchRequest): Promise<void> {
       `ganglion: a node was lost with its mpirun; going on with ${count} of ${nodes} nodes${where}`,
     );
     const again = [...request.command, '--run', told.run, '--resume', 'auto'];
-    told = await launch.run(lineOf({ nodes: count, hosts: left }, again));
+    const second = await launch.run(lineOf({ nodes: count, hosts: left }, again));
+    told = { ...second, run: second.run ?? told.run };
   }
   process.exitCode = launch.exitCodeOf(told);
 }
@@ -157,8 +158,10 @@ class Launch {
     if (this.#asked !== undefined) return told;
     let leaving: NodeJS.Timeout | undefined;
     const onRecord = (record: RankRecord): void => {
-      if (record.kind === 'begun') told.run = record.run;
-      else told.exitCodes.set(record.rank, record.exitCode);
+      if (record.kind === 'begun') {
+        told.run = record.run;
+        if (this.#asked !== undefined) job.stop(); // it may have come before the ranks could take it
+      } else told.exitCodes.set(record.rank, record.exitCode);
       if (told.exitCodes.has(0)) leaving ??= setTimeout(() => void this.#job?.abort(), LEAVE_MS);
     };
     this.#starts += 1;

@@ -1,7 +1,8 @@
 // mpirun and its ranks, under way: a process group of its own, so that a terminal's Ctrl-C does not reach it, and mpirun's way to end a job
 // within a tenth of a second is not taken.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
+import { basename } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { passOn } from '../../shared/print.ts';
 import { type RankRecord, RecordReader } from './rank-records.ts';
@@ -11,7 +12,9 @@ const STOP = 'SIGUSR2';
 /** Within this time mpirun ends its ranks, here and on other machines. */
 const ABORT_MS = 3_000;
 /** util-linux: the kernel sends the stop when the launcher dies without a word. */
-const SETPRIV = ['/usr/bin/setpriv', '/bin/setpriv'].find((path) => existsSync(path));
+const SETPRIV = ['/usr/bin/setpriv', '/bin/setpriv'].find(
+  (path) => existsSync(path) && basename(realpathSync(path)) === 'setpriv', // that of busybox has no such option
+);
 
 export interface MpiJobLine {
   readonly file: string;

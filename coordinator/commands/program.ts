@@ -62,7 +62,7 @@ function trainProgram(signals: Signals): Command {
       const { trainCommand } = await import('./train.ts');
       // Nothing runs beside it: Open MPI changes the environment while it starts, which no other thread may read meanwhile.
       const nodes = await joinNodes();
-      // Said before the nodes leave: mpirun ends all others when one leaves with an error.
+      // Said before the nodes leave: mpirun ends all others when one leaves with an error. One that crashes leaves nobody waiting.
       await trainCommand({
         flags: () => fromFlags(flags),
         environment: () => fromEnvironment(process.env),
@@ -74,7 +74,7 @@ function trainProgram(signals: Signals): Command {
         ...{ nodes, signals, stop, stoppedBy },
       })
         .catch(report)
-        .finally(() => nodes.close());
+        .then(() => nodes.close());
     });
 }
 

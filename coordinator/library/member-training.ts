@@ -66,7 +66,7 @@ export async function joinTraining(
   const { plan, placed } = await together(nodes, async () => {
     const settings = settingsHere(proposal, Object.assign({}, ...layers));
     const plan = await planTraining(mergeSettings(settings, { fault: null }), undefined, host);
-    const config = toRunConfig(plan.settings, plan.dataset);
+    const config = toRunConfig({ ...plan.settings, from: proposal.settings.from ?? null }, plan.dataset);
     const placed = placeOn(await host.chooseDevices(plan.settings), { ...plan, config });
     checkSame(proposal, { dataset: plan.dataset, backend: placed.config.chosenBackend });
     return { plan, placed };

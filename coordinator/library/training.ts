@@ -209,8 +209,10 @@ export class DrivenTraining implements Training {
   }
 
   #planHost() {
-    const { stop, onNotice, onReading = () => {} } = this.#host;
-    return { shouldStop: () => stop.requested, onReading, onNotice };
+    const { stop, onNotice, onReading = () => {}, nodes = SINGLE_NODE } = this.#host;
+    // Of several nodes none leaves while the others wait for it: the first one proposes nothing, or all stop after a step.
+    const shouldStop = (): boolean => nodes.members.length === 1 && stop.requested;
+    return { shouldStop, onReading, onNotice };
   }
 
   /** A node alone, which leaves nothing behind. */

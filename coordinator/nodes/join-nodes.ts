@@ -25,7 +25,8 @@ export async function joinNodes(env: NodeJS.ProcessEnv = process.env): Promise<M
   const tasks = Number(env.SLURM_STEP_NUM_TASKS ?? 1);
   const isRank = env.OMPI_COMM_WORLD_SIZE !== undefined || env.PMIX_RANK !== undefined;
   if (!isRank && tasks > 1) throw notJoined(tasks, env);
-  if (!isRank || env.OMPI_COMM_WORLD_SIZE === '1') return ALONE;
+  // srun of one task may give it a rank, too.
+  if (!isRank || (env.OMPI_COMM_WORLD_SIZE ?? env.SLURM_STEP_NUM_TASKS) === '1') return ALONE;
   const nodes = await open(env);
   if (nodes.members.length > 1) return nodes;
   await nodes.close();

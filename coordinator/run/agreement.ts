@@ -10,7 +10,7 @@ import { storedParts } from '../run-folder/run-config.ts';
 import { fromConfigObject, mergeSettings } from '../settings/settings.ts';
 import { flagOf, IMMUTABLE_SETTINGS, type Settings } from '../settings/settings-table.ts';
 import type { Communicator } from '../training/communicator.ts';
-import { NETS, type TrainingState } from '../training/state.ts';
+import { countersOf, NETS, type NetCounters, setCounters, type TrainingState } from '../training/state.ts';
 import type { TrainingPlan } from './plan-run.ts';
 import type { RunPlan } from './run-plan.ts';
 
@@ -101,7 +101,9 @@ export async function receiveProposal(nodes: Communicator): Promise<Proposal | u
  * @throws GanglionError `config` that names what was given here and would
  */
 export function settingsHere({ settings }: Proposal, given: Partial<Settings>): Settings {
-  const here: Partial<Settings> = { ...given, from: null };
+  // What is left to Ganglion, as the size of images, the first one has decided.
+  const own = Object.entries(given).filter(([name, value]) => value !== 'auto' || !isImmutable(name));
+  const here: Partial<Settings> = { ...Object.fromEntries(own), from: null };
   const shared = { ...settings, from: null };
   const differences = IMMUTABLE_SETTINGS.filter((name) => here[name] !== undefined && here[name] !== shared[name]);
   if (differences.length > 0) {
@@ -109,6 +111,10 @@ export function settingsHere({ settings }: Proposal, given: Partial<Settings>): 
     throw new GanglionError('config', `cannot train with another ${texts.join('; another ')}`);
   }
   return mergeSettings(shared, here);
+}
+
+function isImmutable(name: string): boolean {
+  return IMMUTABLE_SETTINGS.some((other) => other === name);
 }
 
 /** @throws GanglionError when this node would train on other data, or with other arithmetic */
@@ -128,22 +134,19 @@ export function checkSame(
 
 /** Gives all nodes the first one's state. @throws GanglionError when one has another nevertheless */
 export async function shareState(nodes: Communicator, state: TrainingState): Promise<void> {
-  const numbers = NETS.map((net) => ({ ...powersOf(state, net), tracked: state[net].batchesTracked }));
+  const numbers = NETS.map((net) => countersOf(state[net]));
   const told = new TextEncoder().encode(JSON.stringify({ step: state.step, numbers }));
   const { step, numbers: given } = StateNumbers.parse(
     JSON.parse(new TextDecoder().decode(await sendToAll(nodes, told))),
   );
   state.step = step;
   for (const [i, net] of NETS.entries()) {
-    const { tracked, skippedInARow, ...powers } = given[i] as z.infer<typeof StateNumbers>['numbers'][number];
-    Object.assign(state[net].adam, powers);
-    Object.assign(state[net], { batchesTracked: tracked, skippedInARow });
+    setCounters(state[net], given[i] as NetCounters);
   }
   for (const array of arraysOf(state)) {
     const { buffer, byteOffset, byteLength } = array;
-    if (!(await nodes.broadcast(new Uint8Array(buffer, byteOffset, byteLength), nodes.members[0] as number))) {
-      throw new GanglionError('nodes', 'a node was lost before training');
-    }
+    const bytes = new Uint8Array(buffer, byteOffset, byteLength);
+    bytes.set(await sendToAll(nodes, bytes));
   }
   const hashes = await share(nodes, stateSha256(state));
   const other = hashes.findIndex((hash) => hash !== hashes[0]);
@@ -156,16 +159,11 @@ const StateNumbers = z.object({
     z.object({
       beta1Power: z.number(),
       beta2Power: z.number(),
-      tracked: z.int(),
+      batchesTracked: z.int(),
       skippedInARow: z.int(),
     }),
   ),
 });
-
-function powersOf(state: TrainingState, net: (typeof NETS)[number]) {
-  const { adam, skippedInARow } = state[net];
-  return { beta1Power: adam.beta1Power, beta2Power: adam.beta2Power, skippedInARow };
-}
 
 function arraysOf(state: TrainingState): Float32Array[] {
   const nets = NETS.flatMap((net) => {

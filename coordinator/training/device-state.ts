@@ -3,7 +3,15 @@
 import type { DevicePlace, UpdateDevice } from '../../shared/device-memory.ts';
 import { GanglionError, messageOf } from '../../shared/error.ts';
 import { keptBy } from './average.ts';
-import { NETS, type NetState, type PhaseBackup, type TrainingState } from './state.ts';
+import {
+  countersOf,
+  NETS,
+  type NetCounters,
+  type NetState,
+  type PhaseBackup,
+  setCounters,
+  type TrainingState,
+} from './state.ts';
 
 /** Steps after which the host gets a copy. */
 export const HOST_COPY_STEPS = 100;
@@ -17,11 +25,7 @@ export interface DeviceNet {
 }
 
 /** Numbers of a state that are no arrays. */
-type Counters = readonly (readonly [net: NetState, counters: ReturnType<typeof countersOf>])[];
-
-function countersOf({ adam: { beta1Power, beta2Power }, batchesTracked, skippedInARow }: NetState) {
-  return { beta1Power, beta2Power, batchesTracked, skippedInARow };
-}
+type Counters = readonly (readonly [net: NetState, counters: NetCounters])[];
 
 export class DeviceState {
   readonly device: UpdateDevice;
@@ -117,7 +121,7 @@ export class DeviceState {
         this.change((device) => {
           for (const [own, copy] of this.#backup) device.copy(own, copy);
         });
-        setCounters(counters);
+        for (const [net, values] of counters) setCounters(net, values);
       },
     };
   }
@@ -132,7 +136,7 @@ export class DeviceState {
       this.#fetch();
     } catch {
       this.#state.step = this.#copied.step;
-      setCounters(this.#copied.counters);
+      for (const [net, values] of this.#copied.counters) setCounters(net, values);
     }
     delete this.#state.fetch;
     return this.#lost;
@@ -177,13 +181,6 @@ export class DeviceState {
       this.#lost = new GanglionError('faults', message, { cause: error });
       throw this.#lost;
     }
-  }
-}
-
-function setCounters(counters: Counters): void {
-  for (const [net, { beta1Power, beta2Power, batchesTracked, skippedInARow }] of counters) {
-    Object.assign(net.adam, { beta1Power, beta2Power });
-    Object.assign(net, { batchesTracked, skippedInARow });
   }
 }
 

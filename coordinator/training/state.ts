@@ -24,6 +24,18 @@ export interface NetState {
   skippedInARow: number;
 }
 
+/** Numbers of a net that are no arrays. */
+export type NetCounters = ReturnType<typeof countersOf>;
+
+export function countersOf({ adam: { beta1Power, beta2Power }, batchesTracked, skippedInARow }: NetState) {
+  return { beta1Power, beta2Power, batchesTracked, skippedInARow };
+}
+
+export function setCounters(net: NetState, { beta1Power, beta2Power, ...counts }: NetCounters): void {
+  Object.assign(net.adam, { beta1Power, beta2Power });
+  Object.assign(net, counts);
+}
+
 export interface TrainingState {
   readonly spec: ModelSpec;
   readonly generator: NetState;

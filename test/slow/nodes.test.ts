@@ -1,7 +1,7 @@
 // Several nodes: the bits of one, whatever their number, and whichever of them dies when.
 import { existsSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type Ended, scratchFolder, stepsOf, succeed, summaryOf } from '../integration/ganglion.ts';
+import { configOf, type Ended, scratchFolder, stepsOf, succeed, summaryOf } from '../integration/ganglion.ts';
 import { compileMpiKiller, HAS_FAULT_TOLERANCE, trainOnNodes } from '../integration/mpirun.ts';
 
 const scratch = scratchFolder('many-nodes');
@@ -83,6 +83,18 @@ describe.skipIf(!HAS_FAULT_TOLERANCE)('several nodes', () => {
     const ended = await trainAndKill(nodes, kill, run);
     expect(linesOf(ended).join('\n')).toContain('lost');
     expect([summaryOf(run).stateSha256, stepsOf(run)]).toEqual([expected, [1, 2, 3, 4, 5, 6]]);
+  });
+
+  it('keep where the weights came from when another one takes the folder over', MINUTES, async () => {
+    const run = scratch('taken-over');
+    const command = [...SMALL, '--from', scratch('small'), '--run', run];
+    await trainOnNodes(3, command, {
+      env: { GANGLION_LIBMPI: scratch('libmpi-kill.so'), KILL: '0:reduce:4:before' },
+      survives: true,
+    });
+    expect(configOf(run).from).toBe(scratch('small'));
+    const again = await trainOnNodes(2, [...command, '--resume', 'auto', '--steps', String(STEPS + 1)]);
+    expect([again.exitCode, summaryOf(run).step]).toEqual([0, STEPS + 1]);
   });
 
   it('end resumable when the first of two dies', MINUTES, async () => {

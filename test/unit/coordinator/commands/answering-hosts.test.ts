@@ -1,4 +1,5 @@
 import { chmodSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { answeringHosts } from '../../../../coordinator/commands/answering-hosts.ts';
@@ -18,6 +19,12 @@ it.each(['PRTE_MCA_plm_ssh_agent', 'OMPI_MCA_plm_rsh_agent'])(
     expect(names).toEqual(['a', 'c']);
   },
 );
+
+it('does not ask this machine, which mpirun reaches without a program', async () => {
+  const hosts = [hostname(), 'localhost', '127.0.0.1', 'b'].map((name) => ({ name, nodes: 1 }));
+  const names = (await answeringHosts(hosts, { PRTE_MCA_plm_ssh_agent: '/none/ssh' })).map(({ name }) => name);
+  expect(names).toEqual([hostname(), 'localhost', '127.0.0.1']);
+});
 
 it('finds nobody where the program is missing', async () => {
   expect(await answeringHosts(HOSTS, { PRTE_MCA_plm_ssh_agent: '/none/ssh' })).toEqual([]);

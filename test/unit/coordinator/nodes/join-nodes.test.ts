@@ -7,6 +7,7 @@ describe('joinNodes', () => {
     ['by hand', {}],
     ['by mpirun, as the only one', { OMPI_COMM_WORLD_SIZE: '1', OMPI_COMM_WORLD_RANK: '0' }],
     ['by srun, as the only one', { SLURM_STEP_NUM_TASKS: '1' }],
+    ['by srun with PMIx, as the only one', { SLURM_STEP_NUM_TASKS: '1', PMIX_RANK: '0' }],
     ['in the script of a job of several tasks', { SLURM_NTASKS: '4' }],
   ])('is alone when started %s', async (_, env) => {
     const nodes = await joinNodes(env);

@@ -63,6 +63,13 @@ describe('the settings of another node', () => {
     expect(settings).toMatchObject({ workers: 3, batch: SETTINGS.batch });
   });
 
+  it('take the shape that the first one has found, where it is left open', () => {
+    const decided = { ...PROPOSAL, settings: { ...SETTINGS, imageSize: 64, channels: 3 } as const };
+    const left = { imageSize: 'auto', channels: 'auto', workers: 'auto' } as const;
+    expect(settingsHere(decided, left)).toMatchObject({ imageSize: 64, channels: 3, workers: 'auto' });
+    expect(() => settingsHere(decided, { imageSize: 32 })).toThrow('another --image-size 32 (the first node has 64)');
+  });
+
   it('have no weights to begin with: the state comes from the first one', () => {
     const proposal = { ...PROPOSAL, settings: { ...SETTINGS, from: '/runs/other' } };
     expect(settingsHere(proposal, { from: 'other' }).from).toBeNull();
