@@ -43,6 +43,8 @@ async function open(env: NodeJS.ProcessEnv): Promise<JoinedNodes> {
   env.OMPI_MCA_mpi_yield_when_idle ??= '1';
   env.OMPI_MCA_coll ??= '^han';
   env.UCX_DEBUG_SIGNO ??= '0'; // else its library takes SIGHUP, for debuggers
+  // Else it tries its hooks by sbrk(page) and sbrk(-page): where the heap cannot grow, as below V8's code, the second takes a page of it away.
+  env.UCX_MEM_EVENTS ??= 'n';
   const { openMpi } = await import('./mpi-communicator.ts');
   const isFaultTolerant = /^(1|true)$/.test(env.OMPI_MCA_mpi_ft_enable ?? '');
   return await openMpi({ library: found.library, isFaultTolerant, deadlineMs: deadlineOf(env) * 1000 });

@@ -5,16 +5,17 @@ import { describe, expect, it } from 'vitest';
 import { exercise } from '../fixtures/exercise-nodes.mjs';
 import { localNodes } from '../unit/coordinator/training/local-nodes.ts';
 import { REPOSITORY, scratchFolder, stepsOf, succeed, summaryOf } from './ganglion.ts';
-import { endOf, HAS_MPI, mpirun, trainOnNodes } from './mpirun.ts';
+import { compileHeapWatch, HAS_MPI, mpirun, trainOnNodes } from './mpirun.ts';
 
 const scratch = scratchFolder('nodes');
 const SMALL = ['--batch', '32', '--shards', '4', '--latent', '16', '--seed', '7', '--metrics-port', 'off'];
 const RUN = [...SMALL, '--workers', '1', '--evaluate-every', 'off'];
 
+const EXERCISE = join(REPOSITORY, 'test', 'fixtures', 'exercise-nodes.mjs');
+
 describe.skipIf(!HAS_MPI)('two nodes', () => {
   it('add up, tell each other and agree as those of the unit tests do', async () => {
-    const exercised = () => mpirun(2, [join(REPOSITORY, 'test', 'fixtures', 'exercise-nodes.mjs')]);
-    const { stdout, exitCode } = await endOf(exercised, (output) => /^\{/m.test(output));
+    const { stdout, exitCode } = await mpirun(2, [EXERCISE]).ended;
     const lines = stdout
       .trim()
       .split('\n')
@@ -24,6 +25,15 @@ describe.skipIf(!HAS_MPI)('two nodes', () => {
       byNode(await Promise.all(localNodes(2).map(exercise))),
     );
     expect(exitCode).toBe(0);
+  });
+
+  it('leave the end of the heap to malloc: others take a page of it where it cannot grow', async () => {
+    const library = scratch('heap-watch.so');
+    compileHeapWatch(library);
+    const watched = (env: NodeJS.ProcessEnv) => mpirun(2, [EXERCISE], { env: { LD_PRELOAD: library, ...env } }).ended;
+    const { exitCode, stdout, stderr } = await watched({});
+    expect([exitCode, `${stdout}${stderr}`.match(/sbrk.*/g)]).toEqual([0, null]);
+    expect((await watched({ UCX_MEM_EVENTS: 'y' })).stderr).toContain('sbrk(-4096)');
   });
 
   it('train to the bits of one, and go on with its run', async () => {
