@@ -78,7 +78,7 @@ export function imageShapeOf({ file, shape }: ArrayFile): { shape: [number, numb
 }
 
 /** Values before the end of an array, of the number of bytes that its header asks for. */
-export interface ArrayReader extends Pick<Content, 'md5' | 'close'> {
+export interface ArrayReader extends Pick<Content, 'hashes' | 'close'> {
   /** The next `count` values' bytes. @throws GanglionError `data` where the file ends before */
   readonly take: (count: number) => Promise<Uint8Array>;
   /** @throws GanglionError `data` where there is more */
@@ -87,14 +87,14 @@ export interface ArrayReader extends Pick<Content, 'md5' | 'close'> {
 
 /** Opens an array at its first value. */
 export async function openArray({ file, shape, type, offset }: ArrayFile): Promise<ArrayReader> {
-  const { reader, md5, close } = await openContent(file);
+  const { reader, hashes, close } = await openContent(file);
   const length = offset + type.bytes * shape.reduce((product, size) => product * size, 1);
   let read = (await reader.take(offset)).length;
   const fail = (got: number): never => {
     throw new GanglionError('data', `${file.name}: expected a length in bytes of ${length}, got ${got}`);
   };
   return {
-    md5,
+    hashes,
     async take(count) {
       const bytes = await reader.take(count * type.bytes);
       read += bytes.length;

@@ -54,7 +54,7 @@ async function readArrays(
   const dataset = toDataset(nameWithCount(name, count), out, classes, preparation.shape, {
     preparation: preparation.describe(),
   });
-  return { ...dataset, name: nameOfKnown(dataset.sha256, reader.md5()) ?? dataset.name };
+  return { ...dataset, name: nameOfKnown(dataset.sha256, reader.hashes()) ?? dataset.name };
 }
 
 /** [channels, pixels] as [pixels, channels]. */

@@ -44,8 +44,8 @@ export interface Content {
   readonly reader: ByteReader;
   /** Whether the file is gzip. */
   readonly packed: boolean;
-  /** MD5 of the file as it is, in hex; undefined before its end. */
-  readonly md5: () => string | undefined;
+  /** MD5 and SHA-256 of the file as it is, in hex; none before its end. */
+  readonly hashes: () => readonly string[];
   readonly close: () => Promise<void>;
 }
 
@@ -53,16 +53,16 @@ const isGzip = (bytes: Uint8Array): boolean => bytes[0] === 0x1f && bytes[1] ===
 
 /** Opens a file; one that is gzip, or says so by its name, is unpacked. @throws GanglionError while reading, for damage */
 export async function openContent(file: SourceFile): Promise<Content> {
-  const hash = createHash('md5');
-  let digest: string | undefined;
+  const algorithms = [createHash('md5'), createHash('sha256')];
+  let hashes: readonly string[] = [];
   const pieces = file.read()[Symbol.asyncIterator]();
   const first = await pieces.next();
   async function* whole(): AsyncGenerator<Uint8Array> {
     for (let next = first; next.done !== true; next = await pieces.next()) {
-      hash.update(next.value);
+      for (const algorithm of algorithms) algorithm.update(next.value);
       yield next.value;
     }
-    digest = hash.digest('hex');
+    hashes = algorithms.map((algorithm) => algorithm.digest('hex'));
   }
   const packed = first.done === true ? file.path.endsWith('.gz') : isGzip(first.value) || file.path.endsWith('.gz');
   const reader = new ByteReader(packed ? unpack(whole(), file.name) : whole());
@@ -70,7 +70,7 @@ export async function openContent(file: SourceFile): Promise<Content> {
     await reader.close();
     await pieces.return?.();
   };
-  return { reader, packed, md5: () => digest, close };
+  return { reader, packed, hashes: () => hashes, close };
 }
 
 async function* unpack(source: AsyncIterable<Uint8Array>, name: string): AsyncGenerator<Uint8Array> {
