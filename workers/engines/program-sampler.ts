@@ -13,13 +13,13 @@ const SAMPLE_BATCH = 64;
 
 /** Draws images with one generator's layout. */
 export class ProgramSampler {
-  readonly #runner: Pick<ProgramRunner, 'load'>;
+  readonly #runner: Pick<ProgramRunner, 'load' | 'fillNormal'>;
   readonly #layout: NetLayout;
   readonly #spec: ModelSpec;
   /** Compiled for the first picture and kept: a run draws one every epoch. */
   #running: Executor | undefined;
 
-  constructor(runner: Pick<ProgramRunner, 'load'>, layout: NetLayout, spec: ModelSpec) {
+  constructor(runner: Pick<ProgramRunner, 'load' | 'fillNormal'>, layout: NetLayout, spec: ModelSpec) {
     this.#runner = runner;
     this.#layout = layout;
     this.#spec = spec;
@@ -56,11 +56,12 @@ export class ProgramSampler {
     const { latentSize } = this.#spec;
     const size = imageSizeOf(this.#spec);
     const images = new Float32Array(count * size);
+    const fill = this.#runner.fillNormal ?? fillNormal;
     for (let first = 0; first < count; first += batch) {
       const z = new Float32Array(batch * latentSize);
       for (let i = 0; i < batch; i++) {
         const address = { seed, stream: 'samples', time: 0, part: first + i } as const;
-        fillNormal(address, z.subarray(i * latentSize, (i + 1) * latentSize));
+        fill(address, z.subarray(i * latentSize, (i + 1) * latentSize));
       }
       const { images: drawn } = await executor.run({ ...inputs, z });
       if (!drawn) throw new Error('the sampling program gave no images');

@@ -10,10 +10,12 @@ import { parameterInputs } from '../../shared/model/net-inputs.ts';
 import { imageSizeOf } from '../../shared/model/spec.ts';
 import { toBytePixels } from '../../shared/pixels.ts';
 import { loadRunner } from '../engines/engines.ts';
+import { loadKernels } from '../engines/kernels/binding.ts';
 import type { ProgramRunner } from '../engines/program-runner.ts';
 import { ProgramSampler } from '../engines/program-sampler.ts';
 import { Classifier } from '../judge/classifier.ts';
 import { toFigures, toNearest } from '../judge/judge.ts';
+import type { PatchKernel } from '../judge/patches.ts';
 import { cachedReference, type Reference } from '../judge/reference.ts';
 
 /**
@@ -29,7 +31,7 @@ let known: { readonly key: string; readonly reference: Reference } | undefined;
 export default async function runJudgeJob(job: JudgeJob): Promise<JudgeOutcome> {
   try {
     if (job.yields && process.platform === 'linux') setPriority(YIELDING);
-    classifier ??= new Classifier();
+    classifier ??= new Classifier(compiledPatches());
     const { real, count } = job;
     const key = `${real.key} ${count}`;
     if (known?.key !== key) known = { key, reference: cachedReference(classifier, real, count, toCacheFolder()) };
@@ -39,6 +41,15 @@ export default async function runJudgeJob(job: JudgeJob): Promise<JudgeOutcome> 
   } catch (error) {
     if (error instanceof GanglionError) return { ok: false, error: error.toPlain() };
     throw error;
+  }
+}
+
+/** Compiled code for the classifier where the kernels can be loaded; the bits are those of the JavaScript, whatever trains. */
+function compiledPatches(): PatchKernel | undefined {
+  try {
+    return loadKernels()?.binding.convolvePatches;
+  } catch {
+    return undefined; // training has said so, or does without
   }
 }
 

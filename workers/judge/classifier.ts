@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { GanglionError } from '../../shared/error.ts';
 import { exp } from '../../shared/fdlibm.ts';
 import { decodeSafetensors, toFloat32 } from '../../shared/safetensors.ts';
+import { convolvePatches, LANES, type LayerShape, type PatchKernel } from './patches.ts';
 
 /** Values of a feature vector. */
 export const FEATURES = 64;
@@ -22,27 +23,6 @@ const WEIGHTS = fileURLToPath(
   ),
 );
 
-/** Output channels that are added up at once, in registers. */
-const LANES = 8;
-
-/** An affine map of patches: out[o] = bias[o] + sum over k of weights[k, o] * patch[k], k in order. */
-interface Affine {
-  readonly outputs: number;
-  /** [ceil(outputs / 8), patch, 8]. */
-  readonly weights: Float64Array;
-  readonly bias: Float64Array;
-  readonly patch: number;
-}
-
-interface Convolution extends Affine {
-  readonly side: number;
-  readonly channels: number;
-  readonly kernel: number;
-  readonly margin: number;
-}
-
-const STRIDE = 2;
-
 /** What the classifier says of an image. */
 export interface Judged {
   /** Features of every image, [count, 64]. */
@@ -55,12 +35,15 @@ export interface Judged {
 export class Classifier {
   /** SHA-256 of its file. */
   readonly sha256: string;
-  readonly #convolutions: readonly Convolution[];
-  readonly #features: Affine;
-  readonly #logits: Affine;
+  readonly #layers: readonly Layer[];
+  readonly #convolve: PatchKernel;
 
-  /** @throws GanglionError `environment` when its weights cannot be read */
-  constructor() {
+  /**
+   * @param convolve computes the layers
+   * @throws GanglionError `environment` when its weights cannot be read
+   */
+  constructor(convolve: PatchKernel = convolvePatches) {
+    this.#convolve = convolve;
     let bytes: Buffer;
     try {
       bytes = readFileSync(WEIGHTS);
@@ -74,21 +57,15 @@ export class Classifier {
       if (!tensor) throw new Error(`${WEIGHTS}: expected a tensor ${name}`);
       return toFloat32(tensor);
     };
-    const affine = (name: string, toOrder: (k: number) => number = (k) => k): Affine =>
-      toAffine(read(`${name}.weight`), read(`${name}.bias`), toOrder);
-    const convolution = (name: string, side: number, channels: number, kernel: number): Convolution => {
-      // PyTorch: [out, in, y, x]; a patch here: [y, x, in].
-      const map = affine(name, (k) => (k % channels) * kernel * kernel + Math.floor(k / channels));
-      return { ...map, side, channels, kernel, margin: (kernel - 1) / 2 };
-    };
-    this.#convolutions = [
-      convolution('conv1', 28, 1, 5),
-      convolution('conv2', 14, 8, 3),
-      convolution('conv3', 7, 16, 3),
+    const layer = (name: string, shape: Omit<LayerShape, 'outputs'>): Layer =>
+      toLayer(read(`${name}.weight`), read(`${name}.bias`), shape);
+    this.#layers = [
+      layer('conv1', { side: 28, channels: 1, kernel: 5, margin: 2, outSide: 14, isRectified: true }),
+      layer('conv2', { side: 14, channels: 8, kernel: 3, margin: 1, outSide: 7, isRectified: true }),
+      layer('conv3', { side: 7, channels: 16, kernel: 3, margin: 1, outSide: 4, isRectified: true }),
+      layer('features', { side: 4, channels: 32, kernel: 4, margin: 0, outSide: 1, isRectified: false }),
+      layer('logits', { side: 1, channels: FEATURES, kernel: 1, margin: 0, outSide: 1, isRectified: false }),
     ];
-    // PyTorch flattens [32, 4, 4]; here values lie as [4, 4, 32].
-    this.#features = affine('features', (k) => (k % 32) * 16 + Math.floor(k / 32));
-    this.#logits = affine('logits');
   }
 
   /** Features and most probable digits of images, uint8 [28, 28] each. */
@@ -99,16 +76,17 @@ export class Classifier {
       classes: new Uint8Array(count),
       confidences: new Float64Array(count),
     };
-    const features = new Float64Array(FEATURES);
-    const logits = new Float64Array(2 * LANES);
     const pixels = new Float64Array(SIDE * SIDE);
     for (const [i, image] of images.entries()) {
       for (let p = 0; p < pixels.length; p++) pixels[p] = (image[p] as number) / 255;
       let values: Float64Array = pixels;
-      for (const layer of this.#convolutions) values = convolve(layer, values);
-      applyAffine(this.#features, values, features, 0);
-      judged.features.set(features, i * FEATURES);
-      applyAffine(this.#logits, features, logits, 0);
+      let logits: Float64Array = pixels;
+      for (const { shape, weights, bias, out } of this.#layers) {
+        this.#convolve(shape, weights, bias, logits, out);
+        values = logits;
+        logits = out;
+      }
+      judged.features.set(values, i * FEATURES);
       const scores = logits.subarray(0, CLASSES);
       const best = scores.reduce((top, score, digit) => (score > (scores[top] as number) ? digit : top), 0);
       const total = scores.reduce((sum, score) => sum + exp(score - (scores[best] as number)), 0);
@@ -119,94 +97,33 @@ export class Classifier {
   }
 }
 
-const relu = (x: number): number => (x > 0 ? x : 0);
+/** A layer, ready to be computed. */
+interface Layer {
+  readonly shape: Int32Array;
+  readonly weights: Float64Array;
+  readonly bias: Float64Array;
+  /** Its result of one image. */
+  readonly out: Float64Array;
+}
 
-/** @param toOrder place in PyTorch's row of weights of value k of a patch */
-function toAffine(weights: Float32Array, bias: Float32Array, toOrder: (k: number) => number): Affine {
-  const outputs = bias.length;
-  const patch = weights.length / outputs;
-  const blocks = Math.ceil(outputs / LANES);
-  const ordered = new Float64Array(blocks * patch * LANES);
-  for (let o = 0; o < outputs; o++) {
+function toLayer(weights: Float32Array, bias: Float32Array, shape: Omit<LayerShape, 'outputs'>): Layer {
+  const { side, channels, kernel, margin, outSide, isRectified } = shape;
+  const patch = kernel * kernel * channels;
+  const outputs = Math.ceil(bias.length / LANES) * LANES;
+  const ordered = new Float64Array(outputs * patch);
+  for (let o = 0; o < bias.length; o++) {
     for (let k = 0; k < patch; k++) {
-      const at = (Math.floor(o / LANES) * patch + k) * LANES + (o % LANES);
-      ordered[at] = weights[o * patch + toOrder(k)] as number;
+      // PyTorch: [out, in, y, x], also what it has flattened; a patch here: [y, x, in].
+      const value = weights[o * patch + (k % channels) * kernel * kernel + Math.floor(k / channels)];
+      ordered[(Math.floor(o / LANES) * patch + k) * LANES + (o % LANES)] = value as number;
     }
   }
-  const padded = new Float64Array(blocks * LANES);
+  const padded = new Float64Array(outputs);
   padded.set(bias);
-  return { outputs, weights: ordered, bias: padded, patch };
-}
-
-/** Places and values of what is not 0 in a patch: zeros add nothing, and most of a digit is black. */
-const places = new Int32Array(SIDE * SIDE);
-const found = new Float64Array(SIDE * SIDE);
-
-/** Writes the outputs of one patch to `out` from `at` on, in whole eights. */
-function applyAffine(layer: Affine, values: Float64Array, out: Float64Array, at: number): void {
-  let count = 0;
-  for (let k = 0; k < layer.patch; k++) {
-    const value = values[k] as number;
-    if (value === 0) continue;
-    places[count] = k * LANES;
-    found[count++] = value;
-  }
-  addFound(layer, count, out, at);
-}
-
-function addFound({ weights, bias, patch, outputs }: Affine, count: number, out: Float64Array, at: number): void {
-  for (let o = 0; o < outputs; o += LANES) {
-    const base = o * patch;
-    let [s0, s1, s2, s3] = [bias[o] as number, bias[o + 1] as number, bias[o + 2] as number, bias[o + 3] as number];
-    let [s4, s5, s6, s7] = [bias[o + 4] as number, bias[o + 5] as number, bias[o + 6] as number, bias[o + 7] as number];
-    for (let k = 0; k < count; k++) {
-      const value = found[k] as number;
-      const w = base + (places[k] as number);
-      s0 += value * (weights[w] as number);
-      s1 += value * (weights[w + 1] as number);
-      s2 += value * (weights[w + 2] as number);
-      s3 += value * (weights[w + 3] as number);
-      s4 += value * (weights[w + 4] as number);
-      s5 += value * (weights[w + 5] as number);
-      s6 += value * (weights[w + 6] as number);
-      s7 += value * (weights[w + 7] as number);
-    }
-    out[at + o] = s0;
-    out[at + o + 1] = s1;
-    out[at + o + 2] = s2;
-    out[at + o + 3] = s3;
-    out[at + o + 4] = s4;
-    out[at + o + 5] = s5;
-    out[at + o + 6] = s6;
-    out[at + o + 7] = s7;
-  }
-}
-
-/** A convolution of stride 2 and ReLU: values [side, side, channels] to [ceil(side / 2), ceil(side / 2), outputs]. */
-function convolve(layer: Convolution, values: Float64Array): Float64Array {
-  const { side, channels, kernel, margin, outputs } = layer;
-  const outSide = Math.ceil(side / STRIDE);
-  const out = new Float64Array(outSide * outSide * outputs);
-  for (let oy = 0; oy < outSide; oy++) {
-    for (let ox = 0; ox < outSide; ox++) {
-      let count = 0;
-      for (let ky = 0; ky < kernel; ky++) {
-        const y = oy * STRIDE - margin + ky;
-        if (y < 0 || y >= side) continue;
-        for (let kx = 0; kx < kernel; kx++) {
-          const x = ox * STRIDE - margin + kx;
-          if (x < 0 || x >= side) continue;
-          for (let c = 0; c < channels; c++) {
-            const value = values[(y * side + x) * channels + c] as number;
-            if (value === 0) continue;
-            places[count] = ((ky * kernel + kx) * channels + c) * LANES;
-            found[count++] = value;
-          }
-        }
-      }
-      addFound(layer, count, out, (oy * outSide + ox) * outputs);
-    }
-  }
-  for (let i = 0; i < out.length; i++) out[i] = relu(out[i] as number);
-  return out;
+  return {
+    shape: Int32Array.of(side, channels, kernel, margin, outSide, outputs, Number(isRectified)),
+    weights: ordered,
+    bias: padded,
+    out: new Float64Array(outSide * outSide * outputs),
+  };
 }

@@ -301,6 +301,23 @@ napi_value toNormal(napi_env env, napi_value* arguments) {
   return nullptr;
 }
 
+/** convolvePatches(shape, weights, bias, values, out) */
+napi_value convolvePatches(napi_env env, napi_value* arguments) {
+  const std::vector<int> sizes = toIntegers(env, arguments[0]);
+  if (sizes.size() != 7) throw Failure{"convolvePatches: expected seven numbers of a shape"};
+  const PatchShape s = {sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], sizes[5], sizes[6]};
+  const auto array = [&](int i) { return toArray<double>(env, arguments[i], napi_float64_array, "a Float64Array"); };
+  const auto weights = array(1), bias = array(2), values = array(3), out = array(4);
+  const bool isSane = std::all_of(sizes.begin(), sizes.end(), [](int size) { return size >= 0 && size <= MOST_PATCH; });
+  const auto is = [](const Array<double>& given, size_t length) { return given.length == length; };
+  if (!isSane || s.outputs % LANES != 0 || s.kernel * s.kernel > MOST_PATCH || s.patch() > MOST_PATCH ||
+      !is(weights, static_cast<size_t>(s.outputs) * s.patch()) || !is(bias, s.outputs) ||
+      !is(values, static_cast<size_t>(s.side) * s.side * s.channels) || !is(out, static_cast<size_t>(s.outSide) * s.outSide * s.outputs))
+    throw Failure{"convolvePatches: expected arrays of the shape's lengths"};
+  kernels().convolvePatches(s, weights.data, bias.data, values.data, out.data);
+  return nullptr;
+}
+
 /** limitIsa('avx2'): the kernels of AVX2 where there are wider ones too. */
 napi_value limitIsa(napi_env env, napi_value* arguments) {
   const std::string name = toText(env, arguments[0]);
@@ -378,6 +395,7 @@ NAPI_MODULE_INIT() {
       {"addRounded", nullptr, call<addRounded, 3>, nullptr, nullptr, nullptr, visible, nullptr},
       {"applyAdam", nullptr, call<applyAdam, 7>, nullptr, nullptr, nullptr, visible, nullptr},
       {"fillNormal", nullptr, call<fillNormal, 6>, nullptr, nullptr, nullptr, visible, nullptr},
+      {"convolvePatches", nullptr, call<convolvePatches, 5>, nullptr, nullptr, nullptr, visible, nullptr},
       {"toNormal", nullptr, call<toNormal, 2>, nullptr, nullptr, nullptr, visible, nullptr},
   };
   napi_define_properties(env, exports, sizeof properties / sizeof *properties, properties);

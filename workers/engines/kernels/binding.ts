@@ -5,6 +5,7 @@ import { GanglionError, messageOf } from '../../../shared/error.ts';
 import { show } from '../../../shared/printable.ts';
 import type { UpdateKernels } from '../../../shared/update.ts';
 import { ABSENT } from '../../build/sealed-folder.ts';
+import type { PatchKernel } from '../../judge/patches.ts';
 import { findKernels as findAddon, locateKernels } from './library.ts';
 
 /** Instructions that the kernels compute with; `none` on an x86 processor without AVX2 and FMA, where the add-on cannot be used. */
@@ -53,6 +54,8 @@ export interface KernelBinding extends PlanBinding, UpdateKernels {
   selfTest(): boolean;
   /** As `toNormal` of shared/random.ts, of an even number of words; fillNormal is made of it. */
   toNormal(words: Uint32Array, out: Float64Array): void;
+  /** As `convolvePatches` of workers/judge/patches.ts; needs no `this`. */
+  readonly convolvePatches: PatchKernel;
 }
 
 /** The add-on, and which it is. */

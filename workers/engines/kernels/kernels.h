@@ -6,6 +6,7 @@
 #include "map.h"
 #include "noise.h"
 #include "norm.h"
+#include "patches.h"
 #include "pointwise.h"
 #include "product.h"
 #include "update.h"

@@ -8,5 +8,5 @@ namespace {
 }
 }
 const Kernels NEON = {
-    "neon", neon::findKernel, neon::findOutside, neon::addRounded, neon::applyAdam, neon::fillNormal, neon::toNormal,
+    "neon", neon::findKernel, neon::findOutside, neon::addRounded, neon::applyAdam, neon::fillNormal, neon::toNormal, neon::convolvePatches,
 };

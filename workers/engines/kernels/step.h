@@ -52,6 +52,14 @@ struct NoiseStream {
   uint32_t key0, key1, stream, time, part;
 };
 
+/** A layer of the judge: `LayerShape` of workers/judge/patches.ts. */
+struct PatchShape {
+  int side, channels, kernel, margin, outSide, outputs, isRectified;
+  int patch() const { return kernel * kernel * channels; }
+};
+/** Most values of a patch. */
+constexpr int MOST_PATCH = 512;
+
 /** One instruction set. */
 struct Kernels {
   const char* name;
@@ -61,6 +69,7 @@ struct Kernels {
   double (*applyAdam)(const AdamFactors& factors, const AdamArrays& arrays, double* sum, int64_t size, const Summands& summands);
   void (*fillNormal)(const NoiseStream& stream, float* out, int64_t size);
   void (*toNormal)(const uint32_t* words, double* out, int64_t size);
+  void (*convolvePatches)(const PatchShape& shape, const double* weights, const double* bias, const double* values, double* out);
 };
 
 #ifdef __aarch64__
