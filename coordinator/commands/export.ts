@@ -11,7 +11,7 @@ import { toBytes } from '../../shared/safetensors.ts';
 import { checkpointName, newestCheckpoint } from '../checkpoints/checkpoint.ts';
 import { clearestFirst } from '../export/clearest.ts';
 import { latentDirections } from '../export/directions.ts';
-import { readPageParts, readWasm, toPage } from '../export/explorer-page.ts';
+import { type PageFolders, readPageParts, toPage } from '../export/explorer-page.ts';
 import { toGraphModel, WEIGHTS_FILE } from '../export/graph-model.ts';
 import { fromSystemError, writeFileAtomicSync } from '../files/atomic-file.ts';
 import { makeFolder } from '../files/make-folder.ts';
@@ -35,15 +35,14 @@ export interface ExportRequest {
   readonly weights: Weights | undefined;
   readonly programs: Programs;
   readonly signals: Signals;
-  /** Folders of the pages' files, and of the explorer's compiled modules, with a slash at the end. */
-  readonly pages: Readonly<Record<'page' | 'live' | 'compiled', URL>>;
+  readonly pages: PageFolders;
 }
 
 /** Sliders of the page: the strongest directions say most, and more are too many to try. */
 const DIRECTIONS = 10;
 /** Seed of the digits that the page opens on; its gallery shows so many at once. */
 const FIRST = { seed: 1, count: 24 } as const;
-/** Of these, so many let the page check that a backend computes what `ganglion sample` does. */
+/** Of these, so many let the page check that it computes what `ganglion sample` does. */
 const CHECKED = 4;
 /** Of these, so many that are drawn best: the first is shown, all of them are the path. */
 const CLEAREST = 4;
@@ -68,9 +67,7 @@ export async function exportCommand(request: ExportRequest): Promise<void> {
   const data: ExplorerData = {
     run: name,
     step,
-    latent: spec.latentSize,
-    image: imageShapeOf(spec),
-    model: json,
+    spec,
     directions: { values: toBase64(values), shares },
     check: {
       seed: FIRST.seed,
@@ -79,7 +76,8 @@ export async function exportCommand(request: ExportRequest): Promise<void> {
     },
     clearest: { seed: FIRST.seed, images: clearestFirst(images, FIRST.count, imageShapeOf(spec)).slice(0, CLEAREST) },
   };
-  const page = toPage(parts, { data, weights, wasm: readWasm() });
+  const { parameters, statistics } = generator;
+  const page = toPage(parts, { data, weights: Buffer.concat([parameters, statistics].map(toBytes)) });
 
   makeOutput(output);
   writeFileAtomicSync(join(output, WEIGHTS_FILE), weights);

@@ -13,6 +13,7 @@ const EXPLORER = {
   page: new URL('../../../dashboards/explorer/', import.meta.url),
   live: PROGRAMS.page,
   compiled: new URL('../../explorer/', import.meta.url),
+  kernels: new URL('../../../workers/engines/wasm/', import.meta.url),
 };
 
 function weightsOf(text: string): Weights {

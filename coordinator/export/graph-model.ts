@@ -1,14 +1,5 @@
 // The generator as a graph model of TensorFlow.js: the program that draws samples, on running statistics, for any number of images.
 // The format: https://github.com/tensorflow/tfjs/tree/master/tfjs-converter#format-conversion-details
-import type {
-  DataType,
-  GraphModelJson,
-  Attribute as JsonAttribute,
-  NodeDef,
-  TensorInfo,
-  TensorShape,
-  WeightEntry,
-} from '../../shared/explorer-data.ts';
 import {
   type Attribute,
   type DType,
@@ -24,6 +15,15 @@ import { ANY_NUMBER, samplingProgram } from '../../shared/model/phases.ts';
 import { neededNodes, type Program } from '../../shared/model/program.ts';
 import type { ModelSpec } from '../../shared/model/spec.ts';
 import type { NetState } from '../training/state.ts';
+import type {
+  DataType,
+  GraphModelJson,
+  Attribute as JsonAttribute,
+  NodeDef,
+  TensorInfo,
+  TensorShape,
+  WeightEntry,
+} from './graph-model-json.ts';
 
 /** File of the weights beside model.json, named as the converter of TensorFlow.js names it. */
 export const WEIGHTS_FILE = 'group1-shard1of1.bin';

@@ -1,10 +1,10 @@
-// Files that come with the installation: parts of pages, libraries as text, the digits of the package `mnist`.
+// Files that come with the installation: parts of pages, programs in WebAssembly, the digits of the package `mnist`.
 import { fileURLToPath } from 'node:url';
 import { fromSystemError } from './atomic-file.ts';
 import { readRegularSync } from './regular-file.ts';
 
-/** Ten times the largest, TensorFlow.js for WebGPU. */
-const MOST_BYTES = 2 ** 26;
+/** Some ten times the largest, the digits of the package `mnist`. */
+const MOST_BYTES = 2 ** 25;
 
 /** @throws GanglionError `environment` when the installation lacks the file, or has something else in its place */
 export function readInstalled(file: string | URL): Buffer {

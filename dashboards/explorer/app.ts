@@ -1,9 +1,10 @@
 // The page: one digit is shown; sliders, map, path and gallery move it through the latent space, and the generator draws it.
+import { messageOf } from '../../shared/error.ts';
 import { byId, whole } from '../live/format.js';
 import { Drawing } from './drawing.ts';
 import { data, toFloats } from './embedded.ts';
 import { Gallery } from './gallery.ts';
-import { BACKENDS, type Backend, Generator } from './generator.ts';
+import { Generator } from './generator.ts';
 import { Directions, noiseOf } from './latent.ts';
 import { DigitMap, type Place } from './map.ts';
 import { twoDigits } from './numbers.ts';
@@ -26,19 +27,14 @@ interface Shown {
   readonly drawn?: { readonly seed: number; readonly image: number };
 }
 
-const directions = new Directions(toFloats(data.directions.values), data.latent);
+const latent = data.spec.latentSize;
+const directions = new Directions(toFloats(data.directions.values), latent);
 const hasMap = directions.count >= 2;
-const drawing = new Drawing((error) => {
-  say(`${label(backend.value as Backend)} has stopped: ${messageOf(error)}`, true);
-  void useFirst(BACKENDS.slice(BACKENDS.indexOf(backend.value as Backend) + 1));
-});
+const drawing = new Drawing((error) => say(`The generator has stopped: ${messageOf(error)}`, true));
 
-const backend = byId('backend', HTMLSelectElement);
 const canvas = resize(byId('digit', HTMLCanvasElement));
 const save = byId('save', HTMLButtonElement);
 const reset = byId('reset', HTMLButtonElement);
-/** The backend that draws. */
-let current: Backend | undefined;
 let shown: Shown;
 /** The shown digit's pixels, once they are there. */
 let pixels: Float32Array | undefined;
@@ -61,7 +57,7 @@ const map = hasMap
   : undefined;
 byId('map-section', HTMLElement).hidden = !hasMap;
 
-const gallery = new Gallery(drawing, data.latent, (digit) => {
+const gallery = new Gallery(drawing, latent, (digit) => {
   path.pause();
   show(fromSeed(digit.seed, digit.image));
 });
@@ -79,10 +75,9 @@ reset.addEventListener('click', () => {
 save.addEventListener('click', () => {
   if (pixels) void saveImage(pixels, `${shown.file}${isMoved() ? '-moved' : ''}.png`);
 });
-backend.addEventListener('change', () => void choose(backend.value as Backend));
 
 function fromSeed(seed: number, image: number): Shown {
-  const z = noiseOf(seed, image, data.latent);
+  const z = noiseOf(seed, image, latent);
   const name = `Seed ${seed}, image ${image}`;
   return { z, origin: z, name, file: fileName(name), drawn: { seed, image } };
 }
@@ -153,72 +148,22 @@ function drawMap(): void {
 }
 
 function say(text: string, failed = false): void {
-  const line = byId('backend-text', HTMLElement);
+  const line = byId('drawn-by', HTMLElement);
   line.textContent = text;
   line.classList.toggle('failed', failed);
 }
 
-function label(name: Backend): string {
-  return [...backend.options].find((option) => option.value === name)?.text ?? name;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
-/** Starts a backend, and has everything drawn by it. @throws Error when it cannot be used */
-async function use(name: Backend): Promise<void> {
-  backend.disabled = true;
+async function start(): Promise<void> {
   try {
-    const before = await drawing.stop();
-    try {
-      const generator = await Generator.start(name);
-      before?.dispose();
-      drawing.start(generator);
-      const { difference, milliseconds } = generator;
-      say(
-        `${twoDigits(milliseconds)} ms an image; pixels differ by at most ${difference.toExponential(0)} from those of ganglion sample`,
-      );
-    } catch (error) {
-      await before?.resume();
-      if (before) drawing.start(before);
-      throw error;
-    }
-    backend.value = name;
-    drawDigit();
-    gallery.draw();
-    path.draw();
-    drawMap();
-  } finally {
-    backend.disabled = false;
-  }
-}
-
-/** The backend that a person wants; without it, that before goes on. */
-async function choose(name: Backend): Promise<void> {
-  say(`Starting ${label(name)}`);
-  const before = current;
-  try {
-    await use(name);
-    current = name;
+    const generator = await Generator.start();
+    drawing.start(generator);
+    const { way, milliseconds, difference } = generator;
+    const same = 'the images are those of ganglion sample, bit by bit';
+    const near = `pixels differ by at most ${difference.toExponential(0)} from those of ganglion sample`;
+    say(`Drawn by ${way}, ${twoDigits(milliseconds)} ms an image; ${difference === 0 ? same : near}`);
   } catch (error) {
-    say(`${label(name)} cannot be used: ${messageOf(error)}.`, true);
-    backend.value = before ?? '';
+    say(messageOf(error), true);
   }
-}
-/** The first backend that computes right. */
-async function useFirst(names: readonly Backend[]): Promise<void> {
-  const refused: string[] = [];
-  for (const name of names) {
-    try {
-      await use(name);
-      current = name;
-      return;
-    } catch (error) {
-      refused.push(`${label(name)}: ${messageOf(error)}`);
-    }
-  }
-  say(`Nothing here can run the generator. ${refused.join('; ')}.`, true);
 }
 
 /**
@@ -227,7 +172,7 @@ async function useFirst(names: readonly Backend[]): Promise<void> {
  * @returns [count][values of an image]
  */
 async function images(seed: number, first: number, count: number): Promise<number[][]> {
-  const noises = Array.from({ length: count }, (_, i) => noiseOf(seed, first + i, data.latent));
+  const noises = Array.from({ length: count }, (_, i) => noiseOf(seed, first + i, latent));
   const drawn: number[][] = [];
   await drawing.order('asked', noises, (image) => drawn.push(Array.from(image)));
   return drawn;
@@ -235,12 +180,11 @@ async function images(seed: number, first: number, count: number): Promise<numbe
 Object.assign(globalThis, { explorer: { images } });
 
 document.title = `Images of ${data.run} – Ganglion`;
-byId('from', HTMLElement).textContent =
-  `run ${data.run}, step ${whole(data.step)}, noise of length ${whole(data.latent)}`;
+byId('from', HTMLElement).textContent = `run ${data.run}, step ${whole(data.step)}, noise of length ${whole(latent)}`;
 save.disabled = true;
 const opening = data.clearest.images.map((image) => fromSeed(data.clearest.seed, image));
 show(opening[0] ?? fromSeed(data.clearest.seed, 0));
 gallery.draw();
 gallery.onTurn();
 path.add(...opening.map(({ z, name }) => ({ z, name })));
-void useFirst(BACKENDS);
+void start();

@@ -1,9 +1,11 @@
-// What waits to be drawn: a few images at a time, what a person looks at first, and only the newest wish of each place.
-import { BATCH, type Generator } from './generator.ts';
+// What waits to be drawn: one image after another, what a person looks at first, and only the newest wish of each place.
+import type { Generator } from './generator.ts';
 
 /** Where images go on the page, the most urgent first. */
 const PLACES = ['digit', 'asked', 'gallery', 'path', 'map'] as const;
 type Place = (typeof PLACES)[number];
+/** After so long the page may answer to what was clicked meanwhile. */
+const TURN_MS = 10;
 
 interface Order {
   readonly noises: readonly Float32Array[];
@@ -18,23 +20,15 @@ export class Drawing {
   readonly #orders = new Map<Place, Order>();
   readonly #onFailure: (error: unknown) => void;
 
-  /** @param onFailure told when the generator cannot go on; what is ordered then waits for another */
+  /** @param onFailure told when the generator cannot go on; nothing is drawn then */
   constructor(onFailure: (error: unknown) => void) {
     this.#onFailure = onFailure;
   }
 
-  /** Draws with a generator from now on. */
+  /** Draws what waits, and from now on what is ordered. */
   start(generator: Generator): void {
     this.#generator = generator;
     this.#go();
-  }
-
-  /** Resolves with the generator once it draws no more; orders wait for the next one. */
-  async stop(): Promise<Generator | undefined> {
-    const generator = this.#generator;
-    this.#generator = undefined;
-    await this.#work;
-    return generator;
   }
 
   /** Replaces what the place has ordered before. @returns whether all was drawn, rather than replaced */
@@ -57,24 +51,27 @@ export class Drawing {
   async #run(): Promise<void> {
     // What comes in one turn of the page, such as three orders, is seen as a whole.
     await Promise.resolve();
+    let began = performance.now();
     for (let place = this.#next(); this.#generator && place; place = this.#next()) {
       const order = this.#orders.get(place) as Order;
-      let images: Float32Array[];
+      const noise = order.noises[order.done];
+      let image: Float32Array | undefined;
       try {
-        images = await this.#generator.draw(order.noises.slice(order.done, order.done + BATCH));
+        image = noise && (await this.#generator.draw(noise));
       } catch (error) {
         this.#generator = undefined;
         this.#onFailure(error);
         return;
       }
-      if (this.#orders.get(place) === order) this.#deliver(place, order, images);
-      // The page may answer to what was clicked meanwhile.
+      if (this.#orders.get(place) === order) this.#deliver(place, order, image);
+      if (performance.now() - began < TURN_MS) continue;
       await new Promise((resolve) => setTimeout(resolve));
+      began = performance.now();
     }
   }
 
-  #deliver(place: Place, order: Order, images: readonly Float32Array[]): void {
-    for (const image of images) order.onImage(image, order.done++);
+  #deliver(place: Place, order: Order, image: Float32Array | undefined): void {
+    if (image) order.onImage(image, order.done++);
     if (order.done < order.noises.length) return;
     this.#orders.delete(place);
     order.onEnd(true);

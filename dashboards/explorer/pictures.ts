@@ -1,8 +1,9 @@
 // Images in [-1, 1] as pixels of a canvas and as PNG files.
+import { imageShapeOf } from '../../shared/model/spec.ts';
 import { toByte } from '../../shared/pixels.ts';
 import { data } from './embedded.ts';
 
-const [HEIGHT, WIDTH, CHANNELS] = data.image;
+const [HEIGHT, WIDTH, CHANNELS] = imageShapeOf(data.spec);
 /** Pixels of a file for one of the image, so that it can be seen. */
 const ENLARGED = 10;
 /** Black pixels between two images, as `ganglion sample` leaves them. */

@@ -4,25 +4,19 @@ import { type Browser, type BrowserContextOptions, chromium, type Page } from 'p
 import { CHROMIUM, type Opened } from './browser.ts';
 
 const require = createRequire(import.meta.url);
-/** Arguments for a browser with every backend, in software; and for one that has neither WebGPU nor WebGL. */
-export const EVERY_BACKEND = [
-  '--use-angle=swiftshader',
-  '--enable-unsafe-swiftshader',
-  '--enable-features=Vulkan',
-  '--enable-unsafe-webgpu',
-  '--use-webgpu-adapter=swiftshader',
-];
-export const NO_GPU = ['--disable-gpu', '--disable-webgl', '--disable-webgl2', '--disable-software-rasterizer'];
+/** Arguments for a browser whose WebAssembly rounds a multiply-add twice, as on a processor without the instruction. */
+export const NOT_FUSED = ['--js-flags=--no-enable-fma3'];
 
 export function launch(args: readonly string[]): Promise<Browser> {
   return chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', ...args] });
 }
 
-/** Opens the page at an address, with everything drawn. */
+/** Opens the page at an address, with everything drawn. @param script what runs before the page's own */
 export async function openExplorer(
   browser: Browser,
   url: string,
   options: BrowserContextOptions = {},
+  script = '',
 ): Promise<Opened> {
   const context = await browser.newContext({ viewport: { width: 1366, height: 950 }, ...options });
   context.setDefaultTimeout(120_000); // the machine may be busy
@@ -39,16 +33,22 @@ export async function openExplorer(
     if (request.url() !== url && !/^(data|blob):/.test(request.url())) foreign.push(request.url());
   });
   await page.addInitScript({ path: require.resolve('axe-core/axe.min.js') });
+  await page.addInitScript(script);
   await page.goto(url);
   const text = async (selector: string) => (await page.textContent(selector)) ?? '';
   await settled(page);
   return { page, errors, foreign, requests, text };
 }
 
-/** Waits until a backend has started, or none could, and the map is drawn. */
-export async function settled(page: Page): Promise<void> {
-  await page.waitForSelector('#backend:enabled');
-  await page.waitForSelector('#map:not(.waiting), body:has(#backend-text.failed) #map');
+/** Waits until the generator has started, or cannot, and the map is drawn. */
+async function settled(page: Page): Promise<void> {
+  await page.waitForSelector('#drawn-by:not(:text-is("Starting"))');
+  await mapDrawn(page);
+}
+
+/** Waits until the map is that of the shown digit. */
+export async function mapDrawn(page: Page): Promise<void> {
+  await page.waitForSelector('#map:not(.waiting), body:has(#drawn-by.failed) #map');
 }
 
 /** Bytes of the red channel of 28 x 28 pixels of a canvas; the page is grey. */

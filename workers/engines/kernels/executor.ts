@@ -3,8 +3,8 @@ import { GanglionError } from '../../../shared/error.ts';
 import { type Shape, sizeOf } from '../../../shared/model/graph.ts';
 import type { Program } from '../../../shared/model/program.ts';
 import type { Executor, Precomputed, Values } from '../executor.ts';
-import type { NativeFrame, NativePlan, PlanBinding } from './binding.ts';
 import { type Plan, planOf } from './plan.ts';
+import type { NativeFrame, NativePlan, PlanBinding } from './plan-binding.ts';
 
 /** A frame in which the precomputable instructions have run. */
 class PrecomputedFrame implements Precomputed {

@@ -2,9 +2,10 @@
 import { ARITHMETIC } from '../../../shared/arithmetic.ts';
 import { GanglionError } from '../../../shared/error.ts';
 import type { ProgramRunner } from '../program-runner.ts';
-import { type PlanBinding, requireKernels } from './binding.ts';
+import { requireKernels } from './binding.ts';
 import { kernelExecutor } from './executor.ts';
 import { kernelNoise } from './noise.ts';
+import type { PlanBinding } from './plan-binding.ts';
 
 /**
  * Loads the kernels into this thread.

@@ -1,6 +1,6 @@
 // Normal noise by the kernels: `fillNormal` of shared/random.ts, with its bits.
 import { type fillNormal, STREAMS, toKey } from '../../../shared/random.ts';
-import type { PlanBinding } from './binding.ts';
+import type { PlanBinding } from './plan-binding.ts';
 
 /** `fillNormal` of shared/random.ts by the kernels. */
 export function kernelNoise(kernels: Pick<PlanBinding, 'fillNormal'>): typeof fillNormal {

@@ -1,8 +1,8 @@
 // The kernels in WebAssembly behind the same calls as those of the add-on. A module computes in memory of its own: inputs are copied in,
 // results out.
 import { GanglionError } from '../../../shared/error.ts';
-import type { NativeFrame, NativePlan, PlanBinding, PlanSource } from '../kernels/binding.ts';
-import type { WasmKernels } from './module.ts';
+import type { NativeFrame, NativePlan, PlanBinding, PlanSource } from '../kernels/plan-binding.ts';
+import type { WasmKernels } from './kernels.ts';
 
 const WORD = 4;
 
@@ -99,7 +99,9 @@ export class WasmBinding implements PlanBinding {
   }
 
   #createStep({ kernel, buffers, sizes, value }: PlanSource['steps'][number]): number {
-    const given = [Int8Array.from(Buffer.from(`${kernel}\0`)), buffers, sizes].map((array) => this.#put(array));
+    const given = [Int8Array.from(`${kernel}\0`, (letter) => letter.charCodeAt(0)), buffers, sizes].map((array) =>
+      this.#put(array),
+    );
     const [name = 0, bufferNumbers = 0, extents = 0] = given;
     const step = this.#kernels.createStep(name, bufferNumbers, buffers.length, extents, sizes.length, value);
     for (const address of given) this.#kernels.release(address);

@@ -5,26 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import { GanglionError, messageOf } from '../../../shared/error.ts';
 import { describeNoWasmMemory } from '../../../shared/wasm-memory.ts';
-
-/** What wasm.cc exports. Addresses are offsets in the memory; 0 is none. */
-export interface WasmKernels {
-  readonly memory: { readonly buffer: ArrayBuffer };
-  _initialize(): void;
-  allocate(bytes: number): number;
-  release(address: number): void;
-  createStep(
-    name: number,
-    buffers: number,
-    buffersCount: number,
-    sizes: number,
-    sizesCount: number,
-    value: number,
-  ): number;
-  runSteps(steps: number, count: number, buffers: number): void;
-  findOutside(values: number, size: number, limit: number): number;
-  fillNormal(key0: number, key1: number, stream: number, time: number, part: number, out: number, size: number): void;
-  multiplyAdd(a: number, b: number, c: number): number;
-}
+import { isFused, startKernels, WASM_FILES, WASM_IMPORTS, type WasmKernels, type WasmVariant } from './kernels.ts';
 
 /** Node has WebAssembly; its types do not. */
 declare const WebAssembly: {
@@ -32,11 +13,6 @@ declare const WebAssembly: {
   readonly Module: new (bytes: Uint8Array) => object;
   readonly Instance: new (module: object, imports: object) => { readonly exports: object };
 };
-
-/** `fused` is fast, and needs an engine that rounds a relaxed multiply-add once; `exact` has the same bits everywhere. */
-export type WasmVariant = 'fused' | 'exact';
-
-const FILES: Readonly<Record<WasmVariant, string>> = { fused: 'kernels.wasm', exact: 'kernels-exact.wasm' };
 
 const FOLDER = new URL(import.meta.url.endsWith('.ts') ? './' : '../../../../workers/engines/wasm/', import.meta.url);
 
@@ -68,19 +44,13 @@ function readBinary(name: string): { readonly bytes: Uint8Array; readonly versio
   return { bytes, version: hash.slice(0, 12) };
 }
 
-/** Whether `a * b + c` is rounded once: then the square of 1 + 2^-12 has a last digit that rounding the product would lose. */
-function isFused({ multiplyAdd }: WasmKernels): boolean {
-  const a = 1 + 2 ** -12;
-  return multiplyAdd(a, a, -(1 + 2 ** -11)) === 2 ** -24;
-}
-
 /**
  * Compiles the kernels and gives them memory.
  *
  * @throws GanglionError `environment` where WebAssembly has no memory, or this variant would give other bits here
  */
 export function loadWasm(variant: WasmVariant): LoadedWasm {
-  const { bytes, version } = readBinary(FILES[variant]);
+  const { bytes, version } = readBinary(WASM_FILES[variant]);
   // Node 20 has relaxed SIMD behind a flag of V8, which later versions do not know.
   if (!WebAssembly.validate(bytes)) setFlagsFromString('--experimental-wasm-relaxed-simd');
   if (!WebAssembly.validate(bytes)) throw unfit('has no relaxed SIMD');
@@ -98,15 +68,8 @@ function unfit(reason: string): GanglionError {
 }
 
 function instantiate(bytes: Uint8Array): WasmKernels {
-  const none = (): never => {
-    throw new Error('the kernels call no system');
-  };
-  const system = new Proxy({}, { get: () => none, has: () => true });
   try {
-    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), { wasi_snapshot_preview1: system });
-    const kernels = exports as WasmKernels;
-    kernels._initialize();
-    return kernels;
+    return startKernels(new WebAssembly.Instance(new WebAssembly.Module(bytes), WASM_IMPORTS).exports);
   } catch (error) {
     const reason = describeNoWasmMemory() ?? messageOf(error);
     throw new GanglionError('environment', `the kernels in WebAssembly do not start: ${reason}`, { cause: error });

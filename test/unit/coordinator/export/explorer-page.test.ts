@@ -5,20 +5,26 @@ import { describe, expect, it } from 'vitest';
 import { toPage } from '../../../../coordinator/export/explorer-page.ts';
 import type { ExplorerData } from '../../../../shared/explorer-data.ts';
 
-const TEMPLATE = '<head><!-- policy --><!-- style --></head><body><!-- data --><!-- scripts --></body>';
+const TEMPLATE = '<head><!-- policy --><!-- style --></head><body><!-- data --><!-- script --></body>';
 /** What HTML would take for the end of a script, or for a script within a comment, in places where JavaScript may have it. */
-const LIBRARY =
-  'var said = ["</script>", `</SCRIPT >`, "<!--<script>", "$& $1 $`"];\r\nvar found = /<\\/script|<!--/.test(said[0]);\n';
+const TRICKY =
+  'said = ["</script>", `</SCRIPT >`, "<!--<script>", "$& $1 $`"];\r\nfound = /<\\/script|<!--/.test(said[0]);\n';
 const MODULES = {
-  'a/app.js': 'const b = require("../b.js"); b.list.push("app"); result = b.list.concat(require("../b.js").list);',
+  'a/app.js': `${TRICKY}const b = require("../b.js"); b.list.push("app"); result = b.list.concat(require("../b.js").list);`,
   'b.js': 'exports.list = ["b"]; require("./c.js");',
   'c.js': 'result = "c";',
 };
 const data = { run: '</script><!-- $& <script>', step: 3 } as unknown as ExplorerData;
 
 const page = toPage(
-  { template: TEMPLATE, styles: ['a {}\r\n', 'b {}'], libraries: [LIBRARY], modules: MODULES, entry: 'a/app.js' },
-  { data, weights: Uint8Array.of(1, 2, 3), wasm: Uint8Array.of(4) },
+  {
+    template: TEMPLATE,
+    styles: ['a {}\r\n', 'b {}'],
+    modules: MODULES,
+    entry: 'a/app.js',
+    kernels: { 'a.wasm': Uint8Array.of(4) },
+  },
+  { data, weights: Uint8Array.of(1, 2, 3) },
 );
 
 /** Elements as a browser cuts them: a script ends at the first `</script`. */
@@ -35,23 +41,20 @@ describe('toPage', () => {
       '',
       ' type="application/json" id="explorer-data"',
       ' type="text/plain" id="weights"',
-      ' type="text/plain" id="wasm"',
-      '',
+      ' type="text/plain" id="a.wasm"',
       '',
     ]);
     expect(JSON.parse(elements[1]?.text ?? '')).toEqual(data);
-    expect(elements[2]?.text).toBe('AQID');
-    const context: Record<string, unknown> = {};
-    runInNewContext(scripts[0]?.text ?? '', context);
-    expect(context.said).toEqual(['</script>', '</SCRIPT >', '<!--<script>', '$& $1 $`']);
-    expect(context.found).toBe(true);
+    expect([elements[2]?.text, elements[3]?.text]).toEqual(['AQID', 'BA==']);
     expect(page.match(/<!--/g)).toBe(null);
   });
 
   it('runs the entry module, and every module once', () => {
     const context: Record<string, unknown> = { URL };
-    runInNewContext(scripts[1]?.text ?? '', context);
+    runInNewContext(scripts[0]?.text ?? '', context);
     expect(context.result).toEqual(['b', 'app', 'b', 'app']);
+    expect(context.said).toEqual(['</script>', '</SCRIPT >', '<!--<script>', '$& $1 $`']);
+    expect(context.found).toBe(true);
   });
 
   it('allows its own scripts and style by their hashes, and no other, and no address', () => {
@@ -63,7 +66,6 @@ describe('toPage', () => {
       'script-src': ["'wasm-unsafe-eval'", ...scripts.map(({ text }) => hash(text))].join(' '),
       'style-src': hash(elements[0]?.text ?? ''),
       'img-src': 'data: blob:',
-      'connect-src': 'data:',
       'base-uri': "'none'",
       'form-action': "'none'",
     });

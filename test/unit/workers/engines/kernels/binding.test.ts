@@ -1,8 +1,9 @@
 import { readFileSync, truncateSync } from 'node:fs';
 import { cp } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
-import { type Isa, loadKernels, readKernelsSetting } from '../../../../../workers/engines/kernels/binding.ts';
+import { loadKernels, readKernelsSetting } from '../../../../../workers/engines/kernels/binding.ts';
 import { locateKernels } from '../../../../../workers/engines/kernels/library.ts';
+import type { Isa } from '../../../../../workers/engines/kernels/plan-binding.ts';
 import { scratchFolder } from '../../../scratch.ts';
 
 /** What Linux says of the processor. */

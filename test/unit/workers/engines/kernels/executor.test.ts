@@ -5,8 +5,9 @@ import { PASS_PROGRAMS, samplingProgram } from '../../../../../shared/model/phas
 import type { Program } from '../../../../../shared/model/program.ts';
 import { dcgan28 } from '../../../../../shared/model/spec.ts';
 import type { Executor } from '../../../../../workers/engines/executor.ts';
-import type { KernelBinding, NativePlan } from '../../../../../workers/engines/kernels/binding.ts';
+import type { KernelBinding } from '../../../../../workers/engines/kernels/binding.ts';
 import { kernelExecutor } from '../../../../../workers/engines/kernels/executor.ts';
+import type { NativePlan } from '../../../../../workers/engines/kernels/plan-binding.ts';
 import { BATCH, LATENT, passInputs } from '../pass-inputs.ts';
 import { sumProgram } from '../sum-program.ts';
 import { hasKernels, kernelsRunner, loadedBinding } from './loaded.ts';

@@ -1,8 +1,9 @@
 // The kernels of this machine, for tests. Where there are none (no AVX2, or GANGLION_KERNELS=off), tests of them are left out;
 // binding.test.ts fails where there should be some.
 import { expect } from 'vitest';
-import { type KernelBinding, loadKernels, type PlanBinding } from '../../../../../workers/engines/kernels/binding.ts';
+import { type KernelBinding, loadKernels } from '../../../../../workers/engines/kernels/binding.ts';
 import { kernelExecutor } from '../../../../../workers/engines/kernels/executor.ts';
+import type { PlanBinding } from '../../../../../workers/engines/kernels/plan-binding.ts';
 import type { ProgramRunner } from '../../../../../workers/engines/program-runner.ts';
 import { WasmBinding } from '../../../../../workers/engines/wasm/binding.ts';
 import { loadWasm } from '../../../../../workers/engines/wasm/module.ts';
