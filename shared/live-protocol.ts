@@ -14,7 +14,10 @@ export interface LiveStatus {
   readonly epoch: number;
   readonly imagesPerSecond: number;
   readonly restarts: number;
+  /** Of all nodes. */
   readonly replicas: readonly LiveReplica[];
+  /** None where one node trains alone. */
+  readonly nodes: readonly LiveNode[];
   /** Step of the newest picture; null before the first. */
   readonly sample: number | null;
   /** Step of the newest evaluation; null before the first. */
@@ -24,7 +27,26 @@ export interface LiveStatus {
 /** An evaluation, as /api/evaluations lists them. */
 export type LiveEvaluation = Omit<Evaluation, 'nearest'>;
 
+export interface LiveNode {
+  readonly node: number;
+  readonly state: string;
+  readonly host: string | null;
+  readonly pid: number | null;
+  readonly replicas: number;
+  readonly shards: number;
+  /** Mean of its replicas' median times for a shard; null before the first. */
+  readonly shardSeconds: number | null;
+  /** Time that its replicas spent on shards. */
+  readonly busySeconds: number;
+  /** Time for which it has waited for sums over all nodes. */
+  readonly reduceSeconds: number;
+  readonly restarts: number;
+  readonly stragglers: number;
+}
+
 export interface LiveReplica {
+  /** Where there are several. */
+  readonly node?: number;
   readonly id: number;
   readonly kind: string | null;
   readonly pid: number | null;

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Devices } from '../../shared/device.ts';
 import { GanglionError } from '../../shared/error.ts';
 import { isHeldByOwnJob, type LockTicket, lockRunFolder, type RunLock } from '../files/run-lock.ts';
+import { OwnReport } from '../monitoring/own-report.ts';
 import type { Terminal } from '../monitoring/terminal.ts';
 import { together } from '../nodes/messages.ts';
 import { checkSame, isFirst, receiveProposal, settingsHere, shareState } from '../run/agreement.ts';
@@ -15,6 +16,7 @@ import type { RunHost, RunPlan } from '../run/run-plan.ts';
 import { noticeSink } from '../run/run-sinks.ts';
 import type { StopSwitch } from '../run/stop.ts';
 import { type StoredRunConfig, toRunConfig } from '../run-folder/run-config.ts';
+import type { RunEvent } from '../run-folder/run-event.ts';
 import { mergeSettings } from '../settings/settings.ts';
 import type { Settings } from '../settings/settings-table.ts';
 import type { Communicator } from '../training/communicator.ts';
@@ -74,21 +76,27 @@ export async function joinTraining(
   const { state } = plan;
   const { totalSteps } = proposal;
   await shareState(nodes, state);
+  const allNodes = [...nodes.members];
+  const own = new OwnReport({ replicas: () => node.replicas, metricsPort: () => null });
+  const sinks = [noticeSink(onNotice), own];
+  const emit = (event: RunEvent): void => {
+    for (const sink of sinks) sink.observe(event);
+  };
   const node = new Node({
     ...partOf(plan),
     ...placed,
-    ...{ totalSteps, programs, communicator: nodes },
-    emit: noticeSink(onNotice).observe,
+    ...{ totalSteps, programs, communicator: nodes, emit, tell: own.tell },
   });
   const takeOver = (onStep: OnStep, missed: readonly StepRecord[]): Promise<void> => {
     const { stepsPerEpoch, dataset, settings } = plan;
     const before = { backendBefore: null, arithmeticBefore: null, resumed: true, faults: null, profile: null };
     const planned = { ...placed, ...before, ...{ path: proposal.path, totalSteps, stepsPerEpoch, dataset, state } };
-    return writeOn({ ...planned, apiToken: settings.apiToken }, host, { onStep, missed });
+    return writeOn({ ...planned, apiToken: settings.apiToken }, { ...host, allNodes }, { onStep, missed });
   };
   const train = async (onStep: OnStep): Promise<void> => {
     const newest: StepRecord[] = [];
     const commit = async (record: StepRecord): Promise<void> => {
+      emit({ kind: 'step', record, fromMs: performance.now() });
       newest.push(record);
       if (newest.length > NEWEST) newest.shift();
       await onStep(record);
@@ -119,7 +127,7 @@ export async function joinTraining(
 /** Goes on with the run's folder of a node that is lost. @throws GanglionError `nodes` when that lies elsewhere */
 async function writeOn(
   plan: RunPlan,
-  { nodes, programs, stop, onNotice, terminal }: MemberHost,
+  { nodes, allNodes, programs, stop, onNotice, terminal }: MemberHost & Pick<RunHost, 'allNodes'>,
   { onStep, missed }: Pick<RunHost, 'onStep' | 'missed'>,
 ): Promise<void> {
   const { path, config, totalSteps } = plan;
@@ -134,7 +142,7 @@ async function writeOn(
   };
   const shown = terminal ? { terminal: terminal({ batch: config.batch, totalSteps }) } : {};
   try {
-    await new RecordedRun(plan, { nodes, programs, stop, onNotice, lock, onStep, missed, ...shown }).run();
+    await new RecordedRun(plan, { nodes, allNodes, programs, stop, onNotice, lock, onStep, missed, ...shown }).run();
   } finally {
     held?.release();
   }

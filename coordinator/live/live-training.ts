@@ -79,7 +79,7 @@ export class LiveTraining implements RunSink {
   }
 
   #status(): Omit<LiveStatus, 'evaluated'> {
-    const { state, healthy, step, steps, epoch, imagesPerSecond, restarts, replicas } = this.#options.status();
+    const { state, healthy, step, steps, epoch, imagesPerSecond, restarts, replicas, nodes } = this.#options.status();
     const ended = this.#failed || (state === 'finished' && step < steps);
     return {
       state: ended ? 'stopped' : state,
@@ -89,7 +89,7 @@ export class LiveTraining implements RunSink {
       epoch,
       imagesPerSecond: Math.round(imagesPerSecond),
       restarts,
-      replicas,
+      ...{ replicas, nodes },
       sample: this.#sample,
     };
   }

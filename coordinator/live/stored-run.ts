@@ -88,7 +88,7 @@ function statusOf(
     epoch,
     imagesPerSecond: Math.round(number('imagesPerSecond')),
     restarts: number('restarts'),
-    replicas: [],
+    ...{ replicas: [], nodes: [] },
     sample,
   };
 }

@@ -1,8 +1,8 @@
 // The newest known state of a run, for /api/status, /healthz and the terminal.
 import type { Backend } from '../../shared/backend.ts';
-import type { ReplicaStatus } from '../replicas/replica-status.ts';
 import type { RunEvent, RunSink } from '../run-folder/run-event.ts';
 import type { StepRecord } from '../training/trainer.ts';
+import type { NodeStatus, NodeTable, PlacedReplica } from './node-table.ts';
 
 export interface Status {
   readonly state: 'starting' | 'training' | 'stopping' | 'finished';
@@ -18,8 +18,12 @@ export interface Status {
   readonly imagesPerSecond: number;
   readonly losses: { readonly discriminator: number; readonly generator: number } | null;
   readonly outputs: { readonly real: number; readonly fake: number } | null;
+  /** Restarts of replicas, on all nodes. */
   readonly restarts: number;
-  readonly replicas: readonly ReplicaStatus[];
+  /** Of all nodes. */
+  readonly replicas: readonly PlacedReplica[];
+  /** None where this node is alone. */
+  readonly nodes: readonly NodeStatus[];
   readonly checkpoint: string | null;
 }
 
@@ -35,7 +39,7 @@ export interface StatusOptions {
   readonly steps: number;
   readonly batch: number;
   readonly backend: Backend;
-  readonly replicas: () => readonly ReplicaStatus[];
+  readonly table: Pick<NodeTable, 'nodes' | 'replicas'>;
 }
 
 /** Follows the run; `now` is a monotonic clock in milliseconds. */
@@ -92,7 +96,8 @@ export class StatusKeeper implements RunSink {
 
   get status(): Status {
     const record = this.#record;
-    const replicas = this.#options.replicas();
+    const { nodes, replicas } = this.#options.table;
+    const counted = nodes.length === 0 ? replicas : nodes; // those of lost nodes among them
     return {
       state: this.#state,
       healthy: this.#state !== 'training' || this.#now() - this.#changedMs < STALLED_MS,
@@ -109,8 +114,8 @@ export class StatusKeeper implements RunSink {
           }
         : null,
       outputs: record ? { real: record.discriminator.outputReal, fake: record.discriminator.outputFake } : null,
-      restarts: replicas.reduce((sum, { restarts }) => sum + restarts, 0),
-      replicas,
+      restarts: counted.reduce((sum, { restarts }) => sum + restarts, 0),
+      ...{ replicas, nodes },
       checkpoint: this.#checkpoint,
     };
   }

@@ -64,6 +64,7 @@ export function terminalSink(terminal: Terminal, status: () => Status): RunSink 
         case 'skipped':
         case 'resized':
         case 'evaluated':
+        case 'nodesLost':
         case 'notice':
           line(event);
           break;

@@ -107,6 +107,8 @@ function kindOf(event: RunEvent): EventKind | undefined {
     case 'resized':
     case 'checkpoint':
       return FOLDED[event.kind];
+    case 'nodesLost':
+      return 'lost';
     case 'more':
       return FOLDED[event.of];
     case 'stopping':

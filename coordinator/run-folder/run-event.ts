@@ -5,6 +5,7 @@ import type { Phase } from '../../shared/model/layout.ts';
 import { describeShard, type PassSeconds } from '../../shared/protocol.ts';
 import type { WrittenCheckpoint } from '../checkpoints/checkpoint-writer.ts';
 import { type BadShard, describeBadShard } from '../replicas/bad-shard.ts';
+import type { NodeReport } from '../replicas/node-report.ts';
 import type { Shard } from '../replicas/replica.ts';
 import type { CoordinatorPart } from '../training/span.ts';
 import type { StepRecord } from '../training/trainer.ts';
@@ -39,6 +40,10 @@ export type RunEvent =
   | { readonly kind: 'span'; readonly part: CoordinatorPart; readonly fromMs: number; readonly toMs: number }
   /** An update was skipped for bad gradients; a part of a `step`. */
   | { readonly kind: 'skipped'; readonly phase: Phase; readonly bad: readonly BadShard[] }
+  /** Another node has told about itself. */
+  | { readonly kind: 'told'; readonly node: number; readonly report: NodeReport }
+  /** Nodes were lost; so many are left. */
+  | { readonly kind: 'nodesLost'; readonly nodes: readonly number[]; readonly left: number }
   | { readonly kind: 'resized'; readonly from: number; readonly to: number }
   | MoreEvents
   | { readonly kind: 'stopping'; readonly who: string }
@@ -67,6 +72,8 @@ export interface RunStarted {
   readonly resumed: boolean;
   /** Steps done before. */
   readonly step: number;
+  /** Nodes that train together, and the workers of this one. */
+  readonly nodes: number;
   readonly workers: number;
   readonly shards: number;
   /** Name of the dataset. */
@@ -104,8 +111,9 @@ const MORE: Readonly<Record<FoldedKind, string>> = {
 export function sentenceOf(event: RunEvent): string | undefined {
   switch (event.kind) {
     case 'started': {
-      const { resumed, step, data, workers, shards, computing } = event;
-      return `${resumed ? `resuming at step ${step}` : 'training'}: ${data}; ${workers} workers, ${shards} shards; ${computing}`;
+      const { resumed, step, data, nodes, workers, shards, computing } = event;
+      const replicas = nodes > 1 ? `${nodes} nodes, ${workers} workers on this one` : `${workers} workers`;
+      return `${resumed ? `resuming at step ${step}` : 'training'}: ${data}; ${replicas}, ${shards} shards; ${computing}`;
     }
     case 'skipped': {
       const { phase, bad } = event;
@@ -128,6 +136,10 @@ export function sentenceOf(event: RunEvent): string | undefined {
     }
     case 'lost':
       return `${event.error.message} (${event.error.reason ?? 'error'}); its shards go to other replicas`;
+    case 'nodesLost': {
+      const { nodes, left } = event;
+      return `node ${nodes.join(', ')} lost; going on with ${left} of ${nodes.length + left}`;
+    }
     case 'restarted':
       return `replica ${event.replica} has restarted`;
     case 'straggler':

@@ -19,7 +19,10 @@ export interface Summary {
   readonly imagesPerSecond: number;
   /** Seconds since then. */
   readonly wallSeconds: number;
+  /** Of the node that writes. */
   readonly workers: number;
+  /** Nodes left at the end, where there were several. */
+  readonly nodes?: number;
   readonly shards: number;
   /** What computed since the run began or was resumed: `kernels-wasm`, `tensorflow-cpu` and others, see ReplicaReady. */
   readonly engine: string;
@@ -32,7 +35,7 @@ export interface Summary {
   readonly bestStep?: number;
   /** File in checkpoints/ of the evaluated step with the least distance that has one; with --keep-best. */
   readonly bestCheckpoint?: string;
-  /** Replicas restarted after a fault. */
+  /** Replicas restarted after a fault, on all nodes. */
   readonly restarts: number;
   /** Steps that metrics.jsonl lacks: 0. */
   readonly lostSteps: number;

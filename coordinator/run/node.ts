@@ -60,6 +60,8 @@ export interface NodeOptions {
   /** Whether to give the events of a profile, of which there are many a step. */
   readonly profiled?: boolean;
   readonly emit: (event: RunEvent) => void;
+  /** What this node has to tell the first one about itself. */
+  readonly tell?: TrainerOptions['tell'];
 }
 
 /** Deadline for an answer of a replica, which is lost when it passes. */
@@ -94,7 +96,10 @@ export class Node {
 
   /** Trains until the last step or a stop. @throws GanglionError as `train` of training/trainer.ts */
   async train({ shouldStop, commit }: Pick<TrainerOptions, 'shouldStop' | 'commit'>): Promise<void> {
-    const { config, state, dataset, totalSteps, communicator = SINGLE_NODE, profiled = false, emit } = this.#options;
+    const { config, state, dataset, totalSteps, communicator = SINGLE_NODE, profiled = false } = this.#options;
+    const { emit, tell } = this.#options;
+    const { node, members } = communicator;
+    const isFirst = node === members[0];
     const adam = { beta1: config.beta1, beta2: config.beta2, epsilon: config.epsilon };
     await train({
       state,
@@ -117,13 +122,11 @@ export class Node {
       shouldStop,
       commit,
       onLost: (nodes) => {
-        const { node, members } = communicator;
-        if (node !== members[0]) return;
-        emit({
-          kind: 'notice',
-          text: `node ${nodes.join(', ')} lost; going on with ${members.length} of ${nodes.length + members.length}`,
-        });
+        const { members: left } = communicator;
+        if (node === left[0]) emit({ kind: 'nodesLost', nodes, left: left.length });
       },
+      tell,
+      onTold: isFirst ? (from, text) => emit({ kind: 'told', node: from, report: JSON.parse(text) }) : undefined,
       span: profiled ? (part, fromMs, toMs) => emit({ kind: 'span', part, fromMs, toMs }) : undefined,
     });
   }

@@ -12,7 +12,7 @@ import { describeEnvironment } from '../run-folder/environment.ts';
 import { type RunFolder, runFolderAt, writeJson } from '../run-folder/run-folder.ts';
 import { countStepFaults } from '../run-folder/step-faults.ts';
 import type { Summary } from '../run-folder/summary.ts';
-import { SINGLE_NODE } from '../training/communicator.ts';
+import { type Communicator, SINGLE_NODE } from '../training/communicator.ts';
 import type { StepRecord } from '../training/trainer.ts';
 import { Node } from './node.ts';
 import { openRunFolder } from './open-run-folder.ts';
@@ -27,7 +27,9 @@ export class RecordedRun {
   readonly node: Node;
   readonly #plan: RunPlan;
   readonly #host: RunHost;
+  readonly #nodes: Communicator;
   readonly #sinks: RunSinks;
+  #http: HttpServer | undefined;
   #records: RunRecords | undefined;
   /** Of the last checkpoint. */
   #stateSha256: string | undefined;
@@ -36,21 +38,22 @@ export class RecordedRun {
     const { config, path, workers, totalSteps, stepsPerEpoch, state, profile } = plan;
     this.#plan = plan;
     this.#host = host;
+    const { terminal, onNotice, nodes = SINGLE_NODE, allNodes = [...nodes.members] } = host;
+    this.#nodes = nodes;
     this.#sinks = new RunSinks({
       ...{ config, path, workers, totalSteps, stepsPerEpoch, profile },
       firstStep: state.step,
       tokenNeeded: plan.apiToken !== null,
       replicas: () => this.node.replicas,
-      terminal: host.terminal,
-      onNotice: host.onNotice,
+      nodes: { communicator: nodes, all: allNodes },
+      metricsPort: () => this.#http?.port ?? null,
+      ...{ terminal, onNotice },
     });
     this.node = new Node({
-      ...{ config, workers, state, totalSteps },
-      devices: plan.devices,
-      dataset: plan.dataset,
+      ...{ config, workers, state, totalSteps, devices: plan.devices, dataset: plan.dataset },
       programs: host.programs,
       faults: plan.faults,
-      ...(host.nodes && { communicator: host.nodes }),
+      communicator: nodes,
       profiled: profile !== null,
       emit: this.#sinks.emit,
     });
@@ -70,11 +73,10 @@ export class RecordedRun {
     this.#host.stop.onRequest((who) => {
       if (!over) emit({ kind: 'stopping', who });
     });
-    let http: HttpServer | undefined;
     try {
       const { folder, ticket } = await this.#together(async () => {
         // The port first: when it is taken, nothing has been made yet.
-        http = await this.#serve().catch((error: unknown) => {
+        this.#http = await this.#serve().catch((error: unknown) => {
           if (!this.#host.missed) throw error;
           this.#notice(`no live page from here: ${messageOf(error)}`); // a page is no reason to end
           return undefined;
@@ -84,7 +86,7 @@ export class RecordedRun {
         await node.start();
         return opened;
       });
-      this.#announce(http);
+      this.#announce(this.#http);
       const summary = await this.#train(folder, ticket);
       over = true;
       return summary;
@@ -95,7 +97,7 @@ export class RecordedRun {
     } finally {
       await node.stop();
       if (over) await reportRun(this.#plan.path, this.#host.programs, (text) => this.#notice(text));
-      await http?.close();
+      await this.#http?.close();
       this.#sinks.close();
     }
   }
@@ -158,7 +160,7 @@ export class RecordedRun {
       kind: 'started',
       resumed,
       step: state.step,
-      workers,
+      ...{ nodes: this.#nodes.members.length, workers },
       shards: config.shards,
       data: dataset.name,
       computing: [`${engine} ${libraryVersion}`, device ?? []].flat().join(', '),
@@ -260,10 +262,11 @@ export class RecordedRun {
       imagesPerSecond,
       wallSeconds,
       workers: this.node.workers,
+      ...(this.#nodes.members.length > 1 && { nodes: this.#nodes.members.length }),
       shards: config.shards,
       ...this.node.computing,
       ...evaluated,
-      restarts: this.node.restarts,
+      restarts: this.node.restarts + this.#sinks.restartsElsewhere,
       ...(await countStepFaults(folder.metrics, step)),
     };
     writeJson(folder.summary, summary);
@@ -275,7 +278,7 @@ export class RecordedRun {
   }
 
   #together<Result>(action: () => Promise<Result>): Promise<Result> {
-    return together(this.#host.nodes ?? SINGLE_NODE, action);
+    return together(this.#nodes, action);
   }
 
   #notice(text: string): void {

@@ -46,6 +46,8 @@ export interface RunHost {
   readonly stop: StopSwitch;
   /** The nodes that train together; this one is the first. Default: it is alone. */
   readonly nodes?: Communicator;
+  /** Numbers of all nodes of the job, where some are lost by now. */
+  readonly allNodes?: readonly number[] | undefined;
   /** Locks the run's folder, if that is not done yet; the folder is there by then. @throws GanglionError when another process has it */
   readonly lock: () => Promise<LockTicket>;
   /** Prints the run for people; without one, nothing is printed. */

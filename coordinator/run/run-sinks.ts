@@ -4,6 +4,8 @@ import { toPrintable } from '../../shared/printable.ts';
 import { isOwned } from '../files/owned-folders.ts';
 import { LiveTraining } from '../live/live-training.ts';
 import { createMetrics, type Metrics } from '../monitoring/metrics.ts';
+import { NodeTable } from '../monitoring/node-table.ts';
+import { OwnReport } from '../monitoring/own-report.ts';
 import { Profile } from '../monitoring/profile.ts';
 import { StatusKeeper } from '../monitoring/status.ts';
 import { TensorBoardSink } from '../monitoring/tensorboard/tensorboard-sink.ts';
@@ -12,8 +14,9 @@ import type { ReplicaStatus } from '../replicas/replica-status.ts';
 import { EventFold } from '../run-folder/event-fold.ts';
 import { EventLog } from '../run-folder/events.ts';
 import type { StoredRunConfig } from '../run-folder/run-config.ts';
-import type { RunEvent, RunSink } from '../run-folder/run-event.ts';
+import { type RunEvent, type RunSink, sentenceOf } from '../run-folder/run-event.ts';
 import { type RunFolder, runFolderAt } from '../run-folder/run-folder.ts';
+import type { Communicator } from '../training/communicator.ts';
 
 /** What the sinks need to know of a run. */
 export interface ObservedRun {
@@ -28,10 +31,19 @@ export interface ObservedRun {
   /** File of a trace of that many steps. */
   readonly profile: { readonly path: string; readonly steps: number } | null;
   readonly replicas: () => readonly ReplicaStatus[];
+  readonly nodes: NodesOfRun;
+  readonly metricsPort: () => number | null;
   /** Shows the run to people. */
   readonly terminal?: Terminal | undefined;
   /** Receives notices where there is no terminal. */
   readonly onNotice?: ((text: string) => void) | undefined;
+}
+
+/** The nodes that train together. */
+export interface NodesOfRun {
+  readonly communicator: Communicator;
+  /** Numbers of those at the start of the job. */
+  readonly all: readonly number[];
 }
 
 /** Steps before a profile begins, or half of a short run: V8 compiles for some hundred, beside the replicas. */
@@ -51,7 +63,9 @@ export class RunSinks {
   constructor(run: ObservedRun) {
     const { config, path, firstStep, terminal, onNotice } = run;
     this.#run = run;
-    this.status = createStatus(run);
+    const own = new OwnReport(run);
+    const table = new NodeTable({ ...run.nodes, own: () => own.report });
+    this.status = createStatus(run, table);
     this.metrics = createRunMetrics(run);
     this.#events = new EventLog({
       step: firstStep,
@@ -79,7 +93,7 @@ export class RunSinks {
       shown?.observe(event);
     });
     // The profile comes last: its span of a commit has all others in it.
-    const sinks = [this.metrics, this.status, this.live, this.#tensorboard, this.#fold, this.#profile];
+    const sinks = [this.metrics, own, table, this.status, this.live, this.#tensorboard, this.#fold, this.#profile];
     this.#sinks = sinks.filter((sink) => sink !== undefined);
   }
 
@@ -87,6 +101,13 @@ export class RunSinks {
   readonly emit = (event: RunEvent): void => {
     for (const sink of this.#sinks) sink.observe(event);
   };
+
+  /** Restarts of replicas of other nodes. */
+  get restartsElsewhere(): number {
+    const { node: own } = this.#run.nodes.communicator;
+    const others = this.status.status.nodes.filter(({ node }) => node !== own);
+    return others.reduce((sum, { restarts }) => sum + restarts, 0);
+  }
 
   /** Opens the logs; the run's folder exists by now. @throws GanglionError when its log cannot be read, or the profile not be written */
   async open(folder: RunFolder): Promise<void> {
@@ -121,12 +142,15 @@ export class RunSinks {
 export function noticeSink(onNotice: (text: string) => void): RunSink {
   return {
     observe(event) {
-      if (event.kind === 'notice') onNotice(event.text);
+      if (event.kind === 'notice' || event.kind === 'nodesLost') onNotice(sentenceOf(event) ?? '');
     },
   };
 }
 
-function createStatus({ path, firstStep, stepsPerEpoch, totalSteps, config, replicas }: ObservedRun): StatusKeeper {
+function createStatus(
+  { path, firstStep, stepsPerEpoch, totalSteps, config }: ObservedRun,
+  table: NodeTable,
+): StatusKeeper {
   return new StatusKeeper({
     run: path,
     step: firstStep,
@@ -134,7 +158,7 @@ function createStatus({ path, firstStep, stepsPerEpoch, totalSteps, config, repl
     steps: totalSteps,
     batch: config.batch,
     backend: config.chosenBackend,
-    replicas,
+    table,
   });
 }
 

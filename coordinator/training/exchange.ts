@@ -3,6 +3,8 @@
 import { GanglionError } from '../../shared/error.ts';
 import type { Phase } from '../../shared/model/layout.ts';
 import type { Communicator } from './communicator.ts';
+import { NOTE_LENGTH, Notes, type NotesOptions } from './notes.ts';
+import type { OnSpan } from './span.ts';
 
 /** Numbers behind a vector, which the nodes add up with it. */
 const SLOTS = ['bad', 'done', 'wishes', 'failures', 'failed'] as const;
@@ -16,6 +18,12 @@ export interface ShardCount {
   readonly bad: number;
 }
 
+/** What was computed on all nodes, and how long it took to add it up. */
+export interface Reduced extends ShardCount {
+  /** Milliseconds: the wait for the slowest node, and the sum. */
+  readonly reduceMs: number;
+}
+
 /** A sum over nodes. */
 export interface NodeSum {
   /** Vector of this node; behind it there is room. */
@@ -24,7 +32,7 @@ export interface NodeSum {
   readonly total: Float64Array;
 }
 
-export interface ExchangeOptions {
+export interface ExchangeOptions extends Pick<NotesOptions, 'tell' | 'onTold'> {
   readonly communicator: Communicator;
   /** Shards a step. */
   readonly shards: number;
@@ -32,6 +40,7 @@ export interface ExchangeOptions {
   readonly shouldStop: () => boolean;
   /** Receives the numbers of nodes that are lost. */
   readonly onLost?: ((nodes: readonly number[]) => void) | undefined;
+  readonly span?: OnSpan | undefined;
 }
 
 /** Why a node ends that another one says: it says nothing itself. */
@@ -50,6 +59,7 @@ function deal(shards: number, members: readonly number[]): number[] {
 export class Exchange {
   readonly #options: ExchangeOptions;
   readonly #communicator: Communicator;
+  readonly #notes: Notes;
   /** Number of the node of every shard. */
   readonly #owners: number[];
   /** Passes that have begun and are in no sum yet. */
@@ -67,6 +77,7 @@ export class Exchange {
   constructor(options: ExchangeOptions) {
     this.#options = options;
     this.#communicator = options.communicator;
+    this.#notes = new Notes({ node: options.communicator.node, tell: options.tell, onTold: options.onTold });
     this.#owners = deal(options.shards, options.communicator.members);
   }
 
@@ -82,7 +93,7 @@ export class Exchange {
 
   /** @param length of the vectors that are added */
   allocate(length: number): NodeSum {
-    const allocate = () => this.#communicator.allocate(length + SLOTS.length);
+    const allocate = () => this.#communicator.allocate(length + NOTE_LENGTH + SLOTS.length);
     return { own: allocate(), total: allocate() };
   }
 
@@ -105,10 +116,15 @@ export class Exchange {
    * @throws GanglionError `nodes` when too many nodes are lost or the sum lacks a shard, `faults` when another node gave up; what made
    *   this node give up
    */
-  async allReduce(phase: Phase, sum: NodeSum, expected: number, addUp: () => ShardCount): Promise<ShardCount> {
+  async allReduce(phase: Phase, sum: NodeSum, expected: number, addUp: () => ShardCount): Promise<Reduced> {
+    let reduceMs = 0;
     for (let isDone = false; !isDone; ) {
       this.#write(sum.own, addUp());
+      const from = performance.now();
       isDone = await this.#communicator.allReduceSum(sum.own, sum.total);
+      const to = performance.now();
+      reduceMs += to - from;
+      this.#options.span?.('reduce', from, to);
       if (isDone) this.#close({ phase, sum });
       else isDone = await this.#recover({ phase, sum });
     }
@@ -119,7 +135,7 @@ export class Exchange {
       throw new GanglionError('nodes', message);
     }
     if (phase === 'generator') this.#isStopAgreed = read('wishes') > 0;
-    return { bad: read('bad'), done: read('done') };
+    return { bad: read('bad'), done: read('done'), reduceMs };
   }
 
   /** No further sum comes: waits until every node has the newest. @throws GanglionError `nodes` */
@@ -138,6 +154,7 @@ export class Exchange {
       failures: hasFailed ? 1 : 0,
       failed: hasFailed ? node : 0,
     };
+    this.#notes.write(roomOf(own), this.#isOwnTurn);
     own.set(
       SLOTS.map((slot) => values[slot]),
       own.length - SLOTS.length,
@@ -148,6 +165,14 @@ export class Exchange {
     this.#open = this.#open.filter((pass) => pass.phase !== phase);
     this.#reductions += 1;
     this.#newest = sum;
+    this.#notes.read(roomOf(sum.total));
+  }
+
+  /** The first node listens; the others take turns. */
+  get #isOwnTurn(): boolean {
+    const { node, members } = this.#communicator;
+    const [, ...others] = members;
+    return others[this.#reductions % others.length] === node;
   }
 
   /** @param pending what failed here @returns whether it is done nevertheless: another node had its sum */
@@ -177,6 +202,7 @@ export class Exchange {
         isDone = true;
       }
     }
+    this.#notes.forget(lost);
     this.#options.onLost?.(lost);
     await this.#takeOver(lost).catch((error: unknown) => this.fail(error));
     return isDone;
@@ -195,6 +221,12 @@ export class Exchange {
   #shardsOf(node: number): number[] {
     return this.#owners.flatMap((owner, shard) => (owner === node ? [shard] : []));
   }
+}
+
+/** Where notes lie in a vector. */
+function roomOf(vector: Float64Array): Float64Array {
+  const end = vector.length - SLOTS.length;
+  return vector.subarray(end - NOTE_LENGTH, end);
 }
 
 /**

@@ -37,12 +37,13 @@ export interface PhaseRecord {
   /** Bytes of results received from the replicas; those that stay on a device are not. */
   readonly gradientBytes: number;
   /**
-   * Seconds: from handing out the shards to the update; exact sum; Adam, with the results that it adds to the sum in its own pass over
+   * Seconds: from handing out the shards to the update; exact sum; sum over nodes, with the wait for them; Adam, with the results that it adds to the sum in its own pass over
    * memory; and the parts of every pass of every shard.
    */
   readonly seconds: {
     readonly phase: number;
     readonly sum: number;
+    readonly reduce: number;
     readonly adam: number;
     readonly shards: readonly ShardResult['seconds'][];
   };
@@ -130,7 +131,8 @@ export function createPhase(phase: Phase, options: PhaseOptions): PhaseLoop {
     },
 
     async update(rateFactor) {
-      const isSkipped = (await update.allReduce(count)).bad > 0;
+      const reduced = await update.allReduce(count);
+      const isSkipped = reduced.bad > 0;
       const beforeAdam = performance.now();
       const decayed = { ...adam[phase], learningRate: adam[phase].learningRate * rateFactor };
       const gradientNorm = isSkipped ? Number.NaN : update.apply(decayed, state[phase], scale, statistics);
@@ -149,6 +151,7 @@ export function createPhase(phase: Phase, options: PhaseOptions): PhaseLoop {
         seconds: {
           phase: (afterAdam - startedMs) / 1000,
           sum: update.takeSumMs() / 1000,
+          reduce: (reduced.reduceMs ?? 0) / 1000,
           adam: (afterAdam - beforeAdam) / 1000,
           shards: seconds,
         },

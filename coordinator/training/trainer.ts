@@ -6,7 +6,7 @@ import { describeBadShard } from '../replicas/bad-shard.ts';
 import { moveAverage } from './average.ts';
 import type { Communicator } from './communicator.ts';
 import { type Decay, rateFactor } from './decay.ts';
-import { Exchange } from './exchange.ts';
+import { Exchange, type ExchangeOptions } from './exchange.ts';
 import { createPhase, type PhaseOptions, type PhaseRecord } from './phase.ts';
 import { createSampler } from './sampler.ts';
 import { discriminatorPhaseBackup, type TrainingState } from './state.ts';
@@ -23,7 +23,9 @@ export interface StepRecord {
   readonly generator: PhaseRecord;
 }
 
-export interface TrainerOptions extends Omit<PhaseOptions, 'exchange'> {
+export interface TrainerOptions
+  extends Omit<PhaseOptions, 'exchange'>,
+    Pick<ExchangeOptions, 'tell' | 'onTold' | 'onLost'> {
   readonly communicator: Communicator;
   readonly dataset: Dataset;
   readonly seed: number;
@@ -39,8 +41,6 @@ export interface TrainerOptions extends Omit<PhaseOptions, 'exchange'> {
   readonly ema?: number;
   /** Training ends after the step in which it becomes true; of several nodes, after the same step, when any has ended a step with it. */
   readonly shouldStop: () => boolean;
-  /** Receives the numbers of nodes that are lost. */
-  readonly onLost?: ((nodes: readonly number[]) => void) | undefined;
   /** Commits a step: log, metrics, samples, checkpoint. Replicas compute meanwhile; the state changes only after it. */
   readonly commit: (record: StepRecord) => Promise<void>;
 }
@@ -71,9 +71,7 @@ async function trainSteps(options: TrainerOptions): Promise<void> {
     await options.commit(record);
   };
   const passes = createPasses(options);
-  const { communicator, shards } = options;
-  const isAlone = communicator.members.length === 1;
-  const exchange = isAlone ? undefined : new Exchange({ communicator, shards, shouldStop, onLost: options.onLost });
+  const exchange = options.communicator.members.length === 1 ? undefined : new Exchange(options);
   const discriminator = createPhase('discriminator', { ...options, exchange });
   const generator = createPhase('generator', { ...options, exchange });
   const backup = device?.backup() ?? discriminatorPhaseBackup(state);

@@ -5,7 +5,7 @@ import type { Phase } from '../../shared/model/layout.ts';
 import type { UpdateKernels } from '../../shared/update.ts';
 import { type ShardResult, toHost } from '../replicas/replica.ts';
 import { type AdamOptions, adamStep, applyAdam } from './adam.ts';
-import type { Exchange, NodeSum, ShardCount } from './exchange.ts';
+import type { Exchange, NodeSum, Reduced, ShardCount } from './exchange.ts';
 import { holdResults } from './held-results.ts';
 import type { OnSpan } from './span.ts';
 import { type NetState, trackStatistics } from './state.ts';
@@ -28,9 +28,9 @@ export interface Update {
    * Adds up over all nodes what has been added.
    *
    * @param count of this node; asked again when it has computed more, for a node that was lost
-   * @returns of all nodes
+   * @returns of all nodes; without a time where this one is alone
    */
-  allReduce(count: () => ShardCount): Promise<ShardCount>;
+  allReduce(count: () => ShardCount): Promise<ShardCount & Partial<Reduced>>;
   /**
    * Adam on the net whose gradient the vectors begin with. The part of {@link sum} that has moved a parameter is not to be read after
    * that.

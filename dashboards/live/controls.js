@@ -32,7 +32,10 @@ export class Controls {
   load({ actions, status }) {
     byId('token-group', HTMLElement).hidden = !actions?.tokenNeeded;
     this.#workers.max = String(actions?.mostWorkers ?? 1);
-    if (document.activeElement !== this.#workers) this.#workers.value = String(Math.max(1, status.replicas.length));
+    // Of several nodes it is the first that is left which serves this page, and whose replicas are counted.
+    const first = status.nodes.find(({ state }) => state !== 'lost')?.node;
+    const own = status.replicas.filter(({ node }) => node === first).length;
+    if (document.activeElement !== this.#workers) this.#workers.value = String(Math.max(1, own));
   }
 
   #resize() {

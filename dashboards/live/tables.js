@@ -1,8 +1,8 @@
 // @ts-check
-// What is written on the page beside samples and curves: the head, the replicas, the timeline, the config.
+// What is written on the page beside samples and curves: the head, nodes and replicas, the timeline, the config.
 import { byId, clock, duration, element, short, whole } from './format.js';
 
-/** @import { LiveEvent, LiveReplica, LiveRunInfo, LiveStatus } from '../../shared/live-protocol.ts' */
+/** @import { LiveEvent, LiveNode, LiveReplica, LiveRunInfo, LiveStatus } from '../../shared/live-protocol.ts' */
 
 /** Events on the page. */
 const MOST_EVENTS = 300;
@@ -20,8 +20,23 @@ const KINDS = {
   end: 'end',
 };
 
-/** Of the table of replicas; a narrow page writes them beside the values. */
-const COLUMNS = ['Replica', 'State', 'Shards', 'Shard time', 'Restarts', 'Kind', 'Process'];
+/** Columns of the tables; a narrow page writes their names beside the values. */
+const OF_REPLICA = ['Replica', 'State', 'Shards', 'Shard time', 'Restarts', 'Kind', 'Process'];
+const OF_NODE = [
+  'Node',
+  'State',
+  'Replicas',
+  'Shards',
+  'Shard time',
+  'Busy',
+  'Waited',
+  'Restarts',
+  'Stragglers',
+  'Host',
+  'Process',
+];
+/** Those that hold texts. */
+const TEXTS = ['State', 'Kind', 'Host'];
 
 /** @param {string} id @param {string} text */
 function write(id, text) {
@@ -31,7 +46,7 @@ function write(id, text) {
 
 /** @param {LiveStatus} status @param {LiveRunInfo | undefined} run */
 export function showStatus(status, run) {
-  const { state, healthy, step, steps, epoch, imagesPerSecond, restarts, replicas } = status;
+  const { state, healthy, step, steps, epoch, imagesPerSecond, restarts, replicas, nodes } = status;
   const badge = byId('state', HTMLElement);
   const shown = healthy ? state : 'stalled';
   badge.dataset.state = shown;
@@ -46,31 +61,66 @@ export function showStatus(status, run) {
   const seconds = ((steps ?? step) - step) * ((run?.batch ?? 0) / imagesPerSecond);
   write('left', state === 'training' && imagesPerSecond > 0 ? duration(seconds) : '–');
   write('restarts', whole(restarts));
-  showReplicas(replicas);
+  byId('nodes-section', HTMLElement).hidden = nodes.length === 0;
+  showRows('nodes', OF_NODE, nodes.map(cellsOfNode));
+  showRows('replicas', OF_REPLICA, replicas.map(cellsOfReplica));
 }
 
-/** Rows stay where they are, so that a reader's place does. @param {readonly LiveReplica[]} replicas */
-function showReplicas(replicas) {
-  const body = byId('replicas', HTMLElement);
-  while (body.children.length > replicas.length) body.lastElementChild?.remove();
-  for (const [i, replica] of replicas.entries()) {
-    const { id, state, shards, shardSeconds, restarts, kind, pid } = replica;
+/** @param {LiveReplica} replica */
+function cellsOfReplica({ node, id, state, shards, shardSeconds, restarts, kind, pid }) {
+  return [
+    node === undefined ? String(id) : `${id} on node ${node}`,
     // A replica goes from idle to busy a hundred times a second.
-    const texts = [
-      String(id),
-      state === 'idle' || state === 'busy' ? 'working' : state,
-      whole(shards),
-      shardSeconds === null ? '–' : `${short(shardSeconds * 1000)} ms`,
-      whole(restarts),
-      kind ?? '–',
-      pid === null ? '–' : String(pid),
-    ];
+    state === 'idle' || state === 'busy' ? 'working' : state,
+    whole(shards),
+    toMilliseconds(shardSeconds),
+    whole(restarts),
+    kind ?? '–',
+    pid === null ? '–' : String(pid),
+  ];
+}
+
+/** @param {LiveNode} node */
+function cellsOfNode({ node, state, replicas, shards, shardSeconds, busySeconds, ...more }) {
+  const { reduceSeconds, restarts, stragglers, host, pid } = more;
+  return [
+    String(node),
+    state,
+    whole(replicas),
+    whole(shards),
+    toMilliseconds(shardSeconds),
+    duration(busySeconds),
+    duration(reduceSeconds),
+    whole(restarts),
+    whole(stragglers),
+    host ?? '–',
+    pid === null ? '–' : String(pid),
+  ];
+}
+
+/** @param {number | null} seconds */
+function toMilliseconds(seconds) {
+  return seconds === null ? '–' : `${short(seconds * 1000)} ms`;
+}
+
+/**
+ * Rows stay where they are, so that a reader's place does.
+ *
+ * @param {string} id of the table's body
+ * @param {readonly string[]} columns
+ * @param {readonly (readonly string[])[]} rows
+ */
+function showRows(id, columns, rows) {
+  const body = byId(id, HTMLElement);
+  while (body.children.length > rows.length) body.lastElementChild?.remove();
+  for (const [i, texts] of rows.entries()) {
     const row = body.children[i] ?? body.appendChild(document.createElement('tr'));
     for (const [column, text] of texts.entries()) {
+      const name = columns[column] ?? '';
       const cell = row.children[column] ?? row.appendChild(document.createElement(column === 0 ? 'th' : 'td'));
-      cell.setAttribute('data-name', COLUMNS[column] ?? '');
+      cell.setAttribute('data-name', name);
       if (column === 0) cell.setAttribute('scope', 'row');
-      else cell.className = [2, 3, 4, 6].includes(column) ? 'number' : column === 1 ? state : '';
+      else cell.className = name === 'State' ? text : TEXTS.includes(name) ? '' : 'number';
       if (cell.textContent !== text) cell.textContent = text;
     }
   }

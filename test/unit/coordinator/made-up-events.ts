@@ -46,7 +46,14 @@ export function stragglerEvent(replica = 1): FoldedEvent {
 
 /** The run has begun, or goes on. */
 export function startedEvent(resumed = false, environment = { node: 'v1' }): RunStarted {
-  const figures = { step: resumed ? 2 : 0, workers: 2, shards: 4, data: 'two digits', computing: 'kernels 1' };
+  const figures = {
+    step: resumed ? 2 : 0,
+    nodes: 1,
+    workers: 2,
+    shards: 4,
+    data: 'two digits',
+    computing: 'kernels 1',
+  };
   return { kind: 'started', resumed, ...figures, environment };
 }
 

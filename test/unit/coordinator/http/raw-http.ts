@@ -9,7 +9,7 @@ import { StatusKeeper } from '../../../../coordinator/monitoring/status.ts';
 export async function served(options: Partial<HttpOptions> = {}): Promise<number> {
   const replicas = () => [];
   const place = { run: 'runs/a', backend: 'cpu', step: 0, epoch: 0, steps: 9, batch: 10 } as const;
-  const status = new StatusKeeper({ ...place, replicas });
+  const status = new StatusKeeper({ ...place, table: { nodes: [], replicas: [] } });
   const metrics = createMetrics({ batch: 10, replicas, info: { node: 'v20' } });
   const server = await startHttp({
     ...{ port: 0, metrics, status: () => status.status, shards: 4, apiToken: null, resize: () => {} },

@@ -12,7 +12,7 @@ async function served() {
   const clock = { ms: 0 };
   const replicas = () => [];
   const status = new StatusKeeper(
-    { run: 'runs/a', backend: 'cpu', step: 0, epoch: 0, steps: 9, batch: 10, replicas },
+    { run: 'runs/a', backend: 'cpu', step: 0, epoch: 0, steps: 9, batch: 10, table: { nodes: [], replicas: [] } },
     () => clock.ms,
   );
   const metrics = createMetrics({ batch: 10, replicas, info: { node: 'v20' } });

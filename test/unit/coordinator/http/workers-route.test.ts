@@ -27,7 +27,7 @@ async function served(options: Partial<HttpOptions> = {}) {
     epoch: 0,
     steps: 9,
     batch: 10,
-    replicas,
+    table: { nodes: [], replicas: [] },
   });
   const metrics = createMetrics({ batch: 10, replicas, info: { node: 'v20' } });
   const counts: number[] = [];

@@ -25,7 +25,7 @@ function trained(path = join(scratchFolder(), 'run')) {
     epoch: 0,
     steps: 9,
     batch: 16,
-    replicas: () => [],
+    table: { nodes: [], replicas: [] },
   });
   const live = new LiveTraining({
     path,

@@ -12,6 +12,7 @@ export const STATUS: LiveStatus = {
   imagesPerSecond: 3000,
   restarts: 0,
   replicas: [],
+  nodes: [],
   sample: null,
   evaluated: null,
 };

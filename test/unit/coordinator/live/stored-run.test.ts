@@ -35,7 +35,16 @@ describe('openStoredRun', () => {
     const run = await openStoredRun(folder.path);
     expect(run.info).toMatchObject({ name: 'run', actions: null, summary: { stateSha256: 'ab' }, batch: 128 });
     expect(run.info.events).toEqual([{ seq: 1, ...event }]);
-    const figures = { step: 6, steps: 6, epoch: 2, imagesPerSecond: 1235, restarts: 2, sample: 4, replicas: [] };
+    const figures = {
+      step: 6,
+      steps: 6,
+      epoch: 2,
+      imagesPerSecond: 1235,
+      restarts: 2,
+      sample: 4,
+      replicas: [],
+      nodes: [],
+    };
     expect(run.status).toMatchObject({ state: 'finished', ...figures });
     const { steps, curves } = run.read({ from: 0, to: 99, points: 10 });
     expect(steps).toEqual([1, 2, 3, 4, 5, 6]);

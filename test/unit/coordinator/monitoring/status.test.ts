@@ -40,7 +40,7 @@ function keeperAt(startMs = 0) {
     epoch: 2,
     steps: 100,
     batch: 10,
-    replicas: () => REPLICAS,
+    table: { nodes: [], replicas: REPLICAS },
   };
   const keeper = new StatusKeeper(options, () => clock.ms);
   return { keeper, clock };
@@ -61,6 +61,7 @@ describe('StatusKeeper', () => {
       outputs: null,
       restarts: 3,
       replicas: REPLICAS,
+      nodes: [],
       checkpoint: null,
     });
   });

@@ -17,6 +17,7 @@ function statusAt(step: number, given: Partial<Status> = {}): Status {
     outputs: null,
     restarts: 0,
     replicas: [],
+    nodes: [],
     checkpoint: null,
     ...given,
   };

@@ -10,6 +10,7 @@ import { toRunConfig } from '../../../../coordinator/run-folder/run-config.ts';
 import { createRunFolder } from '../../../../coordinator/run-folder/run-folder.ts';
 import { mergeSettings } from '../../../../coordinator/settings/settings.ts';
 import type { Settings } from '../../../../coordinator/settings/settings-table.ts';
+import { SINGLE_NODE } from '../../../../coordinator/training/communicator.ts';
 import { scratchFolder } from '../../scratch.ts';
 import { endedEvent, startedEvent, stepEvent, stragglerEvent } from '../made-up-events.ts';
 
@@ -38,7 +39,16 @@ function observed(settings: Partial<Settings> = {}, isShown = true) {
   const terminal = isShown ? createTerminal(process.stdout, { batch: 16, totalSteps: 9 }) : undefined;
   const notices: string[] = [];
   const onNotice = (text: string) => void notices.push(text);
-  const sinks = new RunSinks({ ...run, profile: null, replicas: () => [], terminal, onNotice });
+  const nodes = { communicator: SINGLE_NODE, all: [0] };
+  const sinks = new RunSinks({
+    ...run,
+    profile: null,
+    replicas: () => [],
+    metricsPort: () => null,
+    terminal,
+    onNotice,
+    nodes,
+  });
   onTestFinished(() => sinks.close());
   const eventFiles = () => readdirSync(folder.path).filter((name) => name.startsWith('events.out.'));
   return { sinks, folder, said, notices, eventFiles };

@@ -207,3 +207,23 @@ describe('a sum over nodes', () => {
     }
   });
 });
+
+describe('what nodes tell each other', () => {
+  it('comes to the first one beside the sums, whole, also when others die meanwhile', async () => {
+    const totalSteps = 12;
+    const told: [number, string][] = [];
+    const text = (node: number): string => `${node}${'x'.repeat(1600)}${node}`;
+    const outcomes = await trainOn(localNodes(4, [{ node: 2, at: 5, doneAt: [3] }]), (node) => ({
+      totalSteps,
+      tell: () => text(node),
+      ...(node === 0 && { onTold: (from: number, whole: string) => void told.push([from, whole]) }),
+    }));
+    const hash = await unfailed(totalSteps);
+    for (const node of [0, 1, 3]) {
+      const { state, error } = outcomes[node] ?? {};
+      expect([node, error, state && stateSha256(state)]).toEqual([node, undefined, hash]);
+    }
+    expect(new Set(told.map(([from]) => from))).toEqual(new Set([1, 3]));
+    for (const [from, whole] of told) expect(whole).toBe(text(from));
+  });
+});

@@ -55,7 +55,7 @@ describe('createUpdate', () => {
       const update = createUpdate(LENGTH, placeOf(count));
       released = 0;
       for (let i = 0; i < count; i++) update.add(resultOf(0.5));
-      expect(await update.allReduce(() => ({ bad: 0, done: count }))).toEqual({ bad: 0, done: count });
+      expect(await update.allReduce(() => ({ bad: 0, done: count }))).toMatchObject({ bad: 0, done: count });
       const norm = update.apply(ADAM, net, 1 / count);
       expect(norm).toBeCloseTo(0.5 * Math.sqrt(parameterCount), 8);
       expect(net.adam.m[0]).toBe(0.25); // (1 - beta1) * 0.5
@@ -78,7 +78,7 @@ describe('createUpdate', () => {
     const update = createUpdate(LENGTH, oneOfTwo(8, 2));
     released = 0;
     update.add(resultOf(1));
-    expect(await update.allReduce(() => ({ bad: 3, done: 4 }))).toEqual({ bad: 6, done: 8 });
+    expect(await update.allReduce(() => ({ bad: 3, done: 4 }))).toMatchObject({ bad: 6, done: 8 });
     expect(released).toBe(1);
   });
 });
