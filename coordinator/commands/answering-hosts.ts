@@ -1,8 +1,9 @@
 // Which machines are left when one was lost: those that the program answers by which mpirun reaches them.
 import { execFile } from 'node:child_process';
+import { createSocket } from 'node:dgram';
 import { isIP } from 'node:net';
 import { promisify } from 'node:util';
-import { isOwnAddress, namesThisMachine } from '../http/hosts.ts';
+import { namesThisMachine } from '../http/hosts.ts';
 import type { Host } from './hosts.ts';
 
 /** A machine that is off says nothing. */
@@ -40,7 +41,16 @@ export async function answeringHosts(hosts: readonly Host[], env: NodeJS.Process
 
 /** mpirun starts nodes of its own machine without a program. */
 async function isHere(name: string): Promise<boolean> {
-  return isIP(name) === 0 ? await namesThisMachine(name) : isOwnAddress(name);
+  return isIP(name) === 0 ? await namesThisMachine(name) : await isOwn(name);
+}
+
+/** Also of an interface whose cable is out, which Node.js does not name: only an own address can be bound to. */
+function isOwn(address: string): Promise<boolean> {
+  const socket = createSocket('udp4');
+  return new Promise<boolean>((resolve) => {
+    socket.once('error', () => resolve(false));
+    socket.bind(0, address, () => resolve(true));
+  }).finally(() => socket.close());
 }
 
 function wordsOf(env: NodeJS.ProcessEnv, names: readonly string[]): string[] | undefined {

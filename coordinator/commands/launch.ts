@@ -44,7 +44,7 @@ interface Told {
 const MAIN = fileURLToPath(new URL('../main.js', import.meta.url));
 
 /** Nodes whose program does not end when node 0 has: they have this long. */
-const LEAVE_MS = 60_000;
+const LEAVE_MS = 20_000;
 
 /** Runs the command. @throws GanglionError */
 export async function launchCommand(request: LaunchRequest): Promise<void> {
@@ -69,15 +69,14 @@ export async function launchCommand(request: LaunchRequest): Promise<void> {
   }
   const launch = new Launch(request);
   let told = await launch.run(lineOf({ nodes, hosts }, request.command));
-  if (launch.isLost(told) && told.run !== undefined) {
-    const left = hosts && (await answeringHosts(hosts, process.env));
+  const isLost = launch.isLost(told);
+  const left = hosts && (isLost || launch.mayBeCutOff(told)) ? await answeringHosts(hosts, process.env) : hosts;
+  if ((isLost || left?.length !== hosts?.length) && told.run !== undefined) {
     if (left?.length === 0) throw new GanglionError('environment', `launch: none of ${showHosts(hosts ?? [])} answers`);
     const count = left ? Math.min(nodes, countPlaces(left)) : nodes;
     const where = left ? ` on ${showHosts(left)}` : '';
-    printLine(
-      process.stderr,
-      `ganglion: a node was lost with its mpirun; going on with ${count} of ${nodes} nodes${where}`,
-    );
+    const what = isLost ? 'a node was lost with its mpirun' : 'a machine does not answer';
+    printLine(process.stderr, `ganglion: ${what}; going on with ${count} of ${nodes} nodes${where}`);
     const again = [...request.command, '--run', told.run, '--resume', 'auto'];
     const second = await launch.run(lineOf({ nodes: count, hosts: left }, again));
     told = { ...second, run: second.run ?? told.run };
@@ -118,7 +117,7 @@ async function findMpirun(): Promise<MpirunRequest['mpi']> {
     ({ stdout }) => stdout,
     (error: unknown) => String(error),
   );
-  const version = /\(Open MPI\) (\d+)\./.exec(said)?.[1];
+  const version = /\((?:Open MPI|OpenRTE)\) (\d+)\./.exec(said)?.[1];
   if (version !== '4' && version !== '5') {
     const [first = ''] = said.split('\n');
     throw new GanglionError('usage', `launch: expected Open MPI 4 or 5 of ${mpirun}, got ${show(first)}; ${advice}`);
@@ -187,6 +186,11 @@ class Launch {
   /** Whether a job has ended without a word of node 0, or of those that went on without it. */
   isLost({ exitCodes }: Told): boolean {
     return this.#asked === undefined && judge(exitCodes) === undefined;
+  }
+
+  /** Whether node 0 has ended as it does without others, or for a stop that another node was asked for. */
+  mayBeCutOff({ exitCodes }: Told): boolean {
+    return this.#asked === undefined && exitCodes.get(0) === EXIT_CODES.goOn;
   }
 
   exitCodeOf(told: Told): number {

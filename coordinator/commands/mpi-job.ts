@@ -5,12 +5,15 @@ import { existsSync, realpathSync } from 'node:fs';
 import { basename } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { passOn } from '../../shared/print.ts';
+import { processesOfSession } from '../machine/session.ts';
 import { type RankRecord, RecordReader } from './rank-records.ts';
 
 /** The signal that mpirun hands to every rank: a stop with a checkpoint. */
 const STOP = 'SIGUSR2';
 /** Within this time mpirun ends its ranks, here and on other machines. */
 const ABORT_MS = 3_000;
+/** What mpirun has printed comes within this time of its end, whoever holds its output open. */
+const OUTPUT_MS = 2_000;
 /** util-linux: the kernel sends the stop when the launcher dies without a word. */
 const SETPRIV = ['/usr/bin/setpriv', '/bin/setpriv'].find(
   (path) => existsSync(path) && basename(realpathSync(path)) === 'setpriv', // that of busybox has no such option
@@ -48,6 +51,7 @@ export class MpiJob {
     this.ended = new Promise((resolve, reject) => {
       this.#child.once('error', reject);
       this.#child.once('close', (exitCode, signal) => resolve({ exitCode, signal }));
+      this.#child.once('exit', () => this.#endLeft());
     });
   }
 
@@ -64,13 +68,26 @@ export class MpiJob {
     if (outcome === stillThere) this.#killGroup();
   }
 
+  /** mpirun leaves an ssh behind whose machine does not answer; ranks that it leaves, when it is killed, stop by the same signal. */
+  #endLeft(): void {
+    for (const pid of processesOfSession(this.#child.pid ?? 0)) signal(pid, 'SIGTERM');
+    const closeOutput = (): void => {
+      this.#child.stdout?.destroy();
+      this.#child.stderr?.destroy();
+    };
+    setTimeout(closeOutput, OUTPUT_MS).unref();
+  }
+
   #killGroup(): void {
     const { pid } = this.#child;
-    if (pid === undefined) return;
-    try {
-      process.kill(-pid, 'SIGKILL');
-    } catch {
-      // it has ended meanwhile
-    }
+    if (pid !== undefined) signal(-pid, 'SIGKILL');
+  }
+}
+
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch {
+    // it has ended meanwhile
   }
 }

@@ -15,6 +15,7 @@ interface Scene {
   readonly text?: string;
   readonly exitCode?: number;
   readonly waits?: boolean;
+  readonly leaves?: boolean;
   readonly onStop?: readonly object[];
   readonly isDeaf?: boolean;
 }
@@ -77,6 +78,12 @@ describe('judges by what ranks tell, never by the exit code of mpirun', () => {
     expect((await running.ended).stdout).toBe('a\r\u001b[Kb\n');
   });
 
+  it.skipIf(process.platform !== 'linux')('leaves nobody behind who holds the output open', async () => {
+    const played = play([{ records: [BEGUN, ended(0, 0)], leaves: true }], ['-n', '1', 'train']);
+    expect(codeAndError(await played.running.ended)).toEqual({ exitCode: 0, stderr: '' });
+    expect(isRunning(played.notes()[0]?.rank ?? 0)).toBe(false);
+  });
+
   it('says where to look when mpirun ends before the training has begun', async () => {
     const played = play([{ exitCode: 213 }], ['-n', '2', 'train']);
     expect(codeAndError(await played.running.ended)).toEqual({
@@ -87,8 +94,8 @@ describe('judges by what ranks tell, never by the exit code of mpirun', () => {
   });
 });
 
-describe('a job that ends without a word', () => {
-  it('is started once more, and goes on with its run', async () => {
+describe('a job', () => {
+  it('that ends without a word is started once more, and goes on with its run', async () => {
     const args = ['-n', '2', 'train', '--steps', '60', '--resume', RUN];
     const played = play([{ records: [BEGUN] }, { records: [BEGUN, ended(0, 0)] }], args);
     expect(codeAndError(await played.running.ended)).toEqual({
@@ -109,19 +116,18 @@ describe('a job that ends without a word', () => {
     });
   });
 
-  it('goes on with the machines that answer', async () => {
+  it.each([
+    ['ends without a word', ended(1, 1), 'a node was lost with its mpirun'],
+    ['ends as by a cut link', ended(0, 75), 'a machine does not answer'],
+  ])('that %s goes on with the machines that answer', async (_, record, what) => {
     writeFileSync(scratch('agent'), '#!/bin/sh\n[ "$1" != b ]\n');
     chmodSync(scratch('agent'), 0o755);
-    const played = play(
-      [{ records: [BEGUN, ended(1, 1)] }, { records: [ended(0, 0)] }],
-      ['--hosts', 'a,b:2,c', 'train'],
-      {
-        PRTE_MCA_plm_ssh_agent: scratch('agent'),
-      },
-    );
+    const played = play([{ records: [BEGUN, record] }, { records: [ended(0, 0)] }], ['--hosts', 'a,b:2,c', 'train'], {
+      PRTE_MCA_plm_ssh_agent: scratch('agent'),
+    });
     expect(await played.running.ended).toMatchObject({
       exitCode: 0,
-      stderr: 'ganglion: a node was lost with its mpirun; going on with 2 of 4 nodes on a:1,c:1\n',
+      stderr: `ganglion: ${what}; going on with 2 of 4 nodes on a:1,c:1\n`,
     });
     const [first, second] = startsOf(played);
     expect(first?.before).toContain('-n 4 ');
