@@ -32,4 +32,6 @@ export interface UpdateKernels {
     values: readonly Float32Array[],
     isFirst: boolean,
   ): number;
+  /** As `moveAverage` of coordinator/training/average.ts, of one array: average = keep average + (1 - keep) values. */
+  moveAverage(average: Float32Array, values: Float32Array, keep: number): void;
 }

@@ -64,10 +64,11 @@ export async function train(options: TrainerOptions): Promise<void> {
 }
 
 async function trainSteps(options: TrainerOptions): Promise<void> {
-  const { state, totalSteps, decay = 'off', shouldStop, ema = 0, device } = options;
+  const { state, totalSteps, decay = 'off', shouldStop, ema = 0, device, kernels } = options;
   /** The generator does not change until its next update, and replicas compute meanwhile. */
   const commit = async (record: StepRecord): Promise<void> => {
-    if (state.average && !device) moveAverage(state.average, state.generator, record.step, ema);
+    const { average } = state;
+    if (average && !device) moveAverage(average, state.generator, record.step, ema, kernels?.moveAverage);
     await options.commit(record);
   };
   const passes = createPasses(options);

@@ -5,13 +5,14 @@ import type { Phase } from '../../shared/model/layout.ts';
 import type { UpdateKernels } from '../../shared/update.ts';
 import { type ShardResult, toHost } from '../replicas/replica.ts';
 import { type AdamOptions, adamStep, applyAdam } from './adam.ts';
+import { moveTowards } from './average.ts';
 import type { Exchange, NodeSum, Reduced, ShardCount } from './exchange.ts';
 import { holdResults } from './held-results.ts';
 import type { OnSpan } from './span.ts';
 import { type NetState, trackStatistics } from './state.ts';
 
 /** Runs everywhere, and is what the compiled kernels are held to. */
-export const javascriptKernels: UpdateKernels = { addRounded, applyAdam };
+export const javascriptKernels: UpdateKernels = { addRounded, applyAdam, moveAverage: moveTowards };
 
 /** Where the statistics of a forward pass lie in the sum, and the net whose running ones they move. */
 export interface MovedStatistics {

@@ -281,6 +281,18 @@ napi_value applyAdam(napi_env env, napi_value* arguments) {
   return norm;
 }
 
+/** moveAverage(average, values, keep) */
+napi_value moveAverage(napi_env env, napi_value* arguments) {
+  const auto average = toArray<float>(env, arguments[0], napi_float32_array, "a Float32Array");
+  const auto values = toArray<float>(env, arguments[1], napi_float32_array, "a Float32Array");
+  double keep;
+  check(napi_get_value_double(env, arguments[2], &keep), "a number");
+  if (average.length != values.length)
+    throw Failure{"average of " + std::to_string(average.length) + " values, got " + std::to_string(values.length)};
+  kernels().moveAverage(average.data, values.data, average.length, keep);
+  return nullptr;
+}
+
 /** fillNormal(key0, key1, stream, time, part, out) */
 napi_value fillNormal(napi_env env, napi_value* arguments) {
   uint32_t words[5];
@@ -394,6 +406,7 @@ NAPI_MODULE_INIT() {
       {"findOutside", nullptr, call<findOutside, 2>, nullptr, nullptr, nullptr, visible, nullptr},
       {"addRounded", nullptr, call<addRounded, 3>, nullptr, nullptr, nullptr, visible, nullptr},
       {"applyAdam", nullptr, call<applyAdam, 7>, nullptr, nullptr, nullptr, visible, nullptr},
+      {"moveAverage", nullptr, call<moveAverage, 3>, nullptr, nullptr, nullptr, visible, nullptr},
       {"fillNormal", nullptr, call<fillNormal, 6>, nullptr, nullptr, nullptr, visible, nullptr},
       {"convolvePatches", nullptr, call<convolvePatches, 5>, nullptr, nullptr, nullptr, visible, nullptr},
       {"toNormal", nullptr, call<toNormal, 2>, nullptr, nullptr, nullptr, visible, nullptr},

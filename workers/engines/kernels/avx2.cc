@@ -13,7 +13,8 @@ namespace {
 }
 }
 const Kernels AVX2 = {
-    "avx2", avx2::findKernel, avx2::findOutside, avx2::addRounded, avx2::applyAdam, avx2::fillNormal, avx2::toNormal, avx2::convolvePatches,
+    "avx2", avx2::findKernel, avx2::findOutside, avx2::addRounded, avx2::applyAdam, avx2::moveAverage,
+    avx2::fillNormal, avx2::toNormal, avx2::convolvePatches,
 };
 #ifdef __clang__
 #pragma clang attribute pop

@@ -13,7 +13,8 @@ namespace {
 }
 }
 const Kernels AVX512 = {
-    "avx512", avx512::findKernel, avx512::findOutside, avx512::addRounded, avx512::applyAdam, avx512::fillNormal, avx512::toNormal, avx512::convolvePatches,
+    "avx512", avx512::findKernel, avx512::findOutside, avx512::addRounded, avx512::applyAdam, avx512::moveAverage,
+    avx512::fillNormal, avx512::toNormal, avx512::convolvePatches,
 };
 #ifdef __clang__
 #pragma clang attribute pop

@@ -8,5 +8,6 @@ namespace {
 }
 }
 const Kernels NEON = {
-    "neon", neon::findKernel, neon::findOutside, neon::addRounded, neon::applyAdam, neon::fillNormal, neon::toNormal, neon::convolvePatches,
+    "neon", neon::findKernel, neon::findOutside, neon::addRounded, neon::applyAdam,
+    neon::moveAverage, neon::fillNormal, neon::toNormal, neon::convolvePatches,
 };

@@ -67,6 +67,7 @@ struct Kernels {
   int64_t (*findOutside)(const float* values, int64_t size, double limit);
   void (*addRounded)(double* sum, int64_t size, const Summands& summands);
   double (*applyAdam)(const AdamFactors& factors, const AdamArrays& arrays, double* sum, int64_t size, const Summands& summands);
+  void (*moveAverage)(float* average, const float* values, int64_t size, double keep);
   void (*fillNormal)(const NoiseStream& stream, float* out, int64_t size);
   void (*toNormal)(const uint32_t* words, double* out, int64_t size);
   void (*convolvePatches)(const PatchShape& shape, const double* weights, const double* bias, const double* values, double* out);

@@ -133,3 +133,14 @@ double applyAdam(const AdamFactors& factors, const AdamArrays& arrays, double* s
   addBefore(sum, size, summands, [&](const Summands& last, auto count) { norm = addAndApply<count>(factors, arrays, sum, size, last); });
   return norm;
 }
+
+/** `moveTowards` of coordinator/training/average.ts. */
+void moveAverage(float* average, const float* values, int64_t size, double keep) {
+  const Doubles kept = splatWide(keep), taken = splatWide(1 - keep);
+  const auto move = [&](int64_t i, auto count) __attribute__((always_inline)) {
+    storeSome(average + i, add(multiply(kept, loadSome(average + i, count)), multiply(taken, loadSome(values + i, count))), count);
+  };
+  int64_t i = 0;
+  for (; i + LANES <= size; i += LANES) move(i, Eight{});
+  if (i < size) move(i, size - i);
+}

@@ -3,7 +3,7 @@
 
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { stateSha256 } from '../../../../../coordinator/checkpoints/checkpoint.ts';
+import { emaSha256, stateSha256 } from '../../../../../coordinator/checkpoints/checkpoint.ts';
 import { type AdamOptions, adamState, adamStep } from '../../../../../coordinator/training/adam.ts';
 import { initialState } from '../../../../../coordinator/training/state.ts';
 import { train } from '../../../../../coordinator/training/trainer.ts';
@@ -127,6 +127,21 @@ describe.skipIf(loadKernels({ ...process.env, GANGLION_KERNELS: 'on' }) === unde
       },
     );
 
+    it('moves an average with the bits of the JavaScript', () => {
+      const keep = fc.double({ min: 0, max: 1, noNaN: true });
+      fc.assert(
+        fc.property(fc.nat(MOST), placed(float32), placed(float32), keep, (length, average, by, share) => {
+          const values = narrow(by, length);
+          const run = ({ moveAverage }: UpdateKernels) => {
+            const moved = narrow(average, length);
+            moveAverage(moved, values, share);
+            return bitsOf(moved, values);
+          };
+          expect(run(update)).toEqual(run(javascriptKernels));
+        }),
+      );
+    });
+
     it('50 steps in a row give the same state and norms, in shared memory too', () => {
       const COUNT = 1003;
       const run = ({ applyAdam }: UpdateKernels) => {
@@ -145,7 +160,7 @@ describe.skipIf(loadKernels({ ...process.env, GANGLION_KERNELS: 'on' }) === unde
 
     it('six steps of training give the same state and the same norms', async () => {
       const run = async (by: UpdateKernels) => {
-        const state = initialState(dcgan28(LATENT), 1);
+        const state = initialState(dcgan28(LATENT), 1, true);
         const norms: number[] = [];
         await train(
           trainerOptions({
@@ -154,12 +169,13 @@ describe.skipIf(loadKernels({ ...process.env, GANGLION_KERNELS: 'on' }) === unde
             batch: 5,
             shards: 5, // the discriminator's ten results are more than are held
             kernels: by,
+            ema: 0.9,
             commit: async ({ discriminator, generator }) => {
               norms.push(discriminator.gradientNorm, generator.gradientNorm);
             },
           }),
         );
-        return { hash: stateSha256(state), norms };
+        return { hash: stateSha256(state), ema: emaSha256(state), norms };
       };
       const calls: string[] = [];
       const counted = new Proxy<UpdateKernels>(update, {
@@ -171,7 +187,7 @@ describe.skipIf(loadKernels({ ...process.env, GANGLION_KERNELS: 'on' }) === unde
       const got = await run(counted);
       expect(got).toEqual(await run(javascriptKernels));
       expect(got.norms).toHaveLength(12);
-      expect(new Set(calls)).toEqual(new Set(['addRounded', 'applyAdam']));
+      expect(new Set(calls)).toEqual(new Set(['addRounded', 'applyAdam', 'moveAverage']));
     });
 
     it('refuses lengths that do not fit and arrays of another kind, and changes nothing', () => {
@@ -183,7 +199,8 @@ describe.skipIf(loadKernels({ ...process.env, GANGLION_KERNELS: 'on' }) === unde
       ];
       const by = { ...DCGAN, unbias1: 2, unbias2: 2, scale: 1 };
       const ones = (length: number) => new Float32Array(length).fill(1);
-      for (const { addRounded, applyAdam } of [update, javascriptKernels]) {
+      for (const { addRounded, applyAdam, moveAverage } of [update, javascriptKernels]) {
+        expect(() => moveAverage(theta, ones(2), 0.5)).toThrow('average of 3 values, got 2');
         for (const length of [0, 2, 4]) {
           for (const values of [[ones(length)], [ones(3), ones(length)], [...Array(9).fill(ones(3)), ones(length)]]) {
             const message = `exact sum of 3 values, got ${length}`;
