@@ -28,6 +28,8 @@ export interface UpdateDevice {
   /** @returns a vector of zeros, which lives as long as the process */
   allocate(length: number): DevicePlace;
   write(to: DevicePlace, from: Float32Array): void;
+  /** Asks whether the device still answers; waits for nothing. */
+  check(): void;
   /** Copies vectors, once everything asked for has been done. */
   read(from: readonly DevicePlace[]): Float32Array[];
   copy(to: DevicePlace, from: DevicePlace): void;

@@ -60,6 +60,7 @@ export function terminalSink(terminal: Terminal, status: () => Status): RunSink 
           break;
         case 'started':
         case 'lost':
+        case 'gpuLost':
         case 'straggler':
         case 'skipped':
         case 'resized':

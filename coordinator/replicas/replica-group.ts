@@ -28,7 +28,7 @@ export class ReplicaGroup {
     const { count, start, observer, faults, maxRestarts, maxShardLosses, audit = 0 } = options;
     const { now = () => performance.now(), random = Math.random } = options;
     const queue = this.#queue;
-    const onGiveUp = (error: unknown): void => this.#giveUp(error);
+    const onGiveUp = (error: unknown): void => this.fail(error);
     this.#membership = new Membership({
       count,
       create: newMember,
@@ -135,8 +135,8 @@ export class ReplicaGroup {
     await this.#membership.stop();
   }
 
-  /** Rejects everything that waits; the group computes nothing after that. */
-  #giveUp(error: unknown): void {
+  /** Rejects everything that waits with this error; the group computes nothing after that. */
+  fail(error: unknown): void {
     if (this.#broken !== undefined) return;
     this.#broken = error;
     this.#membership.close();

@@ -108,6 +108,7 @@ function kindOf(event: RunEvent): EventKind | undefined {
     case 'checkpoint':
       return FOLDED[event.kind];
     case 'nodesLost':
+    case 'gpuLost':
       return 'lost';
     case 'more':
       return FOLDED[event.of];

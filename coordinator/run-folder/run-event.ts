@@ -29,6 +29,8 @@ export type RunEvent =
   | { readonly kind: 'held'; readonly seconds: number }
   /** A replica was lost; the error names it, its shard and the reason. */
   | { readonly kind: 'lost'; readonly error: GanglionError }
+  /** A GPU was lost; what it computed goes on elsewhere. */
+  | { readonly kind: 'gpuLost'; readonly text: string }
   | { readonly kind: 'restarted'; readonly replica: number }
   /** A late shard was given to a second replica. */
   | { readonly kind: 'straggler'; readonly shard: Shard; readonly replica: number }
@@ -155,6 +157,7 @@ export function sentenceOf(event: RunEvent): string | undefined {
     }
     case 'failed':
       return `ended: ${messageOf(event.error)}`;
+    case 'gpuLost':
     case 'notice':
       return event.text;
     default:

@@ -1,82 +1,33 @@
 // One node of a training: a state, the replicas that compute its shards, the communicator that joins it to other nodes. It knows no
 // folder, no HTTP and no terminal; it emits events.
-import { type Devices, deviceOf } from '../../shared/device.ts';
-import { messageOf } from '../../shared/error.ts';
+import type { Device } from '../../shared/device.ts';
+import { GanglionError, messageOf } from '../../shared/error.ts';
 import type { SampleJob } from '../../shared/protocol.ts';
-import type { Dataset } from '../data/dataset.ts';
-import type { FaultPlan } from '../replicas/fault-plan.ts';
-import type { GroupObserver } from '../replicas/group-options.ts';
-import { ReplicaGroup } from '../replicas/replica-group.ts';
+import { countPhysicalCores } from '../machine/cores.ts';
+import type { ReplicaGroup } from '../replicas/replica-group.ts';
 import type { ReplicaStatus } from '../replicas/replica-status.ts';
-import { startProcessReplica } from '../replicas/transports/process-replica.ts';
-import { MemoryPool } from '../replicas/transports/thread-memory.ts';
-import { startThreadReplica } from '../replicas/transports/thread-replica.ts';
-import type { RunEvent } from '../run-folder/run-event.ts';
-import type { Settings } from '../settings/settings-table.ts';
-import { type Communicator, SINGLE_NODE } from '../training/communicator.ts';
-import { type DeviceState, loadDeviceState } from '../training/device-state.ts';
-import type { TrainingState } from '../training/state.ts';
-import { type TrainerOptions, train } from '../training/trainer.ts';
+import { CommittedSteps } from '../training/committed-steps.ts';
+import { SINGLE_NODE } from '../training/communicator.ts';
+import { loadDeviceState } from '../training/device-state.ts';
+import { type StepRecord, type TrainerOptions, train } from '../training/trainer.ts';
 import { javascriptKernels, loadKernels } from '../training/update.ts';
-import type { Programs } from './programs.ts';
-
-/** The settings of a node. */
-export type NodeSettings = Pick<
-  Settings,
-  | 'isolation'
-  | 'batch'
-  | 'shards'
-  | 'seed'
-  | 'lr'
-  | 'lrG'
-  | 'lrD'
-  | 'lrDecay'
-  | 'labelSmoothing'
-  | 'beta1'
-  | 'beta2'
-  | 'epsilon'
-  | 'ema'
-  | 'maxRestarts'
-  | 'maxShardLosses'
-  | 'maxSkipped'
-  | 'audit'
->;
-
-export interface NodeOptions {
-  readonly config: NodeSettings;
-  /** What the replicas compute on. */
-  readonly devices: Devices;
-  readonly workers: number;
-  readonly dataset: Dataset;
-  /** Changed in place by training. */
-  readonly state: TrainingState;
-  /** Steps done when training ends. */
-  readonly totalSteps: number;
-  readonly programs: Pick<Programs, 'threadEntry' | 'processEntry' | 'updateEntry'>;
-  /** Default: this node is alone. */
-  readonly communicator?: Communicator;
-  /** Faults that a test of a cluster has planned. */
-  readonly faults?: FaultPlan | null;
-  /** Whether to give the events of a profile, of which there are many a step. */
-  readonly profiled?: boolean;
-  readonly emit: (event: RunEvent) => void;
-  /** What this node has to tell the first one about itself. */
-  readonly tell?: TrainerOptions['tell'];
-}
-
-/** Deadline for an answer of a replica, which is lost when it passes. */
-const DEADLINE_MS = 120_000;
+import type { NodeOptions } from './node-options.ts';
+import { createReplicas, type Place } from './node-replicas.ts';
+import { Placement } from './placement.ts';
 
 export class Node {
   readonly #options: NodeOptions;
-  readonly #replicas: ReplicaGroup;
-  /** What the replicas are started with. */
-  readonly #place: { device?: DeviceState | undefined } = {};
+  #replicas: ReplicaGroup;
+  readonly #place: Place;
+  /** Restarts of replicas whose GPU was lost with the state. */
+  #restartsBefore = 0;
   #kernels = javascriptKernels;
 
   constructor(options: NodeOptions) {
     this.#options = options;
-    this.#replicas = createReplicas(options, this.#place);
+    const spare = (): Device => ({ backend: this.#kernels === javascriptKernels ? 'wasm' : 'cpu' });
+    this.#place = { devices: new Placement(options.devices, spare), state: undefined, hasStarted: false };
+    this.#replicas = createReplicas(options, options.workers, this.#place);
   }
 
   /** Starts the replicas. @throws GanglionError when one does not start */
@@ -86,16 +37,67 @@ export class Node {
     const [first] = devices;
     const isOne = devices.every(({ backend, gpu }) => backend === 'cuda' && gpu === first.gpu);
     if (isOne && communicator.members.length === 1 && config.isolation !== 'process') {
-      this.#place.device = await loadDeviceState(programs.updateEntry, first.gpu, state);
+      this.#place.state = await loadDeviceState(programs.updateEntry, first.gpu, state);
     }
     await this.#replicas.start();
+    this.#place.hasStarted = true;
     this.#kernels = await loadKernels(programs.updateEntry, (error) =>
       emit({ kind: 'notice', text: `the coordinator computes in JavaScript, to the same bits: ${messageOf(error)}` }),
     );
   }
 
-  /** Trains until the last step or a stop. @throws GanglionError as `train` of training/trainer.ts */
+  /**
+   * Trains until the last step or a stop. When a GPU is lost with the state, it goes on from the newest copy elsewhere: steps that were
+   * committed are computed again, compared and not committed twice.
+   *
+   * @throws GanglionError as `train` of training/trainer.ts
+   */
   async train({ shouldStop, commit }: Pick<TrainerOptions, 'shouldStop' | 'commit'>): Promise<void> {
+    const { state: device } = this.#place;
+    if (!device) return await this.#train({ shouldStop, commit });
+    const { state } = this.#options;
+    const steps = new CommittedSteps();
+    let underWay: StepRecord | undefined;
+    const commitOnce = async (record: StepRecord): Promise<void> => {
+      if (steps.has(record)) return;
+      underWay = record;
+      await commit(record);
+      steps.add(record);
+    };
+    try {
+      await this.#train({ shouldStop, commit: commitOnce });
+    } catch (error) {
+      if (!device.lost) throw error;
+      await this.#leave(device.lost, steps.newest);
+      // The copy may be of the step whose commit failed.
+      if (underWay?.step === state.step && underWay.step > steps.newest) await commitOnce(underWay);
+      await this.#train({ shouldStop: () => shouldStop() && state.step >= steps.newest, commit: commitOnce });
+    }
+  }
+
+  /** Starts other replicas, as the GPU of all is lost with the state. @param committed the newest step that was */
+  async #leave({ message }: GanglionError, committed: number): Promise<void> {
+    const { config, devices, state, emit } = this.#options;
+    for (const device of devices) this.#place.devices.lose(device);
+    this.#place.state = undefined;
+    const again = committed - state.step;
+    const repeated = again > 0 ? `; ${again === 1 ? '1 step is' : `${again} steps are`} computed again` : '';
+    const text = `${message}; going on with ${this.#place.devices.text} from step ${state.step}${repeated}`;
+    emit({ kind: 'gpuLost', text });
+    const { size } = this.#replicas;
+    const count = Math.max(size, Math.min(countPhysicalCores(), config.shards));
+    await this.#replicas.stop();
+    this.#restartsBefore += this.#replicas.restarts + size;
+    this.#replicas = createReplicas(this.#options, count, this.#place);
+    if (count !== size) emit({ kind: 'resized', from: size, to: count });
+    try {
+      await this.#replicas.start();
+    } catch (error) {
+      throw new GanglionError('faults', `${message}; no other device can go on: ${messageOf(error)}`, { cause: error });
+    }
+  }
+
+  async #train({ shouldStop, commit }: Pick<TrainerOptions, 'shouldStop' | 'commit'>): Promise<void> {
     const { config, state, dataset, totalSteps, communicator = SINGLE_NODE, profiled = false } = this.#options;
     const { emit, tell } = this.#options;
     const { node, members } = communicator;
@@ -111,7 +113,7 @@ export class Node {
         discriminator: { ...adam, learningRate: config.lrD ?? config.lr },
       },
       kernels: this.#kernels,
-      device: this.#place.device,
+      device: this.#place.state,
       seed: config.seed,
       batch: config.batch,
       shards: config.shards,
@@ -157,58 +159,11 @@ export class Node {
   }
 
   get restarts(): number {
-    return this.#replicas.restarts;
+    return this.#restartsBefore + this.#replicas.restarts;
   }
 
   /** What the replicas compute with, once they have started. */
   get computing(): ReplicaGroup['computing'] {
     return this.#replicas.computing;
   }
-}
-
-function createReplicas(options: NodeOptions, place: { readonly device?: DeviceState | undefined }): ReplicaGroup {
-  const { config, devices, state, workers, dataset, faults, programs, profiled = false, emit } = options;
-  const { images } = dataset;
-  const setup = {
-    shardSize: config.batch / config.shards,
-    spec: state.spec,
-    seed: config.seed,
-    shards: config.shards,
-    realLabel: Math.fround(1 - config.labelSmoothing),
-    parameters: { generator: state.generator.parameters, discriminator: state.discriminator.parameters },
-  };
-  const givenTo = (id: number) => ({ setup: { ...setup, ...deviceOf(devices, id) }, images, deadlineMs: DEADLINE_MS });
-  let pool: MemoryPool | undefined;
-  const startThread = (id: number) => {
-    const { device } = place;
-    pool ??= new MemoryPool(state.spec, setup.shardSize, device?.device);
-    const { setup: own, ...given } = givenTo(id);
-    const parameters = device?.parameters ?? own.parameters;
-    return startThreadReplica(id, { ...given, setup: { ...own, parameters }, entry: programs.threadEntry, pool });
-  };
-  return new ReplicaGroup({
-    count: workers,
-    start: (id) =>
-      config.isolation === 'process'
-        ? startProcessReplica(id, { ...givenTo(id), entry: programs.processEntry })
-        : startThread(id),
-    observer: toObserver(emit, profiled),
-    maxRestarts: config.maxRestarts,
-    maxShardLosses: config.maxShardLosses,
-    audit: config.audit,
-    faults: faults ? (shard, replica) => faults.take(shard, replica) : undefined,
-  });
-}
-
-/** Turns what the replicas report into events. */
-function toObserver(emit: NodeOptions['emit'], profiled: boolean): GroupObserver {
-  return {
-    fault: (error) => emit({ kind: 'lost', error }),
-    straggler: (shard, replica) => emit({ kind: 'straggler', shard, replica }),
-    audit: () => emit({ kind: 'audit' }),
-    restarted: (replica) => emit({ kind: 'restarted', replica }),
-    ...(profiled
-      ? { computed: (replica, shard, { seconds }) => emit({ kind: 'computed', replica, shard, seconds }) }
-      : {}),
-  };
 }

@@ -78,7 +78,7 @@ export class RunEvaluations {
     await readEvaluations(path, (evaluation) => evaluations.push(evaluation));
     const opened = new RunEvaluations(options, log, evaluations);
     const isMissing = evaluations.at(-1)?.step !== state.step;
-    if (state.step > 0 && isMissing && opened.#isDue()) await opened.#begin();
+    if (state.step > 0 && isMissing && opened.isDue) await opened.#begin();
     return opened;
   }
 
@@ -89,7 +89,7 @@ export class RunEvaluations {
    * @returns whether one was begun
    */
   async commit(): Promise<boolean> {
-    if (!this.#isDue()) return false;
+    if (!this.isDue) return false;
     const isFree = Promise.resolve(this.#underWay).then(() => true);
     const begins = await Promise.race([isFree, this.#options.stopped.then(() => false)]);
     if (begins) await this.#begin();
@@ -144,7 +144,8 @@ export class RunEvaluations {
     this.#log.close();
   }
 
-  #isDue(): boolean {
+  /** Whether the present step is to be evaluated. */
+  get isDue(): boolean {
     const { config, state, totalSteps } = this.#options;
     const { evaluateEvery: every, batch } = config;
     const { step } = state;

@@ -19,7 +19,7 @@ export interface RunRecordsOptions {
   readonly log: JsonLines;
   readonly writer: Pick<CheckpointWriter, 'save' | 'check' | 'settle'>;
   /** Begins what is due of the present step. */
-  readonly evaluations?: Pick<RunEvaluations, 'commit'> | undefined;
+  readonly evaluations?: Pick<RunEvaluations, 'commit' | 'isDue'> | undefined;
   readonly state: TrainingState;
   readonly totalSteps: number;
   readonly stepsPerEpoch: number;
@@ -44,21 +44,25 @@ export class RunRecords {
   }
 
   /**
-   * Writes everything that is due after a step. The state must not change before this resolves.
+   * Writes everything that is due after a step. The state must not change before this resolves. Where the state lies on a device that is lost
+   * meanwhile, the step is not logged, and may be committed again.
    *
    * @param onLogged called once the step is in the log and its samples are drawn, before its checkpoint: no other log is behind that
    * @throws GanglionError also for a checkpoint of an earlier step that has failed meanwhile; this step is not logged then
    */
   async commit(record: StepRecord, onLogged: () => void = () => {}): Promise<void> {
-    const { config, log, writer, evaluations, totalSteps, stepsPerEpoch } = this.#options;
+    const { config, log, writer, evaluations, state, totalSteps, stepsPerEpoch } = this.#options;
     writer.check();
-    log.append(toStepLog(record, config.batch));
     const last = record.step === totalSteps;
-    if (last || record.step % (config.samplesEvery ?? stepsPerEpoch) === 0) await this.#sample(record.step);
+    const isSampled = last || record.step % (config.samplesEvery ?? stepsPerEpoch) === 0;
+    const isSaved = last || this.#isCheckpointDue(record.step);
+    if (isSampled || isSaved || evaluations?.isDue) state.fetch?.();
+    if (isSampled) await this.#sample(record.step);
+    log.append(toStepLog(record, config.batch));
     onLogged();
     const isEvaluated = (await evaluations?.commit()) === true;
     const isKept = isEvaluated && config.keepBest === 'on';
-    if (last || isKept || this.#isCheckpointDue(record.step)) await this.#save();
+    if (isSaved || isKept) await this.#save();
   }
 
   /** Requests a checkpoint after the current step. */
@@ -99,7 +103,6 @@ export class RunRecords {
   async #sample(step: number): Promise<void> {
     const { config, folder, state, sample, onSample } = this.#options;
     const path = join(folder.samples, sampleName(step));
-    state.fetch?.();
     const png = await writeSampleGrid(path, config.seed, state, sample);
     onSample?.(step, png);
   }

@@ -142,7 +142,8 @@ export class RunSinks {
 export function noticeSink(onNotice: (text: string) => void): RunSink {
   return {
     observe(event) {
-      if (event.kind === 'notice' || event.kind === 'nodesLost') onNotice(sentenceOf(event) ?? '');
+      if (event.kind === 'notice' || event.kind === 'nodesLost' || event.kind === 'gpuLost')
+        onNotice(sentenceOf(event) ?? '');
     },
   };
 }

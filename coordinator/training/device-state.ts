@@ -82,12 +82,39 @@ export class DeviceState {
     this.#state.fetch = () => this.#fetch();
   }
 
-  /** Does something with the device. @throws GanglionError `faults` when the device is lost, now or before */
+  /** Changes the state on the device. @throws GanglionError `faults` when the device is lost, now or before */
   change<Result>(action: (device: UpdateDevice) => Result): Result {
-    return this.#do(() => {
+    return this.use((device) => {
       this.#isHostCurrent = false;
-      return action(this.device);
+      return action(device);
     });
+  }
+
+  /** Does something with the device that leaves the state as it is. @throws GanglionError as {@link change} */
+  use<Result>(action: (device: UpdateDevice) => Result): Result {
+    return this.#do(() => action(this.device));
+  }
+
+  /** Why the device is of no use any more; undefined while it is. */
+  get lost(): GanglionError | undefined {
+    return this.#lost;
+  }
+
+  /** Looks whether the device still answers. @returns as {@link lost} */
+  look(): GanglionError | undefined {
+    try {
+      this.use((device) => device.check());
+    } catch {
+      // `lost` says why
+    }
+    return this.#lost;
+  }
+
+  /** Gives the device up: something else has found that it is of no use. @returns as {@link lost} */
+  lose(cause: unknown): GanglionError {
+    const message = `the GPU that holds the state is lost: ${messageOf(cause)}`;
+    this.#lost ??= new GanglionError('faults', message, { cause });
+    return this.#lost;
   }
 
   /** As `moveAverage` of average.ts, after a step; nothing where there is no average. */
@@ -135,6 +162,9 @@ export class DeviceState {
     try {
       this.#fetch();
     } catch {
+      // `lost` says why
+    }
+    if (this.#lost) {
       this.#state.step = this.#copied.step;
       for (const [net, values] of this.#copied.counters) setCounters(net, values);
     }
@@ -143,7 +173,7 @@ export class DeviceState {
   }
 
   #fetch(): void {
-    if (this.#isHostCurrent && !this.#lost) return;
+    if (this.#isHostCurrent) return;
     const places = this.#places();
     const values = this.#do(() => this.device.read(places.map(([place]) => place)));
     for (const [i, [, array]] of places.entries()) array.set(values[i] ?? []);
@@ -177,9 +207,7 @@ export class DeviceState {
     try {
       return action();
     } catch (error) {
-      const message = `the GPU that holds the state is lost: ${messageOf(error)}`;
-      this.#lost = new GanglionError('faults', message, { cause: error });
-      throw this.#lost;
+      throw this.lose(error);
     }
   }
 }

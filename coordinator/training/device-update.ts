@@ -13,14 +13,14 @@ const SCALARS = 4;
 
 /** @param length of the vectors that are added */
 export function createDeviceUpdate(length: number, state: DeviceState, span?: OnSpan): Update {
-  const update = state.change((device) => device.createUpdate(length));
+  const update = state.use((device) => device.createUpdate(length));
   const sum = new Float64Array(length);
   /** Where results that were copied to the host go, as those of audited shards. */
   const spare: DevicePlace[] = [];
   const places = (results: readonly ShardResult[]): DevicePlace[] =>
     results.map(({ values }, i) => {
       if (!isOnHost(values)) return values;
-      return state.change((device) => {
+      return state.use((device) => {
         spare[i] ??= device.allocate(length);
         device.write(spare[i], values);
         return spare[i];
@@ -28,7 +28,7 @@ export function createDeviceUpdate(length: number, state: DeviceState, span?: On
     });
   const held = holdResults((results, isFirst) => {
     const values = places(results);
-    state.change((device) => {
+    state.use((device) => {
       update.addRounded(values, isFirst);
       device.read([]); // the vectors have been read before they are released
     });

@@ -1,5 +1,5 @@
 // The CUDA engine without a GPU: the same kernels, add-on and calls over an emulated driver. A run ends in the hash of the CPU's.
-import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
 import { ganglion, scratchFolder, succeed, summaryOf } from './ganglion.ts';
@@ -29,7 +29,7 @@ async function train(name: string, flags: readonly string[], env: Record<string,
 let expected: string;
 beforeAll(async () => {
   await ganglion(['setup'], { env: EMULATED }); // compiles it, in an empty cache
-  expected = await train('cpu', ['--workers', '1'], {});
+  expected = await train('cpu', ['--workers', '1', '--ema', '0.9'], {});
 });
 
 it('ends in the hash of the CPU, on every GPU that auto finds, in processes, and resumed from one on the other', async () => {
@@ -90,25 +90,38 @@ it('a state on the GPU stands audits, faults and checkpoints of threads that sha
   const flags = [...cluster, '--checkpoint-every', '1', '--ema', '0.9'];
   expect(await train('faults', flags)).toBe(expected);
   expect(Number(summaryOf(scratch('faults')).restarts)).toBeGreaterThanOrEqual(2);
-  await train('averaged', ['--workers', '1', '--ema', '0.9'], {});
-  expect(summaryOf(scratch('faults')).emaSha256).toBe(summaryOf(scratch('averaged')).emaSha256);
+  expect(summaryOf(scratch('faults')).emaSha256).toBe(summaryOf(scratch('cpu')).emaSha256);
   const steps = ['1', '2', '3'].map((step) => `step-0000000${step}.safetensors`);
   expect(readdirSync(join(scratch('faults'), 'checkpoints'))).toEqual(expect.arrayContaining(steps));
 });
 
-it('a GPU that is lost with the state ends the run in one line; it goes on from the last copy, in the same hash', async () => {
+it('a GPU that is lost with the state: the CPU computes the steps since the last copy again, to the same hash', async () => {
   const run = scratch('state-lost');
-  const env = { ...EMULATED, GANGLION_CUDA_FAIL: 'cuLaunchKernel:719:14' };
-  const flags = ['train', ...MODEL, '--backend', 'cuda', '--workers', '1', '--run', run];
-  const { exitCode, stderr, stdout } = await ganglion(flags, { env });
-  expect([exitCode, stderr.trim()]).toEqual([
-    3,
-    'ganglion: the GPU that holds the state is lost: kernel applyAdam: CUDA_ERROR_LAUNCH_FAILED (719)',
-  ]);
-  expect(stdout).toContain('gave up at step 0 of 3; resume with --resume');
-  await succeed(['train', '--resume', run, '--backend', 'cpu']);
-  expect(summaryOf(run).stateSha256).toBe(expected);
+  const env = { ...EMULATED, GANGLION_CUDA_FAIL: 'cuLaunchKernel:719:21' };
+  const flags = ['train', ...MODEL, '--ema', '0.9', '--backend', 'cuda', '--workers', '1', '--run', run];
+  const said = await succeed(flags, { env });
+  expect(said).toContain(
+    'the GPU that holds the state is lost: kernel moveAverage: CUDA_ERROR_LAUNCH_FAILED (719); going on with cpu from step 0; 1 step is computed again',
+  );
+  expect(summaryOf(run)).toMatchObject({ stateSha256: expected, engine: expect.stringContaining('kernels-') });
+  expect(summaryOf(run).emaSha256).toBe(summaryOf(scratch('cpu')).emaSha256);
+  expect(stepsOf(run)).toEqual([1, 2, 3]);
 });
+
+it('a GPU that is lost for good in a thread: its workers go on with what is left, in the same hash', async () => {
+  const env = { ...EMULATED, GANGLION_CUDA_DEVICES: '2', GANGLION_CUDA_FAIL: 'cuGraphLaunch:719:8:1' };
+  expect(await train('one-of-two', ['--devices', 'cuda:0,cuda:1'], env)).toBe(expected);
+  const lost = readFileSync(join(scratch('one-of-two'), 'events.jsonl'), 'utf8').split('\n');
+  expect(lost.filter((line) => line.includes('cuda:1 is lost'))).toEqual([
+    expect.stringContaining('CUDA_ERROR_LAUNCH_FAILED (719); its workers go on with cuda:0"'),
+  ]);
+});
+
+/** Numbers of the steps in the log of a run. */
+function stepsOf(run: string): number[] {
+  const lines = readFileSync(join(run, 'metrics.jsonl'), 'utf8').trim().split('\n');
+  return lines.map((line) => Number(JSON.parse(line).step));
+}
 
 it.each([
   ['no GPU', { GANGLION_CUDA_FAIL: 'cuInit:100' }, "NVIDIA's driver does not start: init: CUDA_ERROR_NO_DEVICE (100)"],

@@ -43,6 +43,9 @@ export function cudaDevice({ binding, gpu }: CudaRunner): UpdateDevice {
   const run = launcher(binding, stream);
   return {
     allocate,
+    check() {
+      binding.isDone(stream);
+    },
     write(to, from) {
       check(from, to.length);
       binding.write(stream, to.address, from);

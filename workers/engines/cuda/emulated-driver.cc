@@ -1,7 +1,10 @@
 // A driver without a GPU: the functions of driver.h over the emulation of kernels.cu. Built as a shared library that is loaded in place of
-// libcuda.so.1. GANGLION_CUDA_FAIL=NAME:CODE[:AFTER] has a function fail, from its call AFTER on, as a driver would.
+// libcuda.so.1. GANGLION_CUDA_FAIL=NAME:CODE[:AFTER[:DEVICE]] has a function fail, from a thread's call AFTER on, as a driver would: an error
+// that poisons the context is the answer to every later call of the process about that device.
 #include "kernels.cu"
 #include "driver.h"
+#include <algorithm>
+#include <atomic>
 
 namespace {
 using namespace cuda;
@@ -22,14 +25,27 @@ using Nodes = std::vector<Node>;
 constexpr int SUCCESS = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, NOT_FOUND = 500, LAUNCH_FAILED = 719;
 constexpr size_t MOST_ARGUMENTS = 32;
 
-/** The planned failure of a call of this function; 0 for none. */
+constexpr int MOST_DEVICES = 16;
+/** The device of this thread's context. */
+thread_local int currentDevice = 0;
+/** By device, the error that has poisoned its context. */
+std::atomic<int> poison[MOST_DEVICES];
+
+/** Errors after which a process must end to use the device again. */
+bool poisons(int code) { return code == 214 || (code >= 700 && code < 800 && code != 701); }
+
+/** The failure of a call of this function, planned or because of an earlier one; 0 for none. */
 int failureOf(const char* name) {
   static thread_local std::unordered_map<std::string, long> calls;
+  if (const int code = poison[currentDevice]) return code;
   const char* plan = getenv("GANGLION_CUDA_FAIL");
   if (plan == nullptr || strncmp(plan, name, strlen(name)) != 0 || plan[strlen(name)] != ':') return SUCCESS;
   char* rest;
-  const long code = strtol(plan + strlen(name) + 1, &rest, 10), after = *rest == ':' ? strtol(rest + 1, nullptr, 10) : 0;
-  return calls[name]++ >= after ? static_cast<int>(code) : SUCCESS;
+  const int code = static_cast<int>(strtol(plan + strlen(name) + 1, &rest, 10));
+  const long after = *rest == ':' ? strtol(rest + 1, &rest, 10) : 0, device = *rest == ':' ? strtol(rest + 1, nullptr, 10) : currentDevice;
+  if (device != currentDevice || calls[name]++ < after) return SUCCESS;
+  if (poisons(code)) poison[currentDevice] = code;
+  return code;
 }
 #define FAIL_AS_PLANNED(name) \
   if (const int failure = failureOf(name)) return failure
@@ -85,18 +101,19 @@ Result cuDriverGetVersion(int* version) { return *version = 12090, SUCCESS; }
 Result cuDeviceGetCount(int* count) {
   FAIL_AS_PLANNED("cuDeviceGetCount");
   const char* devices = getenv("GANGLION_CUDA_DEVICES");
-  return *count = devices ? atoi(devices) : 1, SUCCESS;
+  return *count = devices ? std::min(atoi(devices), MOST_DEVICES) : 1, SUCCESS;
 }
 Result cuDeviceGet(Device* device, int ordinal) { return *device = ordinal, SUCCESS; }
 Result cuDeviceGetName(char* name, int length, Device) { return snprintf(name, length, "emulated GPU"), SUCCESS; }
 Result cuDeviceGetAttribute(int* value, int attribute, Device) { return *value = attribute == CAPABILITY_MAJOR ? 9 : 0, SUCCESS; }
 Result cuDeviceTotalMem_v2(size_t* bytes, Device) { return *bytes = size_t{1} << 32, SUCCESS; }
 Result cuDevicePrimaryCtxRetain(Context* context, Device device) {
+  currentDevice = device;
   FAIL_AS_PLANNED("cuDevicePrimaryCtxRetain");
   return *context = reinterpret_cast<void*>(static_cast<intptr_t>(device) + 1), SUCCESS;
 }
 Result cuDevicePrimaryCtxRelease_v2(Device) { return SUCCESS; }
-Result cuCtxSetCurrent(Context) { return SUCCESS; }
+Result cuCtxSetCurrent(Context context) { return currentDevice = static_cast<int>(reinterpret_cast<intptr_t>(context)) - 1, SUCCESS; }
 Result cuModuleLoadData(Module* module, const void*) {
   FAIL_AS_PLANNED("cuModuleLoadData");
   return *module = &emulation::kernels(), SUCCESS;
@@ -119,8 +136,12 @@ Result cuMemcpyHtoDAsync_v2(Pointer to, const void* from, size_t bytes, Stream) 
   FAIL_AS_PLANNED("cuMemcpyHtoDAsync");
   return memcpy(reinterpret_cast<void*>(to), from, bytes), SUCCESS;
 }
-Result cuMemcpyDtoHAsync_v2(void* to, Pointer from, size_t bytes, Stream) { return memcpy(to, reinterpret_cast<void*>(from), bytes), SUCCESS; }
+Result cuMemcpyDtoHAsync_v2(void* to, Pointer from, size_t bytes, Stream) {
+  FAIL_AS_PLANNED("cuMemcpyDtoHAsync");
+  return memcpy(to, reinterpret_cast<void*>(from), bytes), SUCCESS;
+}
 Result cuMemcpyDtoDAsync_v2(Pointer to, Pointer from, size_t bytes, Stream) {
+  FAIL_AS_PLANNED("cuMemcpyDtoDAsync");
   return memcpy(reinterpret_cast<void*>(to), reinterpret_cast<void*>(from), bytes), SUCCESS;
 }
 Result cuMemHostAlloc(void** memory, size_t bytes, unsigned) {

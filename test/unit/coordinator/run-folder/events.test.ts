@@ -59,6 +59,7 @@ describe('EventLog', () => {
     log.observe({ kind: 'skipped', phase: 'generator', bad });
     log.observe(checkpointEvent(0.25, 3 * 2 ** 20));
     log.observe(lostEvent('exit'));
+    log.observe({ kind: 'gpuLost', text: 'cuda:1 is lost: gone; its workers go on with cpu' });
     log.observe({ kind: 'restarted', replica: 1 });
     log.observe({ kind: 'audit' });
     log.observe({ kind: 'resized', from: 2, to: 3 });
@@ -70,6 +71,7 @@ describe('EventLog', () => {
       ['skipped', 3, 'update skipped: step 4, generator phase, shard 2: gradient/x[3] is NaN (replicas 0 and 1 agree)'],
       ['checkpoint', 3, 'checkpoint of step 3, 3.0 MiB in 0.25 s'],
       ['lost', 3, 'replica 1 failed (exit); its shards go to other replicas'],
+      ['lost', 3, 'cuda:1 is lost: gone; its workers go on with cpu'],
       ['restarted', 3, 'replica 1 has restarted'],
       ['resize', 3, 'changing from 2 to 3 workers'],
       ['stop', 3, 'SIGINT: finishing the step and writing a checkpoint'],
@@ -77,7 +79,7 @@ describe('EventLog', () => {
     ]);
     log.close();
     const lines = linesOf(folder.events);
-    expect(lines).toHaveLength(8);
+    expect(lines).toHaveLength(9);
     const first = { time: 1000, step: 0, kind: 'start', text: started };
     expect(lines[0]).toEqual({ ...first, environment: { node: 'v1' } });
     expect(log.timeline.events[0]).toEqual({ seq: 1, ...first });

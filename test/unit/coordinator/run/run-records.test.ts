@@ -53,7 +53,12 @@ async function recordsWith(settings: Partial<Settings>, evaluated: readonly numb
         return newest;
       },
     },
-    evaluations: { commit: async () => evaluated.includes(state.step) },
+    evaluations: {
+      commit: async () => evaluated.includes(state.step),
+      get isDue() {
+        return evaluated.includes(state.step);
+      },
+    },
     state,
     totalSteps: 9,
     stepsPerEpoch: 100,
@@ -70,6 +75,24 @@ async function recordsWith(settings: Partial<Settings>, evaluated: readonly numb
 }
 
 describe('commit', () => {
+  it('leaves nothing of a step behind whose state cannot be fetched any more', async () => {
+    const made = await recordsWith({ checkpointEvery: 2, samplesEvery: 3 }, [5]);
+    made.state.fetch = () => {
+      throw new GanglionError('faults', 'the GPU is lost');
+    };
+    for (const [step, left] of [
+      [1, 1],
+      [2, 1],
+      [3, 1],
+      [5, 1],
+      [9, 1],
+    ] as const) {
+      const failed = await made.commit(step).catch(() => 'failed');
+      expect([step, failed, made.linesOfLog()]).toEqual([step, step === 1 ? undefined : 'failed', left]);
+    }
+    expect([made.saved, made.sampled]).toEqual([[], []]);
+  });
+
   it('logs a step, and where an update was skipped, which and why', async () => {
     const { records, state, folder } = await recordsWith({});
     const record = madeUpRecord(1);

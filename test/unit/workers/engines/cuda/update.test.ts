@@ -170,4 +170,32 @@ describe('a state on a device', () => {
     expect(state.step).toBe(HOST_COPY_STEPS);
     expect(state).toEqual(copied);
   });
+
+  it('is the newest one when the device is lost while the host has it: results that are added change nothing', () => {
+    const state = initialState(SPEC, 1);
+    let isLost = false;
+    const failing: UpdateDevice = {
+      ...device,
+      check() {
+        if (isLost) throw new Error('streamQuery: CUDA_ERROR_LAUNCH_FAILED (719)');
+        device.check();
+      },
+    };
+    const onDevice = new DeviceState(state, failing);
+    onDevice.begin();
+    const update = createDeviceUpdate(LENGTH, onDevice);
+    step(state, update);
+    const copied = emptyState(SPEC);
+    copyState(state, copied);
+    for (let i = 0; i < 9; i++) update.add(resultOf(gradient(LENGTH, i), true));
+    expect(onDevice.look()).toBeUndefined();
+    isLost = true;
+    expect(onDevice.look()?.message).toBe(
+      'the GPU that holds the state is lost: streamQuery: CUDA_ERROR_LAUNCH_FAILED (719)',
+    );
+    copyState(state, copied);
+    expect(onDevice.end()).toBe(onDevice.lost);
+    expect(state).toEqual(copied);
+    expect(state.step).toBe(1);
+  });
 });

@@ -1,0 +1,99 @@
+// The replicas of a node: how they are started, where, and where instead when a GPU is lost.
+import { type Device, showDevices } from '../../shared/device.ts';
+import { messageOf } from '../../shared/error.ts';
+import type { GroupObserver } from '../replicas/group-options.ts';
+import type { Replica } from '../replicas/replica.ts';
+import { ReplicaGroup } from '../replicas/replica-group.ts';
+import { startProcessReplica } from '../replicas/transports/process-replica.ts';
+import { MemoryPool } from '../replicas/transports/thread-memory.ts';
+import { startThreadReplica } from '../replicas/transports/thread-replica.ts';
+import type { DeviceState } from '../training/device-state.ts';
+import type { NodeOptions } from './node-options.ts';
+import type { Placement } from './placement.ts';
+
+/** Deadline for an answer of a replica, which is lost when it passes. */
+const DEADLINE_MS = 120_000;
+
+/** Where replicas are started. */
+export interface Place {
+  readonly devices: Placement;
+  /** The state on the GPU of all replicas, while it lies there. */
+  state: DeviceState | undefined;
+  /** Whether all have started once: from then on a GPU that does not work is a lost one. */
+  hasStarted: boolean;
+}
+
+/** The replicas, which are not started yet. */
+export function createReplicas(options: NodeOptions, count: number, place: Place): ReplicaGroup {
+  const { config, state, dataset, faults, programs, profiled = false, emit } = options;
+  const { images } = dataset;
+  const setup = {
+    shardSize: config.batch / config.shards,
+    spec: state.spec,
+    seed: config.seed,
+    shards: config.shards,
+    realLabel: Math.fround(1 - config.labelSmoothing),
+    parameters: { generator: state.generator.parameters, discriminator: state.discriminator.parameters },
+  };
+  const givenTo = (device: Device) => ({ setup: { ...setup, ...device }, images, deadlineMs: DEADLINE_MS });
+  let pool: MemoryPool | undefined;
+  const startOn = (device: Device, id: number): Promise<Replica> => {
+    const { setup: own, ...given } = givenTo(device);
+    if (config.isolation === 'process')
+      return startProcessReplica(id, { ...given, setup: own, entry: programs.processEntry });
+    pool ??= new MemoryPool(state.spec, setup.shardSize, place.state?.device);
+    const parameters = place.state?.parameters ?? own.parameters;
+    return startThreadReplica(id, { ...given, setup: { ...own, parameters }, entry: programs.threadEntry, pool });
+  };
+  const start = async (id: number): Promise<Replica> => {
+    const device = place.devices.of(id);
+    try {
+      return await startOn(device, id);
+    } catch (error) {
+      if (!place.hasStarted || device.backend !== 'cuda') throw error;
+      if (place.state) {
+        group.fail(place.state.lose(error));
+        throw error;
+      }
+      place.devices.lose(device);
+      const text = `${showDevices([device])} is lost: ${messageOf(error)}; its workers go on with ${place.devices.text}`;
+      emit({ kind: 'gpuLost', text });
+      return start(id);
+    }
+  };
+  /** A replica was lost, perhaps with the GPU that holds the state: that others on it fail, too, need not be waited for. */
+  const look = (): void => {
+    const lost = place.state?.look();
+    if (lost) group.fail(lost);
+  };
+  const observer = toObserver(emit, profiled);
+  const group = new ReplicaGroup({
+    count,
+    start,
+    observer: {
+      ...observer,
+      fault(error) {
+        observer.fault(error);
+        queueMicrotask(look); // once its shards are taken back
+      },
+    },
+    maxRestarts: config.maxRestarts,
+    maxShardLosses: config.maxShardLosses,
+    audit: config.audit,
+    faults: faults ? (shard, replica) => faults.take(shard, replica) : undefined,
+  });
+  return group;
+}
+
+/** Turns what the replicas report into events. */
+function toObserver(emit: NodeOptions['emit'], profiled: boolean): GroupObserver {
+  return {
+    fault: (error) => emit({ kind: 'lost', error }),
+    straggler: (shard, replica) => emit({ kind: 'straggler', shard, replica }),
+    audit: () => emit({ kind: 'audit' }),
+    restarted: (replica) => emit({ kind: 'restarted', replica }),
+    ...(profiled
+      ? { computed: (replica, shard, { seconds }) => emit({ kind: 'computed', replica, shard, seconds }) }
+      : {}),
+  };
+}
