@@ -7,7 +7,7 @@ import { printLine } from '../../shared/print.ts';
 import { fromSystemError } from '../files/atomic-file.ts';
 import { countPhysicalCores } from '../machine/cores.ts';
 import { VERSION } from '../machine/version.ts';
-import { joinNodes } from '../nodes/join-nodes.ts';
+import { joinNodes, prefixOf } from '../nodes/join-nodes.ts';
 import { PROGRAMS } from '../run/programs.ts';
 import { StopSwitch } from '../run/stop.ts';
 import { fromEnvironment, fromFlags } from '../settings/settings.ts';
@@ -73,7 +73,7 @@ function trainProgram(signals: Signals): Command {
         programs: PROGRAMS,
         ...{ nodes, signals, stop, stoppedBy },
       })
-        .catch(report)
+        .catch((error: unknown) => report(error, prefixOf(nodes)))
         .then(() => nodes.close());
     });
 }
@@ -195,7 +195,7 @@ function restoredArguments(ganglion: Command, argv: readonly string[]): string[]
 }
 
 /** One line for a mistake; anything unexpected is a broken invariant and crashes with its stack. */
-function report(error: unknown): void {
+function report(error: unknown, prefix = ''): void {
   if (error instanceof AlreadyReported) {
     process.exitCode = error.exitCode;
   } else if (error instanceof CommanderError) {
@@ -203,7 +203,7 @@ function report(error: unknown): void {
   } else if (error instanceof EndedElsewhere) {
     process.exitCode = error.exitCode;
   } else if (error instanceof GanglionError) {
-    printLine(process.stderr, `ganglion: ${messageOf(error)}`);
+    printLine(process.stderr, `ganglion: ${prefix}${messageOf(error)}`);
     process.exitCode = error.exitCode;
   } else {
     throw error;

@@ -11,6 +11,7 @@ import { quietProgram } from '../library/quiet-program.ts';
 import { DrivenTraining, type TrainingHost, type TrainingRequest } from '../library/training.ts';
 import { createReadingProgress } from '../monitoring/reading.ts';
 import { createTerminal, type Terminal } from '../monitoring/terminal.ts';
+import { prefixOf } from '../nodes/join-nodes.ts';
 import { together } from '../nodes/messages.ts';
 import { isFirst } from '../run/agreement.ts';
 import { AUTO, type PlanRequest, planRun } from '../run/plan-run.ts';
@@ -51,7 +52,7 @@ export interface TrainRequest {
 export async function trainCommand(request: TrainRequest): Promise<void> {
   const { nodes } = request;
   const planned = await together(nodes, async () => readRequest(request));
-  const onNotice = (message: string): void => printLine(process.stderr, `ganglion: ${message}`);
+  const onNotice = (message: string): void => printLine(process.stderr, `ganglion: ${prefixOf(nodes)}${message}`);
   if (request.dryRun) {
     await together(nodes, async () => {
       if (!isFirst(nodes)) return;

@@ -14,6 +14,7 @@ import { RecordedRun } from '../run/recorded-run.ts';
 import { type DeviceSettings, placeOn } from '../run/resolve-devices.ts';
 import type { RunHost, RunPlan } from '../run/run-plan.ts';
 import { noticeSink } from '../run/run-sinks.ts';
+import { lacksData, receiveData } from '../run/share-data.ts';
 import type { StopSwitch } from '../run/stop.ts';
 import { type StoredRunConfig, toRunConfig } from '../run-folder/run-config.ts';
 import type { RunEvent } from '../run-folder/run-event.ts';
@@ -65,9 +66,11 @@ export async function joinTraining(
   await together(nodes, async () => {}); // the first node plans
   const proposal = await receiveProposal(nodes);
   if (!proposal) return undefined;
+  const settings = await together(nodes, async () => settingsHere(proposal, Object.assign({}, ...layers)));
+  const dataset = await receiveData(nodes, lacksData(settings));
+  if (dataset) onNotice(`there is no ${settings.data} here; node ${nodes.members[0]} has sent ${dataset.name}`);
   const { plan, placed } = await together(nodes, async () => {
-    const settings = settingsHere(proposal, Object.assign({}, ...layers));
-    const plan = await planTraining(mergeSettings(settings, { fault: null }), undefined, host);
+    const plan = await planTraining(mergeSettings(settings, { fault: null }), undefined, { ...host, dataset });
     const config = toRunConfig({ ...plan.settings, from: proposal.settings.from ?? null }, plan.dataset);
     const placed = placeOn(await host.chooseDevices(plan.settings), { ...plan, config });
     checkSame(proposal, { dataset: plan.dataset, backend: placed.config.chosenBackend });

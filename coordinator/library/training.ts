@@ -245,7 +245,7 @@ export class DrivenTraining implements Training {
   async #inFolder(path: string, lock: RunHost['lock']): Promise<Running | undefined> {
     const { programs, stop, onNotice, terminal, nodes = SINGLE_NODE } = this.#host;
     const plan = await together(nodes, () => this.#plan(path));
-    await propose(nodes, plan && toProposal(plan), plan?.state);
+    await propose(nodes, plan && toProposal(plan), plan);
     if (!plan) return undefined;
     const { config, devices, state, totalSteps } = plan;
     let onStep: ((record: StepRecord) => Promise<void>) | undefined;

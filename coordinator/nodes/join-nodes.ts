@@ -34,6 +34,11 @@ export async function joinNodes(env: NodeJS.ProcessEnv = process.env): Promise<M
   return ALONE;
 }
 
+/** What the lines of a node begin with; those of node 0 say no more. */
+export function prefixOf({ node }: Communicator): string {
+  return node === 0 ? '' : `node ${node}: `;
+}
+
 async function open(env: NodeJS.ProcessEnv): Promise<JoinedNodes> {
   const found = findMpiHere(env);
   if (!found) {

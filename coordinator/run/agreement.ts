@@ -13,6 +13,7 @@ import type { Communicator } from '../training/communicator.ts';
 import { countersOf, NETS, type NetCounters, setCounters, type TrainingState } from '../training/state.ts';
 import type { TrainingPlan } from './plan-run.ts';
 import type { RunPlan } from './run-plan.ts';
+import { handOutData } from './share-data.ts';
 
 /** What the first node is about to train. */
 export interface Proposal {
@@ -60,7 +61,7 @@ export function toProposal({
 }
 
 /**
- * The first node's part: proposes, and hands out its state.
+ * The first node's part: proposes, and hands out its images, where they are wanted, and its state.
  *
  * @param proposal undefined when there is nothing to train
  * @throws GanglionError when another node cannot train that
@@ -68,14 +69,16 @@ export function toProposal({
 export async function propose(
   nodes: Communicator,
   proposal: Proposal | undefined,
-  state: TrainingState | undefined,
+  plan: { readonly state: TrainingState; readonly dataset: Dataset } | undefined,
 ): Promise<void> {
   if (nodes.members.length === 1) return;
   const message = proposal && { version: VERSION, ...proposal };
   await sendToAll(nodes, new TextEncoder().encode(JSON.stringify(message ?? null)));
-  if (!state) return;
-  await together(nodes, async () => {});
-  await shareState(nodes, state);
+  if (!plan) return;
+  await together(nodes, async () => {}); // the others compare
+  await handOutData(nodes, plan.dataset);
+  await together(nodes, async () => {}); // the others plan
+  await shareState(nodes, plan.state);
 }
 
 /** Waits for the first node's proposal; undefined when there is nothing to train. @throws GanglionError */

@@ -52,6 +52,8 @@ export interface PlanHost {
   readonly onReading?: (done: number, total: number) => void;
   /** Receives messages for people, such as what of the data is left out. */
   readonly onNotice?: (message: string) => void;
+  /** Images that another node has sent, in place of those that the settings name. */
+  readonly dataset?: Dataset | undefined;
 }
 
 /** Thrown where the program was asked to stop before there was anything to stop. */
@@ -65,18 +67,15 @@ export class StoppedEarly extends Error {}
 export async function planTraining(
   given: Settings,
   previous?: TrainingState,
-  { shouldStop = () => false, onReading = () => {}, onNotice = () => {} }: PlanHost = {},
+  { shouldStop = () => false, onReading = () => {}, onNotice = () => {}, dataset: sent }: PlanHost = {},
 ): Promise<TrainingPlan> {
   const { imageSize } = given;
   if (imageSize !== 'auto') checkWidth({ ...given, imageSize }); // before the images are read
-  const dataset = await loadData({
-    settings: given,
-    onProgress: (done, total) => {
-      if (shouldStop()) throw new StoppedEarly();
-      onReading(done, total);
-    },
-    onNotice,
-  });
+  const onProgress = (done: number, total: number): void => {
+    if (shouldStop()) throw new StoppedEarly();
+    onReading(done, total);
+  };
+  const dataset = sent ?? (await loadData({ settings: given, onProgress, onNotice }));
   if (dataset.count < given.batch) {
     throw new GanglionError(
       'usage',

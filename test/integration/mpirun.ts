@@ -34,17 +34,26 @@ export interface MpirunOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** Whether the job goes on when a rank dies. */
   readonly survives?: boolean;
+  /** Working folder of every rank. */
+  readonly folders?: readonly string[];
 }
 
 /** Starts so many ranks of a program of Node.js. */
 export function mpirun(
   ranks: number,
   program: readonly string[],
-  { env = {}, survives = false }: MpirunOptions = {},
+  { env = {}, survives = false, folders }: MpirunOptions = {},
 ): Running {
   const faults = survives ? ['--with-ft', 'ulfm'] : [];
-  const flags = [...faults, '--oversubscribe', '--bind-to', 'none', '-n', String(ranks)];
-  return start(mpi?.mpirun ?? 'mpirun', [...flags, process.execPath, ...program], { env: { ...ENVIRONMENT, ...env } });
+  const flags = [...faults, '--oversubscribe', '--bind-to', 'none'];
+  const startRanks = (count: number, ...more: string[]) => [
+    ...['-n', String(count), ...more],
+    ...[process.execPath, ...program],
+  ];
+  const words = folders
+    ? folders.flatMap((folder, i) => [...(i > 0 ? [':'] : []), ...startRanks(1, '-wdir', folder)])
+    : startRanks(ranks);
+  return start(mpi?.mpirun ?? 'mpirun', [...flags, ...words], { env: { ...ENVIRONMENT, ...env } });
 }
 
 /** Runs `ganglion train` on so many nodes, to its end. */

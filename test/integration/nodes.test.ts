@@ -1,5 +1,5 @@
 // Several nodes train together, as ranks of an Open MPI that is installed here. Deaths, and more nodes, are in test/slow/nodes.test.ts.
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { exercise } from '../fixtures/exercise-nodes.mjs';
@@ -43,6 +43,22 @@ describe.skipIf(!HAS_MPI)('two nodes', () => {
     expect([exitCode, stderr]).toEqual([0, '']);
     expect(summaryOf(scratch('two')).stateSha256).toBe(summaryOf(scratch('one')).stateSha256);
     expect(stepsOf(scratch('two'))).toEqual([1, 2, 3, 4, 5, 6]);
+  });
+
+  it('get the images of the first where a path leads nowhere', async () => {
+    const images = Buffer.alloc(16 + 64 * 28 * 28);
+    for (const [i, value] of [0x803, 64, 28, 28].entries()) images.writeUInt32BE(value, 4 * i);
+    for (let i = 16; i < images.length; i++) images[i] = (i * i) % 251;
+    const folders = [scratch('with'), scratch('without')];
+    for (const folder of folders) mkdirSync(folder);
+    writeFileSync(scratch('with', 'images-idx3-ubyte'), images);
+    const flags = [...RUN, '--data', 'images-idx3-ubyte', '--steps', '2', '--run'];
+    await succeed(['train', ...flags, scratch('data-one')], { cwd: scratch('with') });
+    const { exitCode, stderr } = await trainOnNodes(2, [...flags, scratch('data-two')], { folders });
+    const said =
+      'ganglion: node 1: there is no images-idx3-ubyte here; node 0 has sent images-idx3-ubyte (64 images)\n';
+    expect([exitCode, stderr]).toEqual([0, said]);
+    expect(summaryOf(scratch('data-two')).stateSha256).toBe(summaryOf(scratch('data-one')).stateSha256);
   });
 
   it('are refused by one line of the first when they cannot train the same', async () => {

@@ -101,7 +101,7 @@ describe.skipIf(!HAS_FAULT_TOLERANCE)('several nodes', () => {
     const run = scratch('first-of-two');
     const ended = await trainAndKill(2, '0:reduce:5:before', run);
     expect(linesOf(ended)).toEqual([
-      'ganglion: lost 1 of 2 nodes (0); expected more than half to be left, or half with node 0',
+      'ganglion: node 1: lost 1 of 2 nodes (0); expected more than half to be left, or half with node 0',
     ]);
     expect(existsSync(`${run}/summary.json`)).toBe(false);
     await trainOnNodes(2, [...SMALL, '--run', run, '--resume', 'auto']);

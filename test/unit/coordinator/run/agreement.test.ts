@@ -9,6 +9,7 @@ import {
   settingsHere,
   shareState,
 } from '../../../../coordinator/run/agreement.ts';
+import { receiveData } from '../../../../coordinator/run/share-data.ts';
 import { defaultSettings } from '../../../../coordinator/settings/settings.ts';
 import { initialState } from '../../../../coordinator/training/state.ts';
 import { dcgan28 } from '../../../../shared/model/spec.ts';
@@ -41,10 +42,12 @@ describe('a proposal', () => {
     const member = async () => {
       const got = await receiveProposal(second);
       await together(second, async () => {});
+      expect(await receiveData(second, false)).toBeUndefined();
+      await together(second, async () => {});
       await shareState(second, other);
       return got;
     };
-    const [, got] = await Promise.all([propose(first, PROPOSAL, state), member()]);
+    const [, got] = await Promise.all([propose(first, PROPOSAL, { state, dataset: DATASET }), member()]);
     expect(got).toEqual(PROPOSAL);
     expect(stateSha256(other)).toBe(stateSha256(state));
     expect(other).toEqual(state);
