@@ -2,6 +2,7 @@
 // machine is lost.
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { GanglionError } from '../../shared/error.ts';
@@ -72,7 +73,7 @@ export async function launchCommand(request: LaunchRequest): Promise<void> {
   const isLost = launch.isLost(told);
   const left = hosts && (isLost || launch.mayBeCutOff(told)) ? await answeringHosts(hosts, process.env) : hosts;
   if ((isLost || left?.length !== hosts?.length) && told.run !== undefined) {
-    if (left?.length === 0) throw new GanglionError('environment', `launch: none of ${showHosts(hosts ?? [])} answers`);
+    if (left && hosts) checkLeft(left, hosts, told.run);
     const count = left ? Math.min(nodes, countPlaces(left)) : nodes;
     const where = left ? ` on ${showHosts(left)}` : '';
     const what = isLost ? 'a node was lost with its mpirun' : 'a machine does not answer';
@@ -82,6 +83,15 @@ export async function launchCommand(request: LaunchRequest): Promise<void> {
     told = { ...second, run: second.run ?? told.run };
   }
   process.exitCode = launch.exitCodeOf(told);
+}
+
+/** @throws GanglionError `environment` where nobody is left, or nobody who has the run: the others would begin it again */
+function checkLeft(left: readonly Host[], hosts: readonly Host[], run: string): void {
+  if (left.length === 0) throw new GanglionError('environment', `launch: none of ${showHosts(hosts)} answers`);
+  const [first] = hosts;
+  if (first === left[0] || existsSync(run)) return;
+  const message = `launch: ${first?.name} does not answer, where ${run} was written; go on with --resume where it is`;
+  throw new GanglionError('environment', message);
 }
 
 function chooseNodes({ nodes, hosts: list }: LaunchRequest): { nodes: number; hosts: readonly Host[] | undefined } {

@@ -137,6 +137,18 @@ describe('a job', () => {
   });
 });
 
+it('does not begin the run again where its folder is not', async () => {
+  writeFileSync(scratch('agent'), '#!/bin/sh\n[ "$1" != b ]\n');
+  chmodSync(scratch('agent'), 0o755);
+  const env = { PRTE_MCA_plm_ssh_agent: scratch('agent') };
+  const played = play([{ records: [BEGUN] }], ['--hosts', 'b,a', 'train'], env);
+  expect(codeAndError(await played.running.ended)).toEqual({
+    exitCode: 1,
+    stderr: `ganglion: launch: b does not answer, where ${RUN} was written; go on with --resume where it is\n`,
+  });
+  expect(startsOf(played)).toHaveLength(1);
+});
+
 describe('signals', () => {
   const stops: Scene = { records: [BEGUN], waits: true, onStop: [ended(1, 75), ended(0, 75)] };
 
