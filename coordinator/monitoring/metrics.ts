@@ -2,17 +2,21 @@
 // Steps are observed in groups, or when somebody asks: one at a time, between the work of others, would cost a few times as much.
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { FAULT_REASONS } from '../../shared/error.ts';
+import type { GpuFigures } from '../../shared/gpu-figures.ts';
 import type { Phase } from '../../shared/model/layout.ts';
 import type { ReplicaStatus } from '../replicas/replica-status.ts';
 import type { RunSink } from '../run-folder/run-event.ts';
 import type { PhaseRecord } from '../training/phase.ts';
 import type { StepRecord } from '../training/trainer.ts';
 import { addEvaluationMetrics } from './evaluation-metrics.ts';
+import { addGpuMetrics } from './gpu-metrics.ts';
 import { addReplicaMetrics } from './replica-metrics.ts';
 
 export interface MetricsSources {
   readonly batch: number;
   readonly replicas: () => readonly ReplicaStatus[];
+  /** What the GPUs are doing. Default: there are none. */
+  readonly gpus?: () => readonly GpuFigures[];
   /** Labels of `ganglion_info`. */
   readonly info: Readonly<Record<string, string>>;
   /** Milliseconds since 1970. */
@@ -32,7 +36,7 @@ const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5
 const MOST_WAITING = 16;
 const SCRAPE_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1];
 
-export function createMetrics({ batch, replicas, info, now = Date.now }: MetricsSources): Metrics {
+export function createMetrics({ batch, replicas, gpus = () => [], info, now = Date.now }: MetricsSources): Metrics {
   const startedSeconds = now() / 1000;
   const registry = new Registry();
   const registers = [registry];
@@ -157,6 +161,7 @@ export function createMetrics({ batch, replicas, info, now = Date.now }: Metrics
     },
   });
   addReplicaMetrics(registry, replicas);
+  addGpuMetrics(registry, gpus);
   const observeEvaluation = addEvaluationMetrics(registry);
   const scrapeSeconds = new Histogram({
     name: 'ganglion_scrape_duration_seconds',

@@ -11,6 +11,7 @@ import { SINGLE_NODE } from '../training/communicator.ts';
 import { loadDeviceState } from '../training/device-state.ts';
 import { type StepRecord, type TrainerOptions, train } from '../training/trainer.ts';
 import { javascriptKernels, loadKernels } from '../training/update.ts';
+import { loadGpuMonitor, NO_GPUS, type ReadGpus } from './gpu-monitor.ts';
 import type { NodeOptions } from './node-options.ts';
 import { createReplicas, type Place } from './node-replicas.ts';
 import { Placement } from './placement.ts';
@@ -22,6 +23,7 @@ export class Node {
   /** Restarts of replicas whose GPU was lost with the state. */
   #restartsBefore = 0;
   #kernels = javascriptKernels;
+  #readGpus: ReadGpus = NO_GPUS;
 
   constructor(options: NodeOptions) {
     this.#options = options;
@@ -41,6 +43,7 @@ export class Node {
     }
     await this.#replicas.start();
     this.#place.hasStarted = true;
+    this.#readGpus = await loadGpuMonitor(programs.updateEntry, devices);
     this.#kernels = await loadKernels(programs.updateEntry, (error) =>
       emit({ kind: 'notice', text: `the coordinator computes in JavaScript, to the same bits: ${messageOf(error)}` }),
     );
@@ -160,6 +163,11 @@ export class Node {
 
   get restarts(): number {
     return this.#restartsBefore + this.#replicas.restarts;
+  }
+
+  /** What the GPUs are doing. */
+  get gpus(): ReturnType<ReadGpus> {
+    return this.#readGpus();
   }
 
   /** What the replicas compute with, once they have started. */

@@ -44,7 +44,7 @@ export class RecordedRun {
       ...{ config, path, workers, totalSteps, stepsPerEpoch, profile },
       firstStep: state.step,
       tokenNeeded: plan.apiToken !== null,
-      replicas: () => this.node.replicas,
+      ...{ replicas: () => this.node.replicas, gpus: () => this.node.gpus },
       nodes: { communicator: nodes, all: allNodes },
       metricsPort: () => this.#http?.port ?? null,
       ...{ terminal, onNotice },

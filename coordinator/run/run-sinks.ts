@@ -1,5 +1,6 @@
 // The sinks of a recorded run. An event is emitted once and goes to each of them in turn.
 import { basename } from 'node:path';
+import type { GpuFigures } from '../../shared/gpu-figures.ts';
 import { toPrintable } from '../../shared/printable.ts';
 import { isOwned } from '../files/owned-folders.ts';
 import { LiveTraining } from '../live/live-training.ts';
@@ -31,6 +32,7 @@ export interface ObservedRun {
   /** File of a trace of that many steps. */
   readonly profile: { readonly path: string; readonly steps: number } | null;
   readonly replicas: () => readonly ReplicaStatus[];
+  readonly gpus: () => readonly GpuFigures[];
   readonly nodes: NodesOfRun;
   readonly metricsPort: () => number | null;
   /** Shows the run to people. */
@@ -163,7 +165,7 @@ function createStatus(
   });
 }
 
-function createRunMetrics({ path, config, workers, replicas }: ObservedRun): Metrics {
+function createRunMetrics({ path, config, workers, replicas, gpus }: ObservedRun): Metrics {
   const info = {
     run: toPrintable(basename(path)),
     node: process.version,
@@ -171,7 +173,7 @@ function createRunMetrics({ path, config, workers, replicas }: ObservedRun): Met
     workers: String(workers),
     shards: String(config.shards),
   };
-  return createMetrics({ batch: config.batch, replicas, info });
+  return createMetrics({ batch: config.batch, replicas, gpus, info });
 }
 
 function createProfile({ profile, firstStep, totalSteps }: ObservedRun): Profile | undefined {

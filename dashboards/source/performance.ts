@@ -81,6 +81,39 @@ export const performance = dashboard({
         queries: { size: of('ganglion_checkpoint_size_bytes') },
       }),
     ],
+    GPUs: [
+      series({
+        title: 'Utilization of the GPU',
+        description: 'Share of the time in which it computed. Nothing where there is no GPU.',
+        unit: 'percentunit',
+        min: 0,
+        max: 1,
+        queries: { 'GPU {{gpu}}': of('ganglion_gpu_utilization_ratio') },
+      }),
+      series({
+        title: 'Memory of the GPU',
+        description: 'In use by all processes.',
+        unit: 'bytes',
+        min: 0,
+        queries: {
+          'GPU {{gpu}}': of('ganglion_gpu_memory_used_bytes'),
+          'GPU {{gpu}}, in all': of('ganglion_gpu_memory_total_bytes'),
+        },
+      }),
+      series({
+        title: 'Temperature of the GPU',
+        description: 'Near its limit it computes more slowly.',
+        unit: 'celsius',
+        queries: { 'GPU {{gpu}}': of('ganglion_gpu_temperature_celsius') },
+      }),
+      series({
+        title: 'Power of the GPU',
+        description: 'That it takes.',
+        unit: 'watt',
+        min: 0,
+        queries: { 'GPU {{gpu}}': of('ganglion_gpu_power_watts') },
+      }),
+    ],
     Machine: [
       series({
         title: 'Cores',

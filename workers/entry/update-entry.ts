@@ -1,6 +1,7 @@
 // Entry file of the coordinator's update in compiled kernels or on a GPU, which it imports into its own thread: nothing here may load another
 // library.
 import type { UpdateDevice } from '../../shared/device-memory.ts';
+import type { GpuFigures } from '../../shared/gpu-figures.ts';
 import type { UpdateKernels } from '../../shared/update.ts';
 import { loadKernels } from '../engines/kernels/binding.ts';
 
@@ -25,4 +26,10 @@ export async function openDevice(gpu?: number): Promise<UpdateDevice> {
     import('../engines/cuda/cuda-update.ts'),
   ]);
   return cudaDevice(cudaRunner(gpu));
+}
+
+/** What GPUs are doing. @throws Error where that is not known */
+export async function openMonitor(gpus: readonly number[]): Promise<() => GpuFigures[]> {
+  const { cudaMonitor } = await import('../engines/cuda/cuda-monitor.ts');
+  return cudaMonitor(gpus);
 }

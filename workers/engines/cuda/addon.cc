@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 #include "driver.h"
+#include "nvml.h"
 
 namespace {
 using namespace cuda;
@@ -174,11 +175,12 @@ napi_value devices(napi_env env, napi_value* arguments) {
   expect(napi_set_named_property(env, result, "devices", list), "an object");
   for (int i = 0; i < count; i++) {
     Device device;
-    char name[256];
+    char name[256], busId[32];
     int major = 0, minor = 0;
     size_t bytes = 0;
     CHECK(*driver, deviceGet, &device, i);
     CHECK(*driver, deviceGetName, name, sizeof name, device);
+    CHECK(*driver, deviceGetBusId, busId, sizeof busId, device);
     CHECK(*driver, deviceGetAttribute, &major, CAPABILITY_MAJOR, device);
     CHECK(*driver, deviceGetAttribute, &minor, CAPABILITY_MINOR, device);
     CHECK(*driver, deviceTotalMem, &bytes, device);
@@ -186,10 +188,40 @@ napi_value devices(napi_env env, napi_value* arguments) {
     expect(napi_create_object(env, &entry), "an object");
     expect(napi_create_string_utf8(env, name, NAPI_AUTO_LENGTH, &text), "a string");
     expect(napi_set_named_property(env, entry, "name", text), "an object");
+    expect(napi_create_string_utf8(env, busId, NAPI_AUTO_LENGTH, &text), "a string");
+    expect(napi_set_named_property(env, entry, "busId", text), "an object");
     set(env, entry, "capability", major * 10 + minor);
     set(env, entry, "bytes", static_cast<double>(bytes));
     expect(napi_set_element(env, list, i, entry), "an array");
   }
+  return result;
+}
+
+/** openMonitor(path): NVIDIA's management library */
+napi_value openMonitor(napi_env env, napi_value* arguments) {
+  auto library = std::make_unique<nvml::Library>();
+  const std::string reason = library->open(toText(env, arguments[0]).c_str());
+  if (!reason.empty()) throw Failure{reason};
+  return wrap(env, library.release());
+}
+
+/** figures(monitor, busId): {utilization, usedBytes, totalBytes, celsius, watts}, without those that the device does not give */
+napi_value figures(napi_env env, napi_value* arguments) {
+  const auto& library = toExternal<nvml::Library>(env, arguments[0]);
+  napi_value result;
+  expect(napi_create_object(env, &result), "an object");
+  nvml::Device device;
+  if (library.handle(toText(env, arguments[1]).c_str(), &device) != 0) return result;
+  nvml::Utilization rates;
+  nvml::Memory memory;
+  unsigned celsius, milliwatts;
+  if (library.utilization(device, &rates) == 0) set(env, result, "utilization", rates.gpu / 100.0);
+  if (library.memory(device, &memory) == 0) {
+    set(env, result, "usedBytes", static_cast<double>(memory.used));
+    set(env, result, "totalBytes", static_cast<double>(memory.total));
+  }
+  if (library.temperature(device, nvml::GPU_SENSOR, &celsius) == 0) set(env, result, "celsius", celsius);
+  if (library.power(device, &milliwatts) == 0) set(env, result, "watts", milliwatts / 1000.0);
   return result;
 }
 
@@ -416,6 +448,8 @@ NAPI_MODULE_INIT() {
 #define CALL(name, count) {#name, nullptr, call<name, count>, nullptr, nullptr, nullptr, napi_enumerable, nullptr}
   const napi_property_descriptor properties[] = {
       CALL(devices, 1),
+      CALL(openMonitor, 1),
+      CALL(figures, 2),
       CALL(openGpu, 3),
       CALL(allocate, 2),
       CALL(addressOf, 1),

@@ -1,5 +1,6 @@
 // The add-on of the CUDA engine (addon.cc), with types. Every call throws an Error that names the driver's function. What is asked of a stream is
 // done later, in order; `synchronise` waits for it.
+import type { GpuFigures } from '../../../shared/gpu-figures.ts';
 
 /** A device of the driver. */
 export interface CudaDevice {
@@ -7,6 +8,13 @@ export interface CudaDevice {
   /** Compute capability, ten times its first digit and its second: 90 for 9.0. */
   readonly capability: number;
   readonly bytes: number;
+  /** Where it is plugged in, by which other libraries of NVIDIA know it: `0000:01:00.0`. */
+  readonly busId: string;
+}
+
+/** NVIDIA's management library. */
+export interface NativeMonitor {
+  readonly monitor: unique symbol;
 }
 
 /** A device with its kernels, opened by this thread. */
@@ -51,6 +59,10 @@ export interface GraphLaunch extends NativeLaunch {
 export interface CudaBinding {
   /** What the driver in a library offers. @param path `libcuda.so.1`, or that of the emulation */
   devices(path: string): { readonly version: number; readonly devices: readonly CudaDevice[] };
+  /** @param path `libnvidia-ml.so.1`, or the emulation */
+  openMonitor(path: string): NativeMonitor;
+  /** What a device is doing; what it does not say is absent. */
+  figures(monitor: NativeMonitor, busId: string): Omit<GpuFigures, 'gpu'>;
   /** @param image the kernels, compiled for the device */
   openGpu(path: string, ordinal: number, image: Uint8Array): NativeGpu;
   /** How many blocks a GPU computes side by side, at least. */

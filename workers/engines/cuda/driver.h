@@ -39,6 +39,7 @@ constexpr unsigned NO_TIMING = 2;                            // CU_EVENT_DISABLE
   F(cuDeviceGetCount, deviceGetCount, (int* count))                                                                              \
   F(cuDeviceGet, deviceGet, (Device * device, int ordinal))                                                                      \
   F(cuDeviceGetName, deviceGetName, (char* name, int length, Device device))                                                     \
+  F(cuDeviceGetPCIBusId, deviceGetBusId, (char* busId, int length, Device device))                                               \
   F(cuDeviceGetAttribute, deviceGetAttribute, (int* value, int attribute, Device device))                                        \
   F(cuDeviceTotalMem_v2, deviceTotalMem, (size_t * bytes, Device device))                                                        \
   F(cuDevicePrimaryCtxRetain, primaryCtxRetain, (Context * context, Device device))                                              \

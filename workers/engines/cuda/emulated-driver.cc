@@ -1,8 +1,9 @@
-// A driver without a GPU: the functions of driver.h over the emulation of kernels.cu. Built as a shared library that is loaded in place of
+// A driver without a GPU: the functions of driver.h and nvml.h over the emulation of kernels.cu. Built as a shared library that is loaded in place of
 // libcuda.so.1. GANGLION_CUDA_FAIL=NAME:CODE[:AFTER[:DEVICE]] has a function fail, from a thread's call AFTER on, as a driver would: an error
 // that poisons the context is the answer to every later call of the process about that device.
 #include "kernels.cu"
 #include "driver.h"
+#include "nvml.h"
 #include <algorithm>
 #include <atomic>
 
@@ -105,6 +106,7 @@ Result cuDeviceGetCount(int* count) {
 }
 Result cuDeviceGet(Device* device, int ordinal) { return *device = ordinal, SUCCESS; }
 Result cuDeviceGetName(char* name, int length, Device) { return snprintf(name, length, "emulated GPU"), SUCCESS; }
+Result cuDeviceGetPCIBusId(char* busId, int length, Device device) { return snprintf(busId, length, "0000:%02x:00.0", device + 1), SUCCESS; }
 Result cuDeviceGetAttribute(int* value, int attribute, Device) { return *value = attribute == CAPABILITY_MAJOR ? 9 : 0, SUCCESS; }
 Result cuDeviceTotalMem_v2(size_t* bytes, Device) { return *bytes = size_t{1} << 32, SUCCESS; }
 Result cuDevicePrimaryCtxRetain(Context* context, Device device) {
@@ -204,4 +206,21 @@ Result cuGetErrorName(Result result, const char** name) {
   }
   return SUCCESS;
 }
+
+// What it does: half of its time, at 40 degrees and one more a device; its power is not known.
+Result nvmlInit_v2() {
+  FAIL_AS_PLANNED("nvmlInit");
+  return SUCCESS;
+}
+Result nvmlDeviceGetHandleByPciBusId_v2(const char* busId, nvml::Device* device) {
+  return *device = reinterpret_cast<void*>(strtol(busId + 5, nullptr, 16)), SUCCESS;
+}
+Result nvmlDeviceGetUtilizationRates(nvml::Device, nvml::Utilization* rates) { return *rates = {50, 20}, SUCCESS; }
+Result nvmlDeviceGetMemoryInfo(nvml::Device, nvml::Memory* memory) {
+  return *memory = {1ull << 32, 3ull << 30, 1ull << 30}, SUCCESS;
+}
+Result nvmlDeviceGetTemperature(nvml::Device device, int, unsigned* celsius) {
+  return *celsius = 39 + static_cast<unsigned>(reinterpret_cast<intptr_t>(device)), SUCCESS;
+}
+Result nvmlDeviceGetPowerUsage(nvml::Device, unsigned*) { return 3; } // NVML_ERROR_NOT_SUPPORTED
 }

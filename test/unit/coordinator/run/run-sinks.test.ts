@@ -44,6 +44,7 @@ function observed(settings: Partial<Settings> = {}, isShown = true) {
     ...run,
     profile: null,
     replicas: () => [],
+    gpus: () => [],
     metricsPort: () => null,
     terminal,
     onNotice,

@@ -11,6 +11,7 @@ import type { UpdateDevice } from '../../../../../shared/device-memory.ts';
 import { phaseVectorOf } from '../../../../../shared/model/phase-vector.ts';
 import { dcgan28 } from '../../../../../shared/model/spec.ts';
 import { fillNormal } from '../../../../../shared/random.ts';
+import { cudaMonitor } from '../../../../../workers/engines/cuda/cuda-monitor.ts';
 import { cudaRunner } from '../../../../../workers/engines/cuda/cuda-runner.ts';
 import { cudaDevice } from '../../../../../workers/engines/cuda/cuda-update.ts';
 import { locateCuda } from '../../../../../workers/engines/cuda/library.ts';
@@ -198,4 +199,20 @@ describe('a state on a device', () => {
     expect(state).toEqual(copied);
     expect(state.step).toBe(1);
   });
+});
+
+it('NVML tells what each GPU is doing, by its place on the bus, and not what it does not know', () => {
+  const figures = { utilization: 0.5, usedBytes: 2 ** 30, totalBytes: 2 ** 32 };
+  process.env.GANGLION_CUDA_DEVICES = '3';
+  try {
+    expect(cudaMonitor([2, 0, 7])()).toEqual([
+      { gpu: 0, ...figures, celsius: 40 },
+      { gpu: 2, ...figures, celsius: 42 },
+    ]);
+    process.env.GANGLION_CUDA_FAIL = 'nvmlInit:9';
+    expect(() => cudaMonitor([0])).toThrow('nvmlInit: error 9');
+  } finally {
+    delete process.env.GANGLION_CUDA_DEVICES;
+    delete process.env.GANGLION_CUDA_FAIL;
+  }
 });
