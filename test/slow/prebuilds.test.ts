@@ -1,5 +1,5 @@
 // What the package brings compiled. Installed where there is nothing but Node, it trains to the golden hash; on arm64, by qemu-user and a Node of
-// npm, to the same bits as here. musl and macOS are looked at, not loaded: neither is at hand.
+// npm, to the same bits as here. musl and macOS are looked at, not loaded.
 import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,9 +1,14 @@
 // One file, whatever is in its parts: nothing ends a script early, and the policy names every script by its hash.
 import { createHash } from 'node:crypto';
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
-import { toPage } from '../../../../coordinator/export/explorer-page.ts';
+import { readPageParts, toPage } from '../../../../coordinator/export/explorer-page.ts';
 import type { ExplorerData } from '../../../../shared/explorer-data.ts';
+import { scratchFolder } from '../../scratch.ts';
+import { writeFiles } from '../data/idx-bytes.ts';
 
 const TEMPLATE = '<head><!-- policy --><!-- style --></head><body><!-- data --><!-- script --></body>';
 /** What HTML would take for the end of a script, or for a script within a comment, in places where JavaScript may have it. */
@@ -70,5 +75,45 @@ describe('toPage', () => {
       'form-action': "'none'",
     });
     expect(page).not.toContain('\r'); // a browser reads it as a line feed, and then hashes
+  });
+});
+
+/** Folders with all that a page is read from. */
+function pageFolders() {
+  const root = scratchFolder();
+  const url = (name: string) => pathToFileURL(join(root, name, '/'));
+  const hash = createHash('sha256').update('wasm').digest('hex');
+  const files = {
+    'page/index.html': TEMPLATE,
+    'page/explorer.css': 'b {}',
+    'live/live.css': 'a {}',
+    'compiled/a/app.js': 'exports.a = 1;',
+    'kernels/SHA256SUMS': `${hash}  a.wasm\n`,
+    'kernels/a.wasm': 'wasm',
+  };
+  writeFiles(root, files);
+  return { root, page: url('page'), live: url('live'), compiled: url('compiled'), kernels: url('kernels') };
+}
+
+describe('readPageParts', () => {
+  it('has every module and the kernels that the sums name', () => {
+    expect(readPageParts(pageFolders())).toEqual({
+      template: TEMPLATE,
+      styles: ['a {}', 'b {}'],
+      modules: { 'a/app.js': 'exports.a = 1;' },
+      entry: 'dashboards/explorer/app.js',
+      kernels: { 'a.wasm': Buffer.from('wasm') },
+    });
+  });
+
+  it('takes no kernels that were changed, and says which file is missing', () => {
+    const { root, ...folders } = pageFolders();
+    const file = join(root, 'kernels', 'a.wasm');
+    const refusal = (message: unknown) => expect.objectContaining({ code: 'environment', message });
+    writeFileSync(file, 'other');
+    const changed = `${file} was changed: it has another SHA-256; install Ganglion again`;
+    expect(() => readPageParts(folders)).toThrow(refusal(changed));
+    rmSync(file);
+    expect(() => readPageParts(folders)).toThrow(refusal(expect.stringMatching(/^cannot read .*a\.wasm: /)));
   });
 });
