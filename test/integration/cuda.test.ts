@@ -108,6 +108,22 @@ it('a GPU that is lost with the state: the CPU computes the steps since the last
   expect(stepsOf(run)).toEqual([1, 2, 3]);
 });
 
+it('a step that is computed again to another end than the lost GPU gave ends the run, which can be resumed', async () => {
+  const plan = scratch('flip.json');
+  writeFileSync(plan, JSON.stringify([{ kind: 'flip', step: 0, pass: 'fake' }]));
+  const env = { ...EMULATED, GANGLION_CUDA_FAIL: 'cuLaunchKernel:719:14' };
+  const flags = ['train', ...MODEL, '--devices', 'cuda:0', '--fault', plan, '--run', scratch('flipped')];
+  const { exitCode, stderr, stdout } = await ganglion(flags, { env });
+  expect([exitCode, stderr.trim()]).toEqual([
+    3,
+    expect.stringMatching(
+      /^ganglion: step 1, computed again, has .+, the device that is lost gave .+: one of them computed wrongly$/,
+    ),
+  ]);
+  expect(stdout).toContain('gave up at step 1 of 3; resume with --resume');
+  expect(stepsOf(scratch('flipped'))).toEqual([1]);
+});
+
 it('a GPU that is lost for good in a thread: its workers go on with what is left, in the same hash', async () => {
   const env = { ...EMULATED, GANGLION_CUDA_DEVICES: '2', GANGLION_CUDA_FAIL: 'cuGraphLaunch:719:8:1' };
   expect(await train('one-of-two', ['--devices', 'cuda:0,cuda:1'], env)).toBe(expected);

@@ -1,0 +1,31 @@
+// A GPU that is lost with the state: its context is poisoned in the middle of a run, which goes on with the CPU, to the hash of the CPU.
+//
+//   node test/gpu/lost.mjs
+import { train } from '../../dist/coordinator/library/ganglion.js';
+import { openDevice } from '../../dist/workers/entry/update-entry.js';
+
+const isEmulated = process.env.GANGLION_CUDA === 'emulated';
+const settings = isEmulated ? { steps: 3, batch: 8, shards: 4, latent: 16, seed: 7 } : { steps: 150, seed: 7 };
+const LOST_AFTER = isEmulated ? 1 : 130;
+
+/** No address of any GPU. */
+const NOWHERE = { address: 256, length: 4096 };
+
+/** @returns {Promise<string>} */
+async function hashOf(options, onStep = async () => {}) {
+  const training = train({ ...settings, ...options });
+  for await (const { step } of training) await onStep(step);
+  return await training.stateSha256();
+}
+
+const expected = await hashOf({ backend: 'cpu', workers: 2 });
+const notices = [];
+const got = await hashOf({ devices: 'cuda:0', onNotice: (text) => notices.push(text) }, async (step) => {
+  if (step !== LOST_AFTER) return;
+  if (isEmulated) process.env.GANGLION_CUDA_FAIL = 'cuLaunchKernel:719';
+  else (await openDevice(0)).moveAverage(NOWHERE, NOWHERE, 1, 0);
+});
+const lost = notices.filter((text) => text.includes('lost'));
+console.log(lost.join('\n') || 'nothing was said of a lost GPU');
+console.log(`CPU: ${expected}\nGPU, lost after step ${LOST_AFTER}: ${got}`);
+if (lost.length !== 1 || got !== expected) process.exitCode = 1;
