@@ -3,21 +3,19 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Devices } from '../../shared/device.ts';
 import { GanglionError } from '../../shared/error.ts';
 import { isHeldByOwnJob, type LockTicket, lockRunFolder, type RunLock } from '../files/run-lock.ts';
-import { OwnReport } from '../monitoring/own-report.ts';
 import type { Terminal } from '../monitoring/terminal.ts';
 import { together } from '../nodes/messages.ts';
 import { checkSame, isFirst, receiveProposal, settingsHere, shareState } from '../run/agreement.ts';
+import { MemberSinks } from '../run/member-sinks.ts';
 import { Node } from '../run/node.ts';
 import { type PlanHost, planTraining, type TrainingPlan } from '../run/plan-run.ts';
 import type { Programs } from '../run/programs.ts';
 import { RecordedRun } from '../run/recorded-run.ts';
 import { type DeviceSettings, placeOn } from '../run/resolve-devices.ts';
 import type { RunHost, RunPlan } from '../run/run-plan.ts';
-import { noticeSink } from '../run/run-sinks.ts';
 import { lacksData, receiveData } from '../run/share-data.ts';
 import type { StopSwitch } from '../run/stop.ts';
 import { type StoredRunConfig, toRunConfig } from '../run-folder/run-config.ts';
-import type { RunEvent } from '../run-folder/run-event.ts';
 import { mergeSettings } from '../settings/settings.ts';
 import type { Settings } from '../settings/settings-table.ts';
 import type { Communicator } from '../training/communicator.ts';
@@ -80,18 +78,20 @@ export async function joinTraining(
   const { totalSteps } = proposal;
   await shareState(nodes, state);
   const allNodes = [...nodes.members];
-  const own = new OwnReport({ replicas: () => node.replicas, metricsPort: () => null });
-  const sinks = [noticeSink(onNotice), own];
-  const emit = (event: RunEvent): void => {
-    for (const sink of sinks) sink.observe(event);
-  };
+  const { stepsPerEpoch, settings } = plan;
+  const sinks = new MemberSinks({
+    ...{ config: placed.config, workers: placed.workers, path: proposal.path, totalSteps, stepsPerEpoch, onNotice },
+    firstStep: state.step,
+    replicas: () => node.replicas,
+    nodes: { communicator: nodes, all: allNodes },
+  });
   const node = new Node({
     ...partOf(plan),
     ...placed,
-    ...{ totalSteps, programs, communicator: nodes, emit, tell: own.tell },
+    ...{ totalSteps, programs, communicator: nodes, emit: sinks.emit, tell: sinks.tell },
   });
   const takeOver = (onStep: OnStep, missed: readonly StepRecord[]): Promise<void> => {
-    const { stepsPerEpoch, dataset, settings } = plan;
+    const { dataset } = plan;
     const before = { backendBefore: null, arithmeticBefore: null, resumed: true, faults: null, profile: null };
     const planned = { ...placed, ...before, ...{ path: proposal.path, totalSteps, stepsPerEpoch, dataset, state } };
     return writeOn({ ...planned, apiToken: settings.apiToken }, { ...host, allNodes }, { onStep, missed });
@@ -99,13 +99,17 @@ export async function joinTraining(
   const train = async (onStep: OnStep): Promise<void> => {
     const newest: StepRecord[] = [];
     const commit = async (record: StepRecord): Promise<void> => {
-      emit({ kind: 'step', record, fromMs: performance.now() });
+      sinks.emit({ kind: 'step', record, fromMs: performance.now() });
       newest.push(record);
       if (newest.length > NEWEST) newest.shift();
       await onStep(record);
     };
     try {
-      await together(nodes, () => node.start());
+      await together(nodes, async () => {
+        await sinks.serve(settings.apiToken, (count) => node.resize(count));
+        await node.start();
+      });
+      sinks.emit({ kind: 'training' });
       for (;;) {
         const [writer] = nodes.members;
         await together(nodes, () => node.train({ shouldStop: () => stop.requested, commit }));
@@ -113,6 +117,7 @@ export async function joinTraining(
         if (isFirst(nodes)) {
           onNotice(`node ${writer} is lost; node ${nodes.node} writes from step ${state.step} on`);
           await node.stop();
+          await sinks.close(); // the run's page takes the port
           return await takeOver(onStep, newest);
         }
         await together(nodes, async () => {}); // the first one opens the run's folder
@@ -122,6 +127,7 @@ export async function joinTraining(
       throw error;
     } finally {
       await node.stop();
+      await sinks.close();
     }
   };
   return { node, state, config: placed.config, devices: placed.devices, totalSteps, train };

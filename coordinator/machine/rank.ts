@@ -16,6 +16,12 @@ export function localRanks(env: NodeJS.ProcessEnv = process.env): number {
   return /^[1-9]\d{0,5}$/.test(text) ? Number(text) : 1;
 }
 
+/** The port of this process, where every process of the job on this machine is given the same one. 0: any. */
+export function portHere(port: number, env: NodeJS.ProcessEnv = process.env): number {
+  const text = rankOf(env) === undefined ? '0' : (env.OMPI_COMM_WORLD_LOCAL_RANK ?? env.SLURM_LOCALID ?? '0');
+  return port === 0 || !/^\d{1,5}$/.test(text) ? port : port + Number(text);
+}
+
 /** Whether people look at a stream. mpirun gives every rank a pseudo-terminal, whose other end may be a file: there `launch` knows. */
 export function isWatched(stream: { readonly isTTY?: boolean }, env: NodeJS.ProcessEnv = process.env): boolean {
   return rankOf(env) === undefined ? stream.isTTY === true : env[LAUNCH] === 'terminal' && stream.isTTY === true;

@@ -1,4 +1,4 @@
-// The run's metrics for Prometheus; docs/metrics.md has the table. Only this module and replica-metrics.ts know prom-client.
+// A node's metrics for Prometheus; docs/metrics.md has the table. Only this module and its parts (*-metrics.ts) know prom-client.
 // Steps are observed in groups, or when somebody asks: one at a time, between the work of others, would cost a few times as much.
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { FAULT_REASONS } from '../../shared/error.ts';
@@ -8,9 +8,10 @@ import type { ReplicaStatus } from '../replicas/replica-status.ts';
 import type { RunSink } from '../run-folder/run-event.ts';
 import type { PhaseRecord } from '../training/phase.ts';
 import type { StepRecord } from '../training/trainer.ts';
-import { addEvaluationMetrics } from './evaluation-metrics.ts';
 import { addGpuMetrics } from './gpu-metrics.ts';
 import { addReplicaMetrics } from './replica-metrics.ts';
+import { addRunMetrics } from './run-metrics.ts';
+import { BUCKETS } from './seconds.ts';
 
 export interface MetricsSources {
   readonly batch: number;
@@ -19,6 +20,10 @@ export interface MetricsSources {
   readonly gpus?: () => readonly GpuFigures[];
   /** Labels of `ganglion_info`. */
   readonly info: Readonly<Record<string, string>>;
+  /** Number of this node, a label of every series; undefined where it is alone. */
+  readonly node?: number | undefined;
+  /** Whether this node writes the run: figures of the run are served by it alone. Default: it does. */
+  readonly writes?: boolean;
   /** Milliseconds since 1970. */
   readonly now?: () => number;
 }
@@ -30,16 +35,15 @@ export interface Metrics extends RunSink {
 }
 
 const PHASES: readonly Phase[] = ['discriminator', 'generator'];
-/** Seconds, from a millisecond to ten seconds. */
-const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 /** Steps that are observed together. */
 const MOST_WAITING = 16;
 const SCRAPE_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1];
 
-export function createMetrics({ batch, replicas, gpus = () => [], info, now = Date.now }: MetricsSources): Metrics {
-  const startedSeconds = now() / 1000;
+export function createMetrics(sources: MetricsSources): Metrics {
+  const { batch, replicas, gpus = () => [], info, node, writes = true, now = Date.now } = sources;
   const registry = new Registry();
   const registers = [registry];
+  if (node !== undefined) registry.setDefaultLabels({ node: String(node) });
   collectDefaultMetrics({ register: registry });
   // Gauges named like counters, which promtool refuses; the same figures by type are there too.
   for (const name of ['handles', 'requests', 'resources']) registry.removeSingleMetric(`nodejs_active_${name}_total`);
@@ -50,80 +54,19 @@ export function createMetrics({ batch, replicas, gpus = () => [], info, now = Da
     labelNames: Object.keys(info),
     registers,
   }).set(info, 1);
-  const steps = new Counter({ name: 'ganglion_steps_total', help: 'Steps done by this process.', registers });
-  const images = new Counter({
-    name: 'ganglion_images_total',
-    help: 'Real images trained on by this process.',
-    registers,
-  });
-  const step = new Gauge({ name: 'ganglion_step', help: 'Steps done in the run.', registers });
-  const stepTime = new Gauge({
-    name: 'ganglion_step_timestamp_seconds',
-    help: 'Time of the newest step; before the first step, the start of this process.',
-    registers,
-  });
-  stepTime.set(startedSeconds);
-  const epoch = new Gauge({ name: 'ganglion_epoch', help: 'Epoch of the newest step, from 0.', registers });
-  const loss = new Gauge({
-    name: 'ganglion_loss',
-    help: 'Mean loss of a net in the newest step.',
-    labelNames: ['net'],
-    registers,
-  });
-  const output = new Gauge({
-    name: 'ganglion_discriminator_output',
-    help: 'Mean output of D, a probability: D(x) on real images, D(G(z)) on fake ones.',
-    labelNames: ['images'],
-    registers,
-  });
-  const gradientNorm = new Gauge({
-    name: 'ganglion_gradient_norm',
-    help: 'L2 norm of the mean gradient of a net in the newest step.',
-    labelNames: ['net'],
-    registers,
-  });
   const gradientBytes = new Counter({
     name: 'ganglion_gradient_bytes_total',
     help: 'Bytes of gradients that the coordinator received from replicas.',
     labelNames: ['phase'],
     registers,
   });
-  const stepSeconds = new Histogram({
-    name: 'ganglion_step_duration_seconds',
-    help: 'Duration of a step.',
-    buckets: BUCKETS,
-    registers,
-  });
   const phaseSeconds = new Histogram({
     name: 'ganglion_phase_duration_seconds',
-    help: 'Duration of a phase and of its parts: prepare, compute (with what was precomputed) and copy once a pass of a shard; total, sum and adam once a phase (results that Adam adds in its own pass over memory count as adam).',
+    help: 'Duration of a phase and of its parts: prepare, compute (with what was precomputed) and copy once a pass of a shard; total, sum and adam once a phase (results that Adam adds in its own pass over memory count as adam), and reduce, the sum over several nodes with the wait for them.',
     labelNames: ['phase', 'part'],
     buckets: BUCKETS,
     registers,
   });
-  const checkpointSeconds = new Histogram({
-    name: 'ganglion_checkpoint_duration_seconds',
-    help: 'Time to write a checkpoint, from the copy of the state until the file is on disk.',
-    buckets: BUCKETS,
-    registers,
-  });
-  const checkpointHeldSeconds = new Histogram({
-    name: 'ganglion_checkpoint_blocking_seconds',
-    help: 'Time for which a checkpoint blocked the step loop: the copy, and the wait for the previous checkpoint.',
-    buckets: BUCKETS,
-    registers,
-  });
-  const checkpointBytes = new Gauge({
-    name: 'ganglion_checkpoint_size_bytes',
-    help: 'Size of the newest checkpoint.',
-    registers,
-  });
-  const checkpointTime = new Gauge({
-    name: 'ganglion_checkpoint_timestamp_seconds',
-    help: 'Time of the newest checkpoint; before the first checkpoint, the start of this process.',
-    registers,
-  });
-  checkpointTime.set(startedSeconds);
   const faults = new Counter({
     name: 'ganglion_replica_faults_total',
     help: 'Replicas lost, by reason.',
@@ -138,12 +81,6 @@ export function createMetrics({ batch, replicas, gpus = () => [], info, now = Da
   const audits = new Counter({
     name: 'ganglion_audited_shards_total',
     help: 'Shards that were computed twice to compare the bits.',
-    registers,
-  });
-  const skipped = new Counter({
-    name: 'ganglion_skipped_updates_total',
-    help: 'Updates skipped because the gradient of a shard was not finite or too large.',
-    labelNames: ['phase'],
     registers,
   });
   const tensors = new Gauge({
@@ -162,7 +99,7 @@ export function createMetrics({ batch, replicas, gpus = () => [], info, now = Da
   });
   addReplicaMetrics(registry, replicas);
   addGpuMetrics(registry, gpus);
-  const observeEvaluation = addEvaluationMetrics(registry);
+  const run = writes ? addRunMetrics(registry, { batch, startedSeconds: now() / 1000 }) : undefined;
   const scrapeSeconds = new Histogram({
     name: 'ganglion_scrape_duration_seconds',
     help: 'Time to write the metrics, for which it blocks the coordinator; scrapes within a quarter of a second share one text.',
@@ -171,37 +108,25 @@ export function createMetrics({ batch, replicas, gpus = () => [], info, now = Da
   });
   // From 0, so that the first one is a rise.
   for (const reason of FAULT_REASONS) faults.inc({ reason }, 0);
-  for (const phase of PHASES) {
-    gradientBytes.inc({ phase }, 0);
-    skipped.inc({ phase }, 0);
-  }
+  for (const phase of PHASES) gradientBytes.inc({ phase }, 0);
 
   const observePhase = (phase: Phase, record: PhaseRecord): void => {
     const { seconds } = record;
     phaseSeconds.observe({ phase, part: 'total' }, seconds.phase);
     phaseSeconds.observe({ phase, part: 'sum' }, seconds.sum);
     phaseSeconds.observe({ phase, part: 'adam' }, seconds.adam);
+    phaseSeconds.observe({ phase, part: 'reduce' }, seconds.reduce);
     for (const shard of seconds.shards) {
       phaseSeconds.observe({ phase, part: 'prepare' }, shard.prepare);
       phaseSeconds.observe({ phase, part: 'compute' }, shard.compute + (shard.precompute?.seconds ?? 0));
       phaseSeconds.observe({ phase, part: 'copy' }, shard.copy);
     }
-    loss.set({ net: phase }, record.lossReal + record.lossFake);
-    gradientNorm.set({ net: phase }, record.gradientNorm);
     gradientBytes.inc({ phase }, record.gradientBytes);
-    skipped.inc({ phase }, record.skipped ? 1 : 0);
   };
 
   const observeStep = (record: StepRecord, atMs: number): void => {
-    steps.inc();
-    images.inc(batch);
-    step.set(record.step);
-    stepTime.set(atMs / 1000);
-    epoch.set(record.epoch);
-    stepSeconds.observe(record.seconds);
+    run?.observeStep(record, atMs);
     for (const phase of PHASES) observePhase(phase, record[phase]);
-    output.set({ images: 'real' }, record.discriminator.outputReal);
-    output.set({ images: 'fake' }, record.discriminator.outputFake);
     tensors.set(record.generator.tensors);
   };
   const waiting: { readonly record: StepRecord; readonly atMs: number }[] = [];
@@ -217,15 +142,9 @@ export function createMetrics({ batch, replicas, gpus = () => [], info, now = Da
           if (waiting.length === MOST_WAITING) observeWaiting();
           break;
         case 'checkpoint':
-          checkpointSeconds.observe(event.written.seconds);
-          checkpointBytes.set(event.written.bytes);
-          checkpointTime.set(now() / 1000);
-          break;
         case 'held':
-          checkpointHeldSeconds.observe(event.seconds);
-          break;
         case 'evaluated':
-          observeEvaluation(event.evaluation);
+          run?.observe(event, now());
           break;
         case 'lost':
           faults.inc({ reason: event.error.reason ?? 'error' });

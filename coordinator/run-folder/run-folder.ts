@@ -25,6 +25,8 @@ export interface RunFolder {
   readonly samples: string;
   readonly summary: string;
   readonly report: string;
+  /** Where nodes serve their metrics: see targets-file.ts. */
+  readonly targets: string;
 }
 
 export function runFolderAt(path: string): RunFolder {
@@ -38,6 +40,7 @@ export function runFolderAt(path: string): RunFolder {
     samples: join(path, 'samples'),
     summary: join(path, 'summary.json'),
     report: join(path, 'report.html'),
+    targets: join(path, 'targets.json'),
   };
 }
 
@@ -79,8 +82,8 @@ export function checkNewRunFolder(path: string): void {
 
 /** Whether a run ended in this folder before it could be resumed: there is nothing but what is made first. */
 function isUnbegun(run: RunFolder, entries: readonly string[]): boolean {
-  const made = [run.checkpoints, run.samples, run.config, run.metrics, run.events, run.evaluations].map((path) =>
-    basename(path),
+  const made = [run.checkpoints, run.samples, run.config, run.metrics, run.events, run.evaluations, run.targets].map(
+    (path) => basename(path),
   );
   return (
     entries.includes(basename(run.checkpoints)) &&
@@ -166,9 +169,9 @@ export function setOddAside(run: RunFolder, step: number): void {
   }
 }
 
-/** Removes summary and report, which are there only while they hold. @throws GanglionError `environment`. */
+/** Removes summary, report and targets, which are there only while they hold. @throws GanglionError `environment`. */
 export function removeSummary(run: RunFolder): void {
-  for (const path of [run.summary, run.report]) removeFileSync(path);
+  for (const path of [run.summary, run.report, run.targets]) removeFileSync(path);
 }
 
 /** Writes an object as readable JSON. */

@@ -7,6 +7,7 @@ import { startCheckpointThread } from '../checkpoints/checkpoint-thread.ts';
 import { CheckpointWriter } from '../checkpoints/checkpoint-writer.ts';
 import type { LockTicket } from '../files/run-lock.ts';
 import type { HttpServer } from '../http/server.ts';
+import { portHere } from '../machine/rank.ts';
 import { together } from '../nodes/messages.ts';
 import { describeEnvironment } from '../run-folder/environment.ts';
 import { type RunFolder, runFolderAt, writeJson } from '../run-folder/run-folder.ts';
@@ -132,11 +133,10 @@ export class RecordedRun {
     if (config.metricsPort === 'off') return undefined;
     const { startHttp } = await import('../http/server.ts'); // only who serves loads Fastify
     return await startHttp({
-      port: config.metricsPort,
+      port: portHere(config.metricsPort),
       metrics,
       status: () => status.status,
-      shards: config.shards,
-      apiToken,
+      ...{ shards: config.shards, apiToken },
       reach: config,
       resize: (count) => this.node.resize(count),
       live: {

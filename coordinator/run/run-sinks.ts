@@ -9,6 +9,7 @@ import { NodeTable } from '../monitoring/node-table.ts';
 import { OwnReport } from '../monitoring/own-report.ts';
 import { Profile } from '../monitoring/profile.ts';
 import { StatusKeeper } from '../monitoring/status.ts';
+import { TargetsFile } from '../monitoring/targets-file.ts';
 import { TensorBoardSink } from '../monitoring/tensorboard/tensorboard-sink.ts';
 import { type Terminal, terminalSink } from '../monitoring/terminal.ts';
 import type { ReplicaStatus } from '../replicas/replica-status.ts';
@@ -19,8 +20,8 @@ import { type RunEvent, type RunSink, sentenceOf } from '../run-folder/run-event
 import { type RunFolder, runFolderAt } from '../run-folder/run-folder.ts';
 import type { Communicator } from '../training/communicator.ts';
 
-/** What the sinks need to know of a run. */
-export interface ObservedRun {
+/** What the sinks of every node need to know of a run. */
+export interface ObservedNode {
   readonly config: StoredRunConfig;
   readonly path: string;
   readonly workers: number;
@@ -28,13 +29,16 @@ export interface ObservedRun {
   readonly firstStep: number;
   readonly totalSteps: number;
   readonly stepsPerEpoch: number;
-  readonly tokenNeeded: boolean;
-  /** File of a trace of that many steps. */
-  readonly profile: { readonly path: string; readonly steps: number } | null;
   readonly replicas: () => readonly ReplicaStatus[];
   readonly gpus: () => readonly GpuFigures[];
   readonly nodes: NodesOfRun;
   readonly metricsPort: () => number | null;
+}
+
+export interface ObservedRun extends ObservedNode {
+  readonly tokenNeeded: boolean;
+  /** File of a trace of that many steps. */
+  readonly profile: { readonly path: string; readonly steps: number } | null;
   /** Shows the run to people. */
   readonly terminal?: Terminal | undefined;
   /** Receives notices where there is no terminal. */
@@ -57,6 +61,7 @@ export class RunSinks {
   readonly live: LiveTraining;
   readonly #run: ObservedRun;
   readonly #events: EventLog;
+  readonly #targets: TargetsFile;
   readonly #tensorboard: TensorBoardSink | undefined;
   readonly #profile: Profile | undefined;
   readonly #fold: EventFold;
@@ -68,7 +73,7 @@ export class RunSinks {
     const own = new OwnReport(run);
     const table = new NodeTable({ ...run.nodes, own: () => own.report });
     this.status = createStatus(run, table);
-    this.metrics = createRunMetrics(run);
+    this.metrics = createNodeMetrics(run, { writes: true });
     this.#events = new EventLog({
       step: firstStep,
       onFailure: (message) => this.#logFailed(`${message}; the timeline is no longer written`),
@@ -79,6 +84,11 @@ export class RunSinks {
       actions: { tokenNeeded: run.tokenNeeded, mostWorkers: config.shards },
       status: () => this.status.status,
       timeline: this.#events.timeline,
+    });
+    this.#targets = new TargetsFile({
+      path: runFolderAt(path).targets,
+      table,
+      onFailure: (message) => this.#logFailed(message),
     });
     this.#tensorboard =
       config.tensorboard === 'off'
@@ -95,7 +105,17 @@ export class RunSinks {
       shown?.observe(event);
     });
     // The profile comes last: its span of a commit has all others in it.
-    const sinks = [this.metrics, own, table, this.status, this.live, this.#tensorboard, this.#fold, this.#profile];
+    const sinks = [
+      this.metrics,
+      own,
+      table,
+      this.#targets,
+      this.status,
+      this.live,
+      this.#tensorboard,
+      this.#fold,
+      this.#profile,
+    ];
     this.#sinks = sinks.filter((sink) => sink !== undefined);
   }
 
@@ -127,6 +147,7 @@ export class RunSinks {
   close(): void {
     this.#fold.flush();
     this.#events.close();
+    this.#targets.close();
     this.#tensorboard?.close();
   }
 
@@ -150,8 +171,8 @@ export function noticeSink(onNotice: (text: string) => void): RunSink {
   };
 }
 
-function createStatus(
-  { path, firstStep, stepsPerEpoch, totalSteps, config }: ObservedRun,
+export function createStatus(
+  { path, firstStep, stepsPerEpoch, totalSteps, config }: Omit<ObservedNode, 'metricsPort'>,
   table: NodeTable,
 ): StatusKeeper {
   return new StatusKeeper({
@@ -165,15 +186,22 @@ function createStatus(
   });
 }
 
-function createRunMetrics({ path, config, workers, replicas, gpus }: ObservedRun): Metrics {
+/** @param writes whether this node writes the run */
+export function createNodeMetrics(
+  { path, config, workers, replicas, gpus, nodes: { communicator, all } }: Omit<ObservedNode, 'metricsPort'>,
+  { writes }: { readonly writes: boolean },
+): Metrics {
   const info = {
     run: toPrintable(basename(path)),
-    node: process.version,
+    node_version: process.version,
     backend: config.chosenBackend,
     workers: String(workers),
     shards: String(config.shards),
   };
-  return createMetrics({ batch: config.batch, replicas, gpus, info });
+  return createMetrics({
+    ...{ batch: config.batch, replicas, gpus, info, writes },
+    node: all.length > 1 ? communicator.node : undefined,
+  });
 }
 
 function createProfile({ profile, firstStep, totalSteps }: ObservedRun): Profile | undefined {

@@ -1,5 +1,18 @@
 // Whether the replicas work, which of them are slow or lost, and how much work a crash would cost.
-import { ALERT_COUNT, age, dashboard, increase, of, rate, ratio, series, stat, total } from './panels.ts';
+import {
+  ALERT_COUNT,
+  age,
+  byNode,
+  dashboard,
+  increase,
+  of,
+  rate,
+  rateByNode,
+  ratio,
+  series,
+  stat,
+  total,
+} from './panels.ts';
 
 const AT_WORK = total('ganglion_replicas', 'state=~"idle|busy"');
 
@@ -75,6 +88,50 @@ export const clusterHealth = dashboard({
         unit: 'percentunit',
         min: 0,
         queries: { 'replica {{replica}}': rate('ganglion_replica_shard_seconds_total') },
+      }),
+    ],
+    Nodes: [
+      series({
+        title: 'Replicas at work, by node',
+        description: 'Replicas that compute, or are idle, on every node; stacked. A run of one node has one band.',
+        min: 0,
+        stacked: true,
+        queries: { 'node {{node}}': byNode('ganglion_replicas{state=~"idle|busy"}') },
+      }),
+      series({
+        title: 'Shards a second, by node',
+        description: 'Stacked: how the work is distributed over nodes.',
+        min: 0,
+        stacked: true,
+        queries: { 'node {{node}}': rateByNode('ganglion_replica_shards_total') },
+      }),
+      series({
+        title: 'Waiting for other nodes',
+        description:
+          'Share of the time in which a node waits for sums over all nodes. The one that waits least holds up the others.',
+        unit: 'percentunit',
+        min: 0,
+        queries: { 'node {{node}}': rateByNode('ganglion_phase_duration_seconds_sum{part="reduce"}') },
+      }),
+      series({
+        title: 'Replicas lost, by node',
+        description: 'One that loses replicas again and again points to its memory, its cores or its GPUs.',
+        min: 0,
+        events: true,
+        queries: { 'node {{node}}': byNode('increase(ganglion_replica_faults_total[$__rate_interval])') },
+      }),
+      series({
+        title: 'Processor, by node',
+        description: 'Cores that the process of a node keeps busy; replicas in processes of their own come on top.',
+        min: 0,
+        queries: { 'node {{node}}': rateByNode('process_cpu_seconds_total') },
+      }),
+      series({
+        title: 'Memory, by node',
+        description: 'Resident memory of the process of a node.',
+        unit: 'bytes',
+        min: 0,
+        queries: { 'node {{node}}': byNode('process_resident_memory_bytes') },
       }),
     ],
     Faults: [

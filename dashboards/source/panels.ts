@@ -101,6 +101,19 @@ export function total(metric: string, matchers = ''): string {
   return `sum by (run) (${of(metric, matchers)})`;
 }
 
+/** Every node of the runs that are looked at: others than the coordinator have addresses of their own. */
+const NODES = 'ganglion_info{run=~"$run"} and on (run) ganglion_info{instance="$instance"}';
+
+/** The sums of an expression by node. It must keep the labels `job` and `instance`. */
+export function byNode(expression: string): string {
+  return `sum by (node, run) (${expression} * on (job, instance) group_left (run) (${NODES}))`;
+}
+
+/** The sums of a counter's rises by node, a second. */
+export function rateByNode(counter: string): string {
+  return byNode(`rate(${counter}[$__rate_interval])`);
+}
+
 /** Alerts that fire. They are the coordinator's, not the run's: one of them says that the coordinator is gone. */
 const ALERTS = at('ALERTS', 'alertname=~"Ganglion.+", alertstate="firing"');
 
@@ -254,7 +267,7 @@ export function dashboard({ uid, title, description, rows }: DashboardOptions): 
       new QueryVariableBuilder('instance')
         .label('Coordinator')
         .datasource(DATASOURCE)
-        .query('label_values(ganglion_info, instance)')
+        .query('label_values(ganglion_step, instance)') // of several nodes the one that writes
         .refresh(VariableRefresh.OnTimeRangeChanged),
     )
     .withVariable(

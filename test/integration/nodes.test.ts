@@ -1,15 +1,21 @@
 // Several nodes train together, as ranks of an Open MPI that is installed here. Deaths, and more nodes, are in test/slow/nodes.test.ts.
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
+import type { Status } from '../../coordinator/monitoring/status.ts';
 import { exercise } from '../fixtures/exercise-nodes.mjs';
 import { localNodes } from '../unit/coordinator/training/local-nodes.ts';
-import { REPOSITORY, scratchFolder, stepsOf, succeed, summaryOf } from './ganglion.ts';
+import { dashboardQueries } from '../unit/dashboards/dashboard-queries.ts';
+import { fillVariables } from '../unit/dashboards/promql.ts';
+import { MAIN, REPOSITORY, scratchFolder, stepsOf, succeed, summaryOf } from './ganglion.ts';
 import { compileHeapWatch, HAS_MPI, mpirun, trainOnNodes } from './mpirun.ts';
+import { startPrometheus, withoutPrometheus } from './prometheus.ts';
 
 const scratch = scratchFolder('nodes');
 const SMALL = ['--batch', '32', '--shards', '4', '--latent', '16', '--seed', '7', '--metrics-port', 'off'];
 const RUN = [...SMALL, '--workers', '1', '--evaluate-every', 'off'];
+
+const SOON = { timeout: 120_000, interval: 100 };
 
 const EXERCISE = join(REPOSITORY, 'test', 'fixtures', 'exercise-nodes.mjs');
 
@@ -69,5 +75,52 @@ describe.skipIf(!HAS_MPI)('two nodes', () => {
       'ganglion: 2 nodes: expected at most one a shard, and there are 1 (--shards)',
     ]);
     expect(existsSync(run)).toBe(false);
+  });
+});
+
+describe.skipIf(!HAS_MPI || withoutPrometheus)('two nodes that train', () => {
+  it('are known to the first, and scraped one by one by Prometheus', async () => {
+    const run = scratch('seen');
+    const flags = [...RUN, '--steps', '1000000', '--metrics-port', '0', '--run', run];
+    const running = mpirun(2, [MAIN, 'train', ...flags]);
+    const targets = join(run, 'targets.json');
+    try {
+      await vi.waitUntil(() => existsSync(targets), SOON);
+      const [{ targets: addresses }] = JSON.parse(readFileSync(targets, 'utf8'));
+      expect(addresses).toEqual(Array(2).fill(expect.stringMatching(/^[^:]+:\d+$/)));
+      const ports = addresses.map((address: string) => address.split(':')[1]);
+      const statusAt = async (port: string) =>
+        (await (await fetch(`http://127.0.0.1:${port}/api/status`)).json()) as Status;
+      const [first, second] = [await statusAt(ports[0]), await statusAt(ports[1])];
+      const node = { state: 'working', replicas: 1, shards: expect.any(Number), pid: expect.any(Number) };
+      expect(first.nodes).toMatchObject([
+        { ...node, node: 0 },
+        { ...node, node: 1 },
+      ]);
+      expect(first.replicas.map(({ node: of }) => of)).toEqual([0, 1]);
+      expect([second.nodes, second.replicas.length, second.state]).toEqual([[], 1, 'training']);
+      const prometheus = await startPrometheus(scratch, { file: targets });
+      try {
+        const nodesOf = async (query: string) =>
+          (await prometheus.query(query).catch(() => [])).map(({ labels }) => labels.node).toSorted();
+        const busy = 'sum by (node) (rate(ganglion_replica_shards_total[3s])) > 0';
+        await expect.poll(() => nodesOf(busy), SOON).toEqual(['0', '1']);
+        expect(await nodesOf('ganglion_info')).toEqual(['0', '1']);
+        expect(await nodesOf('ganglion_steps_total')).toEqual(['0']);
+        const values = { run: '.*', instance: `127.0.0.1:${ports[0]}`, __rate_interval: '3s' };
+        const panels = dashboardQueries().filter(({ expression }) => expression.startsWith('sum by (node, run)'));
+        expect(panels.length).toBeGreaterThan(4);
+        for (const { where, expression } of panels) {
+          const nodes = () => nodesOf(fillVariables(expression, values));
+          await expect.poll(nodes, { ...SOON, message: where }).toEqual(['0', '1']);
+        }
+      } finally {
+        await prometheus.stop();
+      }
+    } finally {
+      running.child.kill('SIGUSR1');
+      await running.ended;
+    }
+    expect([existsSync(targets), summaryOf(run)]).toMatchObject([false, { nodes: 2, workers: 1 }]);
   });
 });

@@ -29,21 +29,21 @@ export interface Prometheus {
 }
 
 /**
- * Starts Prometheus on a coordinator.
+ * Starts Prometheus on a coordinator, or on those of this machine that a file of targets names.
  *
  * @param scratch names paths in a folder for its files
- * @param target host and port
+ * @param target host and port, or the file
  * @param rules content of a file of rules, as JSON, which is YAML
  */
 export async function startPrometheus(
   scratch: (...parts: string[]) => string,
-  target: string,
+  target: string | { readonly file: string },
   rules?: unknown,
 ): Promise<Prometheus> {
   const config = {
     global: { scrape_interval: '1s', evaluation_interval: '1s' },
     ...(rules === undefined ? {} : { rule_files: [scratch('rules.json')] }),
-    scrape_configs: [{ job_name: 'ganglion', static_configs: [{ targets: [target] }] }],
+    scrape_configs: [{ job_name: 'ganglion', ...targetsOf(target) }],
   };
   writeFileSync(scratch('rules.json'), JSON.stringify(rules ?? {}));
   writeFileSync(scratch('prometheus.yml'), JSON.stringify(config));
@@ -75,5 +75,15 @@ export async function startPrometheus(
       running.child.kill('SIGTERM');
       await running.ended;
     },
+  };
+}
+
+function targetsOf(target: string | { readonly file: string }): object {
+  if (typeof target === 'string') return { static_configs: [{ targets: [target] }] };
+  // A machine's name for itself need not be known to its resolver.
+  const here = { source_labels: ['__address__'], regex: '.*:(\\d+)', target_label: '__address__' };
+  return {
+    file_sd_configs: [{ files: [target.file], refresh_interval: '1s' }],
+    relabel_configs: [{ ...here, replacement: '127.0.0.1:$1' }],
   };
 }

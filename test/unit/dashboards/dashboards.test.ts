@@ -9,8 +9,8 @@ import { metricsTable } from './metrics-table.ts';
 import { fillVariables, parsePromql } from './promql.ts';
 import { rules } from './rules-file.ts';
 
-/** Labels that Prometheus itself adds to what it scrapes. */
-const TARGET_LABELS = ['job', 'instance'];
+/** Labels of every series: those that Prometheus adds to what it scrapes, and the one of several nodes. */
+const TARGET_LABELS = ['job', 'instance', 'node'];
 /** Series that Prometheus itself makes. */
 const OF_PROMETHEUS: Readonly<Record<string, readonly string[]>> = {
   up: [],

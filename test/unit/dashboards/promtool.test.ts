@@ -32,7 +32,10 @@ function scratchFile(name: string, content: unknown): string {
 describe.skipIf(without)('promtool', () => {
   it('accepts the rules, and the example of a config with them', () => {
     expect(promtool('check', 'rules', '--lint-fatal', RULES)).toContain(`SUCCESS: ${rules().length} rules found`);
-    promtool('check', 'config', join(DASHBOARDS, 'prometheus', 'prometheus.yml'));
+    for (const name of ['prometheus.yml', 'nodes.yml'])
+      promtool('check', 'config', join(DASHBOARDS, 'prometheus', name));
+    const forPods = readFileSync(join(DASHBOARDS, '..', 'docker', 'kubernetes', 'prometheus.yml'), 'utf8');
+    promtool('check', 'config', scratchFile('prometheus.yml', { ...parse(forPods), rule_files: [RULES] }));
   });
 
   it('accepts the expression of every panel', () => {
@@ -64,8 +67,8 @@ describe.skipIf(without)('promtool', () => {
       {
         interval: '15s',
         input_series: [
-          { series: series('ganglion_info', ', run="first", node="v20"'), values: '1x20 stale' },
-          { series: series('ganglion_info', ', run="second", node="v20"'), values: '_x21 1x20' },
+          { series: series('ganglion_info', ', run="first", node_version="v20"'), values: '1x20 stale' },
+          { series: series('ganglion_info', ', run="second", node_version="v20"'), values: '_x21 1x20' },
           { series: series('ganglion_images_total', ''), values: counter(19_200) },
           { series: series('ganglion_step', ''), values: counter(150) },
         ],

@@ -1,5 +1,5 @@
-import { expect, it } from 'vitest';
-import { isWatched, jobMemberOf, localRanks, rankOf } from '../../../../coordinator/machine/rank.ts';
+import { describe, expect, it } from 'vitest';
+import { isWatched, jobMemberOf, localRanks, portHere, rankOf } from '../../../../coordinator/machine/rank.ts';
 
 it('is the number that mpirun or srun gives', () => {
   expect(rankOf({})).toBeUndefined();
@@ -34,4 +34,18 @@ it('knows how many of the job are on its machine', () => {
   expect(localRanks({ ...rank, OMPI_COMM_WORLD_LOCAL_SIZE: '4' })).toBe(4);
   expect(localRanks({ ...rank, SLURM_STEP_TASKS_PER_NODE: '2(x3),1' })).toBe(2);
   expect(localRanks({ ...rank, OMPI_COMM_WORLD_LOCAL_SIZE: 'x' })).toBe(1);
+});
+
+describe('portHere', () => {
+  it.each([
+    [9464, {}, 9464],
+    [9464, { OMPI_COMM_WORLD_LOCAL_RANK: '1' }, 9464],
+    [9464, { OMPI_COMM_WORLD_RANK: '5', OMPI_COMM_WORLD_LOCAL_RANK: '1' }, 9465],
+    [9464, { PMIX_RANK: '3', SLURM_LOCALID: '2' }, 9466],
+    [9464, { PMIX_RANK: '3', SLURM_LOCALID: 'x' }, 9464],
+    [9464, { PMIX_RANK: '3' }, 9464],
+    [0, { PMIX_RANK: '3', SLURM_LOCALID: '2' }, 0],
+  ])('of %i with %j is %i', (port, env, expected) => {
+    expect(portHere(port, env)).toBe(expected);
+  });
 });

@@ -16,7 +16,7 @@ let labels: Map<string, Set<string>>;
 beforeAll(async () => {
   const counts = { restarts: 0, answered: 1, busySeconds: 0.1, shards: 1, shardSeconds: 0.1 };
   const replica = { id: 0, state: 'idle', kind: 'thread', pid: 1, threadId: 1, ...counts } as const;
-  const info = { run: 'a', node: 'v20', backend: 'cpu', workers: '1', shards: '4' }; // as run.ts gives them
+  const info = { run: 'a', node_version: 'v20', backend: 'cpu', workers: '1', shards: '4' }; // as run.ts gives them
   const gpu = { gpu: 1, utilization: 0.5, usedBytes: 1, totalBytes: 2, celsius: 40, watts: 300 };
   const metrics = createMetrics({ batch: 1, replicas: () => [replica], gpus: () => [gpu], info });
   metrics.observe(stepEvent(madeUpRecord(1)));
@@ -60,7 +60,7 @@ describe('docs/metrics.md', () => {
       'gpu',
       'images',
       'net',
-      'node',
+      'node_version',
       'part',
       'phase',
       'reason',

@@ -250,3 +250,38 @@ describe('createMetrics', () => {
     expect(native).toBeLessThan(rss * 1.5);
   });
 });
+
+describe('metrics of one of several nodes', () => {
+  const namesOf = (text: string): string[] =>
+    [...text.matchAll(/^# TYPE (ganglion_\w+)/gm)].map(([, name = '']) => name);
+
+  it('have its number in every series', async () => {
+    const metrics = createMetrics({ batch: 128, replicas: () => REPLICAS, info: { run: 'a' }, node: 3 });
+    const { discriminator, ...rest } = madeUpRecord(1);
+    const waited = { ...discriminator, seconds: { ...discriminator.seconds, reduce: 0.25 } };
+    metrics.observe(stepEvent({ ...rest, discriminator: waited }));
+    const series = seriesOf(await metrics.text());
+    for (const name of series.keys()) expect(name).toMatch(/[{,]node="3"/);
+    expect(series.get('ganglion_step{node="3"}')).toBe(1);
+    const sum = [...series].find(([name]) =>
+      /duration_seconds_sum.*reduce.*discriminator|duration_seconds_sum.*discriminator.*reduce/.test(name),
+    );
+    expect(sum?.[1]).toBe(0.25);
+  });
+
+  it('are those of the run only where it is written', async () => {
+    const sources = { batch: 128, replicas: () => REPLICAS, info: { run: 'a' }, node: 1 };
+    const [writer, member] = [createMetrics(sources), createMetrics({ ...sources, writes: false })];
+    for (const event of [stepEvent(1), checkpointEvent(0.1, 1), lostEvent('exit'), stragglerEvent()]) {
+      for (const metrics of [writer, member]) metrics.observe(event);
+    }
+    const own = namesOf(await member.text());
+    expect(own).toEqual(expect.arrayContaining(['ganglion_info', 'ganglion_workers', 'ganglion_stragglers_total']));
+    const ofRun = namesOf(await writer.text()).filter((name) => !own.includes(name));
+    const known =
+      /_(steps|images|skipped_updates)_total$|_(step|epoch|loss|discriminator_output|gradient_norm)$|_step_|_checkpoint_|_(precision|recall|class_share)$|_frechet|_evaluation|_real_class/;
+    for (const name of ofRun) expect(name).toMatch(known);
+    for (const name of own) expect(name).not.toMatch(known);
+    expect(seriesOf(await member.text()).get('ganglion_replica_faults_total{reason="exit",node="1"}')).toBe(1);
+  });
+});

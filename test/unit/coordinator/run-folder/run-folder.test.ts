@@ -28,6 +28,7 @@ describe('createRunFolder', () => {
       samples: join(path, 'samples'),
       summary: join(path, 'summary.json'),
       report: join(path, 'report.html'),
+      targets: join(path, 'targets.json'),
     });
     expect(readdirSync(path).toSorted()).toEqual(['checkpoints', 'samples']);
   });

@@ -1,0 +1,65 @@
+// The sinks of a node that does not write the run: its metrics and status, which it serves over HTTP, and what it tells the first node.
+import type { HttpServer } from '../http/server.ts';
+import { portHere } from '../machine/rank.ts';
+import type { Metrics } from '../monitoring/metrics.ts';
+import { NodeTable } from '../monitoring/node-table.ts';
+import { OwnReport } from '../monitoring/own-report.ts';
+import type { StatusKeeper } from '../monitoring/status.ts';
+import type { RunEvent, RunSink } from '../run-folder/run-event.ts';
+import { createNodeMetrics, createStatus, noticeSink, type ObservedNode } from './run-sinks.ts';
+
+export interface ObservedMember extends Omit<ObservedNode, 'metricsPort'> {
+  readonly onNotice: (text: string) => void;
+}
+
+export class MemberSinks {
+  readonly #run: ObservedMember;
+  readonly #metrics: Metrics;
+  readonly #status: StatusKeeper;
+  readonly #own: OwnReport;
+  readonly #sinks: readonly RunSink[];
+  #http: HttpServer | undefined;
+
+  constructor(run: ObservedMember) {
+    const { replicas, nodes, onNotice } = run;
+    this.#run = run;
+    this.#own = new OwnReport({ replicas, metricsPort: () => this.#http?.port ?? null });
+    const alone = { communicator: nodes.communicator, all: [nodes.communicator.node] };
+    this.#status = createStatus(run, new NodeTable({ ...alone, own: () => this.#own.report }));
+    this.#metrics = createNodeMetrics(run, { writes: false });
+    this.#sinks = [noticeSink(onNotice), this.#own, this.#status, this.#metrics];
+  }
+
+  /** Gives an event to every sink. */
+  readonly emit = (event: RunEvent): void => {
+    for (const sink of this.#sinks) sink.observe(event);
+  };
+
+  /** What this node has to tell the first one. */
+  get tell(): () => string | undefined {
+    return this.#own.tell;
+  }
+
+  /**
+   * Serves metrics and status.
+   *
+   * @param resize changes the number of this node's replicas
+   * @throws GanglionError `environment` when the port is taken
+   */
+  async serve(apiToken: string | null, resize: (count: number) => void): Promise<void> {
+    const { config } = this.#run;
+    if (config.metricsPort === 'off') return;
+    const { startHttp } = await import('../http/server.ts'); // only who serves loads Fastify
+    this.#http = await startHttp({
+      port: portHere(config.metricsPort),
+      metrics: this.#metrics,
+      status: () => this.#status.status,
+      ...{ shards: config.shards, apiToken, reach: config, resize },
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#http?.close();
+    this.#http = undefined;
+  }
+}
