@@ -75,7 +75,7 @@ export async function joinTraining(
     return { plan, placed };
   });
   const { state } = plan;
-  const { totalSteps } = proposal;
+  const { totalSteps, profileSteps } = proposal;
   await shareState(nodes, state);
   const allNodes = [...nodes.members];
   const { stepsPerEpoch, settings } = plan;
@@ -84,11 +84,13 @@ export async function joinTraining(
     firstStep: state.step,
     replicas: () => node.replicas,
     nodes: { communicator: nodes, all: allNodes },
+    profileSteps,
   });
   const node = new Node({
     ...partOf(plan),
     ...placed,
     ...{ totalSteps, programs, communicator: nodes, emit: sinks.emit, tell: sinks.tell },
+    profiled: profileSteps !== null,
   });
   const takeOver = (onStep: OnStep, missed: readonly StepRecord[]): Promise<void> => {
     const { dataset } = plan;
@@ -104,6 +106,7 @@ export async function joinTraining(
       if (newest.length > NEWEST) newest.shift();
       await onStep(record);
     };
+    let isProfiled = true; // where there is a profile, until the node that writes it is lost
     try {
       await together(nodes, async () => {
         await sinks.serve(settings.apiToken, (count) => node.resize(count));
@@ -113,7 +116,8 @@ export async function joinTraining(
       for (;;) {
         const [writer] = nodes.members;
         await together(nodes, () => node.train({ shouldStop: () => stop.requested, commit }));
-        if (nodes.members[0] === writer) return;
+        if (nodes.members[0] === writer) return isProfiled ? await sinks.shareTrace() : undefined;
+        isProfiled = false;
         if (isFirst(nodes)) {
           onNotice(`node ${writer} is lost; node ${nodes.node} writes from step ${state.step} on`);
           await node.stop();

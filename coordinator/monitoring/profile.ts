@@ -1,37 +1,20 @@
 // `train --profile FILE`: what every replica and the coordinator do in some steps, as a Chrome trace (chrome://tracing, Perfetto).
-// Format: "Trace Event Format", Google, JSON array. A lane a replica, one for the coordinator, one that shows where steps end. All
-// times are on one clock, performance.timeOrigin + performance.now(), which threads and processes of a machine agree on to 0.01 ms.
+// All times are on one clock, performance.timeOrigin + performance.now(), which threads and processes of a machine agree on to 0.01 ms.
 import { type EventLoopUtilization, performance } from 'node:perf_hooks';
 import type { PassSeconds } from '../../shared/protocol.ts';
-import { writeFileAtomicSync } from '../files/atomic-file.ts';
 import type { Shard } from '../replicas/replica.ts';
 import type { RunEvent, RunSink } from '../run-folder/run-event.ts';
 import type { CoordinatorPart } from '../training/span.ts';
+import { COORDINATOR_LANE, FIRST_REPLICA_LANE, type NodeTrace, type Span, STEPS_LANE, writeTrace } from './trace.ts';
 
 export interface ProfileOptions {
-  readonly path: string;
+  /** File that this node writes; null: another writes what this one has recorded. */
+  readonly path: string | null;
   /** The step after which recording begins, counted as `StepRecord.step`. */
   readonly after: number;
   /** Steps recorded. */
   readonly steps: number;
 }
-
-/** A span of time, in whole microseconds since recording began. */
-interface Span {
-  readonly name: string;
-  readonly lane: number;
-  readonly from: number;
-  readonly to: number;
-  readonly args?: Readonly<Record<string, number>>;
-}
-
-const STEPS_LANE = 1;
-const COORDINATOR_LANE = 2;
-const FIRST_REPLICA_LANE = 3;
-/** Trace viewers group lanes by process; here they are all of one, whatever carries the replicas. */
-const PROCESS = 1;
-/** Gaps below this are not drawn, in microseconds. */
-const SHORTEST_GAP = 5;
 
 /** Milliseconds since 1970, far finer than Date.now(). */
 const nowMs = (): number => performance.timeOrigin + performance.now();
@@ -43,6 +26,7 @@ export class Profile implements RunSink {
   readonly #recorded: (() => Span[])[] = [];
   #state: 'before' | 'recording' | 'written' = 'before';
   #startedMs = 0;
+  #spans: readonly Span[] = [];
   /** Where the step under way began, in microseconds, and what the event loop had done by then. */
   #stepFrom = 0;
   #loop: EventLoopUtilization | undefined;
@@ -53,7 +37,7 @@ export class Profile implements RunSink {
 
   /** Puts an empty trace in place. @throws GanglionError `environment` when the file cannot be written */
   open(): void {
-    this.#write([]);
+    if (this.#options.path !== null) writeTrace(this.#options.path, []);
     if (this.#options.after === 0) this.#begin();
   }
 
@@ -107,11 +91,20 @@ export class Profile implements RunSink {
     if (step >= after + steps) this.#close();
   }
 
+  /** What was recorded; nothing is after it. @throws GanglionError `environment` when the file cannot be written */
+  take(): Pick<NodeTrace, 'startedMs' | 'spans'> {
+    this.#close();
+    this.#state = 'written';
+    return { startedMs: this.#startedMs, spans: this.#spans };
+  }
+
   /** Writes the records once. @throws GanglionError `environment` */
   #close(): void {
     if (this.#state !== 'recording') return;
     this.#state = 'written';
-    this.#write(toTraceEvents(this.#recorded.flatMap((spans) => spans())));
+    this.#spans = this.#recorded.flatMap((spans) => spans());
+    const { path } = this.#options;
+    if (path !== null) writeTrace(path, [{ ...this.take(), node: null, host: '' }]);
   }
 
   #passSpans(
@@ -150,44 +143,4 @@ export class Profile implements RunSink {
   #at(ms: number): number {
     return Math.round((ms - this.#startedMs) * 1000);
   }
-
-  #write(events: readonly object[]): void {
-    const text = `[\n${events.map((event) => JSON.stringify(event)).join(',\n')}\n]\n`;
-    writeFileAtomicSync(this.#options.path, new TextEncoder().encode(text));
-  }
-}
-
-/** The coordinator's time between its spans, in which it waits or handles messages. */
-function gapsOf(spans: readonly Span[]): Span[] {
-  const gaps: Span[] = [];
-  let end = 0;
-  for (const { from, to } of spans
-    .filter(({ lane }) => lane === COORDINATOR_LANE)
-    .toSorted((a, b) => a.from - b.from)) {
-    if (from - end >= SHORTEST_GAP) gaps.push({ name: 'wait', lane: COORDINATOR_LANE, from: end, to: from });
-    end = Math.max(end, to);
-  }
-  return gaps;
-}
-
-function toTraceEvents(spans: readonly Span[]): object[] {
-  const all = [...spans, ...gapsOf(spans)].toSorted((a, b) => a.from - b.from || b.to - a.to);
-  // What ended after recording began may have begun before.
-  const zero = all[0]?.from ?? 0;
-  const lanes = [...new Set([STEPS_LANE, COORDINATOR_LANE, ...all.map(({ lane }) => lane)])].toSorted((a, b) => a - b);
-  const names = new Map([
-    [STEPS_LANE, 'steps'],
-    [COORDINATOR_LANE, 'coordinator'],
-  ]);
-  const metadata = (name: string, tid: number, args: object) => ({ name, ph: 'M', pid: PROCESS, tid, args });
-  return [
-    metadata('process_name', STEPS_LANE, { name: 'ganglion' }),
-    ...lanes.flatMap((lane) => [
-      metadata('thread_name', lane, { name: names.get(lane) ?? `replica ${lane - FIRST_REPLICA_LANE}` }),
-      metadata('thread_sort_index', lane, { sort_index: lane }),
-    ]),
-    ...all.map(({ name, lane: tid, from, to, args = {} }) => {
-      return { name, ph: 'X', ts: from - zero, dur: to - from, pid: PROCESS, tid, args };
-    }),
-  ];
 }

@@ -23,6 +23,8 @@ export interface Proposal {
   readonly dataName: string;
   readonly dataSha256: string;
   readonly backend: Backend;
+  /** Steps of the profile that it writes. */
+  readonly profileSteps: number | null;
 }
 
 const Message = z.object({
@@ -33,6 +35,7 @@ const Message = z.object({
   dataName: z.string(),
   dataSha256: z.string(),
   backend: z.enum(BACKENDS),
+  profileSteps: z.int().nullable(),
 });
 
 /** Whether this node owns the run's folder, the terminal and the page. */
@@ -53,11 +56,13 @@ export function toProposal({
   path,
   totalSteps,
   autoWorkers,
+  profile,
 }: RunPlan & Pick<TrainingPlan, 'autoWorkers'>): Proposal {
   const stored = { ...config, ...(autoWorkers && { workers: 'auto' }) };
   const { settings } = storedParts(stored, path, path);
   const { dataName, dataSha256, chosenBackend: backend } = config;
-  return { settings: fromConfigObject(settings, path), path, totalSteps, dataName, dataSha256, backend };
+  const profileSteps = profile?.steps ?? null;
+  return { settings: fromConfigObject(settings, path), path, totalSteps, dataName, dataSha256, backend, profileSteps };
 }
 
 /**

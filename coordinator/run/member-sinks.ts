@@ -4,11 +4,15 @@ import { portHere } from '../machine/rank.ts';
 import type { Metrics } from '../monitoring/metrics.ts';
 import { NodeTable } from '../monitoring/node-table.ts';
 import { OwnReport } from '../monitoring/own-report.ts';
+import type { Profile } from '../monitoring/profile.ts';
 import type { StatusKeeper } from '../monitoring/status.ts';
 import type { RunEvent, RunSink } from '../run-folder/run-event.ts';
-import { createNodeMetrics, createStatus, noticeSink, type ObservedNode } from './run-sinks.ts';
+import { createNodeMetrics, createProfile, createStatus, noticeSink, type ObservedNode } from './run-sinks.ts';
+import { shareTrace } from './share-trace.ts';
 
 export interface ObservedMember extends Omit<ObservedNode, 'metricsPort'> {
+  /** Steps that the first node's profile has. */
+  readonly profileSteps: number | null;
   readonly onNotice: (text: string) => void;
 }
 
@@ -17,17 +21,21 @@ export class MemberSinks {
   readonly #metrics: Metrics;
   readonly #status: StatusKeeper;
   readonly #own: OwnReport;
+  readonly #profile: Profile | undefined;
   readonly #sinks: readonly RunSink[];
   #http: HttpServer | undefined;
 
   constructor(run: ObservedMember) {
-    const { replicas, nodes, onNotice } = run;
+    const { replicas, nodes, profileSteps: steps, onNotice } = run;
     this.#run = run;
     this.#own = new OwnReport({ replicas, metricsPort: () => this.#http?.port ?? null });
     const alone = { communicator: nodes.communicator, all: [nodes.communicator.node] };
     this.#status = createStatus(run, new NodeTable({ ...alone, own: () => this.#own.report }));
     this.#metrics = createNodeMetrics(run, { writes: false });
-    this.#sinks = [noticeSink(onNotice), this.#own, this.#status, this.#metrics];
+    this.#profile = createProfile({ ...run, profile: steps === null ? null : { path: null, steps } });
+    this.#profile?.open();
+    const sinks = [noticeSink(onNotice), this.#own, this.#status, this.#metrics, this.#profile];
+    this.#sinks = sinks.filter((sink) => sink !== undefined);
   }
 
   /** Gives an event to every sink. */
@@ -56,6 +64,11 @@ export class MemberSinks {
       status: () => this.#status.status,
       ...{ shards: config.shards, apiToken, reach: config, resize },
     });
+  }
+
+  /** Tells the first node what was recorded for its profile. @throws GanglionError `nodes` when too few are left */
+  async shareTrace(): Promise<void> {
+    if (this.#profile) await shareTrace(this.#run.nodes.communicator, this.#profile);
   }
 
   async close(): Promise<void> {

@@ -234,7 +234,7 @@ export class RecordedRun {
         return { stateSha256: await records.checkpoint(), wallSeconds: seconds };
       });
       this.#stateSha256 = stateSha256;
-      await evaluations?.settle();
+      await Promise.all([this.#sinks.gatherProfile(), evaluations?.settle()]);
       return await this.#summarise(folder, {
         firstStep,
         stateSha256,

@@ -1,5 +1,6 @@
 // The sinks of a recorded run. An event is emitted once and goes to each of them in turn.
 import { basename } from 'node:path';
+import { messageOf } from '../../shared/error.ts';
 import type { GpuFigures } from '../../shared/gpu-figures.ts';
 import { toPrintable } from '../../shared/printable.ts';
 import { isOwned } from '../files/owned-folders.ts';
@@ -12,6 +13,7 @@ import { StatusKeeper } from '../monitoring/status.ts';
 import { TargetsFile } from '../monitoring/targets-file.ts';
 import { TensorBoardSink } from '../monitoring/tensorboard/tensorboard-sink.ts';
 import { type Terminal, terminalSink } from '../monitoring/terminal.ts';
+import { writeTrace } from '../monitoring/trace.ts';
 import type { ReplicaStatus } from '../replicas/replica-status.ts';
 import { EventFold } from '../run-folder/event-fold.ts';
 import { EventLog } from '../run-folder/events.ts';
@@ -19,6 +21,7 @@ import type { StoredRunConfig } from '../run-folder/run-config.ts';
 import { type RunEvent, type RunSink, sentenceOf } from '../run-folder/run-event.ts';
 import { type RunFolder, runFolderAt } from '../run-folder/run-folder.ts';
 import type { Communicator } from '../training/communicator.ts';
+import { shareTrace } from './share-trace.ts';
 
 /** What the sinks of every node need to know of a run. */
 export interface ObservedNode {
@@ -124,6 +127,17 @@ export class RunSinks {
     for (const sink of this.#sinks) sink.observe(event);
   };
 
+  /** Writes what all nodes have recorded into the profile, where there is one. @throws GanglionError */
+  async gatherProfile(): Promise<void> {
+    const { profile, nodes } = this.#run;
+    if (!this.#profile || !profile || nodes.all.length === 1) return;
+    try {
+      writeTrace(profile.path, await shareTrace(nodes.communicator, this.#profile));
+    } catch (error) {
+      this.#notice(`the profile has no other nodes: ${messageOf(error)}`);
+    }
+  }
+
   /** Restarts of replicas of other nodes. */
   get restartsElsewhere(): number {
     const { node: own } = this.#run.nodes.communicator;
@@ -204,7 +218,14 @@ export function createNodeMetrics(
   });
 }
 
-function createProfile({ profile, firstStep, totalSteps }: ObservedRun): Profile | undefined {
+/** @param profile the file, and steps recorded */
+export function createProfile({
+  profile,
+  firstStep,
+  totalSteps,
+}: Pick<ObservedNode, 'firstStep' | 'totalSteps'> & {
+  readonly profile: { readonly path: string | null; readonly steps: number } | null;
+}): Profile | undefined {
   if (!profile) return undefined;
   const after = firstStep + Math.min(PROFILE_AFTER, Math.floor((totalSteps - firstStep) / 2));
   return new Profile({ ...profile, after });

@@ -117,17 +117,18 @@ export class Exchange {
    *   this node give up
    */
   async allReduce(phase: Phase, sum: NodeSum, expected: number, addUp: () => ShardCount): Promise<Reduced> {
+    let beganMs: number | undefined;
     let reduceMs = 0;
     for (let isDone = false; !isDone; ) {
       this.#write(sum.own, addUp());
-      const from = performance.now();
+      const fromMs = performance.now();
+      beganMs ??= fromMs;
       isDone = await this.#communicator.allReduceSum(sum.own, sum.total);
-      const to = performance.now();
-      reduceMs += to - from;
-      this.#options.span?.('reduce', from, to);
+      reduceMs += performance.now() - fromMs;
       if (isDone) this.#close({ phase, sum });
       else isDone = await this.#recover({ phase, sum });
     }
+    this.#options.span?.('reduce', beganMs ?? 0, performance.now());
     const read = (slot: Slot): number => sum.total.at(SLOTS.indexOf(slot) - SLOTS.length) as number;
     if (read('failures') > 0) throw this.#failure ?? gaveUp(read('failures'), read('failed'));
     if (read('done') !== expected) {

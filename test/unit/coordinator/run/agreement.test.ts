@@ -24,6 +24,7 @@ const PROPOSAL: Proposal = {
   dataName: DATASET.name,
   dataSha256: DATASET.sha256,
   backend: 'cpu',
+  profileSteps: null,
 };
 
 function twoNodes() {
