@@ -78,7 +78,7 @@ export async function joinTraining(
   const { totalSteps, profileSteps } = proposal;
   await shareState(nodes, state);
   const allNodes = [...nodes.members];
-  const { stepsPerEpoch, settings } = plan;
+  const { stepsPerEpoch } = plan;
   const sinks = new MemberSinks({
     ...{ config: placed.config, workers: placed.workers, path: proposal.path, totalSteps, stepsPerEpoch, onNotice },
     firstStep: state.step,

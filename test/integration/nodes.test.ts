@@ -45,10 +45,19 @@ describe.skipIf(!HAS_MPI)('two nodes', () => {
   it('train to the bits of one, and go on with its run', async () => {
     await succeed(['train', ...RUN, '--steps', '6', '--run', scratch('one')]);
     await succeed(['train', ...RUN, '--steps', '2', '--run', scratch('two')]);
-    const { exitCode, stderr } = await trainOnNodes(2, [...RUN, '--resume', scratch('two'), '--steps', '6']);
+    const profile = ['--profile', scratch('trace.json'), '--profile-steps', '2'];
+    const more = ['--resume', scratch('two'), '--steps', '6', ...profile];
+    const { exitCode, stderr } = await trainOnNodes(2, [...RUN, ...more]);
     expect([exitCode, stderr]).toEqual([0, '']);
     expect(summaryOf(scratch('two')).stateSha256).toBe(summaryOf(scratch('one')).stateSha256);
     expect(stepsOf(scratch('two'))).toEqual([1, 2, 3, 4, 5, 6]);
+    const trace: { name: string; pid: number }[] = JSON.parse(readFileSync(scratch('trace.json'), 'utf8'));
+    const ofEach = (name: string) => [1, 2].map((pid) => trace.filter((e) => e.pid === pid && e.name === name).length);
+    expect([ofEach('process_name'), ofEach('step 6'), ofEach('reduce')]).toEqual([
+      [1, 1],
+      [1, 1],
+      [4, 4],
+    ]);
   });
 
   it('get the images of the first where a path leads nowhere', async () => {
