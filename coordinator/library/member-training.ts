@@ -82,7 +82,7 @@ export async function joinTraining(
   const sinks = new MemberSinks({
     ...{ config: placed.config, workers: placed.workers, path: proposal.path, totalSteps, stepsPerEpoch, onNotice },
     firstStep: state.step,
-    replicas: () => node.replicas,
+    ...{ replicas: () => node.replicas, gpus: () => node.gpus },
     nodes: { communicator: nodes, all: allNodes },
     profileSteps,
   });
