@@ -75,7 +75,9 @@ export function findMpi(realPath: RealPath, env: NodeJS.ProcessEnv = process.env
   }
   const nearPrograms = inPath.flatMap((folder) => ['lib', 'lib64'].map((name) => join(folder, '..', name)));
   const system = findIn([...foldersOf(env.LD_LIBRARY_PATH), ...nearPrograms, ...SYSTEM_FOLDERS], 'system');
-  if (system?.major === 5) return system;
+  // An mpirun of version 4 does not say where it lies, but sets this; version 5 has no ORTE.
+  const isStartedBy4 = env.OMPI_MCA_orte_launch !== undefined;
+  if (system && (system.major === 5 || isStartedBy4)) return system;
   return findIn([join(mpiFolder(toCacheFolder(env)), 'lib')], 'wheel') ?? system;
 }
 

@@ -39,6 +39,13 @@ it('takes in a rank the library of the mpirun that has started it', () => {
   expect(find(files, { ...rank, OMPI_LIBDIR_LOC: '/gone' })).toMatchObject({ library: DEBIAN });
 });
 
+it("takes the system's in a rank of version 4, though there is the wheel", () => {
+  const rank = { OMPI_COMM_WORLD_SIZE: '2', OMPI_MCA_orte_launch: '1' };
+  const system = { [DEBIAN]: `${DEBIAN}.30.4` };
+  expect(find({ ...itself(WHEEL), ...system }, rank)).toMatchObject({ library: DEBIAN, major: 4 });
+  expect(find(itself(WHEEL), rank)).toMatchObject({ library: WHEEL });
+});
+
 it('takes the library that the environment names, and refuses what is none', () => {
   expect(find(itself('/my/lib/libmpi.so.40'), { GANGLION_LIBMPI: '/my/lib/libmpi.so.40' })).toMatchObject({
     library: '/my/lib/libmpi.so.40',
