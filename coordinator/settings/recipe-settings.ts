@@ -79,8 +79,8 @@ export const RECIPE_SETTINGS = {
     value: 'X|off',
     expected: 'a number from 0 to below 1, or off',
     schema: z.union([decay, z.literal('off')]),
-    default: 'off',
-    description: 'decay of the averaged generator, which draws better than the newest weights, such as 0.99',
+    default: 0.99,
+    description: 'decay of the averaged generator, which draws better than the newest weights; off: keep none',
     immutable: true,
   }),
 };

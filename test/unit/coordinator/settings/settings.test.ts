@@ -77,7 +77,7 @@ describe('SETTINGS', () => {
       keep: 'all',
       from: null,
       keepBest: 'off',
-      ema: 'off',
+      ema: 0.99,
       lrG: null,
       lrD: null,
       lrDecay: 'off',
