@@ -41,7 +41,7 @@ describe('evaluate', () => {
         ...['classShares', 'totalVariation', 'confidence'],
       ]),
     );
-    expect(figures).toMatchObject({ step: 3, weights: 'raw', count: 40, recall: 0 });
+    expect(figures).toMatchObject({ step: 3, weights: 'ema', count: 40, recall: 0 });
     expect(figures.frechetDistance).toBeGreaterThan(10 * figures.floor);
     expect(figures.classShares).toHaveLength(10);
     expect(snapshot(run)).toEqual(before);
@@ -49,7 +49,7 @@ describe('evaluate', () => {
 
   it('says for people what the figures are', async () => {
     const said = await succeed(['evaluate', run, '--count', '40']);
-    expect(said).toContain('40 samples of step-00000003.safetensors (raw weights), beside 10,000 training images');
+    expect(said).toContain('40 samples of step-00000003.safetensors (ema weights), beside 10,000 training images');
     expect(said).toMatch(/Fréchet distance +\d+\.\d{3} {2}\(\d\.\d{3} between real images, of 40;/);
     expect(said).toMatch(/nearest training image +0\.\d{3} away/);
   });

@@ -38,7 +38,7 @@ describe('export', () => {
     writeFileSync(join(output, 'notes.txt'), 'mine');
     writeFileSync(join(output, 'model.json'), 'old');
     expect(await succeed(['export', '--run', run, '--output', output])).toBe(
-      `generator of step-00000040.safetensors in ${output}: model.json, explorer.html\n`,
+      `generator of step-00000040.safetensors (averaged weights) in ${output}: model.json, explorer.html\n`,
     );
     expect(readFileSync(join(output, 'notes.txt'), 'utf8')).toBe('mine');
     const { 'notes.txt': _, ...after } = snapshot(output);

@@ -97,6 +97,7 @@ describe('a run', () => {
       step: 3,
       epoch: 1,
       stateSha256: expect.stringMatching(/^[0-9a-f]{64}$/),
+      emaSha256: expect.stringMatching(/^[0-9a-f]{64}$/),
       imagesPerSecond: expect.any(Number),
       wallSeconds: expect.any(Number),
       workers: 2,
