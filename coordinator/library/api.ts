@@ -33,7 +33,11 @@ export interface Training extends AsyncIterable<StepLog> {
    *   be written
    */
   checkpoint(path?: string): Promise<SavedCheckpoint>;
-  /** Draws images with the generator as it is after the newest step. @throws GanglionError `usage` before training has begun */
+  /**
+   * Draws images with the generator as it is after the newest step, the averaged one where the run keeps it.
+   *
+   * @throws GanglionError `usage` before training has begun
+   */
   sample(options?: SampleOptions): Promise<Images>;
   /** SHA-256 of the state after the newest step, in hex: equal exactly when every tensor and counter is equal to the bit. */
   stateSha256(): Promise<string>;

@@ -17,7 +17,7 @@ export interface ChosenWeights {
  */
 export function chooseWeights({ state, path }: Checkpoint, wanted: Weights | undefined): ChosenWeights {
   if (wanted === 'ema' && state.average === null) {
-    throw new GanglionError('usage', `--weights ema: ${path} has no averaged generator (trained with --ema off)`);
+    throw new GanglionError('usage', `--weights ema: ${path} has no averaged generator (as by --ema off)`);
   }
   if (wanted === 'raw' || state.average === null) return { state, weights: 'raw' };
   return { state: averagedState(state), weights: 'ema' };

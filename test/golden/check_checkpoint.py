@@ -6,7 +6,7 @@
 Tensors `generator.*` and `discriminator.*` must be exactly the two state dictionaries of PyTorch's modules for that size, colour and
 width (make_family_golden.py; at 64 those of PyTorch's DCGAN tutorial): names, shapes and dtypes. All others (Adam's moments, counters) are Ganglion's own and are ignored. Exit status 1 on any disagreement.
 
-samples.npy is [N, side, side] float32, in colour [N, side, side, 3]; image i is drawn from stream `samples` of the seed, time 0, part i.
+samples.npy is what `ganglion sample --weights raw` writes: [N, side, side] float32, in colour [N, side, side, 3]; image i is drawn from stream `samples` of the seed, time 0, part i.
 """
 
 from __future__ import annotations

@@ -64,9 +64,7 @@ describe('--ema', () => {
     const none = await ganglion(['sample', '--run', plain, '--weights', 'ema', '--output', scratch('x.png')]);
     expect(none).toMatchObject({
       exitCode: 2,
-      stderr: expect.stringMatching(
-        /^ganglion: --weights ema: .* has no averaged generator \(trained with --ema off\)\n$/,
-      ),
+      stderr: expect.stringMatching(/^ganglion: --weights ema: .* has no averaged generator \(as by --ema off\)\n$/),
     });
     const other = await ganglion(['train', '--resume', whole, '--steps', '13', '--ema', '0.5']);
     expect(other).toMatchObject({

@@ -35,13 +35,17 @@ export type PatchKernel = (
   out: Float64Array,
 ) => void;
 
+/** Most values of a patch; also that of step.h. */
+const MOST_PATCH = 512;
+
 /** Places and values of what is not 0 in a patch: zeros add nothing, and most of a digit is black. */
-const places = new Int32Array(512);
-const found = new Float64Array(512);
+const places = new Int32Array(MOST_PATCH);
+const found = new Float64Array(MOST_PATCH);
 
 export const convolvePatches: PatchKernel = (shape, weights, bias, values, out) => {
   const [side = 0, channels = 0, kernel = 0, margin = 0, outSide = 0, outputs = 0, isRectified = 0] = shape;
   const patch = kernel * kernel * channels;
+  if (patch > MOST_PATCH) throw new Error(`a patch of ${patch} values: expected at most ${MOST_PATCH}`);
   for (let at = 0; at < outSide * outSide; at++) {
     const [top, left] = [Math.floor(at / outSide) * STRIDE - margin, (at % outSide) * STRIDE - margin];
     let count = 0;
