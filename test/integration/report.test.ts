@@ -113,7 +113,7 @@ describe.skipIf(withoutChromium)('the report of a run', () => {
   it('shows how good the samples are: the course of the distance, and a bar a digit', async () => {
     const { page, text } = opened;
     expect(await text('#evaluation-text')).toMatch(
-      /^Step 60, 2,048 samples, weights as trained: Fréchet distance [\d.]+ \(real images 0\.\d+, the dashed line\)/,
+      /^Step 60, 2,048 samples, averaged weights: Fréchet distance [\d.]+ \(real images 0\.\d+, the dashed line\)/,
     );
     const pictures = await page.$$eval('#evaluation svg', (all) => all.map((svg) => svg.getAttribute('aria-label')));
     expect(pictures).toEqual([
