@@ -12,7 +12,7 @@ import { DrivenTraining, type TrainingHost, type TrainingRequest } from '../libr
 import { createReadingProgress } from '../monitoring/reading.ts';
 import { createTerminal, type Terminal } from '../monitoring/terminal.ts';
 import { prefixOf } from '../nodes/join-nodes.ts';
-import { together } from '../nodes/messages.ts';
+import { checkFirst, together } from '../nodes/messages.ts';
 import { isFirst } from '../run/agreement.ts';
 import { AUTO, type PlanRequest, planRun } from '../run/plan-run.ts';
 import type { Programs } from '../run/programs.ts';
@@ -51,7 +51,9 @@ export interface TrainRequest {
 /** Runs the command. @throws GanglionError */
 export async function trainCommand(request: TrainRequest): Promise<void> {
   const { nodes } = request;
+  const [first] = nodes.members;
   const planned = await together(nodes, async () => readRequest(request));
+  checkFirst(nodes, first); // it alone has read the config file
   const onNotice = (message: string): void => printLine(process.stderr, `ganglion: ${prefixOf(nodes)}${message}`);
   if (request.dryRun) {
     await together(nodes, async () => {
@@ -59,6 +61,7 @@ export async function trainCommand(request: TrainRequest): Promise<void> {
       const { config, totalSteps } = await planRun({ ...planned, onNotice });
       printJson(process.stdout, { ...config, totalSteps }, 2);
     });
+    checkFirst(nodes, first);
     return;
   }
   await trainOnTerminal(planned, request, onNotice);

@@ -4,7 +4,7 @@ import type { Devices } from '../../shared/device.ts';
 import { GanglionError } from '../../shared/error.ts';
 import { isHeldByOwnJob, type LockTicket, lockRunFolder, type RunLock } from '../files/run-lock.ts';
 import type { Terminal } from '../monitoring/terminal.ts';
-import { together } from '../nodes/messages.ts';
+import { checkFirst, together } from '../nodes/messages.ts';
 import { checkSame, isFirst, receiveProposal, settingsHere, shareState } from '../run/agreement.ts';
 import { MemberSinks } from '../run/member-sinks.ts';
 import { Node } from '../run/node.ts';
@@ -61,13 +61,19 @@ export async function joinTraining(
   host: MemberHost,
 ): Promise<MemberTraining | undefined> {
   const { nodes, programs, stop, onNotice } = host;
-  await together(nodes, async () => {}); // the first node plans
+  const [first] = nodes.members;
+  const togetherWithFirst = async <Result>(action: () => Promise<Result>): Promise<Result> => {
+    const result = await together(nodes, action);
+    checkFirst(nodes, first);
+    return result;
+  };
+  await togetherWithFirst(async () => {}); // the first node plans
   const proposal = await receiveProposal(nodes);
   if (!proposal) return undefined;
-  const settings = await together(nodes, async () => settingsHere(proposal, Object.assign({}, ...layers)));
+  const settings = await togetherWithFirst(async () => settingsHere(proposal, Object.assign({}, ...layers)));
   const dataset = await receiveData(nodes, lacksData(settings));
   if (dataset) onNotice(`there is no ${settings.data} here; node ${nodes.members[0]} has sent ${dataset.name}`);
-  const { plan, placed } = await together(nodes, async () => {
+  const { plan, placed } = await togetherWithFirst(async () => {
     const plan = await planTraining(mergeSettings(settings, { fault: null }), undefined, { ...host, dataset });
     const config = toRunConfig({ ...plan.settings, from: proposal.settings.from ?? null }, plan.dataset);
     const placed = placeOn(await host.chooseDevices(plan.settings), { ...plan, config });
@@ -108,23 +114,27 @@ export async function joinTraining(
     };
     let isProfiled = true; // where there is a profile, until the node that writes it is lost
     try {
-      await together(nodes, async () => {
+      await togetherWithFirst(async () => {
         await sinks.serve(settings.apiToken, (count) => node.resize(count));
         await node.start();
       });
       sinks.emit({ kind: 'training' });
+      let writer = first;
       for (;;) {
-        const [writer] = nodes.members;
         await together(nodes, () => node.train({ shouldStop: () => stop.requested, commit }));
         if (nodes.members[0] === writer) return isProfiled ? await sinks.shareTrace() : undefined;
         isProfiled = false;
-        if (isFirst(nodes)) {
-          onNotice(`node ${writer} is lost; node ${nodes.node} writes from step ${state.step} on`);
-          await node.stop();
-          await sinks.close(); // the run's page takes the port
-          return await takeOver(onStep, newest);
+        // Another one may be lost while it opens the run's folder.
+        while (nodes.members[0] !== writer) {
+          if (isFirst(nodes)) {
+            onNotice(`node ${writer} is lost; node ${nodes.node} writes from step ${state.step} on`);
+            await node.stop();
+            await sinks.close(); // the run's page takes the port
+            return await takeOver(onStep, newest);
+          }
+          [writer] = nodes.members;
+          await together(nodes, async () => {}); // the first one opens the run's folder
         }
-        await together(nodes, async () => {}); // the first one opens the run's folder
       }
     } catch (error) {
       if (error instanceof GanglionError && error.code === 'nodes') await delay(GRACE_MS);

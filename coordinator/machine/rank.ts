@@ -16,10 +16,11 @@ export function localRanks(env: NodeJS.ProcessEnv = process.env): number {
   return /^[1-9]\d{0,5}$/.test(text) ? Number(text) : 1;
 }
 
-/** The port of this process, where every process of the job on this machine is given the same one. 0: any. */
+/** The port of this process, where every process of the job on this machine is given the same one. 0: any, as where there is none above. */
 export function portHere(port: number, env: NodeJS.ProcessEnv = process.env): number {
   const text = rankOf(env) === undefined ? '0' : (env.OMPI_COMM_WORLD_LOCAL_RANK ?? env.SLURM_LOCALID ?? '0');
-  return port === 0 || !/^\d{1,5}$/.test(text) ? port : port + Number(text);
+  const own = port === 0 || !/^\d{1,5}$/.test(text) ? port : port + Number(text);
+  return own > 65_535 ? 0 : own;
 }
 
 /** Whether people look at a stream. mpirun gives every rank a pseudo-terminal, whose other end may be a file: there `launch` knows. */

@@ -3,6 +3,8 @@ import { GanglionError, messageOf, type PlainError } from '../../shared/error.ts
 import type { Communicator } from '../training/communicator.ts';
 import { checkQuorum, EndedElsewhere } from '../training/exchange.ts';
 
+const LOST = 'a node was lost before training';
+
 /**
  * Gives every node what all of them tell.
  *
@@ -66,7 +68,17 @@ export async function sendToAll(nodes: Communicator, bytes: Uint8Array): Promise
   const [first = 0] = nodes.members;
   const sent = await broadcastFrom(nodes, first, bytes);
   if (sent) return sent;
-  throw new GanglionError('nodes', 'a node was lost before training');
+  throw new GanglionError('nodes', LOST);
+}
+
+/**
+ * Before training nobody can go on for the first node: it alone knows what is trained.
+ *
+ * @param first its number
+ * @throws GanglionError `nodes` when it is lost
+ */
+export function checkFirst(nodes: Communicator, first: number | undefined): void {
+  if (nodes.members[0] !== first) refuse(nodes, 'nodes', LOST);
 }
 
 /** @returns undefined when a node was lost */

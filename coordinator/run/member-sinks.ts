@@ -1,4 +1,5 @@
 // The sinks of a node that does not write the run: its metrics and status, which it serves over HTTP, and what it tells the first node.
+import { messageOf } from '../../shared/error.ts';
 import type { HttpServer } from '../http/server.ts';
 import { portHere } from '../machine/rank.ts';
 import type { Metrics } from '../monitoring/metrics.ts';
@@ -49,20 +50,23 @@ export class MemberSinks {
   }
 
   /**
-   * Serves metrics and status.
+   * Serves metrics and status, if it can: the run does not need those of this node.
    *
    * @param resize changes the number of this node's replicas
-   * @throws GanglionError `environment` when the port is taken
    */
   async serve(apiToken: string | null, resize: (count: number) => void): Promise<void> {
     const { config } = this.#run;
     if (config.metricsPort === 'off') return;
     const { startHttp } = await import('../http/server.ts'); // only who serves loads Fastify
-    this.#http = await startHttp({
+    const serving = startHttp({
       port: portHere(config.metricsPort),
       metrics: this.#metrics,
       status: () => this.#status.status,
       ...{ shards: config.shards, apiToken, reach: config, resize },
+    });
+    this.#http = await serving.catch((error: unknown) => {
+      this.emit({ kind: 'notice', text: `no metrics of this node: ${messageOf(error)}` });
+      return undefined;
     });
   }
 

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { z } from 'zod';
 import { type Dataset, toDataset } from '../data/dataset.ts';
 import { allocateImages } from '../data/memory.ts';
-import { sendToAll, share, together } from '../nodes/messages.ts';
+import { checkFirst, sendToAll, share, together } from '../nodes/messages.ts';
 import type { Communicator } from '../training/communicator.ts';
 
 /** Bytes of a message: a node that has the data needs so much memory beside it. */
@@ -49,11 +49,15 @@ export async function handOutData(nodes: Communicator, dataset: Dataset): Promis
  * @throws GanglionError `data` when they do not fit into a node's memory, `nodes` when a node is lost
  */
 export async function receiveData(nodes: Communicator, isMissing: boolean): Promise<Dataset | undefined> {
-  if (!(await isWanted(nodes, isMissing))) return undefined;
+  const [first] = nodes.members;
+  const isSent = await isWanted(nodes, isMissing);
+  checkFirst(nodes, first);
+  if (!isSent) return undefined;
   const facts = Facts.parse(JSON.parse(new TextDecoder().decode(await sendToAll(nodes, new Uint8Array()))));
   const { name, imageShape, classNames, preparation } = facts;
   const size = imageShape.reduce((a, b) => a * b, 1);
   const parts = await together(nodes, async () => (isMissing ? allocate(facts, size) : undefined));
+  checkFirst(nodes, first);
   const lengths = facts.parts.flatMap(({ count, labels, labelBytes }) => [count * size, labels * labelBytes]);
   const into = parts?.flatMap(bytesOf);
   for (const [i, length] of lengths.entries()) await copy(nodes, length, into?.[i]);

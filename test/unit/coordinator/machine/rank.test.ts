@@ -45,6 +45,8 @@ describe('portHere', () => {
     [9464, { PMIX_RANK: '3', SLURM_LOCALID: 'x' }, 9464],
     [9464, { PMIX_RANK: '3' }, 9464],
     [0, { PMIX_RANK: '3', SLURM_LOCALID: '2' }, 0],
+    [65_534, { PMIX_RANK: '3', SLURM_LOCALID: '1' }, 65_535],
+    [65_534, { PMIX_RANK: '3', SLURM_LOCALID: '2' }, 0],
   ])('of %i with %j is %i', (port, env, expected) => {
     expect(portHere(port, env)).toBe(expected);
   });
