@@ -50,19 +50,17 @@ export function checkNodes({ members }: Communicator, { shards }: Pick<Settings,
   throw new GanglionError('usage', message);
 }
 
+type ProposedPlan = Pick<RunPlan, 'config' | 'path' | 'totalSteps' | 'profile' | 'apiToken'> &
+  Pick<TrainingPlan, 'autoWorkers'>;
+
 /** Every node counts its own workers where that is left to Ganglion. */
-export function toProposal({
-  config,
-  path,
-  totalSteps,
-  autoWorkers,
-  profile,
-}: RunPlan & Pick<TrainingPlan, 'autoWorkers'>): Proposal {
+export function toProposal({ config, path, totalSteps, autoWorkers, profile, apiToken }: ProposedPlan): Proposal {
   const stored = { ...config, ...(autoWorkers && { workers: 'auto' }) };
   const { settings } = storedParts(stored, path, path);
   const { dataName, dataSha256, chosenBackend: backend } = config;
   const profileSteps = profile?.steps ?? null;
-  return { settings: fromConfigObject(settings, path), path, totalSteps, dataName, dataSha256, backend, profileSteps };
+  const all = { ...fromConfigObject(settings, path), ...(apiToken !== null && { apiToken }) };
+  return { settings: all, path, totalSteps, dataName, dataSha256, backend, profileSteps };
 }
 
 /**

@@ -8,9 +8,11 @@ import {
   receiveProposal,
   settingsHere,
   shareState,
+  toProposal,
 } from '../../../../coordinator/run/agreement.ts';
 import { receiveData } from '../../../../coordinator/run/share-data.ts';
-import { defaultSettings } from '../../../../coordinator/settings/settings.ts';
+import { toRunConfig } from '../../../../coordinator/run-folder/run-config.ts';
+import { defaultSettings, mergeSettings } from '../../../../coordinator/settings/settings.ts';
 import { initialState } from '../../../../coordinator/training/state.ts';
 import { dcgan28 } from '../../../../shared/model/spec.ts';
 import { localNodes } from '../training/local-nodes.ts';
@@ -26,6 +28,9 @@ const PROPOSAL: Proposal = {
   backend: 'cpu',
   profileSteps: null,
 };
+
+/** What a proposal is made of, beside config and token. */
+const PLAN = { path: '/runs/a', totalSteps: 9, autoWorkers: false, profile: null };
 
 function twoNodes() {
   const [first, second] = localNodes(2);
@@ -59,6 +64,14 @@ describe('a proposal', () => {
     const [, got] = await Promise.all([propose(first, undefined, undefined), receiveProposal(second)]);
     expect(got).toBeUndefined();
   });
+});
+
+it('has the token of the run, which config.json has not, for what the other nodes serve', () => {
+  const config = { ...toRunConfig(mergeSettings(SETTINGS), DATASET), chosenBackend: 'cpu' } as const;
+  const plan = { ...PLAN, config, apiToken: 's3cret' };
+  expect(settingsHere(toProposal(plan), {}).apiToken).toBe('s3cret');
+  expect(settingsHere(toProposal({ ...plan, apiToken: null }), {}).apiToken).toBeNull();
+  expect(settingsHere(toProposal(plan), { apiToken: 'own' }).apiToken).toBe('own');
 });
 
 describe('the settings of another node', () => {
