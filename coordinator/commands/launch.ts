@@ -37,6 +37,8 @@ export interface LaunchRequest {
 interface Told {
   /** Folder of the run, once it has begun. */
   run: string | undefined;
+  /** Whether a signal to a rank has stopped it. */
+  isStopped: boolean;
   /** Exit codes by rank. */
   readonly exitCodes: Map<number, number>;
 }
@@ -72,7 +74,7 @@ export async function launchCommand(request: LaunchRequest): Promise<void> {
   let told = await launch.run(lineOf({ nodes, hosts }, request.command));
   const isLost = launch.isLost(told);
   const left = hosts && (isLost || launch.mayBeCutOff(told)) ? await answeringHosts(hosts, process.env) : hosts;
-  if ((isLost || left?.length !== hosts?.length) && told.run !== undefined) {
+  if (!launch.isStopped && (isLost || left?.length !== hosts?.length) && told.run !== undefined) {
     if (left && hosts) checkLeft(left, hosts, told.run);
     const count = left ? Math.min(nodes, countPlaces(left)) : nodes;
     const where = left ? ` on ${showHosts(left)}` : '';
@@ -163,14 +165,15 @@ class Launch {
 
   /** Runs a job to its end. */
   async run(line: ReturnType<typeof toMpirunLine>): Promise<Told> {
-    const told: Told = { run: undefined, exitCodes: new Map() };
+    const told: Told = { run: undefined, isStopped: false, exitCodes: new Map() };
     if (this.#asked !== undefined) return told;
     let leaving: NodeJS.Timeout | undefined;
     const onRecord = (record: RankRecord): void => {
       if (record.kind === 'begun') {
         told.run = record.run;
         if (this.#asked !== undefined) job.stop(); // it may have come before the ranks could take it
-      } else told.exitCodes.set(record.rank, record.exitCode);
+      } else if (record.kind === 'stopped') told.isStopped = true;
+      else told.exitCodes.set(record.rank, record.exitCode);
       if (told.exitCodes.has(0)) leaving ??= setTimeout(() => void this.#job?.abort(), LEAVE_MS);
     };
     this.#starts += 1;
@@ -193,14 +196,19 @@ class Launch {
     }
   }
 
+  /** Whether a signal has asked for the end. */
+  get isStopped(): boolean {
+    return this.#asked !== undefined;
+  }
+
   /** Whether a job has ended without a word of node 0, or of those that went on without it. */
   isLost({ exitCodes }: Told): boolean {
     return this.#asked === undefined && judge(exitCodes) === undefined;
   }
 
-  /** Whether node 0 has ended as it does without others, or for a stop that another node was asked for. */
-  mayBeCutOff({ exitCodes }: Told): boolean {
-    return this.#asked === undefined && exitCodes.get(0) === EXIT_CODES.goOn;
+  /** Whether node 0 has ended as it does without others, and for no stop that a node was asked for. */
+  mayBeCutOff({ exitCodes, isStopped }: Told): boolean {
+    return this.#asked === undefined && !isStopped && exitCodes.get(0) === EXIT_CODES.goOn;
   }
 
   exitCodeOf(told: Told): number {

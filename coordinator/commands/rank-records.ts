@@ -7,6 +7,8 @@ import { LAUNCH, rankOf } from '../machine/rank.ts';
 const RankRecord = z.discriminatedUnion('kind', [
   /** The run in that folder begins, or goes on. */
   z.object({ kind: z.literal('begun'), run: z.string().max(4096) }),
+  /** A signal to a rank has stopped the training. */
+  z.object({ kind: z.literal('stopped') }),
   /** The program of that rank has come to its end; a rank that was killed tells nothing. */
   z.object({ kind: z.literal('ended'), rank: z.int().min(0), exitCode: z.int().min(0).max(255) }),
 ]);

@@ -122,6 +122,7 @@ async function trainOnTerminal(
     if (hasBegun && isFirst(nodes) && !stop.requested) process.exitCode = EXIT_CODES.goOn;
     return;
   }
+  tellLaunch({ kind: 'stopped' });
   if (!hasBegun) onNotice(`${signal}: ended before the run began`);
   process.exitCode = exitCodeOfStop(signal, { hasBegun, goesOn: planned.resumes === AUTO });
 }

@@ -137,6 +137,14 @@ describe('a job', () => {
   });
 });
 
+it('that a signal to a rank has stopped is not started again, whoever answers', async () => {
+  const records = [BEGUN, { kind: 'stopped' }, ended(0, 75)];
+  const env = { PRTE_MCA_plm_ssh_agent: '/bin/false' };
+  const played = play([{ records }, { records: [ended(0, 0)] }], ['--hosts', 'a,b', 'train', '--run', RUN], env);
+  expect(codeAndError(await played.running.ended)).toEqual({ exitCode: 75, stderr: '' });
+  expect(startsOf(played)).toHaveLength(1);
+});
+
 it('does not begin the run again where its folder is not', async () => {
   writeFileSync(scratch('agent'), '#!/bin/sh\n[ "$1" != b ]\n');
   chmodSync(scratch('agent'), 0o755);
@@ -165,6 +173,15 @@ describe('signals', () => {
     const [{ pid, rank } = {}, ...notes] = played.notes();
     expect(notes).toEqual([{ signal: 'SIGUSR2' }]);
     expect([pid, rank].map((each) => isRunning(each ?? 0))).toEqual([false, false]);
+  });
+
+  it('SIGTERM while the machines are asked is the end: the job has been stopped already', async () => {
+    writeFileSync(scratch('asked'), '#!/bin/sh\nkill -TERM $PPID\n[ "$1" != b ]\n');
+    chmodSync(scratch('asked'), 0o755);
+    const env = { PRTE_MCA_plm_ssh_agent: scratch('asked') };
+    const played = play([{ records: [BEGUN, ended(0, 75)] }], ['--hosts', 'a,b', 'train', '--run', RUN], env);
+    expect(codeAndError(await played.running.ended)).toEqual({ exitCode: 0, stderr: '' });
+    expect(startsOf(played)).toHaveLength(1);
   });
 
   it.each([false, true])('a second SIGINT ends all of it, also an mpirun that is deaf: %j', async (isDeaf) => {
