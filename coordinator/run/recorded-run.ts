@@ -234,7 +234,8 @@ export class RecordedRun {
         return { stateSha256: await records.checkpoint(), wallSeconds: seconds };
       });
       this.#stateSha256 = stateSha256;
-      await Promise.all([this.#sinks.gatherProfile(), evaluations?.settle()]);
+      await this.#sinks.gatherProfile(); // no other node waits for what is judged
+      await evaluations?.settle();
       return await this.#summarise(folder, {
         firstStep,
         stateSha256,

@@ -114,8 +114,8 @@ describe.skipIf(!HAS_MPI || withoutPrometheus)('two nodes that train', () => {
           (await prometheus.query(query).catch(() => [])).map(({ labels }) => labels.node).toSorted();
         const busy = 'sum by (node) (rate(ganglion_replica_shards_total[3s])) > 0';
         await expect.poll(() => nodesOf(busy), SOON).toEqual(['0', '1']);
-        expect(await nodesOf('ganglion_info')).toEqual(['0', '1']);
-        expect(await nodesOf('ganglion_steps_total')).toEqual(['0']);
+        await expect.poll(() => nodesOf('ganglion_info'), SOON).toEqual(['0', '1']);
+        await expect.poll(() => nodesOf('ganglion_steps_total'), SOON).toEqual(['0']);
         const values = { run: '.*', instance: `127.0.0.1:${ports[0]}`, __rate_interval: '3s' };
         const panels = dashboardQueries().filter(({ expression }) => expression.startsWith('sum by (node, run)'));
         expect(panels.length).toBeGreaterThan(4);

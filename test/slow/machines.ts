@@ -59,10 +59,18 @@ export function makeMachines(subnet: number): readonly [Machine, Machine] | unde
     return undefined;
   }
   afterAll(() => {
-    for (const pid of machines.flatMap(processesOf)) process.kill(pid, 'SIGKILL'); // also Open MPI's daemon behind a cut link
+    for (const pid of machines.flatMap(processesOf)) killIfThere(pid); // also Open MPI's daemon behind a cut link
     remove();
   });
   return machines;
+}
+
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // it has ended meanwhile
+  }
 }
 
 const SSHD = '/usr/sbin/sshd';
