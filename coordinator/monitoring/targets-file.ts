@@ -1,4 +1,5 @@
-// targets.json: where the nodes of a run serve their metrics, as Prometheus reads it (file_sd_configs). It is there while the run trains.
+// targets.json: where several nodes of a run serve their metrics, as Prometheus reads it (file_sd_configs). It is there from when the first
+// has told that until the run ends; a process that is killed leaves it to the next.
 // https://prometheus.io/docs/prometheus/latest/configuration/configuration/#file_sd_config
 import { messageOf } from '../../shared/error.ts';
 import { removeFileSync } from '../files/atomic-file.ts';
@@ -22,7 +23,7 @@ export class TargetsFile implements RunSink {
     this.#options = options;
   }
 
-  /** A lost node stays: that it does not answer is seen by Prometheus, too. */
+  /** A lost node stays, but for one that was lost before this node wrote: that it does not answer is seen by Prometheus, too. */
   observe(event: RunEvent): void {
     if (event.kind !== 'told') return;
     const { path, table, onFailure } = this.#options;
