@@ -141,6 +141,10 @@ export function createMetrics(sources: MetricsSources): Metrics {
           waiting.push({ record: event.record, atMs: now() });
           if (waiting.length === MOST_WAITING) observeWaiting();
           break;
+        case 'repeated':
+          observeWaiting(); // those before it
+          run?.observe(event, now());
+          break;
         case 'checkpoint':
         case 'held':
         case 'evaluated':

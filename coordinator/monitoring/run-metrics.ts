@@ -10,7 +10,10 @@ export interface RunMetrics {
   /** @param atMs milliseconds since 1970 */
   observeStep(record: StepRecord, atMs: number): void;
   /** @param atMs milliseconds since 1970 */
-  observe(event: Extract<RunEvent, { readonly kind: 'checkpoint' | 'held' | 'evaluated' }>, atMs: number): void;
+  observe(
+    event: Extract<RunEvent, { readonly kind: 'repeated' | 'checkpoint' | 'held' | 'evaluated' }>,
+    atMs: number,
+  ): void;
 }
 
 const PHASES: readonly Phase[] = ['discriminator', 'generator'];
@@ -30,7 +33,7 @@ export function addRunMetrics(
   const step = new Gauge({ name: 'ganglion_step', help: 'Steps done in the run.', registers });
   const stepTime = new Gauge({
     name: 'ganglion_step_timestamp_seconds',
-    help: 'Time of the newest step; before the first step, the start of this process.',
+    help: 'Time of the newest step, or of its repetition; before the first step, the start of this process.',
     registers,
   });
   stepTime.set(startedSeconds);
@@ -110,6 +113,9 @@ export function addRunMetrics(
     },
     observe(event, atMs) {
       switch (event.kind) {
+        case 'repeated':
+          stepTime.set(atMs / 1000);
+          break;
         case 'checkpoint':
           checkpointSeconds.observe(event.written.seconds);
           checkpointBytes.set(event.written.bytes);

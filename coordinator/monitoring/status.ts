@@ -6,7 +6,7 @@ import type { NodeStatus, NodeTable, PlacedReplica } from './node-table.ts';
 
 export interface Status {
   readonly state: 'starting' | 'training' | 'stopping' | 'finished';
-  /** False when training has made no step for a minute. */
+  /** False when training has computed no step for a minute. */
   readonly healthy: boolean;
   readonly run: string;
   /** The backend that computes, as `--backend` names it. */
@@ -69,6 +69,9 @@ export class StatusKeeper implements RunSink {
         this.#changedMs = this.#now();
         this.#times.push(this.#changedMs);
         if (this.#times.length > WINDOW + 1) this.#times.shift();
+        break;
+      case 'repeated':
+        this.#changedMs = this.#now();
         break;
       case 'checkpoint':
         this.#checkpoint = event.written.path;

@@ -18,6 +18,8 @@ export type RunEvent =
   | { readonly kind: 'training' }
   /** A step is in the log. `fromMs` is when its commit began, by `performance.now()`. */
   | { readonly kind: 'step'; readonly record: StepRecord; readonly fromMs: number }
+  /** A step that is in the log was computed again, as a GPU was lost with the state. */
+  | { readonly kind: 'repeated' }
   /** A grid of samples is on disk. */
   | { readonly kind: 'sampled'; readonly step: number; readonly png: Uint8Array }
   /** Samples of a step were compared with real images. */

@@ -62,7 +62,7 @@ export class Node {
     const steps = new CommittedSteps();
     let underWay: StepRecord | undefined;
     const commitOnce = async (record: StepRecord): Promise<void> => {
-      if (steps.has(record)) return;
+      if (steps.has(record)) return this.#options.emit({ kind: 'repeated' });
       underWay = record;
       await commit(record);
       steps.add(record);

@@ -211,6 +211,10 @@ describe('createMetrics', () => {
     clock.ms += 1500;
     metrics.observe(checkpointEvent(0.1, 1));
     expect(await times()).toEqual([1001.5, 1003]);
+    metrics.observe(stepEvent(madeUpRecord(2)));
+    clock.ms += 1500;
+    metrics.observe({ kind: 'repeated' }); // a step that is computed again
+    expect(await times()).toEqual([1004.5, 1003]);
   });
 
   it('shows counters from 0, so that the first event is a rise', async () => {

@@ -121,6 +121,9 @@ describe('StatusKeeper', () => {
     keeper.observe(stepEvent(madeUpRecord(41)));
     expect(keeper.status.healthy).toBe(true);
     expect(healthyAt(1e9 + 120_000)).toBe(false);
+    keeper.observe({ kind: 'repeated' }); // a step that is computed again
+    expect(healthyAt(1e9 + 179_999)).toBe(true);
+    expect(healthyAt(1e9 + 180_000)).toBe(false);
     keeper.observe(endedEvent(9));
     expect(healthyAt(1e9 + 999_999)).toBe(true);
   });
