@@ -70,7 +70,7 @@ export class Node {
     try {
       await this.#train({ shouldStop, commit: commitOnce });
     } catch (error) {
-      if (!device.lost) throw error;
+      if (!device.lost || error !== device.lost) throw error;
       await this.#leave(device.lost, steps.newest);
       // The copy may be of the step whose commit failed.
       if (underWay?.step === state.step && underWay.step > steps.newest) await commitOnce(underWay);

@@ -49,7 +49,8 @@ export interface TrainerOptions
  * Trains until `totalSteps` or a stop, changing `state` in place.
  *
  * @throws GanglionError when shards cannot be computed, or too many updates in a row were skipped; `state` is then as after the
- *   last whole step; `faults` when a device is lost that holds the state, which is as after an earlier step then
+ *   last whole step. `DeviceState.lost` when nothing else has ended it than the loss of a device that holds the state: that is as after an
+ *   earlier step whenever such a device is lost
  */
 export async function train(options: TrainerOptions): Promise<void> {
   const { device } = options;
@@ -59,8 +60,14 @@ export async function train(options: TrainerOptions): Promise<void> {
   await trainSteps(options).catch((error: unknown) => {
     failure = error;
   });
-  failure = device.end() ?? failure;
+  const lost = device.end();
+  if (lost && (failure === undefined || isFault(failure))) throw lost; // replicas may fail before the loss is known
   if (failure !== undefined) throw failure;
+}
+
+/** Whether replicas, or what they computed, ended the training. */
+function isFault(failure: unknown): boolean {
+  return failure instanceof GanglionError && (failure.code === 'faults' || failure.code === 'replica');
 }
 
 async function trainSteps(options: TrainerOptions): Promise<void> {

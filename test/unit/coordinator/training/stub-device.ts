@@ -1,0 +1,44 @@
+// A device for tests of what happens when it is lost: memory that nothing is read from.
+import type { UpdateDevice } from '../../../../shared/device-memory.ts';
+
+export class StubDevice implements UpdateDevice {
+  /** Whether every call fails. */
+  isLost = false;
+
+  #call(): void {
+    if (this.isLost) throw new Error('launch failed');
+  }
+
+  allocate(length: number) {
+    this.#call();
+    return { address: 256, length };
+  }
+
+  write(): void {
+    this.#call();
+  }
+
+  check(): void {
+    this.#call();
+  }
+
+  read(): Float32Array[] {
+    this.#call();
+    return [];
+  }
+
+  copy(): void {
+    this.#call();
+  }
+
+  moveAverage(): void {
+    this.#call();
+  }
+
+  createUpdate() {
+    this.#call();
+    const nothing = (): void => this.#call();
+    const report = () => ({ norm: 0, numbers: new Float64Array() });
+    return { addRounded: nothing, applyAdam: nothing, track: nothing, report };
+  }
+}
