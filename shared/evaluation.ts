@@ -74,6 +74,8 @@ export interface RealImages {
 /** One evaluation. */
 export interface JudgeJob {
   readonly backend: Backend;
+  /** Number of the GPU, where the backend has a choice. */
+  readonly gpu?: number;
   readonly spec: ModelSpec;
   /** Of the generator, in the layout's order: its parameters, and the running statistics of BatchNorm. */
   readonly parameters: Float32Array;

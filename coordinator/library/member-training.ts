@@ -44,7 +44,6 @@ export interface MemberTraining {
   readonly node: Node;
   readonly state: TrainingState;
   readonly config: StoredRunConfig;
-  readonly devices: Devices;
   readonly totalSteps: number;
   readonly train: (onStep: OnStep) => Promise<void>;
 }
@@ -144,7 +143,7 @@ export async function joinTraining(
       await sinks.close();
     }
   };
-  return { node, state, config: placed.config, devices: placed.devices, totalSteps, train };
+  return { node, state, config: placed.config, totalSteps, train };
 }
 
 /** Goes on with the run's folder of a node that is lost. @throws GanglionError `nodes` when that lies elsewhere */

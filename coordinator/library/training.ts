@@ -70,7 +70,6 @@ interface Running {
   readonly node: Node;
   readonly state: TrainingState;
   readonly config: StoredRunConfig;
-  readonly devices: Devices;
   readonly totalSteps: number;
   /** Trains to the end. */
   readonly train: (onStep: (record: StepRecord) => Promise<void>) => Promise<void>;
@@ -139,12 +138,12 @@ export class DrivenTraining implements Training {
   sample(options?: SampleOptions): Promise<Images> {
     return this.#whenWhole(async () => {
       const { count, seed } = checkSampleOptions(options);
-      const { node, state, devices } = this.#started();
+      const { node, state } = this.#started();
       checkCount(count, state.spec);
       state.fetch?.();
       const { programs } = this.#host;
       const values = this.#isOver
-        ? await draw(averagedState(state), { count, seed }, { device: devices[0], programs })
+        ? await draw(averagedState(state), { count, seed }, { device: node.devices.drawing, programs })
         : await node.sample({ count, seed, ...(state.average ?? { statistics: state.generator.statistics }) });
       return { values, count, shape: imageShapeOf(state.spec) };
     });
@@ -238,7 +237,7 @@ export class DrivenTraining implements Training {
         await node.stop();
       }
     };
-    return { node, state, config, devices, totalSteps: plan.totalSteps, train, checkpoint: null };
+    return { node, state, config, totalSteps: plan.totalSteps, train, checkpoint: null };
   }
 
   /** A run that leaves a folder behind; undefined when it was stopped before it has, or is finished already. */
@@ -247,7 +246,7 @@ export class DrivenTraining implements Training {
     const plan = await together(nodes, () => this.#plan(path));
     await propose(nodes, plan && toProposal(plan), plan);
     if (!plan) return undefined;
-    const { config, devices, state, totalSteps } = plan;
+    const { config, state, totalSteps } = plan;
     let onStep: ((record: StepRecord) => Promise<void>) | undefined;
     const run = new RecordedRun(plan, {
       ...{ programs, stop, lock, onNotice, nodes },
@@ -258,7 +257,7 @@ export class DrivenTraining implements Training {
       onStep = given;
       await run.run();
     };
-    return { node: run.node, state, config, devices, totalSteps, train, checkpoint: () => run.checkpoint() };
+    return { node: run.node, state, config, totalSteps, train, checkpoint: () => run.checkpoint() };
   }
 
   /** What to record; undefined when it was stopped before it has begun, or is finished already. */

@@ -9,7 +9,7 @@ import { MemoryPool } from '../replicas/transports/thread-memory.ts';
 import { startThreadReplica } from '../replicas/transports/thread-replica.ts';
 import type { DeviceState } from '../training/device-state.ts';
 import type { NodeOptions } from './node-options.ts';
-import type { Placement } from './placement.ts';
+import { isLoss, type Placement } from './placement.ts';
 
 /** Deadline for an answer of a replica, which is lost when it passes. */
 const DEADLINE_MS = 120_000;
@@ -19,7 +19,7 @@ export interface Place {
   readonly devices: Placement;
   /** The state on the GPU of all replicas, while it lies there. */
   state: DeviceState | undefined;
-  /** Whether all have started once: from then on a GPU that does not work is a lost one. */
+  /** Whether all have started once: from then on a GPU may be lost. */
   hasStarted: boolean;
 }
 
@@ -37,24 +37,23 @@ export function createReplicas(options: NodeOptions, count: number, place: Place
   };
   const givenTo = (device: Device) => ({ setup: { ...setup, ...device }, images, deadlineMs: DEADLINE_MS });
   let pool: MemoryPool | undefined;
-  const startOn = (device: Device, id: number): Promise<Replica> => {
+  const startOn = (device: Device, id: number, held: DeviceState | undefined): Promise<Replica> => {
     const { setup: own, ...given } = givenTo(device);
     if (config.isolation === 'process')
       return startProcessReplica(id, { ...given, setup: own, entry: programs.processEntry });
-    pool ??= new MemoryPool(state.spec, setup.shardSize, place.state?.device);
-    const parameters = place.state?.parameters ?? own.parameters;
+    pool ??= new MemoryPool(state.spec, setup.shardSize, held?.device);
+    const parameters = held?.parameters ?? own.parameters;
     return startThreadReplica(id, { ...given, setup: { ...own, parameters }, entry: programs.threadEntry, pool });
   };
   const start = async (id: number): Promise<Replica> => {
     const device = place.devices.of(id);
+    const held = place.state; // the state may be lost, and said to be, while a replica starts
     try {
-      return await startOn(device, id);
+      return await startOn(device, id, held);
     } catch (error) {
       if (!place.hasStarted || device.backend !== 'cuda') throw error;
-      if (place.state) {
-        group.fail(place.state.lose(error));
-        throw error;
-      }
+      if (held) look(held);
+      if (held || !isLoss(error)) throw error;
       place.devices.lose(device);
       const text = `${showDevices([device])} is lost: ${messageOf(error)}; its workers go on with ${place.devices.text}`;
       emit({ kind: 'gpuLost', text });
@@ -62,8 +61,8 @@ export function createReplicas(options: NodeOptions, count: number, place: Place
     }
   };
   /** A replica was lost, perhaps with the GPU that holds the state: that others on it fail, too, need not be waited for. */
-  const look = (): void => {
-    const lost = place.state?.look();
+  const look = (held = place.state): void => {
+    const lost = held?.look();
     if (lost) group.fail(lost);
   };
   const observer = toObserver(emit, profiled);
@@ -74,7 +73,7 @@ export function createReplicas(options: NodeOptions, count: number, place: Place
       ...observer,
       fault(error) {
         observer.fault(error);
-        queueMicrotask(look); // once its shards are taken back
+        queueMicrotask(() => look()); // once its shards are taken back
       },
     },
     maxRestarts: config.maxRestarts,

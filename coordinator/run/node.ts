@@ -165,6 +165,11 @@ export class Node {
     return this.#restartsBefore + this.#replicas.restarts;
   }
 
+  /** Where replicas compute: without GPUs that are lost. */
+  get devices(): Pick<Placement, 'drawing' | 'spare'> {
+    return this.#place.devices;
+  }
+
   /** What the GPUs are doing. */
   get gpus(): ReturnType<ReadGpus> {
     return this.#readGpus();

@@ -1,5 +1,20 @@
 // Where the replicas of a run compute: on its devices in turn, without those that are lost.
 import { type Device, type Devices, deviceOf, showDevices } from '../../shared/device.ts';
+import { messageOf } from '../../shared/error.ts';
+
+/** The driver's code for memory that is full. */
+const OUT_OF_MEMORY = '2';
+
+/**
+ * Whether a replica on a GPU did not start because that is lost: the driver says so, or does not know it any more. Memory that is full, a
+ * thread that cannot be made and a slow start may pass.
+ */
+export function isLoss(error: unknown): boolean {
+  const message = messageOf(error);
+  const [, code] = /: (?:CUDA_ERROR_\w+|unknown error) \((\d+)\)/.exec(message) ?? [];
+  if (code !== undefined) return code !== OUT_OF_MEMORY;
+  return /driver finds no GPU|expected a GPU that can be used/.test(message);
+}
 
 export class Placement {
   #left: readonly Device[];
@@ -14,7 +29,17 @@ export class Placement {
   /** The device of a replica that starts now. */
   of(id: number): Device {
     const [first, ...others] = this.#left;
-    return first === undefined ? this.#spare() : deviceOf([first, ...others], id);
+    return first === undefined ? this.spare : deviceOf([first, ...others], id);
+  }
+
+  /** What draws images now: a GPU, where one is left. */
+  get drawing(): Device {
+    return this.#left.find(({ backend }) => backend === 'cuda') ?? this.of(0);
+  }
+
+  /** What is left when all devices are lost. */
+  get spare(): Device {
+    return this.#spare();
   }
 
   /** Gives a device up for good. */
@@ -24,6 +49,6 @@ export class Placement {
 
   /** What is left, for people. */
   get text(): string {
-    return showDevices(this.#left.length > 0 ? this.#left : [this.#spare()]);
+    return showDevices(this.#left.length > 0 ? this.#left : [this.spare]);
   }
 }

@@ -183,7 +183,7 @@ export class RecordedRun {
     for (const record of caughtUp) emit({ kind: 'step', record, fromMs: performance.now() });
     const evaluations = await openEvaluations(this.#plan, {
       ...{ folder, emit, notice: (text) => this.#notice(text), judgeEntry: this.#host.programs.judgeEntry },
-      stopped: stop.whenRequested,
+      ...{ stopped: stop.whenRequested, devices: this.node.devices },
     });
     const writer = new CheckpointWriter({
       folder: folder.checkpoints,

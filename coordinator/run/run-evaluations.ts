@@ -1,8 +1,9 @@
 // Evaluations beside the step loop: the loop waits while the generator is copied; a thread then draws, judges and ends. Which steps are
 // evaluated depends on their numbers alone, so a run that was killed and resumed has the same evaluations.
 import { basename } from 'node:path';
+import { type Device, showDevices } from '../../shared/device.ts';
 import { messageOf } from '../../shared/error.ts';
-import type { JudgeJob, RealImages } from '../../shared/evaluation.ts';
+import type { Figures, JudgeJob, RealImages } from '../../shared/evaluation.ts';
 import { bestFirst, type Distances } from '../checkpoints/best-checkpoint.ts';
 import { listCheckpoints } from '../checkpoints/checkpoint.ts';
 import { createJudgeThread, type JudgeThread } from '../evaluation/judge-thread.ts';
@@ -16,6 +17,7 @@ import { stepOf } from '../run-folder/step-log.ts';
 import type { Summary } from '../run-folder/summary.ts';
 import { averagedState } from '../training/average.ts';
 import type { TrainingState } from '../training/state.ts';
+import type { Placement } from './placement.ts';
 import type { RunPlan } from './run-plan.ts';
 
 /** Images that are drawn for an evaluation. */
@@ -27,7 +29,9 @@ const IMAGES_BETWEEN = 60_000;
 type EvaluationSummary = Pick<Summary, 'frechetDistance' | 'bestFrechetDistance' | 'bestStep' | 'bestCheckpoint'>;
 
 export interface RunEvaluationsOptions {
-  readonly config: Pick<StoredRunConfig, 'evaluateEvery' | 'batch' | 'seed' | 'chosenBackend'>;
+  readonly config: Pick<StoredRunConfig, 'evaluateEvery' | 'batch' | 'seed'>;
+  /** What draws images, and what does where a GPU cannot: to the same bits. */
+  readonly devices: Pick<Placement, 'drawing' | 'spare'>;
   /** The log, `evaluations.jsonl`. */
   readonly path: string;
   readonly state: TrainingState;
@@ -37,7 +41,7 @@ export interface RunEvaluationsOptions {
   /** Resolves when a stop is requested. */
   readonly stopped: Promise<void>;
   readonly onEvaluated: (evaluation: LoggedEvaluation) => void;
-  /** Called once when an evaluation fails: there are no more, and the run goes on. */
+  /** Called when an evaluation fails on a GPU, which is not used again, and once when one fails elsewhere: there are no more. The run goes on. */
   readonly onFailure: (message: string) => void;
 }
 
@@ -55,6 +59,8 @@ export class RunEvaluations {
   #underWay: Promise<void> = Promise.resolve();
   #isOver = false;
   #isJudging = false;
+  /** A GPU that has failed. */
+  #failed: string | undefined;
 
   private constructor(options: RunEvaluationsOptions, log: JsonLines, evaluations: LoggedEvaluation[]) {
     const { parameters, statistics } = averagedState(options.state).generator;
@@ -165,7 +171,6 @@ export class RunEvaluations {
     copyInto(this.#parameters, generator.parameters);
     copyInto(this.#statistics, generator.statistics);
     this.#underWay = this.#evaluate(state.step, {
-      backend: config.chosenBackend,
       spec: state.spec,
       parameters: this.#parameters,
       statistics: this.#statistics,
@@ -173,12 +178,12 @@ export class RunEvaluations {
     });
   }
 
-  async #evaluate(step: number, job: JudgeJob): Promise<void> {
-    const { thread, state, onEvaluated, onFailure } = this.#options;
+  async #evaluate(step: number, job: Omit<JudgeJob, keyof Device>): Promise<void> {
+    const { state, onEvaluated, onFailure } = this.#options;
     const weights = state.average ? 'ema' : 'raw';
     this.#isJudging = true;
     try {
-      const figures = await thread.judge(job);
+      const figures = await this.#judge(step, job);
       const evaluation = toEvaluationLog({ step, weights, ...figures });
       this.#log.append(evaluation);
       this.#evaluations.push(evaluation);
@@ -191,16 +196,33 @@ export class RunEvaluations {
       this.#isJudging = false;
     }
   }
+
+  /** @throws GanglionError when it fails elsewhere than on a GPU, which may be lost before anybody else has found that */
+  async #judge(step: number, job: Omit<JudgeJob, keyof Device>): Promise<Figures> {
+    const { thread, devices, onFailure } = this.#options;
+    const { drawing, spare } = devices;
+    const device = showDevices([drawing]) === this.#failed ? spare : drawing;
+    try {
+      return await thread.judge({ ...job, ...device });
+    } catch (error) {
+      if (this.#isOver || device.backend !== 'cuda') throw error;
+      this.#failed = showDevices([device]);
+      onFailure(
+        `step ${step} is evaluated with ${showDevices([spare])}, as ${this.#failed} failed: ${messageOf(error)}`,
+      );
+      return await thread.judge({ ...job, ...spare });
+    }
+  }
 }
 
 /** The evaluations of a run; undefined where it asks for none. @throws GanglionError as `RunEvaluations.open` */
 export async function openEvaluations(
   { config, dataset, state, totalSteps }: Pick<RunPlan, 'config' | 'dataset' | 'state' | 'totalSteps'>,
-  { folder, judgeEntry, stopped, emit, notice }: EvaluationsHost,
+  { folder, devices, judgeEntry, stopped, emit, notice }: EvaluationsHost,
 ): Promise<RunEvaluations | undefined> {
   if (config.evaluateEvery === 'off') return undefined;
   return await RunEvaluations.open({
-    ...{ config, state, totalSteps, path: folder.evaluations },
+    ...{ config, devices, state, totalSteps, path: folder.evaluations },
     real: toRealImages(dataset),
     stopped,
     thread: createJudgeThread(judgeEntry),
@@ -211,6 +233,7 @@ export async function openEvaluations(
 
 interface EvaluationsHost {
   readonly folder: RunFolder;
+  readonly devices: RunEvaluationsOptions['devices'];
   readonly judgeEntry: URL;
   /** Resolves when a stop is requested. */
   readonly stopped: Promise<void>;

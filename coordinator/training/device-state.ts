@@ -110,13 +110,6 @@ export class DeviceState {
     return this.#lost;
   }
 
-  /** Gives the device up: something else has found that it is of no use. @returns as {@link lost} */
-  lose(cause: unknown): GanglionError {
-    const message = `the GPU that holds the state is lost: ${messageOf(cause)}`;
-    this.#lost ??= new GanglionError('faults', message, { cause });
-    return this.#lost;
-  }
-
   /** As `moveAverage` of average.ts, after a step; nothing where there is no average. */
   moveAverage(step: number, decay: number): void {
     const average = this.#average;
@@ -207,7 +200,9 @@ export class DeviceState {
     try {
       return action();
     } catch (error) {
-      throw this.lose(error);
+      const message = `the GPU that holds the state is lost: ${messageOf(error)}`;
+      this.#lost ??= new GanglionError('faults', message, { cause: error });
+      throw this.#lost;
     }
   }
 }

@@ -99,13 +99,14 @@ it('a GPU that is lost with the state: the CPU computes the steps since the last
   const run = scratch('state-lost');
   const env = { ...EMULATED, GANGLION_CUDA_FAIL: 'cuLaunchKernel:719:21' };
   const flags = ['train', ...MODEL, '--ema', '0.9', '--backend', 'cuda', '--workers', '1', '--run', run];
-  const said = await succeed(flags, { env });
+  const said = await succeed([...flags, '--evaluate-every', '2'], { env });
   expect(said).toContain(
     'the GPU that holds the state is lost: kernel moveAverage: CUDA_ERROR_LAUNCH_FAILED (719); going on with cpu from step 0; 1 step is computed again',
   );
   expect(summaryOf(run)).toMatchObject({ stateSha256: expected, engine: expect.stringContaining('kernels-') });
   expect(summaryOf(run).emaSha256).toBe(summaryOf(scratch('cpu')).emaSha256);
   expect(stepsOf(run)).toEqual([1, 2, 3]);
+  expect(stepsOf(run, 'evaluations.jsonl')).toEqual([2, 3]);
 });
 
 it('a step that is computed again to another end than the lost GPU gave ends the run, which can be resumed', async () => {
@@ -133,9 +134,9 @@ it('a GPU that is lost for good in a thread: its workers go on with what is left
   ]);
 });
 
-/** Numbers of the steps in the log of a run. */
-function stepsOf(run: string): number[] {
-  const lines = readFileSync(join(run, 'metrics.jsonl'), 'utf8').trim().split('\n');
+/** Numbers of the steps in a log of a run. */
+function stepsOf(run: string, log = 'metrics.jsonl'): number[] {
+  const lines = readFileSync(join(run, log), 'utf8').trim().split('\n');
   return lines.map((line) => Number(JSON.parse(line).step));
 }
 

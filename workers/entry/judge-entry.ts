@@ -1,8 +1,8 @@
 // Entry file of the judge's thread, a worker of Piscina: draws images with a copy of a generator, and gives their figures. What it loads for
 // the first evaluation it keeps for the next.
 import { getPriority, setPriority } from 'node:os';
-import type { Backend } from '../../shared/backend.ts';
 import { toCacheFolder } from '../../shared/cache-folder.ts';
+import { showDevices } from '../../shared/device.ts';
 import { GanglionError } from '../../shared/error.ts';
 import type { JudgeJob, JudgeOutcome } from '../../shared/evaluation.ts';
 import { layoutOf } from '../../shared/model/layout.ts';
@@ -25,7 +25,7 @@ import { cachedReference, type Reference } from '../judge/reference.ts';
 const YIELDING = Math.min(19, getPriority() + 10);
 
 let classifier: Classifier | undefined;
-let runner: { readonly backend: Backend; readonly loaded: ProgramRunner } | undefined;
+let runner: { readonly device: string; readonly loaded: ProgramRunner } | undefined;
 let known: { readonly key: string; readonly reference: Reference } | undefined;
 
 export default async function runJudgeJob(job: JudgeJob): Promise<JudgeOutcome> {
@@ -54,8 +54,10 @@ function compiledPatches(): PatchKernel | undefined {
 }
 
 /** Images as bytes, as real ones are. */
-async function draw({ backend, spec, parameters, statistics, seed, count }: JudgeJob): Promise<Uint8Array[]> {
-  if (runner?.backend !== backend) runner = { backend, loaded: await loadRunner(backend) };
+async function draw(job: JudgeJob): Promise<Uint8Array[]> {
+  const { backend, gpu, spec, parameters, statistics, seed, count } = job;
+  const device = showDevices([job]);
+  if (runner?.device !== device) runner = { device, loaded: await loadRunner(backend, gpu) };
   const layout = layoutOf('generator', spec);
   const sampler = new ProgramSampler(runner.loaded, layout, spec);
   try {

@@ -1,11 +1,13 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { Placement } from '../../../../coordinator/run/placement.ts';
 import { RunEvaluations, type RunEvaluationsOptions } from '../../../../coordinator/run/run-evaluations.ts';
 import { StopSwitch } from '../../../../coordinator/run/stop.ts';
 import type { LoggedEvaluation } from '../../../../coordinator/run-folder/evaluation-log.ts';
 import { mergeSettings } from '../../../../coordinator/settings/settings.ts';
 import type { Settings } from '../../../../coordinator/settings/settings-table.ts';
+import { parseDevices, showDevices } from '../../../../shared/device.ts';
 import { GanglionError } from '../../../../shared/error.ts';
 import type { Figures, JudgeJob, RealImages } from '../../../../shared/evaluation.ts';
 import { scratchFolder } from '../../scratch.ts';
@@ -26,7 +28,7 @@ const real: RealImages = {
 /** Evaluations of a run, judged by a stub that answers when it is told to. */
 function made(
   settings: Partial<Settings>,
-  { step = 0, totalSteps = 1000, path = join(scratchFolder(), 'e.jsonl') } = {},
+  { step = 0, totalSteps = 1000, path = join(scratchFolder(), 'e.jsonl'), devices = parseDevices('cpu') } = {},
 ) {
   const jobs: JudgeJob[] = [];
   const answers: ((distance: number | Error) => void)[] = [];
@@ -35,7 +37,8 @@ function made(
   const stop = new StopSwitch();
   const state = madeUpState(step);
   const options: RunEvaluationsOptions = {
-    config: { ...mergeSettings(settings), chosenBackend: 'cpu' },
+    config: mergeSettings(settings),
+    devices: new Placement(devices, () => ({ backend: 'cpu' })),
     ...{ path, state, totalSteps, real },
     thread: {
       judge: (job) =>
@@ -163,6 +166,26 @@ describe('RunEvaluations', () => {
     await evaluations.commit();
     expect(jobs).toHaveLength(1);
     expect(failures).toEqual(['step 1 was not evaluated: no memory; there are no more evaluations']);
+    await evaluations.close();
+  });
+
+  it('go on elsewhere when a GPU fails, which is not used again', async () => {
+    const devices = parseDevices('cpu,cuda:1');
+    const { options, state, jobs, answers, failures, lines } = made({ evaluateEvery: 1 }, { devices });
+    const evaluations = await RunEvaluations.open(options);
+    state.step = 1;
+    await evaluations.commit();
+    answers[0]?.(new GanglionError('environment', 'launch failed'));
+    await expect.poll(() => jobs.length).toBe(2);
+    answers[1]?.(5);
+    await evaluations.settle();
+    state.step = 2;
+    await evaluations.commit();
+    answers[2]?.(7);
+    await evaluations.settle();
+    expect(jobs.map((job) => showDevices([job]))).toEqual(['cuda:1', 'cpu', 'cpu']);
+    expect(failures).toEqual(['step 1 is evaluated with cpu, as cuda:1 failed: launch failed']);
+    expect(lines().map(({ step }) => step)).toEqual([1, 2]);
     await evaluations.close();
   });
 
