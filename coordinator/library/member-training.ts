@@ -87,7 +87,7 @@ export async function joinTraining(
   const sinks = new MemberSinks({
     ...{ config: placed.config, workers: placed.workers, path: proposal.path, totalSteps, stepsPerEpoch, onNotice },
     firstStep: state.step,
-    ...{ replicas: () => node.replicas, gpus: () => node.gpus },
+    ...{ replicas: () => node.replicas, gpus: () => node.gpus, backend: () => node.devices.drawing.backend },
     nodes: { communicator: nodes, all: allNodes },
     profileSteps,
   });

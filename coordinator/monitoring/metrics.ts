@@ -20,6 +20,8 @@ export interface MetricsSources {
   readonly gpus?: () => readonly GpuFigures[];
   /** Labels of `ganglion_info`. */
   readonly info: Readonly<Record<string, string>>;
+  /** Its label `backend`, which may change. */
+  readonly backend?: () => string;
   /** Number of this node, a label of every series; undefined where it is alone. */
   readonly node?: number | undefined;
   /** Whether this node writes the run: figures of the run are served by it alone. Default: it does. */
@@ -40,7 +42,7 @@ const MOST_WAITING = 16;
 const SCRAPE_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1];
 
 export function createMetrics(sources: MetricsSources): Metrics {
-  const { batch, replicas, gpus = () => [], info, node, writes = true, now = Date.now } = sources;
+  const { batch, replicas, gpus = () => [], info, backend, node, writes = true, now = Date.now } = sources;
   const registry = new Registry();
   const registers = [registry];
   if (node !== undefined) registry.setDefaultLabels({ node: String(node) });
@@ -53,7 +55,11 @@ export function createMetrics(sources: MetricsSources): Metrics {
     help: 'Always 1; its labels say what runs. Join it on job and instance for the name of the run.',
     labelNames: Object.keys(info),
     registers,
-  }).set(info, 1);
+    collect() {
+      this.reset();
+      this.set(backend ? { ...info, backend: backend() } : info, 1);
+    },
+  });
   const gradientBytes = new Counter({
     name: 'ganglion_gradient_bytes_total',
     help: 'Bytes of gradients that the coordinator received from replicas.',

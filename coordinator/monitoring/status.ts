@@ -38,6 +38,7 @@ export interface StatusOptions {
   readonly epoch: number;
   readonly steps: number;
   readonly batch: number;
+  /** Read anew for every status. */
   readonly backend: Backend;
   readonly table: Pick<NodeTable, 'nodes' | 'replicas'>;
 }

@@ -20,6 +20,8 @@ export interface GroupObserver {
 export interface ReplicaGroupOptions {
   readonly count: number;
   readonly start: StartReplica;
+  /** Restarts of each replica by now, where it takes the place of one of a group before. */
+  readonly restarts?: ReadonlyMap<number, number>;
   readonly observer: GroupObserver;
   /** Restarts within a minute that the group survives. */
   readonly maxRestarts: number;

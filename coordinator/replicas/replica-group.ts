@@ -25,13 +25,13 @@ export class ReplicaGroup {
   #broken: unknown;
 
   constructor(options: ReplicaGroupOptions) {
-    const { count, start, observer, faults, maxRestarts, maxShardLosses, audit = 0 } = options;
+    const { count, start, restarts, observer, faults, maxRestarts, maxShardLosses, audit = 0 } = options;
     const { now = () => performance.now(), random = Math.random } = options;
     const queue = this.#queue;
     const onGiveUp = (error: unknown): void => this.fail(error);
     this.#membership = new Membership({
       count,
-      create: newMember,
+      create: (id) => ({ ...newMember(id), restarts: restarts?.get(id) ?? 0 }),
       start,
       policy: new RestartPolicy({ maxRestarts, now, random }),
       isBusy: ({ assignments }) => assignments.length > 0,

@@ -23,8 +23,13 @@ export interface Place {
   hasStarted: boolean;
 }
 
-/** The replicas, which are not started yet. */
-export function createReplicas(options: NodeOptions, count: number, place: Place): ReplicaGroup {
+/** The replicas, which are not started yet. @param restarts of those whose places they take, by now */
+export function createReplicas(
+  options: NodeOptions,
+  count: number,
+  place: Place,
+  restarts: ReadonlyMap<number, number> = new Map(),
+): ReplicaGroup {
   const { config, state, dataset, faults, programs, profiled = false, emit } = options;
   const { images } = dataset;
   const setup = {
@@ -67,8 +72,7 @@ export function createReplicas(options: NodeOptions, count: number, place: Place
   };
   const observer = toObserver(emit, profiled);
   const group = new ReplicaGroup({
-    count,
-    start,
+    ...{ count, start, restarts },
     observer: {
       ...observer,
       fault(error) {

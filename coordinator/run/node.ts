@@ -79,7 +79,8 @@ export class Node {
   }
 
   /** Starts other replicas, as the GPU of all is lost with the state. @param committed the newest step that was */
-  async #leave({ message }: GanglionError, committed: number): Promise<void> {
+  async #leave(lost: GanglionError, committed: number): Promise<void> {
+    const { message } = lost;
     const { config, devices, state, emit } = this.#options;
     for (const device of devices) this.#place.devices.lose(device);
     this.#place.state = undefined;
@@ -87,11 +88,19 @@ export class Node {
     const repeated = again > 0 ? `; ${again === 1 ? '1 step is' : `${again} steps are`} computed again` : '';
     const text = `${message}; going on with ${this.#place.devices.text} from step ${state.step}${repeated}`;
     emit({ kind: 'gpuLost', text });
-    const { size } = this.#replicas;
+    const { size, status } = this.#replicas;
+    const restarts = new Map(status.map((replica) => [replica.id, replica.restarts]));
+    for (const { id, state: was } of status) {
+      if (was === 'restarting' || was === 'draining') continue; // known, or not wanted
+      restarts.set(id, (restarts.get(id) ?? 0) + 1);
+      this.#restartsBefore += 1;
+      const place = { place: { replica: id }, reason: 'error', cause: lost } as const;
+      emit({ kind: 'lost', error: new GanglionError('replica', `replica ${id} is lost with its GPU`, place) });
+    }
     const count = Math.max(size, Math.min(countPhysicalCores(), config.shards));
     await this.#replicas.stop();
-    this.#restartsBefore += this.#replicas.restarts + size;
-    this.#replicas = createReplicas(this.#options, count, this.#place);
+    this.#restartsBefore += this.#replicas.restarts;
+    this.#replicas = createReplicas(this.#options, count, this.#place, restarts);
     if (count !== size) emit({ kind: 'resized', from: size, to: count });
     try {
       await this.#replicas.start();

@@ -46,6 +46,7 @@ export class RecordedRun {
       firstStep: state.step,
       tokenNeeded: plan.apiToken !== null,
       ...{ replicas: () => this.node.replicas, gpus: () => this.node.gpus },
+      backend: () => this.node.devices.drawing.backend,
       nodes: { communicator: nodes, all: allNodes },
       metricsPort: () => this.#http?.port ?? null,
       ...{ terminal, onNotice },

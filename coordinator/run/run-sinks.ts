@@ -1,5 +1,6 @@
 // The sinks of a recorded run. An event is emitted once and goes to each of them in turn.
 import { basename } from 'node:path';
+import type { Backend } from '../../shared/backend.ts';
 import { messageOf } from '../../shared/error.ts';
 import type { GpuFigures } from '../../shared/gpu-figures.ts';
 import { toPrintable } from '../../shared/printable.ts';
@@ -33,6 +34,8 @@ export interface ObservedNode {
   readonly totalSteps: number;
   readonly stepsPerEpoch: number;
   readonly replicas: () => readonly ReplicaStatus[];
+  /** The backend that computes now: without GPUs that are lost. */
+  readonly backend: () => Backend;
   readonly gpus: () => readonly GpuFigures[];
   readonly nodes: NodesOfRun;
   readonly metricsPort: () => number | null;
@@ -186,7 +189,7 @@ export function noticeSink(onNotice: (text: string) => void): RunSink {
 }
 
 export function createStatus(
-  { path, firstStep, stepsPerEpoch, totalSteps, config }: Omit<ObservedNode, 'metricsPort'>,
+  { path, firstStep, stepsPerEpoch, totalSteps, config, backend }: Omit<ObservedNode, 'metricsPort'>,
   table: NodeTable,
 ): StatusKeeper {
   return new StatusKeeper({
@@ -195,14 +198,16 @@ export function createStatus(
     epoch: Math.floor(Math.max(0, firstStep - 1) / stepsPerEpoch),
     steps: totalSteps,
     batch: config.batch,
-    backend: config.chosenBackend,
+    get backend() {
+      return backend();
+    },
     table,
   });
 }
 
 /** @param writes whether this node writes the run */
 export function createNodeMetrics(
-  { path, config, workers, replicas, gpus, nodes: { communicator, all } }: Omit<ObservedNode, 'metricsPort'>,
+  { path, config, workers, replicas, gpus, backend, nodes: { communicator, all } }: Omit<ObservedNode, 'metricsPort'>,
   { writes }: { readonly writes: boolean },
 ): Metrics {
   const info = {
@@ -213,7 +218,7 @@ export function createNodeMetrics(
     shards: String(config.shards),
   };
   return createMetrics({
-    ...{ batch: config.batch, replicas, gpus, info, writes },
+    ...{ batch: config.batch, replicas, gpus, info, backend, writes },
     node: all.length > 1 ? communicator.node : undefined,
   });
 }

@@ -217,6 +217,16 @@ describe('createMetrics', () => {
     expect(await times()).toEqual([1004.5, 1003]);
   });
 
+  it('names the backend that computes now', async () => {
+    let backend = 'cuda';
+    const info = { run: 'a', backend };
+    const metrics = createMetrics({ batch: 128, replicas: () => REPLICAS, info, backend: () => backend });
+    const shown = async () => [...(await metrics.text()).matchAll(/^ganglion_info.*$/gm)].join();
+    expect(await shown()).toBe('ganglion_info{run="a",backend="cuda"} 1');
+    backend = 'cpu';
+    expect(await shown()).toBe('ganglion_info{run="a",backend="cpu"} 1');
+  });
+
   it('shows counters from 0, so that the first event is a rise', async () => {
     const series = seriesOf(await metricsOf().text());
     for (const phase of ['discriminator', 'generator']) {

@@ -25,6 +25,17 @@ describe('start and stop', () => {
     expect(starter.started.map(({ stopped }) => stopped)).toEqual([true, true]);
   });
 
+  it('goes on counting the restarts of replicas whose places its own take', async () => {
+    const observer = new Observed();
+    const restarts = new Map([[1, 3]]);
+    const { start } = new StubStarter();
+    const group = new ReplicaGroup({ count: 3, start, restarts, observer, maxRestarts: 9, maxShardLosses: 4 });
+    await group.start();
+    expect(group.status.map((replica) => replica.restarts)).toEqual([0, 3, 0]);
+    expect(group.restarts).toBe(0);
+    await group.stop();
+  });
+
   it('starts as many as count says, one after another', async () => {
     const { starter, compute } = await stubGroup(4);
     expect(starter.started.map(({ id }) => id)).toEqual([0, 1, 2, 3]);

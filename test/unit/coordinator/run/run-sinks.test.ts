@@ -45,6 +45,7 @@ function observed(settings: Partial<Settings> = {}, isShown = true) {
     profile: null,
     replicas: () => [],
     gpus: () => [],
+    backend: () => 'cpu',
     metricsPort: () => null,
     terminal,
     onNotice,
