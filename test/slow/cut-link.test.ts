@@ -20,7 +20,7 @@ import { HAS_SSHD, ip, launchOn, makeMachines, processesOf, startSshd } from './
 const scratch = scratchFolder('cut-link');
 const machines = HAS_MPI && HAS_SSHD ? makeMachines(1) : undefined;
 const DEADLINE_S = 20;
-const STEPS = 40;
+const STEPS = 100;
 const FLAGS = ['--batch', '32', '--shards', '4', '--latent', '16', '--seed', '7', '--metrics-port', 'off'];
 const TRAIN = ['train', ...FLAGS, '--workers', '1', '--evaluate-every', 'off', '--steps', String(STEPS)];
 
@@ -57,6 +57,7 @@ describe.skipIf(!machines)('two machines by ssh', () => {
     const run = scratch('back');
     const running = await trainAndCut(run);
     await delay(3000);
+    expect(stepsOf(run).length).toBeLessThan(STEPS);
     setLink('up');
     const { exitCode, stderr } = await running.ended;
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });

@@ -28,8 +28,9 @@ const system = ((): ReturnType<typeof findMpiHere> => {
   return undefined;
 })();
 const ENVIRONMENT = { OMPI_ALLOW_RUN_AS_ROOT: '1', OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1' };
+const STEPS = 100;
 const SMALL = ['--batch', '32', '--shards', '4', '--latent', '16', '--seed', '7', '--metrics-port', 'off'];
-const TRAIN = ['train', ...SMALL, '--workers', '1', '--evaluate-every', 'off', '--steps', '40'];
+const TRAIN = ['train', ...SMALL, '--workers', '1', '--evaluate-every', 'off', '--steps', String(STEPS)];
 
 function kill(rank: number, run: string): void {
   const isRank = (pid: number) =>
@@ -52,7 +53,7 @@ describe.skipIf(!system)('two nodes of Open MPI 4', () => {
   });
 
   const expectEnd = (run: string): void =>
-    expect([summaryOf(run).stateSha256, stepsOf(run)]).toEqual([expected, oneTo(40)]);
+    expect([summaryOf(run).stateSha256, stepsOf(run)]).toEqual([expected, oneTo(STEPS)]);
 
   it('train to the bits of one', async () => {
     const run = scratch('two');
