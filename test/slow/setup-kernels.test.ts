@@ -36,7 +36,7 @@ import {
   setup,
   start,
   WITHOUT,
-} from './set-up.ts';
+} from '../integration/set-up.ts';
 
 describe('the kernels', () => {
   let cache: string;
