@@ -237,12 +237,8 @@ export class RecordedRun {
       this.#stateSha256 = stateSha256;
       await this.#sinks.gatherProfile(); // no other node waits for what is judged
       await evaluations?.settle();
-      return await this.#summarise(folder, {
-        firstStep,
-        stateSha256,
-        evaluated: evaluations?.summarise(config.keepBest === 'on' ? folder.checkpoints : null),
-        wallSeconds,
-      });
+      const evaluated = evaluations?.summarise(config.keepBest === 'on' ? folder.checkpoints : null);
+      return await this.#summarise(folder, { firstStep, stateSha256, evaluated, wallSeconds });
     } finally {
       this.#records = undefined; // its files close
       await writer.close(); // it may still bring the logs to the disk

@@ -1,18 +1,6 @@
 // Whether the replicas work, which of them are slow or lost, and how much work a crash would cost.
-import {
-  ALERT_COUNT,
-  age,
-  byNode,
-  dashboard,
-  increase,
-  of,
-  rate,
-  rateByNode,
-  ratio,
-  series,
-  stat,
-  total,
-} from './panels.ts';
+import { dashboard, series, stat } from './panels.ts';
+import { ALERT_COUNT, age, byNode, increase, of, rate, rateByNode, ratio, total } from './queries.ts';
 
 const AT_WORK = total('ganglion_replicas', 'state=~"idle|busy"');
 

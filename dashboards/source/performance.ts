@@ -1,5 +1,6 @@
 // Where the time goes: steps, phases and their parts, checkpoints, memory, and what monitoring costs.
-import { dashboard, heatmap, increase, mean, of, quantile, rate, series } from './panels.ts';
+import { dashboard, heatmap, series } from './panels.ts';
+import { increase, mean, of, quantile, rate } from './queries.ts';
 
 export const performance = dashboard({
   uid: 'ganglion-performance',

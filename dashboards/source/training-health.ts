@@ -1,5 +1,6 @@
 // Whether the GAN learns: losses, D's outputs, gradients, skipped updates.
-import { ALERT_COUNT, age, at, byRun, dashboard, increase, of, rate, series, stat, total } from './panels.ts';
+import { dashboard, series, stat } from './panels.ts';
+import { ALERT_COUNT, age, at, byRun, increase, of, rate, total } from './queries.ts';
 
 export const trainingHealth = dashboard({
   uid: 'ganglion-training',
