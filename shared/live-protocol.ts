@@ -32,7 +32,9 @@ export interface LiveNode {
   readonly state: string;
   readonly host: string | null;
   readonly pid: number | null;
+  /** Replicas that it has; a lost one has none. */
   readonly replicas: number;
+  /** Shards whose accepted answer came from its replicas. */
   readonly shards: number;
   /** Mean of its replicas' median times for a shard; null before the first. */
   readonly shardSeconds: number | null;

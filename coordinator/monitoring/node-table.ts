@@ -1,31 +1,17 @@
 // The nodes of a run and their replicas, as the first node knows them.
+import type { LiveNode } from '../../shared/live-protocol.ts';
 import type { NodeReport } from '../replicas/node-report.ts';
 import type { ReplicaStatus } from '../replicas/replica-status.ts';
 import type { RunEvent, RunSink } from '../run-folder/run-event.ts';
 import type { Communicator } from '../training/communicator.ts';
 
 /** State and counts of one node; those of a lost one stay as it has told them last. */
-export interface NodeStatus {
-  readonly node: number;
+export interface NodeStatus extends LiveNode {
   /** `starting` until it has told something. */
   readonly state: 'starting' | 'working' | 'lost';
-  readonly host: string | null;
-  readonly pid: number | null;
   readonly metricsPort: number | null;
-  /** Replicas that it has; a lost one has none. */
-  readonly replicas: number;
-  /** Shards whose accepted answer came from its replicas. */
-  readonly shards: number;
-  /** Mean of its replicas' median times for a shard; null before the first. */
-  readonly shardSeconds: number | null;
-  /** Time that its replicas spent on shards. */
-  readonly busySeconds: number;
-  /** Time for which it has waited for sums over all nodes. */
-  readonly reduceSeconds: number;
-  readonly restarts: number;
   /** Replicas lost. */
   readonly faults: number;
-  readonly stragglers: number;
 }
 
 /** A replica, with its node where there are several. */
