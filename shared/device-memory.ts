@@ -27,6 +27,12 @@ export interface Tracked {
 export interface UpdateDevice {
   /** @returns a vector of zeros, which lives as long as the process */
   allocate(length: number): DevicePlace;
+  /**
+   * Copies images to the device, where replicas take them by their numbers.
+   *
+   * @returns their address; undefined where they would take too much of its memory
+   */
+  hold(images: Uint8Array): number | undefined;
   write(to: DevicePlace, from: Float32Array): void;
   /** Asks whether the device still answers; waits for nothing. */
   check(): void;

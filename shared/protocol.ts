@@ -22,13 +22,15 @@ export interface ReplicaSetup {
   readonly shards: number;
   /** What D is asked to say of real images, a float32; 1 where it is left out. */
   readonly realLabel?: number | undefined;
+  /** Where all images lie, in the memory of the device that parameters and results lie on. */
+  readonly imagesAt?: number | undefined;
   /** Parameters of both nets in TensorFlow's layout; the coordinator rewrites them between phases. */
   readonly parameters: Readonly<Record<Phase, Numbers>>;
   /** Slots for the results of each pass: one can be read while another is written. All zero at first. */
   readonly results: Readonly<Record<Pass, readonly Numbers[]>>;
 }
 
-/** A setup whose parameters and results lie on the host. */
+/** A setup whose parameters and results lie on the host, and images. */
 export interface HostSetup extends ReplicaSetup {
   readonly parameters: Readonly<Record<Phase, Float32Array>>;
   readonly results: Readonly<Record<Pass, readonly Float32Array[]>>;
@@ -83,6 +85,8 @@ export interface ShardRequest {
 export interface ShardJob extends ShardRequest {
   /** uint8 pixels, [shardSize, values of an image], of a pass over real images, in parts that follow each other. */
   readonly pixels?: readonly Uint8Array[];
+  /** In place of pixels: the numbers of the images, where these lie on the replica's device. */
+  readonly images?: Uint32Array;
   /** Which of the pass's result slots to write. */
   readonly slot: number;
 }

@@ -48,7 +48,8 @@ export function createReplicas(
       return startProcessReplica(id, { ...given, setup: own, entry: programs.processEntry });
     pool ??= new MemoryPool(state.spec, setup.shardSize, held?.device);
     const parameters = held?.parameters ?? own.parameters;
-    return startThreadReplica(id, { ...given, setup: { ...own, parameters }, entry: programs.threadEntry, pool });
+    const placed = { ...own, parameters, imagesAt: held?.imagesAt };
+    return startThreadReplica(id, { ...given, setup: placed, entry: programs.threadEntry, pool });
   };
   const start = async (id: number): Promise<Replica> => {
     const device = place.devices.of(id);

@@ -34,12 +34,12 @@ export class Node {
 
   /** Starts the replicas. @throws GanglionError when one does not start */
   async start(): Promise<void> {
-    const { programs, emit, config, devices, state, communicator = SINGLE_NODE } = this.#options;
-    // Replicas in threads share the memory of one GPU with the coordinator: results and state stay there. Several nodes add up on the host.
+    const { programs, emit, config, devices, dataset, state, communicator = SINGLE_NODE } = this.#options;
+    // Replicas in threads share the memory of one GPU with the coordinator: results, state and images stay there. Several nodes add up on the host.
     const [first] = devices;
     const isOne = devices.every(({ backend, gpu }) => backend === 'cuda' && gpu === first.gpu);
     if (isOne && communicator.members.length === 1 && config.isolation !== 'process') {
-      this.#place.state = await loadDeviceState(programs.updateEntry, first.gpu, state);
+      this.#place.state = await loadDeviceState(programs.updateEntry, first.gpu, state, dataset.images);
     }
     await this.#replicas.start();
     this.#place.hasStarted = true;

@@ -29,6 +29,8 @@ type Counters = readonly (readonly [net: NetState, counters: NetCounters])[];
 
 export class DeviceState {
   readonly device: UpdateDevice;
+  /** Where the images lie on the device; undefined where they do not. */
+  readonly imagesAt: number | undefined;
   readonly #state: TrainingState;
   readonly #nets: Readonly<Record<'generator' | 'discriminator', DeviceNet>>;
   /** Of the generator; null where the run keeps none. */
@@ -41,8 +43,10 @@ export class DeviceState {
   /** Why the device is of no use any more. */
   #lost: GanglionError | undefined;
 
-  constructor(state: TrainingState, device: UpdateDevice) {
+  /** @param images of the data set, that replicas on the device take */
+  constructor(state: TrainingState, device: UpdateDevice, images?: Uint8Array) {
     this.device = device;
+    this.imagesAt = images && device.hold(images);
     this.#state = state;
     const allocate = (net: NetState): DeviceNet => ({
       parameters: device.allocate(net.parameters.length),
@@ -212,12 +216,18 @@ export class DeviceState {
  *
  * @param entry compiled entry file of the kernels' side
  * @param gpu its number; default: the first that can be used
+ * @param images of the data set
  * @throws GanglionError `environment` when the GPU cannot be used
  */
-export async function loadDeviceState(entry: URL, gpu: number | undefined, state: TrainingState): Promise<DeviceState> {
+export async function loadDeviceState(
+  entry: URL,
+  gpu: number | undefined,
+  state: TrainingState,
+  images: Uint8Array,
+): Promise<DeviceState> {
   const { openDevice }: { openDevice: (gpu?: number) => Promise<UpdateDevice> } = await import(entry.href);
   try {
-    return new DeviceState(state, await openDevice(gpu));
+    return new DeviceState(state, await openDevice(gpu), images);
   } catch (error) {
     if (error instanceof GanglionError) throw error;
     throw new GanglionError('environment', `the GPU cannot be used: ${messageOf(error)}`, { cause: error });

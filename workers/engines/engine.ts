@@ -16,6 +16,8 @@ export interface EngineSetup {
   readonly shards: number;
   /** What D is asked to say of real images; 1 where it is left out. */
   readonly realLabel?: number | undefined;
+  /** Where all images lie in the memory of the engine's device; shards name theirs by numbers then. */
+  readonly imagesAt?: number | undefined;
   /** Magnitude that no value of a phase vector may reach (shared/exact-sum.ts). */
   readonly limit: number;
 }
@@ -25,6 +27,8 @@ export interface ShardInput {
   readonly shard: number;
   /** uint8 pixels, [shardSize, values of an image], of a pass over real images, in parts that follow each other. */
   readonly pixels?: readonly Uint8Array[];
+  /** In place of pixels: the numbers of the images that lie on the device. */
+  readonly images?: Uint32Array;
   /** As long as the phase vector, which is written here. On a device where the coordinator keeps its state there. */
   readonly into: Numbers;
 }

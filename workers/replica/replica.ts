@@ -20,9 +20,9 @@ export class Replica {
 
   /** Prepares the engine for the model. */
   static async start(engine: Engine, setup: ReplicaSetup): Promise<Replica> {
-    const { spec, shardSize, seed, shards, realLabel } = setup;
+    const { spec, shardSize, seed, shards, realLabel, imagesAt } = setup;
     const limit = exactLimit(shards * 2); // the discriminator phase adds two passes
-    await engine.prepare({ spec, shardSize, seed, shards, realLabel, limit });
+    await engine.prepare({ spec, shardSize, seed, shards, realLabel, imagesAt, limit });
     return new Replica(engine, setup, limit);
   }
 
@@ -55,10 +55,10 @@ export class Replica {
     const [first] = jobs;
     if (!first) return async () => [];
     const { pass, step } = first;
-    const shards = jobs.map(({ shard, slot, pixels }) => {
+    const shards = jobs.map(({ shard, slot, pixels, images }) => {
       const into = this.#setup.results[pass][slot];
       if (!into) throw new Error(`there is no result slot ${slot}`);
-      return { shard, into, ...(pixels ? { pixels } : {}) };
+      return { shard, into, ...(pixels ? { pixels } : {}), ...(images ? { images } : {}) };
     });
     // Real images need D alone: G may be changing meanwhile. A generator pass takes the D that its step has updated.
     if (pass !== 'real') this.#setParameters('generator', step);

@@ -34,7 +34,7 @@ export function replicaService(
   let id = -1;
   let engine: Engine | undefined;
   let replica: Replica | undefined;
-  let results: ReplicaSetup['results'] | undefined;
+  let setup: ReplicaSetup | undefined;
   /** Whether shards come over a channel: only there several are computed at once. */
   let isServing = false;
   const queue = new SerialQueue();
@@ -71,7 +71,7 @@ export function replicaService(
     const { step, pass, shard, fault } = job;
     const outcome: ShardOutcome = { ok: true, step, pass, shard, seconds: result, tensors: engine?.tensorCount() ?? 0 };
     if (!fault) return outcome;
-    const values = results?.[pass][job.slot];
+    const values = setup?.results[pass][job.slot];
     if (values && isOnHost(values)) strikeResult(fault, values);
     else if (values) engine?.edit?.(values, (numbers) => strikeResult(fault, numbers));
     return strikeOutcome(fault, outcome);
@@ -104,13 +104,13 @@ export function replicaService(
     }
   };
   return {
-    start: (setup) =>
+    start: (given) =>
       queue.run(async () => {
-        id = setup.replica;
-        results = setup.results;
+        id = given.replica;
+        setup = given;
         try {
-          engine = await createEngine(setup.backend, setup.gpu);
-          replica = await Replica.start(engine, setup);
+          engine = await createEngine(given.backend, given.gpu);
+          replica = await Replica.start(engine, given);
           const { name, libraryVersion, arithmetic, device } = engine;
           const { together } = replica;
           const ready = {
@@ -132,7 +132,8 @@ export function replicaService(
       }),
     serve: (channel) => {
       isServing = true;
-      serveShards(channel, { begin, together: () => replica?.together ?? 1 }, queue);
+      const hasImages = (): boolean => setup?.imagesAt !== undefined;
+      serveShards(channel, { begin, hasImages, together: () => replica?.together ?? 1 }, queue);
     },
     sample: (job) =>
       queue.run(async () => {

@@ -12,6 +12,8 @@ const SLOW_MS = 10;
 export interface ShardComputer {
   /** Begins jobs of one step and pass; never throws. @returns waits for their outcomes, in the order in which passes were begun */
   begin(jobs: readonly ShardJob[]): () => Promise<readonly ShardOutcome[]>;
+  /** Whether images are named by their numbers: they lie where the shards are computed. */
+  hasImages(): boolean;
   /** Shards that are computed at once. If more than one, passes are begun when they come, and those of a pass answered at once. */
   together(): number;
 }
@@ -29,9 +31,10 @@ export function serveShards(
   queue: SerialQueue,
   now: () => number = () => performance.now(),
 ): void {
-  const withPixels = (job: ShardJob): ShardJob => {
+  const withImages = (job: ShardJob): ShardJob => {
     const own = indices[job.slot];
-    return job.pass === 'real' && own ? { ...job, pixels: viewsOf(images, own, imageSize) } : job;
+    if (job.pass !== 'real' || !own) return job;
+    return computer.hasImages() ? { ...job, images: own } : { ...job, pixels: viewsOf(images, own, imageSize) };
   };
   let outcomes: ShardOutcome[] = [];
   /** Messages that have not been answered in full. */
@@ -50,7 +53,7 @@ export function serveShards(
     for (const [i, job] of jobs.entries()) {
       Atomics.add(begunJobs, 0, 1);
       const startedMs = now();
-      outcomes.push(...(await computer.begin([withPixels(job)])()));
+      outcomes.push(...(await computer.begin([withImages(job)])()));
       const isSlow = now() - startedMs > SLOW_MS;
       together += 1;
       const next = jobs[i + 1];
@@ -65,7 +68,7 @@ export function serveShards(
   let ended = Promise.resolve();
   const beginAll = (jobs: readonly ShardJob[]): void => {
     for (const group of toGroups(jobs, computer.together())) {
-      const finish = computer.begin(group.map(withPixels));
+      const finish = computer.begin(group.map(withImages));
       ended = ended.then(async () => {
         Atomics.add(begunJobs, 0, 1);
         const together = await finish();

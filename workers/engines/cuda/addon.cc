@@ -1,5 +1,6 @@
 // The Node-API add-on of the CUDA engine: a device of the driver, its memory, streams, and graphs of kernels. binding.ts has its types.
 #include <node_api.h>
+#include <atomic>
 #include <cstring>
 #include <memory>
 #include <string>
@@ -10,6 +11,9 @@
 
 namespace {
 using namespace cuda;
+
+/** Bytes that all threads of the process have copied from the host to a device, and back. */
+std::atomic<uint64_t> bytesToDevice, bytesToHost;
 
 /** What a call throws in JavaScript. */
 struct Failure {
@@ -374,6 +378,7 @@ napi_value write(napi_env env, napi_value* arguments) {
   size_t bytes;
   const void* data = toData(env, arguments[2], bytes);
   CHECK(queue.gpu->enter(), memcpyHtoD, static_cast<Pointer>(toDouble(env, arguments[1])), data, bytes, queue.stream);
+  bytesToDevice += bytes;
   return nullptr;
 }
 
@@ -383,6 +388,7 @@ napi_value read(napi_env env, napi_value* arguments) {
   size_t bytes;
   void* data = toData(env, arguments[2], bytes);
   CHECK(queue.gpu->enter(), memcpyDtoH, data, static_cast<Pointer>(toDouble(env, arguments[1])), bytes, queue.stream);
+  bytesToHost += bytes;
   return nullptr;
 }
 
@@ -413,6 +419,25 @@ napi_value isDone(napi_env env, napi_value* arguments) {
   return done;
 }
 
+/** copied(): {toDevice, toHost}, bytes, of the whole process */
+napi_value copied(napi_env env, napi_value*) {
+  napi_value result;
+  expect(napi_create_object(env, &result), "an object");
+  set(env, result, "toDevice", static_cast<double>(bytesToDevice));
+  set(env, result, "toHost", static_cast<double>(bytesToHost));
+  return result;
+}
+
+/** freeBytes(gpu): memory that nobody has */
+napi_value freeBytes(napi_env env, napi_value* arguments) {
+  const Gpu& gpu = *toExternal<std::shared_ptr<Gpu>>(env, arguments[0]);
+  size_t free = 0, total = 0;
+  CHECK(gpu.enter(), memGetInfo, &free, &total);
+  napi_value number;
+  expect(napi_create_double(env, static_cast<double>(free), &number), "a number");
+  return number;
+}
+
 /** multiprocessors(gpu) */
 napi_value multiprocessors(napi_env env, napi_value* arguments) {
   const Gpu& gpu = *toExternal<std::shared_ptr<Gpu>>(env, arguments[0]);
@@ -432,7 +457,7 @@ napi_value synchronise(napi_env env, napi_value* arguments) {
 
 template <napi_value (*F)(napi_env, napi_value*), size_t COUNT>
 napi_value call(napi_env env, napi_callback_info info) {
-  napi_value arguments[COUNT];
+  napi_value arguments[COUNT + 1]; // at least one
   size_t count = COUNT;
   napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr);
   try {
@@ -465,6 +490,8 @@ NAPI_MODULE_INIT() {
       CALL(follow, 2),
       CALL(isDone, 1),
       CALL(multiprocessors, 1),
+      CALL(freeBytes, 1),
+      CALL(copied, 0),
       CALL(synchronise, 1),
   };
   napi_define_properties(env, exports, sizeof properties / sizeof *properties, properties);

@@ -67,6 +67,10 @@ export interface CudaBinding {
   openGpu(path: string, ordinal: number, image: Uint8Array): NativeGpu;
   /** How many blocks a GPU computes side by side, at least. */
   multiprocessors(gpu: NativeGpu): number;
+  /** Memory of the device that no program has, in bytes. */
+  freeBytes(gpu: NativeGpu): number;
+  /** Bytes that {@link write} and {@link read} have copied, in all threads of the process. */
+  copied(): { readonly toDevice: number; readonly toHost: number };
   allocate(gpu: NativeGpu, bytes: number): NativeMemory;
   addressOf(memory: NativeMemory): Address;
   /** Gives memory back, once the device does nothing with it any more. */

@@ -1,5 +1,5 @@
 // The engine `cuda`: all shards that it is given of a pass are computed at once, and what does not wait for each other runs side by side.
-// Parameters lie on the device, copied when their version changes; results lie where the coordinator wants them.
+// Parameters lie on the device, copied when their version changes; images may; results lie where the coordinator wants them.
 
 import { type DevicePlace, isOnHost, type Numbers } from '../../../shared/device-memory.ts';
 import { MOST_TOGETHER } from '../../../shared/flow.ts';
@@ -142,8 +142,7 @@ export class CudaEngine implements Engine {
     let launchedMs = 0;
     const begin = (): void => {
       begunMs = performance.now();
-      const pixels = shards.map((one) => one.pixels);
-      compiled.begin(step, numbers, places, pixels, pass === 'generator' && this.#takeBegun(step, numbers));
+      compiled.begin(step, numbers, places, shards, pass === 'generator' && this.#takeBegun(step, numbers));
       launchedMs = performance.now();
       if (pass !== 'fake') return;
       passes.generator.beginFirst(step, numbers);

@@ -1,12 +1,12 @@
 // A pass of several shards on a GPU: noise or pixels, the program, and phase vectors, all in one graph. The host sends a job, a few numbers a
-// shard, and gets one back: whether the exact sum can take the vector.
+// shard and one an image, and gets one a shard back: whether the exact sum can take the vector.
 import { type Pass, phaseOf } from '../../../shared/model/layout.ts';
 import { labelOf } from '../../../shared/model/losses.ts';
 import { type PhaseVector, phaseVectorOf, type Slice } from '../../../shared/model/phase-vector.ts';
 import { PASS_PROGRAMS } from '../../../shared/model/phases.ts';
 import { imageSizeOf, type ModelSpec } from '../../../shared/model/spec.ts';
 import { STREAMS, toKey } from '../../../shared/random.ts';
-import type { EngineSetup, OutOfRange } from '../engine.ts';
+import type { EngineSetup, OutOfRange, ShardInput } from '../engine.ts';
 import type { Address, CudaBinding, NativeGpu, NativeMemory, NativeStream } from './binding.ts';
 import { CudaProgram, type OwnLaunch } from './cuda-program.ts';
 
@@ -37,6 +37,7 @@ export class CudaPass {
   /** The job and, behind it, the pieces of the vector and pixels. */
   readonly #memory: NativeMemory;
   readonly #places: { readonly job: Address; readonly pieces: Address; readonly pixels: Address };
+  readonly #jobPlaces: JobPlaces;
   readonly #slices: readonly Slice[];
   readonly #pieces: number;
   /** Where jobs are written; one for what is precomputed, which may still be read when the next is written. */
@@ -59,8 +60,11 @@ export class CudaPass {
     this.vector = CudaPass.vectorOf(pass, spec);
     this.#slices = this.vector.slices.filter(({ output }) => output in program.outputs);
     this.stream = binding.createStream(gpu);
-    const pixels = pass === 'real' ? capacity * shardSize * imageSizeOf(spec) : 0;
-    const jobWords = jobPlaces(capacity).words;
+    const images = pass === 'real' ? capacity * shardSize : 0;
+    const pixels = setup.imagesAt === undefined ? images * imageSizeOf(spec) : 0;
+    const jobPlaces = placesOf(capacity, setup.imagesAt === undefined ? 0 : images);
+    const jobWords = jobPlaces.words;
+    this.#jobPlaces = jobPlaces;
     const pieces = this.#slices.reduce((count, { size }) => count + Math.ceil(size / PIECE), 0);
     const bytes = jobWords * WORD + pieces * 4 * WORD + pixels;
     this.#pieces = pieces;
@@ -95,33 +99,30 @@ export class CudaPass {
    * Begins the pass.
    *
    * @param vectors where the phase vectors are to lie
-   * @param pixels of a pass over real images, of each shard
+   * @param images of a pass over real images: the pixels of each shard, or the numbers of its images
    * @param hasFirst whether {@link beginFirst} has begun the same
    */
   begin(
     step: number,
     shards: readonly number[],
     vectors: readonly Address[],
-    pixels: readonly (readonly Uint8Array[] | undefined)[],
+    images: readonly Pick<ShardInput, 'pixels' | 'images'>[],
     hasFirst: boolean,
   ): void {
-    const { binding, capacity } = this.#options;
+    const { binding, setup } = this.#options;
     this.#isPending = true;
-    this.#writeJob(this.#jobs.all, step, shards, vectors);
-    if (this.#pass === 'real') {
-      let at = 0;
-      for (const part of pixels.flatMap((parts) => parts ?? [])) {
-        this.#pixels.set(part, at);
-        at += part.length;
-      }
-      binding.write(this.stream, this.#places.pixels, this.#pixels.subarray(0, at));
+    for (const [i, { images: numbers }] of images.entries()) {
+      if (numbers) this.#jobs.all.set(numbers, this.#jobPlaces.images + i * setup.shardSize);
     }
+    this.#writeJob(this.#jobs.all, step, shards, vectors);
+    let at = 0;
+    for (const part of images.flatMap(({ pixels = [] }) => pixels)) {
+      this.#pixels.set(part, at);
+      at += part.length;
+    }
+    if (at > 0) binding.write(this.stream, this.#places.pixels, this.#pixels.subarray(0, at));
     this.program.run(this.stream, shards.length, hasFirst ? 'rest' : 'all');
-    binding.read(
-      this.stream,
-      this.#places.job + jobPlaces(capacity).found * WORD,
-      this.#found.subarray(0, shards.length),
-    );
+    binding.read(this.stream, this.#places.job + this.#jobPlaces.found * WORD, this.#found.subarray(0, shards.length));
   }
 
   /**
@@ -164,7 +165,7 @@ export class CudaPass {
 
   #writeJob(job: Uint32Array, step: number, shards: readonly number[], vectors: readonly Address[]): void {
     const { binding, capacity } = this.#options;
-    const places = jobPlaces(capacity);
+    const places = this.#jobPlaces;
     job[0] = step;
     job.set(shards, places.shards);
     job.fill(NONE, places.found, places.found + capacity);
@@ -176,12 +177,19 @@ export class CudaPass {
   }
 
   #before(shards: number): OwnLaunch[] {
-    const { spec, shardSize, seed } = this.#options.setup;
+    const { spec, shardSize, seed, imagesAt } = this.#options.setup;
     const { job, pixels } = this.#places;
     if (this.#pass === 'real') {
-      const size = shards * shardSize * imageSizeOf(spec);
-      const given = [{ address: pixels }, { address: this.program.array('images').address }, { int: size }];
-      return [{ kernel: 'toImages', ...over(size), arguments: given, writes: ['images'] }];
+      const values = imageSizeOf(spec);
+      const size = shards * shardSize * values;
+      const launch = { ...over(size), writes: ['images'] };
+      const images = { address: this.program.array('images').address };
+      if (imagesAt === undefined) {
+        return [{ kernel: 'toImages', ...launch, arguments: [{ address: pixels }, images, { int: size }] }];
+      }
+      const numbers = { address: job + this.#jobPlaces.images * WORD };
+      const given = [{ address: imagesAt }, numbers, images, { int: values }, { int: size }];
+      return [{ kernel: 'takeImages', ...launch, arguments: given }];
     }
     const [key0, key1] = toKey(seed).map((int) => ({ int }));
     if (!key0 || !key1) throw new Error('a key has two words');
@@ -193,9 +201,9 @@ export class CudaPass {
   }
 
   #after(shards: number): OwnLaunch[] {
-    const { capacity, setup } = this.#options;
+    const { setup } = this.#options;
     const { length, scalars } = this.vector;
-    const places = jobPlaces(capacity);
+    const places = this.#jobPlaces;
     const { job, pieces } = this.#places;
     const at = (place: number) => ({ address: job + place * WORD });
     const [loss, output] = this.#scalarNames();
@@ -243,10 +251,14 @@ export class CudaPass {
   }
 }
 
-/** Where the parts of a job begin, in words: the step, then of every shard its number, what was found, and its vector's address. */
-function jobPlaces(capacity: number): { shards: number; found: number; vectors: number; words: number } {
+/** Where the parts of a job begin, in words: the step, then of every shard its number, what was found, and its vector's address; the images. */
+type JobPlaces = Readonly<Record<'shards' | 'found' | 'vectors' | 'images' | 'words', number>>;
+
+/** @param images whose numbers a job has */
+function placesOf(capacity: number, images: number): JobPlaces {
   const vectors = Math.ceil((1 + 2 * capacity) / 2) * 2;
-  return { shards: 1, found: 1 + capacity, vectors, words: Math.ceil((vectors + 2 * capacity) / 4) * 4 };
+  const imagesAt = vectors + 2 * capacity;
+  return { shards: 1, found: 1 + capacity, vectors, images: imagesAt, words: Math.ceil((imagesAt + images) / 4) * 4 };
 }
 
 /** A thread a value. */

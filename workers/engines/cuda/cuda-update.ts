@@ -11,6 +11,8 @@ const THREADS = 256;
 const NORM_BLOCK = 4096;
 /** Vectors that a launch adds. */
 const VECTORS = 8;
+/** Images lie on the device where they need at most this part of the memory that is free: passes need more of it. */
+const IMAGES_SHARE = 0.25;
 /** Numbers of a sum that a report has. */
 const REPORTED = 8;
 
@@ -45,6 +47,13 @@ export function cudaDevice({ binding, gpu }: CudaRunner): UpdateDevice {
     allocate,
     check() {
       binding.isDone(stream);
+    },
+    hold(bytes) {
+      if (bytes.length > IMAGES_SHARE * binding.freeBytes(gpu)) return undefined;
+      const address = allocateBytes(bytes.length);
+      binding.write(stream, address, bytes);
+      binding.synchronise(stream);
+      return address;
     },
     write(to, from) {
       check(from, to.length);

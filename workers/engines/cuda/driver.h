@@ -49,6 +49,7 @@ constexpr unsigned NO_TIMING = 2;                            // CU_EVENT_DISABLE
   F(cuModuleUnload, moduleUnload, (Module module))                                                                               \
   F(cuModuleGetFunction, moduleGetFunction, (Function * function, Module module, const char* name))                              \
   F(cuMemAlloc_v2, memAlloc, (Pointer * pointer, size_t bytes))                                                                  \
+  F(cuMemGetInfo_v2, memGetInfo, (size_t * free, size_t* total))                                                                 \
   F(cuMemFree_v2, memFree, (Pointer pointer))                                                                                    \
   F(cuMemcpyHtoDAsync_v2, memcpyHtoD, (Pointer to, const void* from, size_t bytes, Stream stream))                               \
   F(cuMemcpyDtoHAsync_v2, memcpyDtoH, (void* to, Pointer from, size_t bytes, Stream stream))                                     \

@@ -24,7 +24,7 @@ struct Node {
 using Nodes = std::vector<Node>;
 
 constexpr int SUCCESS = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, NOT_FOUND = 500, LAUNCH_FAILED = 719;
-constexpr size_t MOST_ARGUMENTS = 32;
+constexpr size_t MOST_ARGUMENTS = 32, MEMORY = size_t{1} << 32;
 
 constexpr int MOST_DEVICES = 16;
 /** The device of this thread's context. */
@@ -108,7 +108,7 @@ Result cuDeviceGet(Device* device, int ordinal) { return *device = ordinal, SUCC
 Result cuDeviceGetName(char* name, int length, Device) { return snprintf(name, length, "emulated GPU"), SUCCESS; }
 Result cuDeviceGetPCIBusId(char* busId, int length, Device device) { return snprintf(busId, length, "0000:%02x:00.0", device + 1), SUCCESS; }
 Result cuDeviceGetAttribute(int* value, int attribute, Device) { return *value = attribute == CAPABILITY_MAJOR ? 9 : 0, SUCCESS; }
-Result cuDeviceTotalMem_v2(size_t* bytes, Device) { return *bytes = size_t{1} << 32, SUCCESS; }
+Result cuDeviceTotalMem_v2(size_t* bytes, Device) { return *bytes = MEMORY, SUCCESS; }
 Result cuDevicePrimaryCtxRetain(Context* context, Device device) {
   currentDevice = device;
   FAIL_AS_PLANNED("cuDevicePrimaryCtxRetain");
@@ -132,6 +132,10 @@ Result cuMemAlloc_v2(Pointer* pointer, size_t bytes) {
   if (memory == nullptr) return OUT_OF_MEMORY;
   memset(memory, 0xff, bytes); // NaN: what is read before it is written shows
   return *pointer = reinterpret_cast<Pointer>(memory), SUCCESS;
+}
+Result cuMemGetInfo_v2(size_t* free, size_t* total) {
+  const char* left = getenv("GANGLION_CUDA_FREE"); // bytes that other programs leave
+  return *total = MEMORY, *free = left ? strtoull(left, nullptr, 10) : MEMORY, SUCCESS;
 }
 Result cuMemFree_v2(Pointer pointer) { return free(reinterpret_cast<void*>(pointer)), SUCCESS; }
 Result cuMemcpyHtoDAsync_v2(Pointer to, const void* from, size_t bytes, Stream) {

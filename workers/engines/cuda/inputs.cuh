@@ -1,4 +1,5 @@
-// What a pass begins with: noise and pixels. A job lies in the device's memory: the step, then a number for every shard.
+// What a pass begins with: noise and pixels. A job lies in the device's memory: the step, then a number for every shard, and of a pass over
+// images that lie there the numbers of these.
 #pragma once
 #include "fdlibm.cuh"
 
@@ -25,8 +26,16 @@ KERNEL(drawNoise, 256, const u32* job, float* noise, int key0, int key1, int str
   }
 }
 
+DEVICE float fromByte(unsigned char byte) { return narrow(dSub(dDiv((double)byte, 127.5), 1)); }
+
 /** Bytes of pixels as images in [-1, 1]; a thread a value. */
 KERNEL(toImages, 256, const unsigned char* pixels, float* images, int size) {
   const i64 at = placeInGrid();
-  if (at < size) images[at] = narrow(dSub(dDiv((double)pixels[at], 127.5), 1));
+  if (at < size) images[at] = fromByte(pixels[at]);
+}
+
+/** The images of the data set, `values` bytes each, that `numbers` names, in [-1, 1]; a thread a value. */
+KERNEL(takeImages, 256, const unsigned char* data, const u32* numbers, float* images, int values, int size) {
+  const i64 at = placeInGrid();
+  if (at < size) images[at] = fromByte(data[(i64)numbers[at / values] * values + at % values]);
 }

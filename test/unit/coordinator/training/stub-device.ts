@@ -14,6 +14,10 @@ export class StubDevice implements UpdateDevice {
     return { address: 256, length };
   }
 
+  hold(): undefined {
+    this.#call();
+  }
+
   write(): void {
     this.#call();
   }

@@ -12,7 +12,7 @@ afterEach(() => {
 });
 
 /** A server whose every shard takes `passMs` by its clock; when it `waits`, until the test lets it go. */
-function createServer({ waits = false, passMs = 0, together = 1 } = {}) {
+function createServer({ waits = false, passMs = 0, together = 1, hasImages = false } = {}) {
   const { port1, port2 } = new MessageChannel();
   const begun = new Int32Array(1);
   const images = Uint8Array.from({ length: 6 * 784 }, (_, i) => Math.floor(i / 784));
@@ -40,7 +40,7 @@ function createServer({ waits = false, passMs = 0, together = 1 } = {}) {
   };
   serveShards(
     { port: port2, images, imageSize: 784, indices, begun },
-    { begin, together: () => together },
+    { begin, hasImages: () => hasImages, together: () => together },
     queue,
     () => clock,
   );
@@ -74,6 +74,16 @@ it('gives passes over real images the pixels of the images that their slot names
       [784, 4],
     ],
     undefined,
+  ]);
+});
+
+it('names the images that lie where they are computed by their numbers, in place of pixels', async () => {
+  const { computed, send, messages } = createServer({ hasImages: true });
+  send(['real', 2], ['fake', 1]);
+  await expect.poll(() => messages).toHaveLength(2);
+  expect(computed.map(({ pixels, images }) => [pixels, images])).toEqual([
+    [undefined, Uint32Array.of(2, 4)],
+    [undefined, undefined],
   ]);
 });
 

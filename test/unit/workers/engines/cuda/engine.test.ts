@@ -3,9 +3,11 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { layoutOf, type Pass } from '../../../../../shared/model/layout.ts';
 import { phaseVectorOf } from '../../../../../shared/model/phase-vector.ts';
 import { dcgan28, imageSizeOf } from '../../../../../shared/model/spec.ts';
+import { viewsOf } from '../../../../../shared/pixels.ts';
 import { fillNormal } from '../../../../../shared/random.ts';
 import { CudaEngine } from '../../../../../workers/engines/cuda/cuda-engine.ts';
 import { cudaRunner } from '../../../../../workers/engines/cuda/cuda-runner.ts';
+import { cudaDevice } from '../../../../../workers/engines/cuda/cuda-update.ts';
 import { locateCuda } from '../../../../../workers/engines/cuda/library.ts';
 import type { Engine, ShardInput } from '../../../../../workers/engines/engine.ts';
 import { runnerOf } from '../../../../../workers/engines/kernels/kernel-runner.ts';
@@ -112,6 +114,55 @@ describe.skipIf(!hasKernels)('the engine cuda in the emulation', () => {
     );
     const expected = [await vectors(cpu, 'real', 3, [0, 3]), await vectors(cpu, 'fake', 3, [1, 0, 2])].flat();
     expect(got).toEqual(expected);
+  });
+
+  it('takes images that lie on the device by their numbers, the last one, too, with the bits of their pixels', async () => {
+    const runner = cudaRunner(0);
+    const device = cudaDevice(runner);
+    const count = 7 * SHARDS * SHARD_SIZE;
+    const size = imageSizeOf(SPEC);
+    const all = Uint8Array.from({ length: count * size }, (_, i) => (i * 13 + Math.floor(i / size) * 101) % 256);
+    const imagesAt = device.hold(all);
+    if (imagesAt === undefined) throw new Error('the images have not been taken');
+    const engine = new CudaEngine(runner);
+    const before = runner.binding.copied().toDevice;
+    await engine.prepare({ ...SETUP, imagesAt });
+    for (const one of [engine, cpu]) one.setParameters('discriminator', 50, parametersOf('discriminator', 1));
+    const parameters = runner.binding.copied().toDevice - before;
+    for (const [step, shards] of [[0, 1, 2, 3], [2], [3, 1]].entries()) {
+      const [given, expected] = [inputs('real', shards), inputs('real', shards)];
+      const numbers = shards.map((shard) =>
+        Uint32Array.from({ length: SHARD_SIZE }, (_, i) => (count - 1 - shard * 5 - i * 3 - step) % count),
+      );
+      await engine.computePass(
+        'real',
+        step,
+        given.map(({ shard, into }, i) => ({ shard, into, images: numbers[i] ?? new Uint32Array() })),
+      );
+      const toPixels = (i: number) => viewsOf(all, numbers[i] ?? new Uint32Array(), size);
+      await cpu.computePass(
+        'real',
+        step,
+        expected.map(({ shard, into }, i) => ({ shard, into, pixels: toPixels(i) })),
+      );
+      expect(given.map(({ into }) => into)).toEqual(expected.map(({ into }) => into));
+    }
+    const passes = runner.binding.copied().toDevice - before - parameters;
+    expect(passes).toBeLessThan(3 * (SHARDS * SHARD_SIZE * 4 + 200));
+    engine.dispose();
+  });
+
+  it('leaves images on the host that would take over a quarter of the memory that is free', () => {
+    const device = cudaDevice(cudaRunner(0));
+    process.env.GANGLION_CUDA_FREE = '4000';
+    try {
+      expect([device.hold(new Uint8Array(1001)), device.hold(new Uint8Array(1000))]).toEqual([
+        undefined,
+        expect.any(Number),
+      ]);
+    } finally {
+      delete process.env.GANGLION_CUDA_FREE;
+    }
   });
 
   it('names the first value that is out of range, as the CPU does', async () => {
