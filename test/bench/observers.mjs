@@ -1,9 +1,10 @@
-// What watching costs: images a second with everything on beside everything off, in turns.
+// What something beside training costs: images a second with it on beside it off, in turns.
 //
-//   npm run build && node test/bench/observers.mjs [--rounds 8] [--steps 300] [--workers 2]
+//   npm run build && node test/bench/observers.mjs [--of watching|evaluation|average] [--rounds 8] [--steps 300] [--workers 2] [--data PATH]
 //
-// On: metrics scraped once a second, a live page that follows the events and asks for the curves every 5 s, events for TensorBoard. Off:
-// no port, no TensorBoard. Log, checkpoints and pictures are the run's own and there both times. Needs a machine that does nothing else.
+// Watching: metrics scraped once a second, a live page that follows the events and asks for the curves every 5 s, events for TensorBoard; off:
+// no port, no TensorBoard. Evaluation and average: as by default, and off. Log, checkpoints and pictures are the run's own and there both
+// times. Needs a machine that does nothing else.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -15,6 +16,8 @@ const MAIN = fileURLToPath(new URL('../../dist/coordinator/main.js', import.meta
 const PORT = 9471;
 const { values } = parseArgs({
   options: {
+    of: { type: 'string', default: 'watching' },
+    data: { type: 'string' },
     rounds: { type: 'string', default: '8' },
     steps: { type: 'string', default: '300' },
     workers: { type: 'string', default: '2' },
@@ -53,13 +56,23 @@ function watch() {
   };
 }
 
-async function train(watched) {
+/** Flags of a run with it, and of one without. */
+const FLAGS = {
+  watching: { on: ['--metrics-port', String(PORT)], off: ['--metrics-port', 'off', '--tensorboard', 'off'] },
+  evaluation: { on: ['--metrics-port', 'off'], off: ['--metrics-port', 'off', '--evaluate-every', 'off'] },
+  average: { on: ['--metrics-port', 'off'], off: ['--metrics-port', 'off', '--ema', 'off'] },
+};
+const flags = FLAGS[values.of];
+if (!flags) throw new Error(`--of: expected ${Object.keys(FLAGS).join(', ')}, got ${values.of}`);
+
+async function train(on) {
   const folder = mkdtempSync(join(tmpdir(), 'ganglion-observers-'));
   const run = join(folder, 'run');
-  const off = ['--metrics-port', 'off', '--tensorboard', 'off'];
-  const args = ['--steps', values.steps, '--workers', values.workers, '--run', run, '--checkpoint-every', '30s'];
-  const unwatch = watched ? watch() : () => 1;
-  const child = spawn(process.execPath, [MAIN, 'train', ...args, ...(watched ? ['--metrics-port', PORT] : off)], {
+  const { steps, workers, data } = values;
+  const args = ['--steps', steps, '--workers', workers, '--run', run, '--checkpoint-every', '30s'];
+  if (data !== undefined) args.push('--data', data);
+  const unwatch = on && values.of === 'watching' ? watch() : () => 1;
+  const child = spawn(process.execPath, [MAIN, 'train', ...args, ...(on ? flags.on : flags.off)], {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   const code = await new Promise((resolve) => child.on('exit', resolve));
@@ -75,9 +88,9 @@ const ratios = [];
 for (let round = 0; round < Number(values.rounds); round++) {
   const order = round % 2 === 0 ? [true, false] : [false, true];
   const speeds = {};
-  for (const watched of order) speeds[watched] = await train(watched);
+  for (const on of order) speeds[on] = await train(on);
   ratios.push(speeds.true / speeds.false);
   console.log(`on ${speeds.true.toFixed(0)}, off ${speeds.false.toFixed(0)} images/s: ${ratios.at(-1).toFixed(3)}`);
 }
 const range = `${Math.min(...ratios).toFixed(3)} to ${Math.max(...ratios).toFixed(3)}`;
-console.log(`watched over unwatched: median ${median(ratios).toFixed(3)} (${range})`);
+console.log(`${values.of} on over off: median ${median(ratios).toFixed(3)} (${range})`);
