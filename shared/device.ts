@@ -10,7 +10,7 @@ export interface Device {
 /** At least one: replica i computes on the i-th, and more replicas take them in turn. */
 export type Devices = readonly [Device, ...Device[]];
 
-const LIST = /^(cpu|wasm|cuda:\d{1,3})(,(cpu|wasm|cuda:\d{1,3}))*$/;
+const LIST = /^(?:(cpu|wasm|cuda:\d{1,3})(,(cpu|wasm|cuda:\d{1,3}))*|tensorflow:\d{1,3}(,tensorflow:\d{1,3})*)$/;
 
 /** Whether a text is a list of devices that may train together: their arithmetic is one. */
 export const areDevices = (text: string): boolean => LIST.test(text);
@@ -41,6 +41,22 @@ export function deviceOf(devices: Devices, id: number): Device {
 /** The backend that a run on these devices is said to have: `cuda` where a GPU is among them. */
 export function backendOf(devices: Devices): Backend {
   return devices.find(({ backend }) => backend === 'cuda')?.backend ?? devices[0].backend;
+}
+
+/** Whether replicas on a device are processes, whatever runs the others: a process that has loaded TensorFlow computes on one GPU. */
+export const needsProcess = ({
+  backend,
+  gpu,
+}: Pick<Device, 'backend'> & { readonly gpu?: number | undefined }): boolean =>
+  backend === 'tensorflow' && gpu !== undefined;
+
+/**
+ * CUDA_VISIBLE_DEVICES for a process that is to see one GPU.
+ *
+ * @param gpu its number among those that this process sees
+ */
+export function visibleAlone(gpu: number, env: NodeJS.ProcessEnv = process.env): string {
+  return env.CUDA_VISIBLE_DEVICES?.split(',')[gpu]?.trim() || String(gpu);
 }
 
 /** Where the kernel shows NVIDIA's driver, also in a container that was given a GPU; the last is Windows' in WSL. */

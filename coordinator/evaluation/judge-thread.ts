@@ -1,5 +1,6 @@
 // The thread that judges generated images: one evaluation at a time, beside whatever else this process does.
 import { fileURLToPath } from 'node:url';
+import { SHARE_ENV } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import { GanglionError, messageOf } from '../../shared/error.ts';
 import type { Figures, JudgeJob, JudgeOutcome } from '../../shared/evaluation.ts';
@@ -16,6 +17,7 @@ export interface JudgeThread {
 export function createJudgeThread(entry: URL): JudgeThread {
   const pool = new Piscina({
     ...{ filename: fileURLToPath(entry), execArgv: [NO_REQUIRE], minThreads: 0, maxThreads: 1 },
+    env: SHARE_ENV, // libraries read the environment of the process
     idleTimeout: Number.POSITIVE_INFINITY, // what it has loaded is for the next one, too
   });
   return {

@@ -12,7 +12,7 @@ export const NO_GPUS: ReadGpus = () => [];
  * @returns reads nothing where there are no GPUs, or their driver does not tell
  */
 export async function loadGpuMonitor(entry: URL, devices: Devices): Promise<ReadGpus> {
-  const numbers = devices.flatMap(({ backend, gpu }) => (backend === 'cuda' ? (gpu ?? 0) : []));
+  const numbers = devices.flatMap(({ backend, gpu }) => gpu ?? (backend === 'cuda' ? 0 : []));
   if (numbers.length === 0) return NO_GPUS;
   const { openMonitor }: { openMonitor(gpus: readonly number[]): Promise<ReadGpus> } = await import(entry.href);
   return await openMonitor(numbers).catch(() => NO_GPUS); // figures are no reason to end

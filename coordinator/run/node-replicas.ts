@@ -1,5 +1,5 @@
 // The replicas of a node: how they are started, where, and where instead when a GPU is lost.
-import { type Device, showDevices } from '../../shared/device.ts';
+import { type Device, needsProcess, showDevices } from '../../shared/device.ts';
 import { messageOf } from '../../shared/error.ts';
 import type { GroupObserver } from '../replicas/group-options.ts';
 import type { Replica } from '../replicas/replica.ts';
@@ -44,7 +44,7 @@ export function createReplicas(
   let pool: MemoryPool | undefined;
   const startOn = (device: Device, id: number, held: DeviceState | undefined): Promise<Replica> => {
     const { setup: own, ...given } = givenTo(device);
-    if (config.isolation === 'process')
+    if (config.isolation === 'process' || needsProcess(device))
       return startProcessReplica(id, { ...given, setup: own, entry: programs.processEntry });
     pool ??= new MemoryPool(state.spec, setup.shardSize, held?.device);
     const parameters = held?.parameters ?? own.parameters;

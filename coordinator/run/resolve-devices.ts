@@ -1,7 +1,8 @@
 // What the settings mean on this machine: the devices of the replicas. Where that is not plain, a program of the workers' side finds out,
 // in a process of its own.
 import { existsSync } from 'node:fs';
-import { backendOf, type Devices, parseDevices, seesGpu } from '../../shared/device.ts';
+import { backendOf, type Devices, needsProcess, parseDevices, seesGpu } from '../../shared/device.ts';
+import { GanglionError } from '../../shared/error.ts';
 import type { RunConfig, StoredRunConfig } from '../run-folder/run-config.ts';
 import type { Settings } from '../settings/settings-table.ts';
 import type { Programs } from './programs.ts';
@@ -48,12 +49,21 @@ interface Planned {
   readonly autoWorkers: boolean;
 }
 
-/** Puts a planned run on devices: one worker a GPU where the number was left to Ganglion. */
+/**
+ * Puts a planned run on devices: one worker a GPU where the number was left to Ganglion.
+ *
+ * @throws GanglionError `usage` for threads where TensorFlow computes on GPUs
+ */
 export function placeOn(
   devices: Devices,
   { config, workers: planned, autoWorkers }: Planned,
 ): { readonly config: StoredRunConfig; readonly workers: number; readonly devices: Devices } {
   const chosenBackend = backendOf(devices);
-  const workers = autoWorkers && chosenBackend === 'cuda' ? Math.min(devices.length, config.shards) : planned;
+  const areGpus = devices.some(({ gpu }) => gpu !== undefined);
+  if (config.isolation === 'thread' && devices.some(needsProcess)) {
+    const message = '--isolation thread: expected process or auto where TensorFlow computes on GPUs, each in a process';
+    throw new GanglionError('usage', message);
+  }
+  const workers = autoWorkers && areGpus ? Math.min(devices.length, config.shards) : planned;
   return { config: { ...config, workers, chosenBackend }, workers, devices };
 }

@@ -54,7 +54,8 @@ export const SETTINGS = {
   /** What each replica computes on, in place of a backend; `auto` leaves that to `backend`. Never changes the weights. */
   devices: setting({
     value: 'LIST',
-    expected: 'auto, or GPUs, cpu and wasm with commas between, such as cuda:0,cuda:1,cpu',
+    expected:
+      'auto, or GPUs, cpu and wasm with commas between, such as cuda:0,cuda:1,cpu, or GPUs of TensorFlow, as tensorflow:0',
     schema: z.union([z.literal('auto'), text.refine(areDevices)]),
     default: 'auto',
     description: 'what the replicas compute on, in place of --backend: GPUs, cpu and wasm, such as cuda:0,cuda:1,cpu',

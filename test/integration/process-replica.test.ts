@@ -1,7 +1,8 @@
 // One replica in a process: what it is sent and what comes back, every way to lose it with its reason, and that nothing is left.
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type Replica, toHost } from '../../coordinator/replicas/replica.ts';
 import { startProcessReplica } from '../../coordinator/replicas/transports/process-replica.ts';
+import type { Device } from '../../shared/device.ts';
 import { layoutOf } from '../../shared/model/layout.ts';
 import { dcgan28 } from '../../shared/model/spec.ts';
 import { isRunning } from './ganglion.ts';
@@ -13,9 +14,14 @@ const shard = { step: 1, pass: 'generator', shard: 0 } as const;
 const IMAGES = Uint8Array.from({ length: 4 * 784 }, (_, i) => Math.floor(i / 784));
 const replicas: Replica[] = [];
 
-async function start(fault = '', deadlineMs = 20_000, parameters = makeParameters()): Promise<Replica> {
+async function start(
+  fault = '',
+  deadlineMs = 20_000,
+  parameters = makeParameters(),
+  device: Device = { backend: 'cpu' },
+): Promise<Replica> {
   process.env.GANGLION_TEST_FAULT = fault;
-  const setup = { backend: 'cpu' as const, shardSize: 2, spec: dcgan28(LATENT), seed: 1, shards: 4, parameters };
+  const setup = { ...device, shardSize: 2, spec: dcgan28(LATENT), seed: 1, shards: 4, parameters };
   const replica = await startProcessReplica(5, { entry: ENTRY, setup, images: IMAGES, deadlineMs });
   replicas.push(replica);
   return replica;
@@ -73,6 +79,19 @@ describe('a process', () => {
     const first = await replica.compute({ step: 2, pass: 'generator', shard: 0 });
     await replica.compute({ step: 3, pass: 'generator', shard: 0 });
     expect(toHost(first.values)[0]).toBe(2000);
+  });
+});
+
+describe('CUDA_VISIBLE_DEVICES of a process', () => {
+  it.each([
+    [{ backend: 'tensorflow', gpu: 1 }, '6'],
+    [{ backend: 'tensorflow' }, '5,6'],
+    [{ backend: 'cuda', gpu: 1 }, '5,6'],
+  ] as const)('on %o is %s', async (device, visible) => {
+    vi.stubEnv('CUDA_VISIBLE_DEVICES', '5,6');
+    const replica = await start('', 20_000, makeParameters(), device);
+    vi.unstubAllEnvs();
+    expect(replica.ready.libraryVersion).toBe(visible);
   });
 });
 

@@ -7,9 +7,9 @@ import { basename, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { faultOfLibrary, locateLibrary } from '../../workers/engines/tensorflow/library.ts';
+import { faultOfLibrary, locateLibrary, type Variant } from '../../workers/engines/tensorflow/library.ts';
 import { packageFolder } from '../../workers/engines/tensorflow/package.ts';
-import { WHEEL } from '../../workers/engines/tensorflow/wheel.ts';
+import { CONTENTS } from '../../workers/engines/tensorflow/wheel.ts';
 import { isInstalled } from '../integration/ganglion.ts';
 import {
   choose,
@@ -25,10 +25,11 @@ import {
 } from '../integration/set-up.ts';
 
 const BINDING = pathToFileURL(resolve('dist/workers/engines/tensorflow/binding.js')).href;
+const [WHEEL] = CONTENTS.cpu.wheels;
 const hasPython = isInstalled('python3', '-m', 'pip', '--version') || Boolean(process.env.CI);
 
-function setup(cache: string, env: NodeJS.ProcessEnv = {}) {
-  return start(process.execPath, [SETUP, '--tensorflow'], { GANGLION_CACHE: cache, ...env });
+function setup(cache: string, env: NodeJS.ProcessEnv = {}, variant: Variant = 'cpu') {
+  return start(process.execPath, [SETUP, `--tensorflow=${variant}`], { GANGLION_CACHE: cache, ...env });
 }
 
 /** A PATH whose python3 answers for pip's version, and runs `download` (a shell script) for pip's download. */
@@ -78,11 +79,14 @@ describe.skipIf(!hasPython)('a machine that lacks something', () => {
   const unshare = ['-m', '-rm'].find(
     (flag) => spawnSync('unshare', [flag, 'sh', '-c', 'mount -t tmpfs tmpfs /mnt']).status === 0,
   );
-  it.skipIf(unshare === undefined)('says how much disk space is free and needed', async () => {
+  it.skipIf(unshare === undefined).each([
+    ['cpu', 1227],
+    ['gpu', 6830],
+  ])('says how much disk space is free and needed (%s)', async (variant, needed) => {
     const cache = newFolder('cache');
-    const script = 'mount -t tmpfs -o size=64m,mode=755 tmpfs "$GANGLION_CACHE" && exec "$0" "$1" --tensorflow';
-    const args = [unshare ?? '', 'sh', '-c', script, process.execPath, SETUP];
-    const message = new RegExp(`needs 1227 MB in ${cache}, 67 MB are free; .*GANGLION_CACHE`);
+    const script = 'mount -t tmpfs -o size=64m,mode=755 tmpfs "$GANGLION_CACHE" && exec "$0" "$1" "$2"';
+    const args = [unshare ?? '', 'sh', '-c', script, process.execPath, SETUP, `--tensorflow=${variant}`];
+    const message = new RegExp(`needs ${needed} MB in ${cache}, 67 MB are free; .*GANGLION_CACHE`);
     expectOneLine(await start('unshare', args, { GANGLION_CACHE: cache }).ended, message);
   });
 
@@ -103,6 +107,17 @@ describe.skipIf(!hasPython)('a machine that lacks something', () => {
     const got = createHash('sha256').update('wrong\n').digest('hex');
     expectOneLine(ended, new RegExp(`wrong SHA-256: expected 2b847d217b02.*, got ${got};.*nothing was installed`));
     expect(contents(cache)).toEqual(onlyFailure(cache));
+  });
+
+  it('says what the libraries for GPUs take before it downloads them', async () => {
+    const cache = newFolder('cache');
+    const PATH = pathWithFakePip('echo "ERROR: No matching distribution found"; exit 1');
+    const { stderr, exitCode } = await setup(cache, { PATH }, 'gpu').ended;
+    expect(stderr).toMatch(
+      /^downloading TensorFlow for GPUs \(2\.5 GB; it takes 4\.2 GB of disk\)\ndownloading TensorFlow \(572 MB\)\nganglion: cannot download tensorflow==2\.21\.0: [^\n]*\n$/,
+    );
+    expect(exitCode).toBe(1);
+    expect(contents(cache)).toEqual([expect.stringMatching(/-gpu-.*\.failed\.json$/)]);
   });
 
   it('is told so by the check before a run that names it, and gets no other backend', async () => {

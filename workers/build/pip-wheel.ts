@@ -83,7 +83,7 @@ export async function downloadWheel(
   const sha256 = await sha256Of(join(target, fileName), signal);
   if (sha256 !== wheel.sha256) throw hashError(wheel, sha256);
   await rename(join(target, fileName), keptWheelPath(cacheFolder, wheel));
-  await rm(temporary, { recursive: true, force: true });
+  for (const folder of [temporary, target]) await rm(folder, { recursive: true, force: true }); // another wheel may follow
 }
 
 /** The one-line error for a pip that failed; the cause is read from its output. */

@@ -36,7 +36,7 @@ export async function loadRunner(backend: Backend, gpu?: number): Promise<Progra
     }
     case 'tensorflow': {
       const { tensorflowRunner } = await import('./tensorflow/tensorflow-runner.ts');
-      return tensorflowRunner();
+      return tensorflowRunner(gpu);
     }
     case 'wasm': {
       const { wasmRunner } = await import('./wasm/wasm-runner.ts');

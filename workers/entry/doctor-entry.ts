@@ -28,7 +28,7 @@ function toLines(report: DoctorReport): string[] {
     ['kernels', [report.kernels ?? [], report.kernelsDetail].flat().join(', ')],
     ...(report.tensorflowReady
       ? ([
-          ['TensorFlow', `${report.tensorflow ?? 'does not load'}, ${report.tensorflowFolder}`],
+          ['TensorFlow', toTensorflowText(report)],
           ['convolution', convolution === null ? '-' : toConvolutionText(convolution)],
         ] satisfies [string, string][])
       : []),
@@ -45,6 +45,11 @@ function toLines(report: DoctorReport): string[] {
 function toTrainingText({ backend, note, computing, runs }: DoctorReport['auto']): string {
   if (!runs) return `cannot start: ${note}`;
   return [`runs on ${backend}`, computing ?? [], note ?? []].flat().join(': ');
+}
+
+function toTensorflowText({ tensorflow, tensorflowVariant, tensorflowFolder }: DoctorReport): string {
+  const kind = tensorflowVariant === 'gpu' ? 'for GPUs' : 'for the CPU';
+  return `${tensorflow ?? 'does not load'}, ${kind}, ${tensorflowFolder}`;
 }
 
 function toConvolutionText({ ok, milliseconds, gflops }: NonNullable<DoctorReport['convolution']>): string {

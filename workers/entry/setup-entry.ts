@@ -1,4 +1,4 @@
-// Entry file of `ganglion setup`, a child process of the coordinator. Usage: node setup-entry.js [--cuda] [--mpi] [--tensorflow]
+// Entry file of `ganglion setup`, a child process of the coordinator. Usage: node setup-entry.js [--cuda] [--mpi] [--tensorflow[=gpu]]
 
 import { existsSync } from 'node:fs';
 import { toCacheFolder } from '../../shared/cache-folder.ts';
@@ -11,12 +11,14 @@ import { createProgress } from '../build/progress.ts';
 import { findCuda, locateCuda } from '../engines/cuda/library.ts';
 import { findKernels, locateKernels } from '../engines/kernels/library.ts';
 import { checkAddon } from '../engines/tensorflow/build.ts';
-import { locateLibrary, TENSORFLOW_VERSION, VARIANT } from '../engines/tensorflow/library.ts';
+import { locateLibrary, TENSORFLOW_VERSION, VARIANTS } from '../engines/tensorflow/library.ts';
 import { currentPlatform } from '../engines/tensorflow/preflight.ts';
 import { findMpiHere } from '../setup/find-mpi.ts';
-import { installKernels, installTensorflow } from '../setup/install.ts';
-import { installCuda, installCudaForAll } from '../setup/install-cuda.ts';
+import { installKernels } from '../setup/install.ts';
+import { installCuda, installCudaForAll, installCudaHost } from '../setup/install-cuda.ts';
 import { installMpi } from '../setup/install-mpi.ts';
+import { installTensorflow } from '../setup/install-tensorflow.ts';
+import { cudaOfNvidia } from '../setup/tensorflow-gpus.ts';
 
 leaveSignals(SIGNALS_TO_LEAVE);
 const options = { progress: createProgress(process.stderr), signal: abortOnInterrupt(), again: true };
@@ -33,11 +35,13 @@ try {
     const folder = isGood ? mpi.library : await installMpi(toCacheFolder(), currentPlatform(), options);
     printLine(process.stdout, `Open MPI is ready in ${folder}`);
   }
-  if (isFor('--tensorflow')) {
-    const location = locateLibrary();
+  const variant = VARIANTS.find((known) => isFor(`--tensorflow=${known}`));
+  if (variant !== undefined) {
+    const location = locateLibrary(process.env, variant);
     await installTensorflow(location, options);
+    if (variant === 'gpu') await installCudaHost(cudaOfNvidia(), options); // it knows the GPUs
     await checkAddon(location.addonPath, options.signal); // also one that was there
-    printLine(process.stdout, `TensorFlow ${TENSORFLOW_VERSION} (${VARIANT}) is ready in ${location.libraryFolder}`);
+    printLine(process.stdout, `TensorFlow ${TENSORFLOW_VERSION} (${variant}) is ready in ${location.libraryFolder}`);
   } else if (!isFor('--cuda') && !isFor('--mpi')) {
     const location = locateKernels();
     await installKernels(location, options);

@@ -8,16 +8,11 @@ import { findGpu, type Gpu, loadCuda } from '../engines/cuda/cuda-runner.ts';
 import { locateCuda } from '../engines/cuda/library.ts';
 import { locateKernels } from '../engines/kernels/library.ts';
 import { locateLibrary } from '../engines/tensorflow/library.ts';
-import {
-  compilingLine,
-  type InstallOptions,
-  installKernels,
-  installTensorflow,
-  lookAtKernels,
-  lookAtTensorflow,
-} from './install.ts';
+import { compilingLine, type InstallOptions, installKernels, lookAtKernels } from './install.ts';
 import { installCuda, lookAtCuda } from './install-cuda.ts';
+import { announce, installTensorflow, lookAtTensorflow } from './install-tensorflow.ts';
 import { probe } from './probe.ts';
+import { checkTensorflowGpus, placeTensorflow, requireGpuLibrary } from './tensorflow-gpus.ts';
 
 /** How much slower wasm trains than the compiled kernels: docs/backends.md. */
 const TIMES_SLOWER = 4;
@@ -61,21 +56,27 @@ export async function chooseBackend(
 /** All devices of a backend. */
 async function take(backend: Backend, preparation: Preparation | null, again = true): Promise<Choice> {
   const first = await prepare(backend, preparation, again);
+  if (backend === 'tensorflow' && first === null) return { backend, first, ...(await placeTensorflow(preparation)) };
   return { backend, devices: first === null ? devicesOf(backend) : null, note: null, first };
 }
 
 async function takeDevices(devices: Devices, preparation: Preparation | null): Promise<Choice> {
   const todo: string[] = [];
-  for (const backend of new Set(devices.map((device) => device.backend))) {
-    const first = await prepare(backend, preparation, true);
+  const backend = backendOf(devices);
+  if (backend === 'tensorflow') requireGpuLibrary();
+  for (const each of new Set(devices.map((device) => device.backend))) {
+    const first = await prepare(each, preparation, true);
     if (first !== null) todo.push(first);
   }
   const numbers = devices.flatMap(({ gpu }) => gpu ?? []);
   if (numbers.length > 0 && todo.length === 0) {
-    const { gpus } = loadCuda(locateCuda());
-    for (const number of numbers) findGpu(gpus, number);
+    if (backend === 'tensorflow') await checkTensorflowGpus(numbers, preparation);
+    else {
+      const { gpus } = loadCuda(locateCuda());
+      for (const number of numbers) findGpu(gpus, number);
+    }
   }
-  return { backend: backendOf(devices), devices, note: null, first: todo[0] ?? null };
+  return { backend, devices, note: null, first: todo[0] ?? null };
 }
 
 function devicesOf(backend: Backend): Devices {
@@ -143,7 +144,7 @@ async function prepare(backend: Backend, preparation: Preparation | null, again:
     }
     case 'tensorflow': {
       const location = locateLibrary();
-      if (preparation === null) return (await lookAtTensorflow(location)) ? 'downloading TensorFlow (274 MB)' : null;
+      if (preparation === null) return (await lookAtTensorflow(location)) ? announce(location) : null;
       await installTensorflow(location, { ...preparation, again });
       return null;
     }

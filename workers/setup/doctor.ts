@@ -9,12 +9,13 @@ import { ABSENT } from '../build/sealed-folder.ts';
 import { locateCuda } from '../engines/cuda/library.ts';
 import { findKernels, type KernelsLocation } from '../engines/kernels/library.ts';
 import type { ConvolutionReport } from '../engines/tensorflow/convolution.ts';
-import type { LibraryLocation } from '../engines/tensorflow/library.ts';
+import { type LibraryLocation, setupCommand, type Variant } from '../engines/tensorflow/library.ts';
 import { checkPlatform, checkPrograms, currentPlatform } from '../engines/tensorflow/preflight.ts';
 import { type Choice, chooseBackend } from './choose-backend.ts';
 import { describeMpi } from './find-mpi.ts';
-import { isTensorflowReady, lookAtKernels } from './install.ts';
+import { lookAtKernels } from './install.ts';
 import { lookAtCuda } from './install-cuda.ts';
+import { isTensorflowReady } from './install-tensorflow.ts';
 import { type BackendReport, type Probed, probe } from './probe.ts';
 
 /** What the doctor prints as JSON; `null` for what is missing or could not be tried. */
@@ -33,6 +34,8 @@ export interface DoctorReport {
   readonly kernelsDetail: string;
   readonly tensorflowFolder: string;
   readonly tensorflowReady: boolean;
+  /** Which of the two is set up: `gpu` computes on the CPU where there is no GPU. */
+  readonly tensorflowVariant: Variant | null;
   readonly tensorflow: string | null;
   readonly device: 'cpu' | 'gpu' | null;
   readonly convolution: ConvolutionReport | null;
@@ -109,6 +112,7 @@ export async function examine(
     kernelsDetail: cpu?.runs ? findKernels(kernelsLocation).folder : (cpu?.detail ?? ''),
     tensorflowFolder: location.libraryFolder,
     tensorflowReady: missing.tensorflow === null,
+    tensorflowVariant: missing.tensorflow === null ? location.variant : null,
     tensorflow: tensorflow?.engine?.libraryVersion ?? null,
     device: (['cpu', 'gpu'] as const).find((device) => tensorflow?.engine?.name === `tensorflow-${device}`) ?? null,
     convolution: tensorflow?.convolution ?? null,
@@ -170,9 +174,9 @@ async function lookForTensorflow(location: LibraryLocation, programs: ProgramVer
   try {
     if (isTensorflowReady(location)) return null;
     checkPlatform(currentPlatform());
-    checkPrograms(programs);
+    checkPrograms(programs, location);
     await checkCacheFolder(location.cacheFolder);
-    return 'not set up; run: npm run setup -- --tensorflow';
+    return `not set up; run: ${setupCommand(location)}`;
   } catch (error) {
     return messageOf(error);
   }

@@ -62,7 +62,7 @@ function checkNvrtc(location: CudaLocation): void {
 export async function installCuda(location: CudaLocation, options: InstallOptions): Promise<void> {
   const first = await lookAtCuda(location);
   if (first === undefined) return;
-  await installHost(location, options);
+  await installCudaHost(location, options);
   const missing = missingCubins(location);
   if (missing.length === 0) return;
   await installCubins(location, missing, await chooseCompiler(location, options.signal), options);
@@ -74,12 +74,13 @@ export async function installCuda(location: CudaLocation, options: InstallOption
  * @throws GanglionError as {@link installCuda}
  */
 export async function installCudaForAll(location: CudaLocation, options: InstallOptions): Promise<void> {
-  await installHost(location, options);
+  await installCudaHost(location, options);
   checkNvrtc(location);
   await installCubins(location, CAPABILITIES, undefined, options);
 }
 
-async function installHost(location: CudaLocation, options: InstallOptions): Promise<void> {
+/** Builds the add-on alone, which knows the GPUs. @throws GanglionError as {@link installCuda} */
+export async function installCudaHost(location: CudaLocation, options: InstallOptions): Promise<void> {
   if (findCuda(location).fault === undefined) return;
   const line = `compiling ${location.isEmulated ? 'the emulation of CUDA' : "the CUDA engine's add-on"}`;
   await installPart(location.cacheFolder, options, {

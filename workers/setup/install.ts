@@ -1,10 +1,8 @@
-// Builds what an engine needs where it is missing: Ganglion's kernels, or TensorFlow. One set-up at a time for a cache folder.
+// Builds Ganglion's kernels where they are missing, and what the set-ups share. One set-up at a time for a cache folder.
 import { GanglionError, systemErrorCode } from '../../shared/error.ts';
 import { checkCacheFolder, prepareCacheFolder } from '../build/cache-folder.ts';
 import { checkDisk, diskError } from '../build/disk.ts';
 import { recallFailure } from '../build/failed-setup.ts';
-import { downloadWheel, hasKeptWheel } from '../build/pip-wheel.ts';
-import { readProgramVersions } from '../build/programs.ts';
 import type { Progress } from '../build/progress.ts';
 import { ABSENT } from '../build/sealed-folder.ts';
 import { withSetupLock } from '../build/setup-lock.ts';
@@ -12,11 +10,6 @@ import { clearTraces, inStagingFolder } from '../build/staging.ts';
 import { BUILD_BYTES, buildKernels, checkKernels } from '../engines/kernels/build.ts';
 import { findKernels, type KernelsLocation } from '../engines/kernels/library.ts';
 import { checkCompiler, checkMachine, currentMachine } from '../engines/kernels/requirements.ts';
-import { buildLibrary } from '../engines/tensorflow/build.ts';
-import { faultOfLibrary, type LibraryLocation } from '../engines/tensorflow/library.ts';
-import { fetchPackage, findPackage } from '../engines/tensorflow/package.ts';
-import { checkPlatform, checkPrograms, currentPlatform } from '../engines/tensorflow/preflight.ts';
-import { neededBytes, WHEEL } from '../engines/tensorflow/wheel.ts';
 
 /** How a set-up runs. */
 export interface InstallOptions {
@@ -25,11 +18,6 @@ export interface InstallOptions {
   readonly signal: AbortSignal;
   /** Whether to try also when the set-up before has failed. */
   readonly again: boolean;
-}
-
-/** Whether TensorFlow is set up. @throws GanglionError `environment` when others may change it */
-export function isTensorflowReady(location: LibraryLocation): boolean {
-  return faultOfLibrary(location, 'whole') === undefined && findPackage() !== undefined;
 }
 
 /**
@@ -109,48 +97,6 @@ export async function installKernels(location: KernelsLocation, options: Install
   } catch (error) {
     throw because(before, error);
   }
-}
-
-/**
- * Looks whether TensorFlow is there, or could be set up. Changes nothing.
- *
- * @returns whether it is to be set up
- * @throws GanglionError `environment` for everything that stands in the way and can be seen before
- */
-export async function lookAtTensorflow(location: LibraryLocation, signal?: AbortSignal): Promise<boolean> {
-  if (isTensorflowReady(location)) return false;
-  checkPlatform(currentPlatform());
-  if (faultOfLibrary(location, 'whole') !== undefined) checkPrograms(await readProgramVersions(signal));
-  await checkCacheFolder(location.cacheFolder);
-  return true;
-}
-
-/**
- * Fetches and builds TensorFlow where it is missing or damaged; waits for another set-up of the same cache folder.
- *
- * @throws GanglionError `environment` for everything that stands in the way and a user can mend
- */
-export async function installTensorflow(location: LibraryLocation, options: InstallOptions): Promise<void> {
-  const { cacheFolder, libraryFolder } = location;
-  const { progress, again } = options;
-  if (!(await lookAtTensorflow(location, options.signal))) return;
-  await locked(cacheFolder, neededBytes(false), options, async (signal) => {
-    if (isTensorflowReady(location)) return;
-    refuseRemembered(libraryFolder, again);
-    await clearTraces(libraryFolder);
-    const needsLibrary = faultOfLibrary(location, 'whole') !== undefined;
-    const haveWheel = needsLibrary && (await hasKeptWheel(cacheFolder, WHEEL, signal));
-    if (needsLibrary) await checkDisk(cacheFolder, neededBytes(haveWheel));
-    await inStagingFolder(libraryFolder, signal, async (staging) => {
-      if (haveWheel) progress.line('using the TensorFlow download of an earlier set-up');
-      else if (needsLibrary) await downloadWheel(WHEEL, neededBytes(false), cacheFolder, staging, progress, signal);
-      if (findPackage() === undefined) {
-        progress.line('fetching @tensorflow/tfjs-node-gpu');
-        await fetchPackage(staging, signal);
-      }
-      if (needsLibrary) await buildLibrary(location, staging, progress, signal);
-    });
-  });
 }
 
 /** Runs `work` in the cache folder, with the lock of set-ups, and names a full disk. */

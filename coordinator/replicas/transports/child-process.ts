@@ -20,8 +20,8 @@ const MISSED_BEATS = 2_000 / HEARTBEAT_MS;
 /** Time between the end of a channel and the end of its process, after which it is known which of the two failed. */
 const LINGER_MS = 250;
 
-/** Forks an entry file. What it prints goes to standard error: standard output is the coordinator's. */
-function fork(entry: URL, name: string): Worker {
+/** Forks an entry file, with `env` over this process's environment. What it prints goes to standard error: standard output is the coordinator's. */
+function fork(entry: URL, name: string, env: NodeJS.ProcessEnv): Worker {
   // The settings of node:cluster are the process's own and stay from one fork to the next: so all of them, before every fork.
   cluster.setupPrimary({
     exec: fileURLToPath(entry),
@@ -31,7 +31,7 @@ function fork(entry: URL, name: string): Worker {
     // A frame of 1.5 MB there and back takes 0.67 ms on one, and 1.47 ms on the built-in channel (test/bench/channel.mjs).
     stdio: ['ignore', 2, 2, 'ipc', 'pipe', 'pipe'],
   });
-  return cluster.fork();
+  return cluster.fork(env);
 }
 
 export class ReplicaProcess {
@@ -45,9 +45,9 @@ export class ReplicaProcess {
   #channelOpen = true;
 
   /** @throws GanglionError `environment` when no process can be made */
-  constructor(entry: URL, name: string, watcher: ProcessWatcher) {
+  constructor(entry: URL, name: string, env: NodeJS.ProcessEnv, watcher: ProcessWatcher) {
     this.#watcher = watcher;
-    this.#worker = fork(entry, name);
+    this.#worker = fork(entry, name, env);
     const { process: child } = this.#worker;
     // @types/node knows five; without a file descriptor left there are none.
     const stdio: readonly unknown[] = child.stdio ?? [];

@@ -1,4 +1,5 @@
 // A replica in a process of its own. Parameters and results travel as frames; the calls are those of a thread.
+import { needsProcess, visibleAlone } from '../../../shared/device.ts';
 import { type FaultReason, GanglionError } from '../../../shared/error.ts';
 import { malformed } from '../../../shared/frame.ts';
 import type { Net, Pass } from '../../../shared/model/layout.ts';
@@ -99,7 +100,9 @@ class ProcessCalls {
     this.#waiting = new WaitingCalls(id);
     this.#results = resultVectors(options.setup.spec, (length) => new Float32Array(length));
     this.#slots = new ResultSlots(this.#results);
-    this.#process = new ReplicaProcess(options.entry, `replica-${id}`, {
+    const { setup } = options;
+    const env = needsProcess(setup) ? { CUDA_VISIBLE_DEVICES: visibleAlone(setup.gpu ?? 0) } : {};
+    this.#process = new ReplicaProcess(options.entry, `replica-${id}`, env, {
       frames: {
         open: (header, bodyBytes) => this.#open(toAnswer(header), bodyBytes),
         complete: () => this.#settle(),

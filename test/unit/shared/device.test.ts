@@ -1,5 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { areDevices, backendOf, deviceOf, parseDevices, seesGpu, showDevices } from '../../../shared/device.ts';
+import {
+  areDevices,
+  backendOf,
+  deviceOf,
+  needsProcess,
+  parseDevices,
+  seesGpu,
+  showDevices,
+  visibleAlone,
+} from '../../../shared/device.ts';
 
 describe('devices', () => {
   it('are read from their names, and shown as they are read', () => {
@@ -24,6 +33,10 @@ describe('devices', () => {
     'js',
     'wasm:0',
     'cuda:0,webgpu',
+    'tensorflow',
+    'tensorflow:0,cpu',
+    'cuda:0,tensorflow:1',
+    'tensorflow:1000',
   ])('refuse %j', (text) => {
     expect(areDevices(text)).toBe(false);
   });
@@ -33,6 +46,26 @@ describe('devices', () => {
     expect([0, 1, 2, 5].map((id) => showDevices([deviceOf(devices, id)]))).toEqual(['cpu', 'cuda:1', 'cpu', 'cuda:1']);
     expect(backendOf(devices)).toBe('cuda');
     expect(backendOf(parseDevices('cpu'))).toBe('cpu');
+  });
+});
+
+describe('GPUs of TensorFlow', () => {
+  it('are named as others, and have a process each', () => {
+    const devices = parseDevices('tensorflow:0,tensorflow:12');
+    expect(areDevices(showDevices(devices))).toBe(true);
+    expect(devices.map(needsProcess)).toEqual([true, true]);
+    expect(parseDevices('cuda:0,cpu').map(needsProcess)).toEqual([false, false]);
+    expect(needsProcess({ backend: 'tensorflow' })).toBe(false);
+  });
+
+  it.each([
+    [undefined, 1, '1'],
+    ['', 0, '0'],
+    ['5, 6', 0, '5'],
+    ['5, 6', 1, '6'],
+    ['GPU-1a,MIG-2b', 1, 'MIG-2b'],
+  ])('are seen alone: of %j number %i is %s', (visible, gpu, alone) => {
+    expect(visibleAlone(gpu, visible === undefined ? {} : { CUDA_VISIBLE_DEVICES: visible })).toBe(alone);
   });
 });
 

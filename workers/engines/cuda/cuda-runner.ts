@@ -113,11 +113,11 @@ export function cudaRunner(number?: number): CudaRunner {
 }
 
 /** @throws GanglionError `environment` for a number that is none of a GPU that can be used, and names those that are */
-export function findGpu(gpus: readonly Gpu[], number: number): Gpu {
+export function findGpu(gpus: readonly Gpu[], number: number, backend: 'cuda' | 'tensorflow' = 'cuda'): Gpu {
   const gpu = gpus.find((one) => one.number === number);
   if (gpu) return gpu;
-  const present = showDevices(gpus.map((one) => ({ backend: 'cuda', gpu: one.number })));
-  throw new GanglionError('environment', `cuda:${number}: expected a GPU that can be used here (${present})`);
+  const present = showDevices(gpus.map((one) => ({ backend, gpu: one.number })));
+  throw new GanglionError('environment', `${backend}:${number}: expected a GPU that can be used here (${present})`);
 }
 
 /** The compiled kernels; the emulated driver has them in itself. */

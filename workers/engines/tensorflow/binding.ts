@@ -3,7 +3,7 @@
 
 import { createRequire } from 'node:module';
 import { GanglionError, messageOf } from '../../../shared/error.ts';
-import { faultOfLibrary, locateLibrary } from './library.ts';
+import { faultOfLibrary, locateLibrary, setupCommand } from './library.ts';
 
 /** Tensor data as the add-on takes and returns it; uint8 carries TF_BOOL and TF_UINT8. */
 export type TensorData = Float32Array | Int32Array | Uint8Array;
@@ -81,6 +81,9 @@ const FOREIGN = [
  * - `TF_NUM_INTRAOP_THREADS=1`, always: with more, an op splits its sums over threads. Ganglion scales by replicas;
  * - `TF_ENABLE_ONEDNN_OPTS=1`, always: its kernels are twice as fast, and give other last bits than without;
  * - those that choose kernels or precision are removed;
+ * - `TF_DETERMINISTIC_OPS=1`, always: on a GPU no sum in the order in which threads end, and no kernel that was the fastest just now;
+ * - `NVIDIA_TF32_OVERRIDE=0`, always: no product on a GPU with 10 bits of mantissa;
+ * - `TF_FORCE_GPU_ALLOW_GROWTH=true`, unless set: replicas share a GPU, and the first one would take all its memory;
  * - `TF_NUM_INTEROP_THREADS=-1`, unless set: a replica's call runs on the replica's own thread, and never waits for a pool.
  *   Under V8's profiler (`--cpu-prof`) a pool of 8: its signals interrupt the thread that runs JavaScript, and oneDNN's sgemm
  *   keeps no stack on which a handler could run (seen: "corrupted size vs. prev_size"). The bits are the same;
@@ -89,6 +92,9 @@ const FOREIGN = [
 export function setTensorflowEnvironment(env: NodeJS.ProcessEnv, execArgv = process.execArgv): void {
   env.TF_NUM_INTRAOP_THREADS = '1';
   env.TF_ENABLE_ONEDNN_OPTS = '1';
+  env.TF_DETERMINISTIC_OPS = '1';
+  env.NVIDIA_TF32_OVERRIDE = '0';
+  env.TF_FORCE_GPU_ALLOW_GROWTH ??= 'true';
   env.TF_NUM_INTEROP_THREADS ??= execArgv.some((argument) => argument.startsWith('--cpu-prof')) ? '8' : '-1';
   env.TF_CPP_MIN_LOG_LEVEL ??= '3';
   for (const name of FOREIGN) delete env[name];
@@ -105,7 +111,7 @@ export function loadBinding(): NativeBinding {
   const location = locateLibrary();
   const fault = faultOfLibrary(location);
   if (fault !== undefined) {
-    const message = `TensorFlow does not load: ${location.libraryFolder} ${fault}; run: npm run setup -- --tensorflow`;
+    const message = `TensorFlow does not load: ${location.libraryFolder} ${fault}; run: ${setupCommand(location)}`;
     throw new GanglionError('environment', message);
   }
   setTensorflowEnvironment(process.env);
@@ -114,7 +120,7 @@ export function loadBinding(): NativeBinding {
   } catch (error) {
     throw new GanglionError(
       'environment',
-      `TensorFlow does not load: ${messageOf(error)}; delete ${location.libraryFolder}, then run: npm run setup -- --tensorflow`,
+      `TensorFlow does not load: ${messageOf(error)}; delete ${location.libraryFolder}, then run: ${setupCommand(location)}`,
       { cause: error },
     );
   }

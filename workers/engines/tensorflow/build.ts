@@ -1,4 +1,4 @@
-// Builds the library folder: the shared libraries out of the wheel, and tfjs-node's add-on, compiled against them (about 8 s) and checked.
+// Builds the library folder: the shared libraries out of the wheels, and tfjs-node's add-on, compiled against them (about 8 s) and checked.
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GanglionError } from '../../../shared/error.ts';
@@ -8,15 +8,15 @@ import type { Progress } from '../../build/progress.ts';
 import { sealFolder } from '../../build/sealed-folder.ts';
 import { moveIntoPlace } from '../../build/staging.ts';
 import { extractWheel } from './extract.ts';
-import { LIBRARY, type LibraryLocation, TENSORFLOW_VERSION } from './library.ts';
+import { aboutLibrary, type LibraryLocation, TENSORFLOW_VERSION } from './library.ts';
 import { sourceFolder } from './package.ts';
 import { QUIET_LOG_SOURCE } from './quiet-log.ts';
-import { SHARED_LIBRARIES, WHEEL } from './wheel.ts';
+import { CONTENTS, SHARED_LIBRARIES } from './wheel.ts';
 
 /**
- * Builds the library in `staging`, a folder in the cache folder that keeps the wheel, and moves it to its place.
+ * Builds the library in `staging`, a folder in the cache folder that keeps the wheels, and moves it to its place.
  *
- * @throws GanglionError `environment` when the wheel lacks something, g++ fails, or the add-on does not load
+ * @throws GanglionError `environment` when a wheel lacks something, g++ fails, or the add-on does not load
  */
 export async function buildLibrary(
   location: LibraryLocation,
@@ -24,14 +24,14 @@ export async function buildLibrary(
   progress: Progress,
   signal: AbortSignal,
 ): Promise<void> {
-  const wheelPath = keptWheelPath(location.cacheFolder, WHEEL);
+  const wheels = CONTENTS[location.variant].wheels.map((wheel) => keptWheelPath(location.cacheFolder, wheel));
   const headers = join(staging, 'include');
   const staged = join(staging, 'library');
   const libraries = join(staged, 'lib');
   const output = join(staged, 'tfjs_binding.node');
 
   progress.line('extracting the TensorFlow library');
-  await extractWheel(wheelPath, { libraries, headers }, signal);
+  for (const wheel of wheels) await extractWheel(wheel, { library: staged, headers }, signal);
   progress.line('compiling the add-on');
   const logPath = join(location.cacheFolder, 'setup-compile.log');
   await compileAddon({ headers, libraries, output, temporary: join(staging, 'gxx'), logPath }, signal);
@@ -39,8 +39,8 @@ export async function buildLibrary(
   await checkAddon(output, signal);
 
   signal.throwIfAborted();
-  await rm(wheelPath);
-  await sealFolder(staged, LIBRARY);
+  await sealFolder(staged, aboutLibrary(location));
+  for (const wheel of wheels) await rm(wheel);
   await moveIntoPlace(staged, location.libraryFolder, join(staging, 'replaced'));
 }
 

@@ -1,6 +1,7 @@
 // Where the native library lives, and whether it is complete. The folder is keyed by everything its content depends on, so
 // several checkouts share it and an upgrade never meets an old one. Nothing here uses TensorFlow or starts a process.
 
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { toCacheFolder } from '../../../shared/cache-folder.ts';
 import { type About, type Care, faultOf } from '../../build/sealed-folder.ts';
@@ -9,17 +10,18 @@ import { TFJS_NODE_VERSION } from './package.ts';
 /** Version of the TensorFlow library, as its own `TF_Version` says it. */
 export const TENSORFLOW_VERSION = '2.21.0';
 
-/** Build of the library; part of the folder's name. */
-export const VARIANT = 'cpu';
+/** Builds of the library: that for GPUs computes on the CPU where there is none. Part of the folder's name. */
+export const VARIANTS = ['cpu', 'gpu'] as const;
+export type Variant = (typeof VARIANTS)[number];
 
 /** Raised when the files of the library folder change in name or in the way they are built. */
 const LAYOUT_VERSION = 3;
 
 const PLATFORM = 'linux-x64';
-const FOLDER_NAME = `tensorflow-${TENSORFLOW_VERSION}-${VARIANT}-${PLATFORM}-tfjs-${TFJS_NODE_VERSION}-layout-${LAYOUT_VERSION}`;
 
 /** Absolute paths of one native library. */
 export interface LibraryLocation {
+  readonly variant: Variant;
   /** Shared by all versions: lock, kept wheel, logs, staging folders. */
   readonly cacheFolder: string;
   readonly libraryFolder: string;
@@ -27,24 +29,37 @@ export interface LibraryLocation {
   readonly addonPath: string;
 }
 
-/** What the manifest of the library folder says beside its files. */
-export const LIBRARY: About = {
-  layout: LAYOUT_VERSION,
-  tensorflow: TENSORFLOW_VERSION,
-  variant: VARIANT,
-  platform: PLATFORM,
-  tfjsNode: TFJS_NODE_VERSION,
-};
-
-/** Paths of the library this version of Ganglion uses; pure, the folder need not exist. */
-export function locateLibrary(env: NodeJS.ProcessEnv = process.env): LibraryLocation {
-  const cacheFolder = toCacheFolder(env);
-  const libraryFolder = join(cacheFolder, FOLDER_NAME);
+/** What the manifest of a library folder says beside its files. */
+export function aboutLibrary({ variant }: Pick<LibraryLocation, 'variant'>): About {
   return {
-    cacheFolder,
-    libraryFolder,
-    addonPath: join(libraryFolder, 'tfjs_binding.node'),
+    layout: LAYOUT_VERSION,
+    tensorflow: TENSORFLOW_VERSION,
+    variant,
+    platform: PLATFORM,
+    tfjsNode: TFJS_NODE_VERSION,
   };
+}
+
+/**
+ * Paths of a library that this version of Ganglion uses; the folder need not exist.
+ *
+ * @param variant default: the one for GPUs where it was set up, whole or not, else that for the CPU
+ */
+export function locateLibrary(env: NodeJS.ProcessEnv = process.env, variant?: Variant): LibraryLocation {
+  const cacheFolder = toCacheFolder(env);
+  const folderOf = (kind: Variant): string =>
+    join(
+      cacheFolder,
+      `tensorflow-${TENSORFLOW_VERSION}-${kind}-${PLATFORM}-tfjs-${TFJS_NODE_VERSION}-layout-${LAYOUT_VERSION}`,
+    );
+  const chosen = variant ?? (existsSync(folderOf('gpu')) ? 'gpu' : 'cpu');
+  const libraryFolder = folderOf(chosen);
+  return { variant: chosen, cacheFolder, libraryFolder, addonPath: join(libraryFolder, 'tfjs_binding.node') };
+}
+
+/** The command that sets a library up. */
+export function setupCommand({ variant }: Pick<LibraryLocation, 'variant'>): string {
+  return `npm run setup -- --tensorflow${variant === 'gpu' ? ' gpu' : ''}`;
 }
 
 /**
@@ -53,9 +68,6 @@ export function locateLibrary(env: NodeJS.ProcessEnv = process.env): LibraryLoca
  * @param care `whole` also sees that the time of a shared library has changed, and then hashes it: 850 MB take a second
  * @throws as {@link faultOf}
  */
-export function faultOfLibrary(
-  { libraryFolder, cacheFolder }: LibraryLocation,
-  care: Care = 'quick',
-): string | undefined {
-  return faultOf(libraryFolder, cacheFolder, LIBRARY, care);
+export function faultOfLibrary(location: LibraryLocation, care: Care = 'quick'): string | undefined {
+  return faultOf(location.libraryFolder, location.cacheFolder, aboutLibrary(location), care);
 }

@@ -1,7 +1,8 @@
-// What must be true before the set-up of TensorFlow starts a download of 274 MB. Each check throws one line that says what is missing and
+// What must be true before the set-up of TensorFlow starts a download of 274 MB or more. Each check throws one line that says what is missing and
 // how to get it.
 import { GanglionError } from '../../../shared/error.ts';
 import type { ProgramVersions } from '../../build/programs.ts';
+import { type LibraryLocation, setupCommand } from './library.ts';
 
 /** Kind of machine, as {@link checkPlatform} needs it. */
 export interface Platform {
@@ -41,8 +42,8 @@ export function checkPlatform({ platform, arch, glibc }: Platform): void {
 }
 
 /** @throws GanglionError naming the first program that is missing. */
-export function checkPrograms({ python, pip, gxx }: ProgramVersions): void {
-  const then = 'then run: npm run setup -- --tensorflow';
+export function checkPrograms({ python, pip, gxx }: ProgramVersions, library: Pick<LibraryLocation, 'variant'>): void {
+  const then = `then run: ${setupCommand(library)}`;
   if (python === undefined)
     throw new GanglionError(
       'environment',

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { toPipError } from '../../../../workers/build/pip-wheel.ts';
-import { neededBytes, WHEEL } from '../../../../workers/engines/tensorflow/wheel.ts';
+import { CONTENTS, neededBytes } from '../../../../workers/engines/tensorflow/wheel.ts';
 
-const failed = (output: string) => toPipError({ exitCode: 1, output }, '/cache', WHEEL, neededBytes(false));
+const { wheels } = CONTENTS.cpu;
+const failed = (output: string) => toPipError({ exitCode: 1, output }, '/cache', wheels[0], neededBytes('cpu', wheels));
 
 describe('toPipError', () => {
   it('reads an unreachable index, and quotes the last line of pip', () => {

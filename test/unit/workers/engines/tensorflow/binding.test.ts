@@ -4,7 +4,14 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { loadBinding, setTensorflowEnvironment } from '../../../../../workers/engines/tensorflow/binding.ts';
 
 describe('setTensorflowEnvironment', () => {
-  const pinned = { TF_NUM_INTRAOP_THREADS: '1', TF_ENABLE_ONEDNN_OPTS: '1', TF_NUM_INTEROP_THREADS: '-1' };
+  const pinned = {
+    TF_NUM_INTRAOP_THREADS: '1',
+    TF_ENABLE_ONEDNN_OPTS: '1',
+    TF_NUM_INTEROP_THREADS: '-1',
+    TF_DETERMINISTIC_OPS: '1',
+    NVIDIA_TF32_OVERRIDE: '0',
+    TF_FORCE_GPU_ALLOW_GROWTH: 'true',
+  };
 
   it('sets what the bits and the speed depend on', () => {
     const env: NodeJS.ProcessEnv = {};
@@ -23,6 +30,8 @@ describe('setTensorflowEnvironment', () => {
       TF_NUM_INTRAOP_THREADS: '4',
       TF_NUM_INTEROP_THREADS: '2',
       TF_ENABLE_ONEDNN_OPTS: '0',
+      TF_DETERMINISTIC_OPS: '0',
+      NVIDIA_TF32_OVERRIDE: '1',
       TF_XLA_FLAGS: '--tf_xla_auto_jit=2 --tf_xla_cpu_global_jit',
       ONEDNN_MAX_CPU_ISA: 'AVX2',
       ONEDNN_DEFAULT_FPMATH_MODE: 'BF16',

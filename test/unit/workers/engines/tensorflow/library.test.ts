@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { sealFolder } from '../../../../../workers/build/sealed-folder.ts';
 import {
+  aboutLibrary,
   faultOfLibrary,
-  LIBRARY,
   type LibraryLocation,
   locateLibrary,
+  setupCommand,
 } from '../../../../../workers/engines/tensorflow/library.ts';
 
 describe('locateLibrary', () => {
@@ -15,6 +16,17 @@ describe('locateLibrary', () => {
     const { libraryFolder, addonPath } = locateLibrary({ GANGLION_CACHE: '/a' });
     expect(libraryFolder).toBe('/a/tensorflow-2.21.0-cpu-linux-x64-tfjs-4.22.0-layout-3');
     expect(addonPath).toBe(join(libraryFolder, 'tfjs_binding.node'));
+  });
+
+  it('takes the library for GPUs where it was set up, though it may be damaged', () => {
+    const env = { GANGLION_CACHE: mkdtempSync(join(tmpdir(), 'ganglion-library-')) };
+    const gpu = locateLibrary(env, 'gpu');
+    expect(locateLibrary(env).variant).toBe('cpu');
+    mkdirSync(gpu.libraryFolder);
+    expect(locateLibrary(env)).toEqual(gpu);
+    expect(setupCommand(gpu)).toBe('npm run setup -- --tensorflow gpu');
+    expect(locateLibrary(env, 'cpu').libraryFolder).toContain('-cpu-');
+    rmSync(env.GANGLION_CACHE, { recursive: true });
   });
 });
 
@@ -27,7 +39,7 @@ describe('faultOfLibrary', () => {
     location = locateLibrary({ GANGLION_CACHE: mkdtempSync(join(tmpdir(), 'ganglion-library-')) });
     mkdirSync(join(location.libraryFolder, 'lib'), { recursive: true });
     writeFileSync(library(), 'abc');
-    await sealFolder(location.libraryFolder, LIBRARY);
+    await sealFolder(location.libraryFolder, aboutLibrary(location));
   });
   afterEach(() => rmSync(location.cacheFolder, { recursive: true }));
 

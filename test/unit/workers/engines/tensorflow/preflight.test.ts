@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { checkPlatform, checkPrograms } from '../../../../../workers/engines/tensorflow/preflight.ts';
-import { neededBytes } from '../../../../../workers/engines/tensorflow/wheel.ts';
+import { CONTENTS, neededBytes } from '../../../../../workers/engines/tensorflow/wheel.ts';
 
 describe('checkPlatform', () => {
   const good = { platform: 'linux', arch: 'x64', glibc: '2.27' };
@@ -24,22 +24,26 @@ describe('checkPrograms', () => {
   const all = { python: 'Python 3.11.7', pip: 'pip 23.2.1', gxx: 'g++ 12.2.0' };
 
   it('names the missing program and how to get it', () => {
-    expect(() => checkPrograms(all)).not.toThrow();
-    expect(() => checkPrograms({ ...all, python: undefined, pip: undefined })).toThrow(
+    expect(() => checkPrograms(all, { variant: 'cpu' })).not.toThrow();
+    expect(() => checkPrograms({ ...all, python: undefined, pip: undefined }, { variant: 'cpu' })).toThrow(
       /^python3 is missing.*npm run setup -- --tensorflow$/,
     );
-    expect(() => checkPrograms({ ...all, pip: undefined })).toThrow(
+    expect(() => checkPrograms({ ...all, pip: undefined }, { variant: 'cpu' })).toThrow(
       /^pip is missing.*python3-pip.*npm run setup -- --tensorflow$/,
     );
-    expect(() => checkPrograms({ ...all, gxx: undefined })).toThrow(
+    expect(() => checkPrograms({ ...all, gxx: undefined }, { variant: 'cpu' })).toThrow(
       /^g\+\+ is missing.*apt install g\+\+.*npm run setup -- --tensorflow$/,
     );
+    expect(() => checkPrograms({ ...all, pip: undefined }, { variant: 'gpu' })).toThrow(/-- --tensorflow gpu$/);
   });
 });
 
 describe('disk space', () => {
-  it('is needed for wheel and library, less for a wheel that is kept', () => {
-    expect(neededBytes(false)).toBeGreaterThan(1.2e9);
-    expect(neededBytes(false) - neededBytes(true)).toBe(273_829_956);
+  it('is needed for wheels and library, less for wheels that are kept', () => {
+    const { wheels } = CONTENTS.cpu;
+    expect(neededBytes('cpu', wheels)).toBeGreaterThan(1.2e9);
+    expect(neededBytes('cpu', wheels) - neededBytes('cpu', [])).toBe(273_829_956);
+    const [, ...ofCuda] = CONTENTS.gpu.wheels;
+    expect(neededBytes('gpu', CONTENTS.gpu.wheels) - neededBytes('gpu', ofCuda)).toBe(572_440_367);
   });
 });

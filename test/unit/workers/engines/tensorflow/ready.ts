@@ -1,6 +1,6 @@
 // TensorFlow in tests: where it is set up, which `npm test` does where python3 is.
 import { locateLibrary } from '../../../../../workers/engines/tensorflow/library.ts';
-import { isTensorflowReady } from '../../../../../workers/setup/install.ts';
+import { isTensorflowReady } from '../../../../../workers/setup/install-tensorflow.ts';
 
 export const hasTensorflow = isTensorflowReady(locateLibrary()) || Boolean(process.env.CI);
 
