@@ -23,6 +23,19 @@ export interface Tracked {
   readonly offset: number;
 }
 
+/** Copies of vectors that come to the host while the device goes on, one at a time. */
+export interface DeviceCopies {
+  /** Begins a copy of what the vectors are once everything asked for has been done. */
+  begin(): void;
+  /**
+   * The copy that has been begun.
+   *
+   * @param waits whether to wait for it
+   * @returns undefined while it is under way; valid until the second copy from now is begun
+   */
+  take(waits: boolean): readonly Float32Array[] | undefined;
+}
+
 /** A GPU as the coordinator uses it. All calls throw an Error that names the driver's function. */
 export interface UpdateDevice {
   /** @returns a vector of zeros, which lives as long as the process */
@@ -38,6 +51,7 @@ export interface UpdateDevice {
   check(): void;
   /** Copies vectors, once everything asked for has been done. */
   read(from: readonly DevicePlace[]): Float32Array[];
+  createCopies(of: readonly DevicePlace[]): DeviceCopies;
   copy(to: DevicePlace, from: DevicePlace): void;
   /** average = keep average + take values; both as long as each other */
   moveAverage(average: DevicePlace, values: DevicePlace, keep: number, take: number): void;

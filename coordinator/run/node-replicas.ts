@@ -55,11 +55,19 @@ export function createReplicas(
     const device = place.devices.of(id);
     const held = place.state; // the state may be lost, and said to be, while a replica starts
     try {
-      return await startOn(device, id, held);
+      const replica = await startOn(device, id, held);
+      place.devices.countStart(device, false);
+      return replica;
     } catch (error) {
       if (!place.hasStarted || device.backend !== 'cuda') throw error;
-      if (held) look(held);
-      if (held || !isLoss(error)) throw error;
+      const isTooOften = place.devices.countStart(device, true);
+      if (held) {
+        const trains = group.status.some(({ state: its }) => its === 'idle' || its === 'busy');
+        if (isTooOften && !trains) held.giveUp(error);
+        look(held);
+        throw error;
+      }
+      if (!isLoss(error) && !isTooOften) throw error;
       place.devices.lose(device);
       const text = `${showDevices([device])} is lost: ${messageOf(error)}; its workers go on with ${place.devices.text}`;
       emit({ kind: 'gpuLost', text });

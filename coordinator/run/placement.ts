@@ -2,6 +2,9 @@
 import { type Device, type Devices, deviceOf, showDevices } from '../../shared/device.ts';
 import { messageOf } from '../../shared/error.ts';
 
+/** Starts of replicas that fail on a device, one after another, before it is given up: they take some ten seconds, with the delays between. */
+export const MOST_FAILED_STARTS = 8;
+
 /** The driver's code for memory that is full. */
 const OUT_OF_MEMORY = '2';
 
@@ -13,12 +16,14 @@ export function isLoss(error: unknown): boolean {
   const message = messageOf(error);
   const [, code] = /: (?:CUDA_ERROR_\w+|unknown error) \((\d+)\)/.exec(message) ?? [];
   if (code !== undefined) return code !== OUT_OF_MEMORY;
-  return /driver finds no GPU|expected a GPU that can be used/.test(message);
+  return /driver finds no GPU|expected a GPU that can be used|the GPU (has|does) not answer/.test(message);
 }
 
 export class Placement {
   #left: readonly Device[];
   readonly #spare: () => Device;
+  /** Failed starts since one succeeded, by device. */
+  readonly #failed = new Map<string, number>();
 
   /** @param spare what is left when all devices are lost */
   constructor(devices: Devices, spare: () => Device) {
@@ -40,6 +45,14 @@ export class Placement {
   /** What is left when all devices are lost. */
   get spare(): Device {
     return this.#spare();
+  }
+
+  /** Counts a start of a replica. @returns whether too many have failed on its device in a row, for whatever reason */
+  countStart(device: Device, hasFailed: boolean): boolean {
+    const name = showDevices([device]);
+    const count = hasFailed ? (this.#failed.get(name) ?? 0) + 1 : 0;
+    this.#failed.set(name, count);
+    return count >= MOST_FAILED_STARTS;
   }
 
   /** Gives a device up for good. */

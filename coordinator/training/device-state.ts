@@ -1,6 +1,6 @@
 // The state where a GPU's replicas leave their results: on the device. The host's arrays are a copy, brought up to date where somebody reads
-// them and every so many steps, so that a lost device costs few.
-import type { DevicePlace, UpdateDevice } from '../../shared/device-memory.ts';
+// them. Every so many steps another copy comes to the host, beside the training, so that a lost device costs few.
+import type { DeviceCopies, DevicePlace, UpdateDevice } from '../../shared/device-memory.ts';
 import { GanglionError, messageOf } from '../../shared/error.ts';
 import { keptBy } from './average.ts';
 import {
@@ -13,8 +13,10 @@ import {
   type TrainingState,
 } from './state.ts';
 
-/** Steps after which the host gets a copy. */
+/** The host's copy of the state is at most so many steps old. */
 export const HOST_COPY_STEPS = 100;
+/** Steps after which the next copy is begun: it arrives while training goes on. */
+const NEXT_COPY_STEPS = HOST_COPY_STEPS / 2;
 
 /** One net on the device. */
 export interface DeviceNet {
@@ -27,6 +29,14 @@ export interface DeviceNet {
 /** Numbers of a state that are no arrays. */
 type Counters = readonly (readonly [net: NetState, counters: NetCounters])[];
 
+/** A copy of the state on the host. */
+interface HostCopy {
+  readonly step: number;
+  readonly counters: Counters;
+  /** In the order of the places; undefined where the host's arrays are it. */
+  readonly values?: readonly Float32Array[];
+}
+
 export class DeviceState {
   readonly device: UpdateDevice;
   /** Where the images lie on the device; undefined where they do not. */
@@ -37,8 +47,11 @@ export class DeviceState {
   readonly #average: Pick<DeviceNet, 'parameters' | 'statistics'> | null;
   /** Of the arrays that the discriminator phase changes. */
   readonly #backup: readonly (readonly [own: DevicePlace, copy: DevicePlace])[];
-  /** Numbers that belong to the host's arrays. */
-  #copied: { readonly step: number; readonly counters: Counters };
+  readonly #copies: DeviceCopies;
+  /** The copy that is under way. */
+  #begun: HostCopy | undefined;
+  /** The newest copy that is there. */
+  #copied: HostCopy;
   #isHostCurrent = true;
   /** Why the device is of no use any more. */
   #lost: GanglionError | undefined;
@@ -62,6 +75,7 @@ export class DeviceState {
     const { parameters, m, v, statistics } = this.#nets.discriminator;
     const changed = [parameters, m, v, statistics, this.#nets.generator.statistics];
     this.#backup = changed.map((own) => [own, device.allocate(own.length)]);
+    this.#copies = device.createCopies(this.#places().map(([place]) => place));
     this.#copied = this.#counters();
   }
 
@@ -82,6 +96,7 @@ export class DeviceState {
       this.device.read([]); // all of it is there before a replica reads
     });
     this.#copied = this.#counters();
+    this.#begun = undefined;
     this.#isHostCurrent = true;
     this.#state.fetch = () => this.#fetch();
   }
@@ -101,6 +116,13 @@ export class DeviceState {
 
   /** Why the device is of no use any more; undefined while it is. */
   get lost(): GanglionError | undefined {
+    return this.#lost;
+  }
+
+  /** Uses the device no more. @returns as {@link lost} */
+  giveUp(error: unknown): GanglionError {
+    const message = `the GPU that holds the state is lost: ${messageOf(error)}`;
+    this.#lost ??= new GanglionError('faults', message, { cause: error });
     return this.#lost;
   }
 
@@ -128,7 +150,17 @@ export class DeviceState {
 
   /** To be called after every whole step. */
   noteStep(): void {
-    if (this.#state.step - this.#copied.step >= HOST_COPY_STEPS) this.#fetch();
+    const age = this.#state.step - this.#copied.step;
+    const begun = this.#begun;
+    if (begun) {
+      const values = this.use(() => this.#copies.take(age >= HOST_COPY_STEPS));
+      if (!values) return;
+      this.#copied = { ...begun, values };
+      this.#begun = undefined;
+    } else if (age >= NEXT_COPY_STEPS) {
+      this.use(() => this.#copies.begin());
+      this.#begun = this.#counters();
+    }
   }
 
   /** As `discriminatorPhaseBackup` of state.ts. */
@@ -162,8 +194,10 @@ export class DeviceState {
       // `lost` says why
     }
     if (this.#lost) {
-      this.#state.step = this.#copied.step;
-      for (const [net, values] of this.#copied.counters) setCounters(net, values);
+      const { step, counters, values } = this.#copied;
+      this.#state.step = step;
+      for (const [net, numbers] of counters) setCounters(net, numbers);
+      for (const [i, [, array]] of this.#places().entries()) if (values) array.set(values[i] ?? []);
     }
     delete this.#state.fetch;
     return this.#lost;
@@ -175,6 +209,7 @@ export class DeviceState {
     const values = this.#do(() => this.device.read(places.map(([place]) => place)));
     for (const [i, [, array]] of places.entries()) array.set(values[i] ?? []);
     this.#copied = this.#counters();
+    this.#begun = undefined; // older
     this.#isHostCurrent = true;
   }
 
@@ -195,7 +230,7 @@ export class DeviceState {
     return [...nets, [own.parameters, host.parameters], [own.statistics, host.statistics]];
   }
 
-  #counters(): { step: number; counters: Counters } {
+  #counters(): HostCopy {
     return { step: this.#state.step, counters: NETS.map((net) => [this.#state[net], countersOf(this.#state[net])]) };
   }
 
@@ -204,9 +239,7 @@ export class DeviceState {
     try {
       return action();
     } catch (error) {
-      const message = `the GPU that holds the state is lost: ${messageOf(error)}`;
-      this.#lost ??= new GanglionError('faults', message, { cause: error });
-      throw this.#lost;
+      throw this.giveUp(error);
     }
   }
 }

@@ -78,7 +78,7 @@ it('a GPU that is lost costs its process, and the run ends in the same hash', as
   expect(Number(summaryOf(scratch('lost')).restarts)).toBeGreaterThan(0);
 });
 
-it('a state on the GPU stands audits, faults and checkpoints of threads that share it', async () => {
+it('a state on the GPU stands audits, faults and checkpoints of threads that share it, and work that is done late', async () => {
   const plan = scratch('faults.json');
   const faults = [
     { kind: 'flip', step: 1, pass: 'fake' },
@@ -88,7 +88,7 @@ it('a state on the GPU stands audits, faults and checkpoints of threads that sha
   writeFileSync(plan, JSON.stringify(faults));
   const cluster = ['--devices', 'cuda:0', '--workers', '2', '--audit', '1', '--fault', plan];
   const flags = [...cluster, '--checkpoint-every', '1', '--ema', '0.9'];
-  expect(await train('faults', flags)).toBe(expected);
+  expect(await train('faults', flags, { ...EMULATED, GANGLION_CUDA_LATE: '1' })).toBe(expected);
   expect(Number(summaryOf(scratch('faults')).restarts)).toBeGreaterThanOrEqual(2);
   expect(summaryOf(scratch('faults')).emaSha256).toBe(summaryOf(scratch('cpu')).emaSha256);
   const steps = ['1', '2', '3'].map((step) => `step-0000000${step}.safetensors`);

@@ -1,9 +1,13 @@
 // The Node-API add-on of the CUDA engine: a device of the driver, its memory, streams, and graphs of kernels. binding.ts has its types.
 #include <node_api.h>
+#include <sched.h>
 #include <atomic>
+#include <chrono>
+#include <cstdio>
 #include <cstring>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 #include "driver.h"
@@ -36,19 +40,45 @@ struct OpenDriver {
 };
 #define CHECK(driver, name, ...) (driver).check((driver).call.name(__VA_ARGS__), #name)
 
+constexpr int MOST_DEVICES = 64;
+constexpr char STUCK[] = "the GPU does not answer";
+/** Devices that have not done in time what a thread of the process waited for. To free something there would wait, too. */
+std::atomic<bool> isStuck[MOST_DEVICES];
+
 /** A device and its kernels. The primary context is shared by all threads of the process. */
 struct Gpu {
   std::shared_ptr<OpenDriver> driver;
   Device device = 0;
   Context context = nullptr;
   Module module = nullptr;
+  double waitMs = 0;
+  bool stuck() const { return isStuck[device % MOST_DEVICES]; }
   /** @throws Failure */
   OpenDriver& enter() const {
+    if (stuck()) throw Failure{STUCK};
     driver->check(driver->call.ctxSetCurrent(context), "ctxSetCurrent");
     return *driver;
   }
+  /** Waits for everything in a stream, and no longer than `waitMs`: a kernel that hangs would hold this thread for ever. @throws Failure */
+  void wait(Stream stream) const {
+    using Clock = std::chrono::steady_clock;
+    const auto& call = enter().call;
+    const auto begun = Clock::now();
+    for (;;) {
+      const Result result = call.streamQuery(stream);
+      if (result != NOT_READY) return driver->check(result, "streamQuery");
+      const double ms = std::chrono::duration<double, std::milli>(Clock::now() - begun).count();
+      if (ms > waitMs) break;
+      if (ms < 10) sched_yield();
+      else std::this_thread::sleep_for(std::chrono::microseconds(100));
+    }
+    isStuck[device % MOST_DEVICES] = true;
+    char seconds[32];
+    snprintf(seconds, sizeof seconds, "%g", waitMs / 1000);
+    throw Failure{std::string("the GPU has not answered for ") + seconds + " s"};
+  }
   ~Gpu() {
-    if (context == nullptr) return;
+    if (context == nullptr || stuck()) return;
     driver->call.ctxSetCurrent(context);
     if (module) driver->call.moduleUnload(module);
     driver->call.primaryCtxRelease(device);
@@ -60,7 +90,7 @@ struct Memory {
   std::shared_ptr<Gpu> gpu;
   Pointer pointer = 0;
   void release() {
-    if (pointer == 0) return;
+    if (pointer == 0 || gpu->stuck()) return;
     gpu->driver->call.ctxSetCurrent(gpu->context);
     gpu->driver->call.memFree(pointer);
     pointer = 0;
@@ -74,6 +104,7 @@ struct Queue {
   Stream stream = nullptr;
   Event event = nullptr;
   ~Queue() {
+    if (gpu->stuck()) return;
     auto& call = gpu->driver->call;
     call.ctxSetCurrent(gpu->context);
     if (stream) call.streamSynchronize(stream), call.streamDestroy(stream);
@@ -86,6 +117,7 @@ struct Batch {
   std::shared_ptr<Gpu> gpu;
   GraphExec graph = nullptr;
   ~Batch() {
+    if (gpu->stuck()) return;
     gpu->driver->call.ctxSetCurrent(gpu->context);
     if (graph) gpu->driver->call.graphExecDestroy(graph);
   }
@@ -229,14 +261,16 @@ napi_value figures(napi_env env, napi_value* arguments) {
   return result;
 }
 
-/** openGpu(path, ordinal, image): a device with the kernels of a cubin */
+/** openGpu(path, ordinal, image, waitMs): a device with the kernels of a cubin; `synchronise` waits so long at most */
 napi_value openGpu(napi_env env, napi_value* arguments) {
   auto gpu = std::make_shared<Gpu>();
   gpu->driver = open(env, arguments[0]);
   auto& driver = *gpu->driver;
   size_t bytes;
   const void* image = toData(env, arguments[2], bytes);
+  gpu->waitMs = toDouble(env, arguments[3]);
   CHECK(driver, deviceGet, &gpu->device, static_cast<int>(toDouble(env, arguments[1])));
+  if (gpu->stuck()) throw Failure{STUCK};
   CHECK(driver, primaryCtxRetain, &gpu->context, gpu->device);
   CHECK(driver, ctxSetCurrent, gpu->context);
   CHECK(driver, moduleLoadData, &gpu->module, image);
@@ -273,6 +307,7 @@ napi_value allocateHost(napi_env env, napi_value* arguments) {
   napi_value buffer;
   const auto finalise = [](napi_env, void* pointer, void* hint) {
     const std::unique_ptr<std::shared_ptr<Gpu>> owner(static_cast<std::shared_ptr<Gpu>*>(hint));
+    if ((*owner)->stuck()) return;
     (*owner)->driver->call.ctxSetCurrent((*owner)->context);
     (*owner)->driver->call.memFreeHost(pointer);
   };
@@ -448,10 +483,10 @@ napi_value multiprocessors(napi_env env, napi_value* arguments) {
   return number;
 }
 
-/** synchronise(stream): waits for everything in it */
+/** synchronise(stream): waits for everything in it, no longer than its GPU was opened with */
 napi_value synchronise(napi_env env, napi_value* arguments) {
   const Queue& queue = toExternal<Queue>(env, arguments[0]);
-  CHECK(queue.gpu->enter(), streamSynchronize, queue.stream);
+  queue.gpu->wait(queue.stream);
   return nullptr;
 }
 
@@ -475,7 +510,7 @@ NAPI_MODULE_INIT() {
       CALL(devices, 1),
       CALL(openMonitor, 1),
       CALL(figures, 2),
-      CALL(openGpu, 3),
+      CALL(openGpu, 4),
       CALL(allocate, 2),
       CALL(addressOf, 1),
       CALL(release, 1),

@@ -63,8 +63,11 @@ export interface CudaBinding {
   openMonitor(path: string): NativeMonitor;
   /** What a device is doing; what it does not say is absent. */
   figures(monitor: NativeMonitor, busId: string): Omit<GpuFigures, 'gpu'>;
-  /** @param image the kernels, compiled for the device */
-  openGpu(path: string, ordinal: number, image: Uint8Array): NativeGpu;
+  /**
+   * @param image the kernels, compiled for the device
+   * @param waitMs what {@link synchronise} waits at most; after that every call of the process about the device throws at once
+   */
+  openGpu(path: string, ordinal: number, image: Uint8Array, waitMs: number): NativeGpu;
   /** How many blocks a GPU computes side by side, at least. */
   multiprocessors(gpu: NativeGpu): number;
   /** Memory of the device that no program has, in bytes. */
@@ -91,5 +94,6 @@ export interface CudaBinding {
   follow(stream: NativeStream, other: NativeStream): void;
   /** Whether nothing in a stream is left to do. */
   isDone(stream: NativeStream): boolean;
+  /** Waits for what there is in a stream. @throws Error when the device has not done it in time */
   synchronise(stream: NativeStream): void;
 }

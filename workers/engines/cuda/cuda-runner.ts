@@ -19,6 +19,9 @@ import {
   suitableCapabilities,
 } from './library.ts';
 
+/** So long a thread waits for a GPU: all that it ever waits for takes seconds at most. A kernel that hangs costs no more. */
+export const WAIT_MS = 60_000;
+
 /** A GPU that the kernels run on. */
 export interface Gpu extends CudaDevice {
   /** Its number in the driver. */
@@ -95,13 +98,14 @@ export function describeGpus({ gpus, driverVersion }: LoadedCuda): string {
  * Opens a GPU in this thread.
  *
  * @param number of the GPU; default: the first that can be used
+ * @param waitMs after which the GPU counts as lost
  * @throws GanglionError `environment` when it cannot be used
  */
-export function cudaRunner(number?: number): CudaRunner {
+export function cudaRunner(number?: number, waitMs = WAIT_MS): CudaRunner {
   const location = locateCuda();
   const { binding, gpus } = loadCuda(location);
   const { name: device, capability, number: ordinal } = number === undefined ? gpus[0] : findGpu(gpus, number);
-  const gpu = binding.openGpu(location.driver, ordinal, readKernelsFor(location, capability));
+  const gpu = binding.openGpu(location.driver, ordinal, readKernelsFor(location, capability), waitMs);
   return {
     ...{ binding, gpu, device },
     name: location.isEmulated ? 'cuda-emulated' : `cuda-sm_${capability}`,

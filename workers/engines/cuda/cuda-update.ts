@@ -2,6 +2,7 @@
 import type { DevicePlace, DeviceUpdate, Tracked, UpdateDevice } from '../../../shared/device-memory.ts';
 import type { AdamFactors } from '../../../shared/update.ts';
 import type { NativeLaunch, NativeStream } from './binding.ts';
+import { cudaCopies } from './cuda-copies.ts';
 import type { CudaRunner } from './cuda-runner.ts';
 
 const FLOAT = Float32Array.BYTES_PER_ELEMENT;
@@ -81,6 +82,7 @@ export function cudaDevice({ binding, gpu }: CudaRunner): UpdateDevice {
       const given = [pointer(average.address), pointer(values.address), int(average.length)];
       run('moveAverage', Math.ceil(average.length / THREADS), THREADS, [...given, double(keep), double(take)]);
     },
+    createCopies: (places) => cudaCopies({ binding, gpu }, stream, places),
     createUpdate: (length) => new CudaUpdate({ binding, gpu }, stream, length, allocateBytes),
   };
 }

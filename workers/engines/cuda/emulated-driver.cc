@@ -1,8 +1,10 @@
 // A driver without a GPU: the functions of driver.h and nvml.h over the emulation of kernels.cu. Built as a shared library that is loaded in place of
 // libcuda.so.1. GANGLION_CUDA_FAIL=NAME:CODE[:AFTER[:DEVICE]] has a function fail, from a thread's call AFTER on, as a driver would: an error
-// that poisons the context is the answer to every later call of the process about that device.
+// that poisons the context is the answer to every later call of the process about that device; cuStreamQuery:600 is work that never ends.
+// emulated-streams.h says when work is done.
 #include "kernels.cu"
 #include "driver.h"
+#include "emulated-streams.h"
 #include "nvml.h"
 #include <algorithm>
 #include <atomic>
@@ -50,6 +52,8 @@ int failureOf(const char* name) {
 }
 #define FAIL_AS_PLANNED(name) \
   if (const int failure = failureOf(name)) return failure
+
+streams::Stream& toStream(Stream handle) { return **static_cast<std::shared_ptr<streams::Stream>*>(handle); }
 
 void run(Launch& launch) {
   void* arguments[MOST_ARGUMENTS];
@@ -137,40 +141,63 @@ Result cuMemGetInfo_v2(size_t* free, size_t* total) {
   const char* left = getenv("GANGLION_CUDA_FREE"); // bytes that other programs leave
   return *total = MEMORY, *free = left ? strtoull(left, nullptr, 10) : MEMORY, SUCCESS;
 }
-Result cuMemFree_v2(Pointer pointer) { return free(reinterpret_cast<void*>(pointer)), SUCCESS; }
-Result cuMemcpyHtoDAsync_v2(Pointer to, const void* from, size_t bytes, Stream) {
+Result cuMemFree_v2(Pointer pointer) { return streams::finishAll(), free(reinterpret_cast<void*>(pointer)), SUCCESS; }
+Result cuMemcpyHtoDAsync_v2(Pointer to, const void* from, size_t bytes, Stream stream) {
   FAIL_AS_PLANNED("cuMemcpyHtoDAsync");
-  return memcpy(reinterpret_cast<void*>(to), from, bytes), SUCCESS;
+  return streams::copyToDevice(toStream(stream), reinterpret_cast<void*>(to), from, bytes), SUCCESS;
 }
-Result cuMemcpyDtoHAsync_v2(void* to, Pointer from, size_t bytes, Stream) {
+Result cuMemcpyDtoHAsync_v2(void* to, Pointer from, size_t bytes, Stream stream) {
   FAIL_AS_PLANNED("cuMemcpyDtoHAsync");
-  return memcpy(to, reinterpret_cast<void*>(from), bytes), SUCCESS;
+  return streams::copyToHost(toStream(stream), to, reinterpret_cast<void*>(from), bytes), SUCCESS;
 }
-Result cuMemcpyDtoDAsync_v2(Pointer to, Pointer from, size_t bytes, Stream) {
+Result cuMemcpyDtoDAsync_v2(Pointer to, Pointer from, size_t bytes, Stream stream) {
   FAIL_AS_PLANNED("cuMemcpyDtoDAsync");
-  return memcpy(reinterpret_cast<void*>(to), reinterpret_cast<void*>(from), bytes), SUCCESS;
+  streams::ask(toStream(stream), [=] { memcpy(reinterpret_cast<void*>(to), reinterpret_cast<void*>(from), bytes); });
+  return SUCCESS;
 }
 Result cuMemHostAlloc(void** memory, size_t bytes, unsigned) {
   FAIL_AS_PLANNED("cuMemHostAlloc");
   *memory = aligned_alloc(256, (bytes + 255) / 256 * 256);
-  return *memory == nullptr ? OUT_OF_MEMORY : SUCCESS;
+  if (*memory == nullptr) return OUT_OF_MEMORY;
+  const streams::Lock lock(streams::mutex);
+  const auto* first = static_cast<const char*>(*memory);
+  return streams::pinned[first] = first + bytes, SUCCESS;
 }
-Result cuMemFreeHost(void* memory) { return free(memory), SUCCESS; }
-// Everything is done when it is asked for: a stream has nothing to wait for.
-Result cuStreamCreate(Stream* stream, unsigned) { return *stream = new char, SUCCESS; }
-Result cuStreamDestroy_v2(Stream stream) { return delete static_cast<char*>(stream), SUCCESS; }
-Result cuStreamSynchronize(Stream) {
+Result cuMemFreeHost(void* memory) {
+  streams::finishAll();
+  const streams::Lock lock(streams::mutex);
+  return streams::pinned.erase(static_cast<const char*>(memory)), free(memory), SUCCESS;
+}
+Result cuStreamCreate(Stream* stream, unsigned) {
+  const streams::Lock lock(streams::mutex);
+  const auto created = std::make_shared<streams::Stream>();
+  return streams::all.insert(created), *stream = new std::shared_ptr<streams::Stream>(created), SUCCESS;
+}
+Result cuStreamDestroy_v2(Stream handle) {
+  const streams::Lock lock(streams::mutex);
+  const std::unique_ptr<std::shared_ptr<streams::Stream>> stream(static_cast<std::shared_ptr<streams::Stream>*>(handle));
+  return streams::finish(**stream), streams::all.erase(*stream), SUCCESS;
+}
+Result cuStreamSynchronize(Stream stream) {
   FAIL_AS_PLANNED("cuStreamSynchronize");
-  return SUCCESS;
+  const streams::Lock lock(streams::mutex);
+  return streams::finish(toStream(stream)), SUCCESS;
 }
-Result cuStreamQuery(Stream) {
+Result cuStreamQuery(Stream stream) {
   FAIL_AS_PLANNED("cuStreamQuery");
-  return SUCCESS;
+  return streams::isDone(toStream(stream)) ? SUCCESS : NOT_READY;
 }
-Result cuStreamWaitEvent(Stream, Event, unsigned) { return SUCCESS; }
-Result cuEventCreate(Event* event, unsigned) { return *event = new char, SUCCESS; }
-Result cuEventRecord(Event, Stream) { return SUCCESS; }
-Result cuEventDestroy_v2(Event event) { return delete static_cast<char*>(event), SUCCESS; }
+Result cuStreamWaitEvent(Stream stream, Event event, unsigned) {
+  const streams::Lock lock(streams::mutex);
+  return streams::wait(toStream(stream), *static_cast<streams::Event*>(event)), SUCCESS;
+}
+Result cuEventCreate(Event* event, unsigned) { return *event = new streams::Event, SUCCESS; }
+Result cuEventRecord(Event event, Stream handle) {
+  const streams::Lock lock(streams::mutex);
+  const auto& stream = *static_cast<std::shared_ptr<streams::Stream>*>(handle);
+  return *static_cast<streams::Event*>(event) = {stream, stream->asked}, SUCCESS;
+}
+Result cuEventDestroy_v2(Event event) { return delete static_cast<streams::Event*>(event), SUCCESS; }
 Result cuGraphCreate(Graph* graph, unsigned) { return *graph = new Nodes, SUCCESS; }
 Result cuGraphAddKernelNode(GraphNode* node, Graph graph, const GraphNode* after, size_t count, const KernelNode* kernel) {
   auto& nodes = *static_cast<Nodes*>(graph);
@@ -181,20 +208,21 @@ Result cuGraphAddKernelNode(GraphNode* node, Graph graph, const GraphNode* after
   return *node = reinterpret_cast<GraphNode>(nodes.size()), SUCCESS;
 }
 Result cuGraphInstantiateWithFlags(GraphExec* executable, Graph graph, unsigned long long) {
-  return *executable = new Nodes(*static_cast<Nodes*>(graph)), SUCCESS;
+  return *executable = new std::shared_ptr<Nodes>(new Nodes(*static_cast<Nodes*>(graph))), SUCCESS;
 }
 Result cuGraphDestroy(Graph graph) { return delete static_cast<Nodes*>(graph), SUCCESS; }
-Result cuGraphExecDestroy(GraphExec executable) { return delete static_cast<Nodes*>(executable), SUCCESS; }
-Result cuGraphLaunch(GraphExec executable, Stream) {
+Result cuGraphExecDestroy(GraphExec executable) { return delete static_cast<std::shared_ptr<Nodes>*>(executable), SUCCESS; }
+Result cuGraphLaunch(GraphExec executable, Stream stream) {
   FAIL_AS_PLANNED("cuGraphLaunch");
-  return run(*static_cast<Nodes*>(executable)), SUCCESS;
+  const auto nodes = *static_cast<std::shared_ptr<Nodes>*>(executable);
+  return streams::ask(toStream(stream), [nodes] { run(*nodes); }), SUCCESS;
 }
 Result cuLaunchKernel(Function function, unsigned gridX, unsigned gridY, unsigned gridZ, unsigned blockX, unsigned blockY, unsigned blockZ,
-                      unsigned sharedBytes, Stream, void** arguments, void**) {
+                      unsigned sharedBytes, Stream stream, void** arguments, void**) {
   FAIL_AS_PLANNED("cuLaunchKernel");
   Launch launch{};
   const Result result = toLaunch(launch, {function, gridX, gridY, gridZ, blockX, blockY, blockZ, sharedBytes, arguments, nullptr});
-  if (result == SUCCESS) run(launch);
+  if (result == SUCCESS) streams::ask(toStream(stream), [launch]() mutable { run(launch); });
   return result;
 }
 Result cuGetErrorName(Result result, const char** name) {

@@ -31,6 +31,11 @@ export class StubDevice implements UpdateDevice {
     return [];
   }
 
+  createCopies() {
+    const begin = (): void => this.#call();
+    return { begin, take: () => undefined };
+  }
+
   copy(): void {
     this.#call();
   }

@@ -101,7 +101,12 @@ describe.skipIf(!hasKernels)('the engine cuda in the emulation', () => {
     expect(await vectors(cuda, 'generator', 5, [0])).toEqual(await vectors(cpu, 'generator', 5, [0]));
   });
 
-  it('passes that are begun together end as if computed one by one', async () => {
+  it.each(['', '1'])('passes that are begun together end as if computed one by one, done late: "%s"', async (late) => {
+    process.env.GANGLION_CUDA_LATE = late;
+    for (const engine of [cuda, cpu]) {
+      engine.setParameters('generator', undefined, parametersOf('generator', 11 + late.length));
+      engine.setParameters('discriminator', undefined, parametersOf('discriminator', 13 + late.length));
+    }
     const given = { real: inputs('real', [0, 3]), fake: inputs('fake', [1]), more: inputs('fake', [0, 2]) };
     const pending = [
       cuda.beginPass('real', 3, given.real),
@@ -114,6 +119,7 @@ describe.skipIf(!hasKernels)('the engine cuda in the emulation', () => {
     );
     const expected = [await vectors(cpu, 'real', 3, [0, 3]), await vectors(cpu, 'fake', 3, [1, 0, 2])].flat();
     expect(got).toEqual(expected);
+    delete process.env.GANGLION_CUDA_LATE;
   });
 
   it('takes images that lie on the device by their numbers, the last one, too, with the bits of their pixels', async () => {

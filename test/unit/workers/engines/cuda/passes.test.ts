@@ -30,7 +30,7 @@ async function differencesOnGpu(
 ): Promise<string[]> {
   const cpu = kernelExecutor(loadedBinding(), program);
   if (!cpu) throw new Error('the CPU has kernels for every program');
-  const gpu = cudaExecutor(binding, binding.openGpu(driver, 0, new Uint8Array(1)), program);
+  const gpu = cudaExecutor(binding, binding.openGpu(driver, 0, new Uint8Array(1), 60_000), program);
   try {
     return await differences(cpu, gpu, inputs);
   } finally {

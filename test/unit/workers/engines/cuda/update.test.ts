@@ -172,6 +172,56 @@ describe('a state on a device', () => {
     expect(state).toEqual(copied);
   });
 
+  it.each([
+    [2, 0],
+    [5, HOST_COPY_STEPS / 2],
+  ])('lost %i steps after a copy was begun beside the training, it is that of step %i', (after, copiedStep) => {
+    process.env.GANGLION_CUDA_LATE = '1'; // a copy takes some steps
+    const state = initialState(SPEC, 1);
+    const onDevice = new DeviceState(state, device);
+    onDevice.begin();
+    const update = createDeviceUpdate(LENGTH, onDevice);
+    state.step = HOST_COPY_STEPS / 2 - 1;
+    for (let i = 0; i <= after; i++) {
+      step(state, update);
+      onDevice.noteStep();
+    }
+    expect(() =>
+      onDevice.use(() => {
+        throw new Error('lost');
+      }),
+    ).toThrow('the GPU that holds the state is lost: lost');
+    expect(onDevice.end()).toBe(onDevice.lost);
+    const expected = initialState(SPEC, 1);
+    if (copiedStep > 0) {
+      const onHost = createUpdate(LENGTH);
+      onHost.add(resultOf(gradient(LENGTH, copiedStep - 1), false));
+      onHost.apply(ADAM, expected.discriminator, 1);
+      expected.step = copiedStep;
+    }
+    expect(state).toEqual(expected);
+    delete process.env.GANGLION_CUDA_LATE;
+  });
+
+  it('is lost where the device does not answer in time, which is then never waited for again', () => {
+    process.env.GANGLION_CUDA_DEVICES = '2'; // the process gives this one up for good
+    const state = initialState(SPEC, 1);
+    const onDevice = new DeviceState(state, cudaDevice(cudaRunner(1, 100)));
+    onDevice.begin();
+    const update = createDeviceUpdate(LENGTH, onDevice);
+    process.env.GANGLION_CUDA_FAIL = 'cuStreamQuery:600:0:1';
+    const { generator } = onDevice.parameters;
+    expect(() => onDevice.use((stuck) => stuck.read([generator]))).toThrow(
+      'the GPU that holds the state is lost: the GPU has not answered for 0.1 s',
+    );
+    delete process.env.GANGLION_CUDA_FAIL;
+    expect(() => cudaRunner(1)).toThrow('the GPU does not answer');
+    expect(() => step(state, update)).toThrow('the GPU has not answered for 0.1 s');
+    expect(onDevice.end()).toBe(onDevice.lost);
+    expect(state).toEqual(initialState(SPEC, 1));
+    delete process.env.GANGLION_CUDA_DEVICES;
+  });
+
   it('is the newest one when the device is lost while the host has it: results that are added change nothing', () => {
     const state = initialState(SPEC, 1);
     let isLost = false;
@@ -199,6 +249,30 @@ describe('a state on a device', () => {
     expect(state).toEqual(copied);
     expect(state.step).toBe(1);
   });
+});
+
+it('copies that come beside the work have what was there when they were begun, and stay until the next but one', () => {
+  process.env.GANGLION_CUDA_LATE = '1';
+  const [one, other] = [device.allocate(3), device.allocate(2)];
+  const copies = device.createCopies([one, other]);
+  const write = (value: number): void => {
+    device.write(one, new Float32Array(3).fill(value));
+    device.write(other, new Float32Array(2).fill(-value));
+  };
+  const valuesOf = (value: number) => [new Float32Array(3).fill(value), new Float32Array(2).fill(-value)];
+  write(1);
+  copies.begin();
+  expect(copies.take(false)).toBeUndefined();
+  const first = copies.take(true); // nothing else has been waited for
+  expect(first).toEqual(valuesOf(1));
+  write(2);
+  copies.begin();
+  write(3);
+  device.read([]); // all but the copies is done
+  expect(copies.take(false)).toBeUndefined();
+  expect(first).toEqual(valuesOf(1));
+  expect(copies.take(true)).toEqual(valuesOf(2));
+  delete process.env.GANGLION_CUDA_LATE;
 });
 
 it('NVML tells what each GPU is doing, by its place on the bus, and not what it does not know', () => {
