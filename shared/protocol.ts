@@ -1,6 +1,5 @@
 // All messages between coordinator and replica. A replica computes shards and draws samples; it keeps no state between calls
 // but the parameters, which it shares with the coordinator.
-import type { MessagePort } from 'node:worker_threads';
 import type { Backend } from './backend.ts';
 import type { Numbers } from './device-memory.ts';
 import type { PlainError } from './error.ts';
@@ -34,22 +33,6 @@ export interface ReplicaSetup {
 export interface HostSetup extends ReplicaSetup {
   readonly parameters: Readonly<Record<Phase, Float32Array>>;
   readonly results: Readonly<Record<Pass, readonly Float32Array[]>>;
-}
-
-/**
- * How shards reach a replica in a thread: bare messages, as Comlink's cost a coordinator that shares its cores with replicas too much.
- * A message to the replica is an array of jobs without their pixels, which it reads itself, one back an array of outcomes, in order.
- */
-export interface ShardChannel {
-  readonly port: MessagePort;
-  /** All images, uint8 [count, imageSize], in shared memory. */
-  readonly images: Uint8Array;
-  /** Values of an image. */
-  readonly imageSize: number;
-  /** Shared memory for the indices of a job's images, by its slot. */
-  readonly indices: readonly Uint32Array[];
-  /** Shared memory: how many jobs the replica has begun. It tells, when the replica is lost, on which. */
-  readonly begun: Int32Array;
 }
 
 /** The replica is ready: it has run every program once. */

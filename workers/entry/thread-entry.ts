@@ -4,7 +4,7 @@ import { getPriority, setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import { expose } from 'comlink';
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
-import type { ShardChannel } from '../../shared/protocol.ts';
+import type { ShardChannel } from '../../shared/shard-channel.ts';
 import { createEngine } from '../engines/engines.ts';
 import { replicaService } from '../replica/service.ts';
 

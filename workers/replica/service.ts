@@ -3,14 +3,8 @@ import { threadId } from 'node:worker_threads';
 import type { Backend } from '../../shared/backend.ts';
 import { isOnHost } from '../../shared/device-memory.ts';
 import { GanglionError } from '../../shared/error.ts';
-import type {
-  PassSeconds,
-  ReplicaService,
-  ReplicaSetup,
-  ShardChannel,
-  ShardJob,
-  ShardOutcome,
-} from '../../shared/protocol.ts';
+import type { PassSeconds, ReplicaService, ReplicaSetup, ShardJob, ShardOutcome } from '../../shared/protocol.ts';
+import type { ShardChannel } from '../../shared/shard-channel.ts';
 import type { Engine } from '../engines/engine.ts';
 import { strikeBefore, strikeOutcome, strikeResult } from './faults.ts';
 import { Replica, toReplicaError } from './replica.ts';

@@ -2,7 +2,8 @@
 // of its own: outcomes travel together where it would only wait after the first of them.
 import { OUTCOMES_TOGETHER } from '../../shared/flow.ts';
 import { viewsOf } from '../../shared/pixels.ts';
-import type { ShardChannel, ShardJob, ShardOutcome } from '../../shared/protocol.ts';
+import type { ShardJob, ShardOutcome } from '../../shared/protocol.ts';
+import type { ShardChannel } from '../../shared/shard-channel.ts';
 import { type SerialQueue, yieldToEventLoop } from './serial-queue.ts';
 
 /** Beside a pass that takes longer, in milliseconds, a message costs nothing, and its shard would seem late: it is answered at once. */

@@ -2,18 +2,11 @@
 import cluster, { type Worker } from 'node:cluster';
 import { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { type FaultReason, GanglionError, messageOf } from '../../../shared/error.ts';
-import { encodeFrame, FrameDecoder, type FrameSink } from '../../../shared/frame.ts';
+import { GanglionError, messageOf } from '../../../shared/error.ts';
+import { encodeFrame, FrameDecoder } from '../../../shared/frame.ts';
 import { FRAME_FD, HEARTBEAT_FD, HEARTBEAT_MS, type Request } from '../../../shared/process-protocol.ts';
+import type { FrameChannel, FrameWatcher } from './frame-calls.ts';
 import { flagsForProcess } from './inherited-flags.ts';
-
-/** Receives what happens to a process. */
-export interface ProcessWatcher {
-  /** Takes the frames that it sends. */
-  readonly frames: FrameSink;
-  /** The process is lost. May be called several times; the first call names the cause. */
-  lost(reason: FaultReason, what: string, cause?: unknown): void;
-}
 
 /** Heartbeats in a row that may be missing (2 s). */
 const MISSED_BEATS = 2_000 / HEARTBEAT_MS;
@@ -34,18 +27,18 @@ function fork(entry: URL, name: string, env: NodeJS.ProcessEnv): Worker {
   return cluster.fork(env);
 }
 
-export class ReplicaProcess {
+export class ReplicaProcess implements FrameChannel {
   readonly #worker: Worker;
   readonly #frames: Socket;
   readonly #ended: Promise<void>;
-  readonly #watcher: ProcessWatcher;
+  readonly #watcher: FrameWatcher;
   readonly #heartbeat: { expect(): void };
   #exit: string | undefined;
   #signal: NodeJS.Signals | null = null;
   #channelOpen = true;
 
   /** @throws GanglionError `environment` when no process can be made */
-  constructor(entry: URL, name: string, env: NodeJS.ProcessEnv, watcher: ProcessWatcher) {
+  constructor(entry: URL, name: string, env: NodeJS.ProcessEnv, watcher: FrameWatcher) {
     this.#watcher = watcher;
     this.#worker = fork(entry, name, env);
     const { process: child } = this.#worker;

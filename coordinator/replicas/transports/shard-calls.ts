@@ -1,5 +1,6 @@
 // The shards that a replica in a thread has in hand. Those asked for at once go as one message (shared/protocol.ts, ShardChannel).
-import type { ShardChannel, ShardJob } from '../../../shared/protocol.ts';
+import type { ShardJob } from '../../../shared/protocol.ts';
+import type { ShardChannel } from '../../../shared/shard-channel.ts';
 import type { Shard, ShardResult } from '../replica.ts';
 import { toShardResult } from './outcomes.ts';
 import type { ResultSlots } from './result-slots.ts';

@@ -7,14 +7,8 @@ import { isOnHost } from '../../../shared/device-memory.ts';
 import { type FaultReason, messageOf } from '../../../shared/error.ts';
 import type { Pass } from '../../../shared/model/layout.ts';
 import { imageSizeOf } from '../../../shared/model/spec.ts';
-import type {
-  ReplicaService,
-  ReplicaSetup,
-  SampleJob,
-  SampleOutcome,
-  ShardChannel,
-  StartOutcome,
-} from '../../../shared/protocol.ts';
+import type { ReplicaService, ReplicaSetup, SampleJob, SampleOutcome, StartOutcome } from '../../../shared/protocol.ts';
+import type { ShardChannel } from '../../../shared/shard-channel.ts';
 import type { Replica } from '../replica.ts';
 import { flagsForThread } from './inherited-flags.ts';
 import { succeeded } from './outcomes.ts';

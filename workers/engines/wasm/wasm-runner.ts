@@ -1,6 +1,6 @@
 // Programs by Ganglion's kernels in WebAssembly: the engine `wasm`, wherever Node runs.
 import { readKernelsSetting } from '../kernels/binding.ts';
-import { runnerOf } from '../kernels/kernel-runner.ts';
+import { runnerOf } from '../kernels/runner-of.ts';
 import type { ProgramRunner } from '../program-runner.ts';
 import { WasmBinding } from './binding.ts';
 import { loadWasm } from './module.ts';

@@ -10,7 +10,7 @@ import { cudaRunner } from '../../../../../workers/engines/cuda/cuda-runner.ts';
 import { cudaDevice } from '../../../../../workers/engines/cuda/cuda-update.ts';
 import { locateCuda } from '../../../../../workers/engines/cuda/library.ts';
 import type { Engine, ShardInput } from '../../../../../workers/engines/engine.ts';
-import { runnerOf } from '../../../../../workers/engines/kernels/kernel-runner.ts';
+import { runnerOf } from '../../../../../workers/engines/kernels/runner-of.ts';
 import { ProgramEngine } from '../../../../../workers/engines/program-engine.ts';
 import { installCuda } from '../../../../../workers/setup/install-cuda.ts';
 import { hasKernels, loadedBinding } from '../kernels/loaded.ts';
