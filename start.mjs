@@ -76,7 +76,8 @@ if (newestMs() >= stampMs && compile('tsconfig.json')) {
     // The folder is another user's, or read-only, and there was nothing to write: the next start looks again.
   }
 }
-if (process.argv[2] === 'export') compile('tsconfig.explorer.json');
+const forBrowsers = process.argv.some((arg) => arg === 'export' || arg.startsWith('--page-replicas'));
+if (forBrowsers) compile('tsconfig.explorer.json');
 // `npm run` changes to the package's folder: what a user names is relative to the user's own.
 const { npm_package_json: ran, INIT_CWD: folder } = process.env;
 const byNpm = ran !== undefined && [dirname(ran), '.'].every((path) => realpathSync(path) === PACKAGE);

@@ -48,5 +48,8 @@ export function holdOf(together: number): Hold {
   return { ofCall: Math.max(SHARDS_OF_CALL, together), beforeReal: both, inHand: both };
 }
 
+/** What a page may hold: it computes one shard while the next one travels. What it has last holds up nobody but by one shard. */
+export const PAGE_HOLD: Hold = { ofCall: 1, beforeReal: 1, inHand: 2 };
+
 /** Result slots of a replica for each pass. All results held and all shards in hand may belong to the same replica. */
 export const RESULT_SLOTS = holdOf(MOST_TOGETHER).inHand + RESULTS_HELD;

@@ -12,7 +12,7 @@ export const FRAME_VERSION = 1;
 export const PREFIX_BYTES = 12;
 /** Largest body: beyond every shard, net and picture that the settings allow. Nothing is allocated by a length on the wire. */
 export const MAX_BODY_BYTES = 2 ** 29;
-const MAX_HEADER_BYTES = 2 ** 16 - 1;
+export const MAX_HEADER_BYTES = 2 ** 16 - 1;
 const MAGIC = 0x46_47_4e_47;
 const packr = new Packr({ useRecords: false });
 

@@ -68,6 +68,7 @@ export const EVENT_KINDS = [
   'straggler',
   'skipped',
   'resize',
+  'page',
   'stop',
   'end',
 ] as const;
@@ -99,7 +100,7 @@ export interface LiveRunInfo {
   /** Processor, system, versions; null where the run's files do not say. */
   readonly environment: Readonly<Record<string, string | number>> | null;
   /** Null where the page can change nothing: a run shown from its files. */
-  readonly actions: { readonly tokenNeeded: boolean; readonly mostWorkers: number } | null;
+  readonly actions: { readonly tokenNeeded: boolean; readonly mostWorkers: number; readonly mostPages: number } | null;
   readonly status: LiveStatus;
   readonly events: readonly LiveEvent[];
 }

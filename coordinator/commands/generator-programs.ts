@@ -12,8 +12,8 @@ import type { Signals } from './signals.ts';
 const EXPLORER = {
   page: new URL('../../../dashboards/explorer/', import.meta.url),
   live: PROGRAMS.page,
-  compiled: new URL('../../explorer/', import.meta.url),
-  kernels: new URL('../../../workers/engines/wasm/', import.meta.url),
+  compiled: PROGRAMS.compiled,
+  kernels: PROGRAMS.kernels,
 };
 
 function weightsOf(text: string): Weights {

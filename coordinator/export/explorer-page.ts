@@ -1,12 +1,8 @@
 // explorer.html: one file with everything in it, that runs from a file: URL and may load nothing, not even from its own folder.
 import { createHash } from 'node:crypto';
-import { readdirSync } from 'node:fs';
-import { join, relative, sep } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { GanglionError } from '../../shared/error.ts';
 import type { ExplorerData } from '../../shared/explorer-data.ts';
-import { fromSystemError } from '../files/atomic-file.ts';
 import { readInstalled } from '../files/installed-file.ts';
+import { readModules, readWasm, toScript } from '../files/page-modules.ts';
 
 /** What the page consists of, as text but for the kernels. */
 export interface PageParts {
@@ -43,40 +39,18 @@ const ENTRY = 'dashboards/explorer/app.js';
  */
 export function readPageParts({ page, live, compiled, kernels }: PageFolders): PageParts {
   const text = (path: string | URL): string => readInstalled(path).toString('utf8');
-  const folder = fileURLToPath(compiled);
-  let names: string[];
-  try {
-    names = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.js'));
-  } catch (error) {
-    throw fromSystemError(`cannot read ${folder}, which npm run build makes`, error);
-  }
   return {
     template: text(new URL('index.html', page)),
     styles: [new URL('live.css', live), new URL('explorer.css', page)].map(text),
-    modules: Object.fromEntries(
-      names.sort().map((name) => [relative('.', name).split(sep).join('/'), text(join(folder, name))]),
-    ),
+    modules: readModules(compiled, ENTRY),
     entry: ENTRY,
-    kernels: readKernels(kernels),
+    kernels: readWasm(kernels),
   };
-}
-
-/** The programs that SHA256SUMS names. */
-function readKernels(folder: URL): Record<string, Uint8Array> {
-  const sums = readInstalled(new URL('SHA256SUMS', folder)).toString('latin1').trimEnd().split('\n');
-  const read = ([hash = '', name = '']: readonly string[]): [string, Uint8Array] => {
-    const file = new URL(name, folder);
-    const bytes = readInstalled(file);
-    if (createHash('sha256').update(bytes).digest('hex') === hash) return [name, bytes];
-    const message = `${fileURLToPath(file)} was changed: it has another SHA-256; install Ganglion again`;
-    throw new GanglionError('environment', message);
-  };
-  return Object.fromEntries(sums.map((line) => read(line.split('  '))));
 }
 
 /** The whole page. Its policy forbids every script and style but these, and every request. */
 export function toPage(parts: PageParts, { data, weights }: PageContent): string {
-  const script = asScript(moduleTable(parts.modules, parts.entry));
+  const script = asScript(toScript(parts.modules, parts.entry));
   const style = asElementText(parts.styles.join('\n'));
   const policy = [
     "default-src 'none'",
@@ -101,24 +75,6 @@ export function toPage(parts: PageParts, { data, weights }: PageContent): string
     if (text === undefined) throw new Error(`the page has no part ${name}`);
     return text;
   });
-}
-
-/** Compiled modules as one script: each is a function of its exports and of what gives it the others. */
-function moduleTable(modules: Readonly<Record<string, string>>, entry: string): string {
-  const functions = Object.entries(modules).map(
-    ([path, code]) => `${JSON.stringify(path)}: (exports, require) => {\n${code}\n}`,
-  );
-  return `(() => {
-const modules = {
-${functions.join(',\n')}
-};
-const loaded = {};
-const load = (path) => {
-  if (!(path in loaded)) modules[path](loaded[path] = {}, (name) => load(new URL(name, 'file:///' + path).pathname.slice(1)));
-  return loaded[path];
-};
-load(${JSON.stringify(entry)});
-})();`;
 }
 
 /** What a browser compares with the policy: it reads every line end as a line feed. */

@@ -1,7 +1,8 @@
 // Rules for every request, whatever its route: limits, headers that let browsers do nothing with an answer but show it,
 // names of this machine only, and 405 where a path is served by another method.
-import { STATUS_CODES } from 'node:http';
+import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { messageOf } from '../../shared/error.ts';
 import { show, toJson } from '../../shared/printable.ts';
@@ -41,16 +42,21 @@ function answerNoRequest(error: Error & { code?: string }, socket: Socket): void
   if (error.code === 'ECONNRESET' || socket.destroyed) return;
   const statuses: Record<string, number> = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 };
   const status = statuses[error.code ?? ''] ?? 400;
-  const body = JSON.stringify({ error: STATUS_CODES[status] });
+  answerAlone(socket, status, STATUS_CODES[status] ?? '');
+}
+
+/** Answers where there is no route that could, and ends the connection. */
+export function answerAlone(socket: Duplex, status: number, message: string): void {
+  const body = JSON.stringify({ error: message });
   const headers = {
     'content-type': 'application/json; charset=utf-8',
-    'content-length': body.length,
+    'content-length': Buffer.byteLength(body),
     connection: 'close',
     ...SECURITY_HEADERS,
   };
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
   if (socket.writable) socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${body}`);
-  socket.destroy(error);
+  socket.destroy();
 }
 
 /** Under which names and paths a server is reached, as the settings have them. */
@@ -61,12 +67,18 @@ export interface Reach {
   readonly basePath: string | null;
 }
 
+/** A path as the routes know it. */
+export function withoutBase(url: string, basePath: string | null): string {
+  const base = basePath?.replace(/\/$/, '');
+  return base !== undefined && url.startsWith(`${base}/`) ? url.slice(base.length) : url;
+}
+
 /** A server without routes, with the rules for every request. */
 export function createServer({ allowedHosts, basePath }: Reach): FastifyInstance {
   const base = basePath?.replace(/\/$/, '');
   const server = fastify({
     forceCloseConnections: true,
-    rewriteUrl: ({ url = '' }) => (base !== undefined && url.startsWith(`${base}/`) ? url.slice(base.length) : url),
+    rewriteUrl: ({ url = '' }) => withoutBase(url, basePath),
     ...LIMITS,
   });
   server.setReplySerializer((answer) => toJson(answer));
@@ -78,7 +90,8 @@ export function createServer({ allowedHosts, basePath }: Reach): FastifyInstance
   });
   server.addHook('onRequest', async (request, reply) => {
     reply.headers(SECURITY_HEADERS);
-    await check(request, allowedHosts);
+    const { raw, originalUrl, routeOptions } = request;
+    await check(raw, { target: originalUrl, route: routeOptions.url, allowedHosts });
   });
   server.setErrorHandler((error, _, reply) => {
     if (!(error instanceof Refusal)) throw error;
@@ -93,24 +106,35 @@ export function createServer({ allowedHosts, basePath }: Reach): FastifyInstance
   return server;
 }
 
+/** What a request asks for, and the names that may be called. */
+interface Asked {
+  /** As it came. */
+  readonly target: string;
+  /** The route that takes it; undefined where there is none. */
+  readonly route: string | undefined;
+  readonly allowedHosts: string | null;
+}
+
 /**
  * Refuses what no route should see. Routes that change something check for themselves who may: for reading, it is enough that a page of
  * another site cannot point a name of its own at this machine (DNS rebinding) and read what only its own network should.
  *
  * @throws Refusal
  */
-async function check(request: FastifyRequest, allowedHosts: string | null): Promise<void> {
-  const { method, headers, raw, originalUrl, routeOptions } = request;
-  if (raw.rawHeaders.filter((text, i) => i % 2 === 0 && text.toLowerCase() === 'host').length > 1) {
+export async function check(
+  { method = '', headers, rawHeaders }: Pick<IncomingMessage, 'method' | 'headers' | 'rawHeaders'>,
+  { target, route, allowedHosts }: Asked,
+): Promise<void> {
+  if (rawHeaders.filter((text, i) => i % 2 === 0 && text.toLowerCase() === 'host').length > 1) {
     throw new Refusal(400, 'expected one Host, got several');
   }
   const reads = READS.includes(method);
   if (reads && (headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0)) {
     throw new Refusal(413, `expected no body with ${method}`);
   }
-  if (ANY_HOST.includes(routeOptions.url ?? '')) return;
+  if (ANY_HOST.includes(route ?? '')) return;
   // A whole address as the target counts for more than Host (RFC 9112, 3.2.2). Every browser sends one of both.
-  const host = /^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)/i.exec(originalUrl)?.[1] ?? headers.host;
+  const host = /^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)/i.exec(target)?.[1] ?? headers.host;
   if (reads && host !== undefined && !isAllowedHost(host, allowedHosts) && !(await namesThisMachine(host))) {
     throw new Refusal(403, `expected this machine's name or address as Host, got ${show(host)}; see --allowed-hosts`);
   }

@@ -40,6 +40,7 @@ const MODULES = [
   'curves',
   'evaluation',
   'format',
+  'lend',
   'newest',
   'pictures',
   'tables',

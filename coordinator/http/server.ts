@@ -6,6 +6,7 @@ import { CONTENT_TYPES, formatFor, toOpenMetrics } from '../monitoring/expositio
 import type { Metrics } from '../monitoring/metrics.ts';
 import type { Status } from '../monitoring/status.ts';
 import { createServer, type Reach } from './guards.ts';
+import type { Lending, LendRoutesOptions } from './lend-routes.ts';
 import { addLiveRoutes, type LiveRoutesOptions } from './live-routes.ts';
 import { atMostEvery } from './paced-answers.ts';
 import { addWorkersRoute } from './workers-route.ts';
@@ -29,6 +30,8 @@ export interface HttpOptions {
   readonly resize: ((count: number) => void) | undefined;
   /** The live page; without it, there is none. */
   readonly live?: LiveRoutesOptions;
+  /** Pages that lend their processors; without it, none can. */
+  readonly lending?: Lending | undefined;
   /** Default: this machine's own names, without a path. */
   readonly reach?: Reach;
 }
@@ -47,6 +50,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     apiToken,
     resize,
     live,
+    lending,
     reach = { allowedHosts: null, basePath: null },
   } = options;
   const server = createServer(reach);
@@ -69,6 +73,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   server.get('/api/status', async () => status());
   if (resize) addWorkersRoute(server, { resize, shards, apiToken });
   const release = live && addLiveRoutes(server, live);
+  const endLending = lending && (await addLending(server, lending, { apiToken, reach }));
   const bound = await listen(server, {
     port,
     host: '::',
@@ -78,9 +83,20 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     port: bound,
     async close() {
       await release?.();
+      endLending?.();
       await server.close();
     },
   };
+}
+
+/** Only who lets pages lend loads what that takes. */
+async function addLending(
+  server: FastifyInstance,
+  lending: Lending,
+  options: Pick<LendRoutesOptions, 'apiToken' | 'reach'>,
+): Promise<() => void> {
+  const { addLendRoutes } = await import('./lend-routes.ts');
+  return addLendRoutes(server, { lending, ...options });
 }
 
 export interface ListenOptions {

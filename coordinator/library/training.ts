@@ -11,6 +11,7 @@ import { together } from '../nodes/messages.ts';
 import { checkNodes, isFirst, propose, toProposal } from '../run/agreement.ts';
 import { checkCount, draw } from '../run/draw.ts';
 import { Node } from '../run/node.ts';
+import { checkPages } from '../run/page-replicas.ts';
 import {
   AUTO,
   checkCanBegin,
@@ -272,6 +273,7 @@ export class DrivenTraining implements Training {
     checkCanBegin(planned);
     checkNodes(nodes, planned.config);
     const devices = await this.#host.chooseDevices(planned.config);
+    checkPages(planned.config, devices);
     return stop.requested ? undefined : { ...planned, ...placeOn(devices, planned) };
   }
 }

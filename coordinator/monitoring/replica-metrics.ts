@@ -6,21 +6,23 @@ const STATES: readonly ReplicaState[] = ['starting', 'idle', 'busy', 'restarting
 
 export function addReplicaMetrics(registry: Registry, replicas: () => readonly ReplicaStatus[]): void {
   const registers = [registry];
+  /** Pages come and go as they like: what is missing, and what should be there, is without them. */
+  const own = (): ReplicaStatus[] => replicas().filter(({ kind }) => kind !== 'page');
   new Gauge({
     name: 'ganglion_workers',
-    help: 'Target number of replicas.',
+    help: 'Target number of replicas, without those of pages.',
     registers,
     collect() {
-      this.set(replicas().filter(({ state }) => state !== 'draining').length);
+      this.set(own().filter(({ state }) => state !== 'draining').length);
     },
   });
   new Gauge({
     name: 'ganglion_replicas',
-    help: 'Replicas by state.',
+    help: 'Replicas by state, without those of pages.',
     labelNames: ['state'],
     registers,
     collect() {
-      for (const state of STATES) this.set({ state }, replicas().filter((replica) => replica.state === state).length);
+      for (const state of STATES) this.set({ state }, own().filter((replica) => replica.state === state).length);
     },
   });
 

@@ -61,6 +61,7 @@ export function terminalSink(terminal: Terminal, status: () => Status): RunSink 
         case 'started':
         case 'lost':
         case 'gpuLost':
+        case 'page':
         case 'straggler':
         case 'skipped':
         case 'resized':

@@ -13,7 +13,7 @@ import {
   shardOf,
 } from './member.ts';
 import type { Membership } from './membership.ts';
-import { type Answer, castVote, MOST_VOTES, type Rejection, rejectAll } from './quorum.ts';
+import { type Answer, castVote, copyOf, equal, keep, MOST_VOTES, type Rejection, rejectAll } from './quorum.ts';
 import type { Replica, Shard, ShardResult } from './replica.ts';
 import { toFault } from './replica-fault.ts';
 import { assign, assist, canBeDecided, isOverdue, type Situation } from './scheduler.ts';
@@ -27,6 +27,8 @@ export interface DispatcherOptions extends Pick<ReplicaGroupOptions, 'observer' 
   readonly now: () => number;
   /** Replicas lost on one shard that the group survives. */
   readonly maxShardLosses: number;
+  /** A page has given a wrong answer. */
+  readonly onWrongPage: () => void;
   /** The tasks cannot be computed. */
   readonly onGiveUp: (error: unknown) => void;
 }
@@ -79,8 +81,8 @@ export class Dispatcher {
   #ask(member: Member, task: Task): void {
     const { replica } = member;
     if (!replica) return;
-    this.#queue.take(task);
     const assignment = addAssignment(member, replica, task, this.#options.now());
+    if (!assignment.isCheck) this.#queue.take(task);
     if (task.kind === 'sample') {
       replica.sample(task.job).then(
         (images) => this.#answered(assignment, () => task.done || this.#queue.finishSample(task, images)),
@@ -88,13 +90,15 @@ export class Dispatcher {
       );
       return;
     }
-    const fault = this.#options.faults?.(task.shard, member.id);
+    const fault = member.isPage ? undefined : this.#options.faults?.(task.shard, member.id);
+    const take = (answer: Answer): void =>
+      member.isPage ? this.#hear(assignment, task, answer) : this.#vote(replica, task, answer);
     replica.compute(fault ? { ...task.shard, fault } : task.shard).then(
-      (result) => this.#answered(assignment, () => this.#vote(replica, task, { result }), result),
+      (result) => this.#answered(assignment, () => take({ result }), result),
       (error: unknown) => {
         // A replica that finds a value out of range works; whether the value is bad or the replica, another one shows.
         if (error instanceof GanglionError && error.code === 'range') {
-          this.#answered(assignment, () => this.#vote(replica, task, { bad: error.message }));
+          this.#answered(assignment, () => take({ bad: error.message }));
         } else this.#failed(assignment, error);
       },
     );
@@ -110,7 +114,7 @@ export class Dispatcher {
     const shard = shardOf(task);
     if (result && shard) {
       this.#options.observer.computed?.(member.id, shard, result);
-      this.#times.add(shard.pass, computeMs(result));
+      if (!member.isPage) this.#times.add(shard.pass, computeMs(result)); // its network is no measure of others
     }
     endAssignment(assignment, this.#options.now(), result);
     const wasDone = task.done;
@@ -130,6 +134,7 @@ export class Dispatcher {
     switch (ruling.kind) {
       case 'accepted':
         this.#reject(ruling.rejections, shard);
+        this.#compareClaim(task, ruling.answer);
         if ('result' in ruling.answer) this.#queue.accept(task, ruling.answer.result);
         else {
           const replicas = ruling.supporters.map(({ id }) => id);
@@ -147,6 +152,37 @@ export class Dispatcher {
       case 'hopeless':
         throw new GanglionError('faults', `${MOST_VOTES} computations of ${describeShard(shard)} gave other bits each`);
     }
+  }
+
+  /**
+   * Takes what a page gives. It counts at once where it need not be compared and no replica has said anything else; else it is kept until
+   * replicas of this group have decided, and decides nothing.
+   */
+  #hear({ replica: voter, isCheck }: Assignment, task: ShardTask, answer: Answer): void {
+    if (task.done) {
+      const wrong = isCheck && task.accepted && !equal(answer, task.accepted);
+      if ('result' in answer) answer.result.release();
+      if (wrong) this.#expel(voter, task.shard);
+    } else if (!isCheck && 'result' in answer && task.votes.length === 0) this.#queue.accept(task, answer.result);
+    else {
+      task.claim = { voter, answer: keep(answer) };
+      if (task.running === 0) this.#queue.putBack(task);
+    }
+  }
+
+  /** Compares what a page has given with what is accepted, now or when it answers. */
+  #compareClaim(task: ShardTask, accepted: Answer): void {
+    const { claim, shard } = task;
+    if (claim && !equal(claim.answer, accepted)) this.#expel(claim.voter, shard);
+    const isOpen = ({ isCheck, task: other }: Assignment): boolean => isCheck && other === task;
+    if (this.#membership.members.some(({ assignments }) => assignments.some(isOpen))) task.accepted = copyOf(accepted);
+  }
+
+  /** Ends a page whose answer was wrong: from now on nothing counts of what pages give. */
+  #expel(voter: Replica, shard: Shard): void {
+    this.#options.onWrongPage();
+    const what = 'its result has other bits than this machine has computed';
+    this.#reject([{ voter, reason: 'audit', what }], shard);
   }
 
   /** Replaces replicas whose answer to a shard is wrong. */
@@ -167,7 +203,7 @@ export class Dispatcher {
       if (task.kind === 'sample') task.fail(fault);
       return;
     }
-    task.failures += 1;
+    if (!member.isPage) task.failures += 1;
     this.#membership.lose(member, fault);
     const { maxShardLosses } = this.#options;
     if (task.failures <= maxShardLosses || task.done) return;

@@ -15,6 +15,8 @@ export interface GroupObserver {
   computed?(replica: number, shard: Shard, result: ShardResult): void;
   /** A lost replica has been replaced. */
   restarted?(replica: number): void;
+  /** A page that has lent a replica is gone, after so many shards that counted. */
+  left?(replica: number, shards: number, why: GanglionError): void;
 }
 
 export interface ReplicaGroupOptions {
@@ -29,9 +31,13 @@ export interface ReplicaGroupOptions {
   readonly maxShardLosses: number;
   /** Share of the shards that are computed twice, 0 to 1. */
   readonly audit?: number;
+  /** Share of the shards of pages that are only compared with what other replicas give, 0 to 1. Default: all. */
+  readonly pageAudit?: number;
   /** Asked for every assigned shard: the fault to inject, in tests of a cluster. */
   readonly faults?: ((shard: Shard, replica: number) => InjectedFault | undefined) | undefined;
   /** Monotonic clock in milliseconds, and random numbers; tests pass their own. */
   readonly now?: () => number;
   readonly random?: () => number;
+  /** Uniform in [0, 1): which shards of pages are compared. */
+  readonly chance?: () => number;
 }

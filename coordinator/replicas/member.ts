@@ -11,6 +11,8 @@ export interface Assignment {
   readonly member: Member;
   readonly replica: Replica;
   readonly task: Task;
+  /** Computed by a page to be compared only: the task waits for another replica all the same. */
+  readonly isCheck: boolean;
 }
 
 export interface Member extends Life {
@@ -33,9 +35,11 @@ const SHARD_WINDOW = 127;
 /** So many of them may have been slow by chance. */
 const BY_CHANCE = 2;
 
-export function newMember(id: number): Member {
+/** @param isPage whether a page lends it */
+export function newMember(id: number, isPage = false): Member {
   return {
     id,
+    isPage,
     state: 'waiting',
     replica: undefined,
     restarts: 0,
@@ -60,10 +64,11 @@ export function currentAssignment({ assignments, replica }: Member): Assignment 
 
 /** Assigns a task. */
 export function addAssignment(member: Member, replica: Replica, task: Task, nowMs: number): Assignment {
+  const isCheck = member.isPage && task.kind === 'shard' && task.isChecked;
   if (member.assignments.length === 0) member.sinceMs = nowMs;
-  const assignment = { member, replica, task };
+  const assignment = { member, replica, task, isCheck };
   member.assignments.push(assignment);
-  task.running += 1;
+  if (!isCheck) task.running += 1;
   return assignment;
 }
 
@@ -73,13 +78,13 @@ export function addAssignment(member: Member, replica: Replica, task: Task, nowM
  * @param result of a shard that has one
  */
 export function endAssignment(assignment: Assignment, nowMs: number, result?: ShardResult): void {
-  const { member, task } = assignment;
+  const { member, task, isCheck } = assignment;
   member.assignments.splice(member.assignments.indexOf(assignment), 1);
-  task.running -= 1;
+  if (!isCheck) task.running -= 1;
   if (task.kind === 'shard') {
     member.answered += 1;
     member.busyMs += nowMs - member.sinceMs + (result?.seconds.precompute?.seconds ?? 0) * 1000;
-    noteFakePass(member.fakePasses, task.shard);
+    if (!member.isPage) noteFakePass(member.fakePasses, task.shard); // a page precomputes nothing
     if (result) addShardTime(member, computeMs(result));
   }
   member.sinceMs = nowMs;
@@ -88,7 +93,8 @@ export function endAssignment(assignment: Assignment, nowMs: number, result?: Sh
 
 /** Takes back what a lost replica was asked for. @returns its tasks that no other replica has */
 export function takeBack(member: Member): Task[] {
-  const tasks = member.assignments.splice(0).map(({ task }) => task);
+  const assignments = member.assignments.splice(0).filter(({ isCheck }) => !isCheck);
+  const tasks = assignments.map(({ task }) => task);
   for (const task of tasks) task.running -= 1;
   return tasks.filter(({ done, running }) => !done && running === 0);
 }
@@ -109,13 +115,14 @@ export function shardOf(task: Task): Shard | undefined {
 }
 
 export function toStatus(member: Member): ReplicaStatus {
-  const { id, replica, restarts, answered, busyMs, shards, shardMs } = member;
+  const { id, isPage, replica, restarts, answered, busyMs, shards, shardMs } = member;
+  const ready = isPage ? undefined : replica?.ready; // a page has no process here
   return {
     id,
     state: toReplicaState(member),
     kind: replica?.kind ?? null,
-    pid: replica?.ready.pid ?? null,
-    threadId: replica?.ready.threadId ?? null,
+    pid: ready?.pid ?? null,
+    threadId: ready?.threadId ?? null,
     restarts,
     answered,
     busySeconds: busyMs / 1000,
@@ -139,9 +146,13 @@ function toReplicaState({ state, restarts, assignments }: Member): ReplicaState 
   }
 }
 
-/** Null of none. */
+/** Undefined of none. */
+export function medianMs(ms: readonly number[]): number | undefined {
+  return ms.toSorted((a, b) => a - b)[Math.floor(ms.length / 2)];
+}
+
 function medianSeconds(ms: readonly number[]): number | null {
-  const middle = ms.toSorted((a, b) => a - b)[Math.floor(ms.length / 2)];
+  const middle = medianMs(ms);
   return middle === undefined ? null : middle / 1000;
 }
 

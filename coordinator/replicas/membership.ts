@@ -10,6 +10,8 @@ import type { RestartPolicy } from './restart-policy.ts';
 /** What membership keeps of a member. */
 export interface Life {
   readonly id: number;
+  /** Whether a page lends it: such a member comes and goes by itself, and nobody replaces it. */
+  readonly isPage: boolean;
   state: MemberState;
   /** There while `ready` or `draining`; a start that drains has none. */
   replica: Replica | undefined;
@@ -58,9 +60,9 @@ export class Membership<Member extends Life> {
     return this.#members;
   }
 
-  /** Target number of replicas. */
+  /** Target number of replicas, without those of pages. */
   get size(): number {
-    return this.#members.filter(({ state }) => state !== 'draining').length;
+    return this.#members.filter(({ state, isPage }) => state !== 'draining' && !isPage).length;
   }
 
   /** Restarts of all replicas. */
@@ -81,21 +83,42 @@ export class Membership<Member extends Life> {
     await started;
   }
 
-  /** Replaces a replica that failed; one that drains is not replaced. Does nothing after {@link close}. */
+  /**
+   * Takes in a replica that a page lends.
+   *
+   * @param member waits for its start
+   * @throws GanglionError where its bits would be others, or nothing is computed any more; it is not stopped then
+   */
+  join(member: Member, replica: Replica): void {
+    if (this.#closed) throw new GanglionError('replica', 'the run has ended');
+    this.#checkBits(replica);
+    this.#members = [...this.#members, member].toSorted((a, b) => a.id - b.id);
+    this.#move(member, 'begin');
+    member.replica = replica;
+    this.#move(member, 'started');
+    this.#options.onChange();
+  }
+
+  /**
+   * Replaces a replica that failed; one that drains, or that a page has lent, is not replaced. Does nothing after {@link close}.
+   */
   lose(member: Member, fault: GanglionError): void {
     if (this.#closed) return;
     this.#options.onLost(member, fault);
     const { replica } = member;
     member.replica = undefined;
-    if (this.#move(member, 'fail') === 'lost') this.#replace(member, this.#end(replica), fault);
-    else void this.#end(replica);
+    const ended = this.#end(replica, fault);
+    if (this.#move(member, 'fail') === 'lost') {
+      if (member.isPage) this.#move(member, 'drain');
+      else this.#replace(member, ended, fault);
+    }
     this.#options.onChange();
   }
 
   /** Starts more replicas, or drains those of the highest numbers. */
   resize(count: number): void {
     if (this.#closed) return;
-    const staying = this.#members.filter(({ state }) => state !== 'draining');
+    const staying = this.#members.filter(({ state, isPage }) => state !== 'draining' && !isPage);
     for (const member of staying.slice(count)) {
       this.#move(member, 'drain');
       this.endIfDrained(member);
@@ -150,9 +173,9 @@ export class Membership<Member extends Life> {
   }
 
   /** Ends a replica; {@link stop} waits for it. */
-  #end(replica: Replica | undefined): Promise<void> {
+  #end(replica: Replica | undefined, why?: GanglionError): Promise<void> {
     if (!replica) return Promise.resolve();
-    const ended = replica.stop();
+    const ended = replica.stop(why);
     this.#ending.add(ended);
     return ended.finally(() => this.#ending.delete(ended));
   }
@@ -215,13 +238,22 @@ export class Membership<Member extends Life> {
     this.#options.onChange();
   }
 
-  /** Refuses a replica whose bits would be others: by another arithmetic than this Ganglion's, or an engine that is not the first one's. */
   async #check(replica: Replica): Promise<Replica> {
+    try {
+      this.#checkBits(replica);
+      return replica;
+    } catch (error) {
+      await this.#end(replica);
+      throw error;
+    }
+  }
+
+  /** Refuses a replica whose bits would be others: by another arithmetic than this Ganglion's, or an engine that is not the first one's. */
+  #checkBits(replica: Replica): void {
     const { engine, libraryVersion, arithmetic } = replica.ready;
     const computing = arithmetic === undefined ? `${engine} ${libraryVersion}` : `arithmetic ${arithmetic}`;
     this.#computing ??= arithmetic === undefined ? computing : `arithmetic ${ARITHMETIC}`;
-    if (computing === this.#computing) return replica;
-    await this.#end(replica);
+    if (computing === this.#computing) return;
     const message = `replica ${replica.id} computes on ${computing}, expected ${this.#computing}, as the others`;
     throw new GanglionError('environment', message, { place: { replica: replica.id }, reason: 'error' });
   }

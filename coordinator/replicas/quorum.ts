@@ -96,15 +96,21 @@ function isLateOutlier<Voter>(votes: readonly Vote<Voter>[], late: Vote<Voter>, 
 
 /** Copies an answer to memory of its own, and releases that of the replica. */
 export function keep(answer: Answer): Answer {
+  const kept = copyOf(answer);
+  if ('result' in answer) answer.result.release();
+  return kept;
+}
+
+/** A copy of an answer in memory of its own. */
+export function copyOf(answer: Answer): Answer {
   if ('bad' in answer) return answer;
   const { values: given } = answer.result;
   const values = isOnHost(given) ? given.slice() : given.read();
-  answer.result.release();
   return { result: { ...answer.result, values, release() {} } };
 }
 
 /** Whether two answers are equal to the bit; two bad ones are when they name the same value. */
-function equal(a: Answer, b: Answer): boolean {
+export function equal(a: Answer, b: Answer): boolean {
   if ('bad' in a || 'bad' in b) return 'bad' in a && 'bad' in b && a.bad === b.bad;
   return bytesOf(toHost(a.result.values)).equals(bytesOf(toHost(b.result.values)));
 }

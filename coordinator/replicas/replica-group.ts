@@ -1,5 +1,6 @@
 // The replicas of a node: every shard is accepted once, whatever happens to single replicas. The membership replaces the lost, the
 // dispatcher assigns tasks and takes answers; this class wires them to the queue and the clock.
+import { randomInt } from 'node:crypto';
 import { GanglionError } from '../../shared/error.ts';
 import type { ReplicaReady, SampleJob } from '../../shared/protocol.ts';
 import type { BadShard } from './bad-shard.ts';
@@ -8,10 +9,10 @@ import type { ReplicaGroupOptions } from './group-options.ts';
 import { type Member, newMember, takeBack, toStatus } from './member.ts';
 import { Membership } from './membership.ts';
 import { createAuditor } from './quorum.ts';
-import type { Shard, ShardResult } from './replica.ts';
+import type { Replica, Shard, ShardResult } from './replica.ts';
 import type { ReplicaStatus } from './replica-status.ts';
 import { RestartPolicy } from './restart-policy.ts';
-import { TaskQueue } from './task-queue.ts';
+import { type ShardTask, TaskQueue } from './task-queue.ts';
 import { Watch } from './watch.ts';
 
 export class ReplicaGroup {
@@ -19,14 +20,16 @@ export class ReplicaGroup {
   readonly #membership: Membership<Member>;
   readonly #dispatcher: Dispatcher;
   readonly #watch: Watch;
-  readonly #isAudited: (shard: Shard) => boolean;
+  readonly #choose: (shard: Shard) => Pick<ShardTask, 'audited' | 'isChecked'>;
+  /** Whether a page was found to be wrong: all that pages give is compared from then on. */
+  #hasWrongPage = false;
   #stopped = false;
   /** Why the group has given up. */
   #broken: unknown;
 
   constructor(options: ReplicaGroupOptions) {
     const { count, start, restarts, observer, faults, maxRestarts, maxShardLosses, audit = 0 } = options;
-    const { now = () => performance.now(), random = Math.random } = options;
+    const { now = () => performance.now(), random = Math.random, pageAudit = 1, chance = secretChance } = options;
     const queue = this.#queue;
     const onGiveUp = (error: unknown): void => this.fail(error);
     this.#membership = new Membership({
@@ -36,7 +39,8 @@ export class ReplicaGroup {
       policy: new RestartPolicy({ maxRestarts, now, random }),
       isBusy: ({ assignments }) => assignments.length > 0,
       onLost: (member, fault) => {
-        observer.fault(fault);
+        if (member.isPage) observer.left?.(member.id, member.shards, fault);
+        else observer.fault(fault);
         for (const task of takeBack(member)) queue.putBack(task);
       },
       onChange: () => this.#dispatcher.dispatch(),
@@ -44,13 +48,25 @@ export class ReplicaGroup {
       onGiveUp,
     });
     const membership = this.#membership;
-    this.#dispatcher = new Dispatcher({ queue, membership, observer, faults, now, maxShardLosses, onGiveUp });
+    const onWrongPage = (): void => {
+      this.#hasWrongPage = true;
+    };
+    this.#dispatcher = new Dispatcher({
+      queue,
+      membership,
+      observer,
+      faults,
+      now,
+      maxShardLosses,
+      onGiveUp,
+      onWrongPage,
+    });
     this.#watch = new Watch(now, (stoodStillMs) => this.#dispatcher.look(stoodStillMs));
     const isChosen = createAuditor(audit);
-    this.#isAudited = (shard) => {
-      const isAudited = isChosen();
-      if (isAudited) observer.audit(shard);
-      return isAudited;
+    this.#choose = (shard) => {
+      const audited = isChosen();
+      if (audited) observer.audit(shard);
+      return { audited, isChecked: audited || this.#hasWrongPage || pageAudit === 1 || chance() < pageAudit };
     };
   }
 
@@ -73,7 +89,7 @@ export class ReplicaGroup {
     return this.#membership.members.map(toStatus);
   }
 
-  /** Target number of replicas. */
+  /** Target number of replicas, without those of pages. */
   get size(): number {
     return this.#membership.size;
   }
@@ -83,9 +99,10 @@ export class ReplicaGroup {
     return this.#membership.restarts;
   }
 
-  /** What the replicas compute with, once they have started; where that differs, all of it. */
+  /** What the replicas compute with, once they have started; where that differs, all of it. Pages come and go: without theirs. */
   get computing(): Pick<ReplicaReady, 'engine' | 'libraryVersion' | 'device'> {
-    const ready = this.#membership.members.flatMap(({ replica }) => replica?.ready ?? []);
+    const own = this.#membership.members.filter(({ isPage }) => !isPage);
+    const ready = own.flatMap(({ replica }) => replica?.ready ?? []);
     const all = (texts: readonly string[]): string => [...new Set(texts)].join(' + ') || 'none';
     const devices = ready.flatMap(({ device }) => device ?? []);
     return {
@@ -108,7 +125,7 @@ export class ReplicaGroup {
   ): Promise<readonly BadShard[]> {
     if (this.#broken !== undefined) throw this.#broken;
     if (shards.length === 0) return [];
-    const computed = this.#queue.addShards(shards, accept, this.#isAudited);
+    const computed = this.#queue.addShards(shards, accept, this.#choose);
     this.#dispatcher.dispatch();
     return await computed;
   }
@@ -127,6 +144,21 @@ export class ReplicaGroup {
     this.#membership.resize(count);
   }
 
+  /**
+   * Takes in a replica that a page lends, until it is lost.
+   *
+   * @throws GanglionError where its bits would be others, or nothing is computed any more; it is not stopped then
+   */
+  join(replica: Replica): void {
+    this.#membership.join(newMember(replica.id, true), replica);
+  }
+
+  /** A replica that a page lends is gone, also without anything to compute. */
+  leave(replica: Replica, why: GanglionError): void {
+    const member = this.#membership.members.find((one) => one.replica === replica);
+    if (member) this.#membership.lose(member, why);
+  }
+
   /** Ends all replicas; waits for the start under way. */
   async stop(): Promise<void> {
     this.#stopped = true;
@@ -143,6 +175,9 @@ export class ReplicaGroup {
     this.#queue.failAll(error);
   }
 }
+
+/** Uniform in [0, 1), and nothing that a page could foresee. */
+const secretChance = (): number => randomInt(2 ** 32) / 2 ** 32;
 
 function noReplicaLeft(): GanglionError {
   return new GanglionError('replica', 'no replica is left to draw samples');

@@ -1,5 +1,6 @@
 // A replica as the coordinator sees it, over any transport.
 import { type DevicePlace, isOnHost } from '../../shared/device-memory.ts';
+import type { GanglionError } from '../../shared/error.ts';
 import type { PassSeconds, ReplicaReady, SampleJob, ShardRequest } from '../../shared/protocol.ts';
 
 /** A shard to compute. The transport chooses the slot of its result, and brings the pixels. */
@@ -31,7 +32,8 @@ export interface ShardResult {
 /** One replica. Every call rejects with a GanglionError when the replica fails, ends, or misses its deadline. */
 export interface Replica {
   readonly id: number;
-  readonly kind: 'thread' | 'process';
+  /** A page is nobody's to trust: what it gives counts only as the setting `pageAudit` says. */
+  readonly kind: 'thread' | 'process' | 'page';
   readonly ready: ReplicaReady;
   /** As many calls as `holdOf` of shared/flow.ts says may be under way; they are answered in order. Those made at once may be sent and answered at once. */
   compute(shard: Shard): Promise<ShardResult>;
@@ -39,8 +41,8 @@ export interface Replica {
   readonly computed?: number;
   /** Images [count, values of an image] in [-1, 1]; they may overtake shards. */
   sample(job: SampleJob): Promise<Float32Array>;
-  /** Ends the replica; never rejects. */
-  stop(): Promise<void>;
+  /** Ends the replica; never rejects. @param why it is no longer wanted, for the one who lends it */
+  stop(why?: GanglionError): Promise<void>;
 }
 
 /** Starts the replica with this number. */

@@ -1,8 +1,8 @@
 // Who computes what: pure functions of members, tasks, times and the clock. A shard goes to the replica that seems to be idle first of
 // those that may take it; a straggler's shards also go to idle replicas.
-import { type Hold, holdOf } from '../../shared/flow.ts';
+import { type Hold, holdOf, PAGE_HOLD } from '../../shared/flow.ts';
 import { affinity } from './affinity.ts';
-import { currentAssignment, type Member, shardOf, slowShardMs } from './member.ts';
+import { currentAssignment, type Member, medianMs, shardOf, slowShardMs } from './member.ts';
 import { repeats } from './quorum.ts';
 import type { ShardTimes } from './shard-times.ts';
 import type { ShardTask, Task } from './task-queue.ts';
@@ -44,7 +44,7 @@ export function assign(situation: Situation, waiting: readonly Task[]): Proposal
   for (const member of members) {
     if (member.state !== 'ready') continue;
     const tasks = member.assignments.map(({ task }) => task);
-    const hold = holdOf(member.replica?.ready.together ?? 1);
+    const hold = member.isPage ? PAGE_HOLD : holdOf(member.replica?.ready.together ?? 1);
     hands.push({ member, tasks, hold, sinceMs: tasks.length === 0 ? nowMs : member.sinceMs });
   }
   const left = [...waiting];
@@ -53,7 +53,8 @@ export function assign(situation: Situation, waiting: readonly Task[]): Proposal
     if (!proposal) return proposals;
     const { hand, task } = proposal;
     hand.tasks.push(task);
-    left.splice(left.indexOf(task), 1);
+    // What a page computes to be compared waits for another replica all the same.
+    if (!(hand.member.isPage && isChecked(task))) left.splice(left.indexOf(task), 1);
     proposals.push({ member: hand.member, task });
   }
 }
@@ -64,7 +65,7 @@ function propose(situation: Situation, hands: readonly Hand[], waiting: readonly
     .map((hand) => ({ hand, idleMs: estimatedIdleMs(hand, situation) }))
     .sort((a, b) => a.idleMs - b.idleMs || a.hand.tasks.length - b.hand.tasks.length);
   for (const { hand } of free) {
-    const task = nextTask(situation, hand, waiting);
+    const task = hand.member.isPage ? nextOfPage(situation, hand, hands, waiting) : nextTask(situation, hand, waiting);
     if (task) return { hand, task };
   }
   return undefined;
@@ -101,6 +102,36 @@ function nextTask(situation: Situation, hand: Hand, waiting: readonly Task[]): T
   return chosen;
 }
 
+const isChecked = (task: Task): boolean => task.kind === 'shard' && task.isChecked;
+
+/** Shards after which it is known how long a page takes for one, from here and back. */
+const MEASURED = 8;
+
+/**
+ * The first shard that a page may take: one that no page has, and about which replicas have said nothing. What counts it gets only where the
+ * others would be longer at the shards of that call than it takes for one. Pages draw no samples.
+ */
+function nextOfPage(
+  { members, times }: Situation,
+  hand: Hand,
+  hands: readonly Hand[],
+  waiting: readonly Task[],
+): ShardTask | undefined {
+  const pages = hands.filter(({ member }) => member.isPage);
+  const own = members.filter(({ isPage, state }) => !isPage && state === 'ready').length;
+  const { shardMs } = hand.member;
+  const pageMs = shardMs.length < MEASURED ? 0 : (medianMs(shardMs) ?? 0);
+  return waiting.find(
+    (task): task is ShardTask =>
+      task.kind === 'shard' &&
+      hasRoom(hand, task) &&
+      task.votes.length === 0 &&
+      task.claim === undefined &&
+      (task.isChecked || pageMs * own <= times.mean(task.shard.pass) * task.call.unfinished) &&
+      !pages.some(({ tasks }) => tasks.includes(task)),
+  );
+}
+
 function hasRoom({ tasks, hold }: Hand, { call, shard }: ShardTask): boolean {
   if (shard.pass === 'real' && tasks.length >= hold.beforeReal) return false;
   return tasks.filter((task) => task.kind === 'shard' && task.call === call).length < hold.ofCall;
@@ -110,10 +141,11 @@ function hasRoom({ tasks, hold }: Hand, { call, shard }: ShardTask): boolean {
  * Whether a member may compute a shard that it does not have in hand. A shard whose answers are compared goes to another replica while
  * there is one; a replica that repeats its answer waits for that.
  */
-function mayTake(situation: Situation, { replica }: Member, task: ShardTask): boolean {
+function mayTake(situation: Situation, { replica, isPage }: Member, task: ShardTask): boolean {
   const { votes } = task;
+  if (isPage) return false;
   if (!votes.some(({ voter }) => voter === replica)) return true;
-  const { members } = situation;
+  const members = situation.members.filter((other) => !other.isPage);
   if (repeats(votes, replica) && canBeDecided(task, members)) return false;
   // An audit waits for no replica that is away. A bad value does: it skips the update, which changes the weights.
   const isBad = votes.some(({ answer }) => 'bad' in answer);
@@ -126,7 +158,7 @@ function mayTake(situation: Situation, { replica }: Member, task: ShardTask): bo
 
 /** Whether some replica, now or after its start, can give an answer that it does not only repeat. */
 export function canBeDecided({ votes }: ShardTask, members: readonly Member[]): boolean {
-  return members.some(({ state, replica }) => state !== 'draining' && !repeats(votes, replica));
+  return members.some(({ state, replica, isPage }) => state !== 'draining' && !isPage && !repeats(votes, replica));
 }
 
 /** By how much a straggler is later than what every replica takes now and then. */
@@ -139,8 +171,8 @@ const SLOW_FACTOR = 1.5;
 export function isStraggler({ members, times, nowMs }: Situation, member: Member): boolean {
   const current = currentAssignment(member);
   const ms = nowMs - member.sinceMs;
-  if (current?.task.kind !== 'shard' || !times.isLate(current.task.shard.pass, ms)) return false;
-  return ms > SLOW_FACTOR * Math.min(...members.map(slowShardMs));
+  if (current?.task.kind !== 'shard' || current.isCheck || !times.isLate(current.task.shard.pass, ms)) return false;
+  return ms > SLOW_FACTOR * Math.min(...members.filter(({ isPage }) => !isPage).map(slowShardMs));
 }
 
 /** Whether the answer of a member counts as never coming. */
@@ -160,7 +192,7 @@ export function assist(situation: Situation): (Proposal & { readonly task: Shard
   for (const straggler of members.filter((member) => isStraggler(situation, member))) {
     const current = currentAssignment(straggler);
     for (const { task } of straggler.assignments.toSorted((a, b) => Number(b === current) - Number(a === current))) {
-      if (task.kind !== 'shard' || task.done || task.running > 1) continue;
+      if (task.kind !== 'shard' || task.done || task.running > 1 || (straggler.isPage && task.isChecked)) continue;
       const at = idle.findIndex((member) => mayTake(situation, member, task));
       const [member] = at === -1 ? [] : idle.splice(at, 1);
       if (member) proposals.push({ member, task, straggler });

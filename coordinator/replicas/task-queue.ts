@@ -1,7 +1,7 @@
 // The tasks of a group. A task waits, is assigned to one or more replicas, and is finished once; a call ends with its last shard.
 import type { SampleJob } from '../../shared/protocol.ts';
 import type { BadShard } from './bad-shard.ts';
-import type { Ballot, Vote } from './quorum.ts';
+import type { Answer, Ballot, Vote } from './quorum.ts';
 import type { Replica, Shard, ShardResult } from './replica.ts';
 
 /** The shards of one call of `compute`. */
@@ -29,6 +29,12 @@ export interface ShardTask extends TaskBase, Ballot<Replica> {
   readonly call: ComputeCall;
   readonly votes: Vote<Replica>[];
   done: boolean;
+  /** Whether what a page gives for it is only compared with what another replica does. */
+  readonly isChecked: boolean;
+  /** What a page has given for it, where that is to be compared. */
+  claim: Vote<Replica> | undefined;
+  /** A copy of what was accepted, for a page that has not answered yet. */
+  accepted: Answer | undefined;
 }
 
 export interface SampleTask extends TaskBase {
@@ -54,26 +60,27 @@ export class TaskQueue {
    * Adds the shards of one call.
    *
    * @param accept called once for each shard that is finished with a result
-   * @param isAudited asked once for each shard
+   * @param choose asked once for each shard
    * @returns the bad shards, when all are finished
    */
   addShards(
     shards: readonly Shard[],
     accept: ComputeCall['accept'],
-    isAudited: (shard: Shard) => boolean,
+    choose: (shard: Shard) => Pick<ShardTask, 'audited' | 'isChecked'>,
   ): Promise<readonly BadShard[]> {
     return new Promise((resolve, reject) => {
       const call: ComputeCall = { accept, bad: [], unfinished: shards.length, finish: resolve, fail: reject };
       this.#calls.add(call);
       for (const shard of shards) {
         const order = ++this.#order;
-        const audited = isAudited(shard);
         this.putBack({
           kind: 'shard',
           shard,
           call,
           votes: [],
-          audited,
+          ...choose(shard),
+          claim: undefined,
+          accepted: undefined,
           order,
           running: 0,
           failures: 0,

@@ -12,6 +12,7 @@ const AT_ONCE: Readonly<Record<FoldedKind, number>> = {
   skipped: 5,
   resized: 5,
   checkpoint: 5,
+  page: 20,
 };
 /** Of whom or what a count is told at most. */
 const MOST_PARTS = 8;
@@ -44,6 +45,7 @@ export class EventFold implements RunSink {
       case 'skipped':
       case 'resized':
       case 'checkpoint':
+      case 'page':
         this.#fold(event);
         return;
       case 'step':
@@ -116,6 +118,7 @@ function partOf(event: FoldedEvent): string | undefined {
     case 'resized':
       return `to ${event.to}`;
     case 'checkpoint':
+    case 'page':
       return undefined;
   }
 }

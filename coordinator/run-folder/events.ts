@@ -93,6 +93,7 @@ const FOLDED: Readonly<Record<FoldedKind, EventKind>> = {
   skipped: 'skipped',
   resized: 'resize',
   checkpoint: 'checkpoint',
+  page: 'page',
 };
 
 /** Undefined for what does not belong in the timeline. */
@@ -106,6 +107,7 @@ function kindOf(event: RunEvent): EventKind | undefined {
     case 'skipped':
     case 'resized':
     case 'checkpoint':
+    case 'page':
       return FOLDED[event.kind];
     case 'nodesLost':
     case 'gpuLost':

@@ -34,6 +34,8 @@ export type RunEvent =
   /** A GPU was lost; what it computed goes on elsewhere. */
   | { readonly kind: 'gpuLost'; readonly text: string }
   | { readonly kind: 'restarted'; readonly replica: number }
+  /** A page lends its processor, cannot, or does no more. */
+  | { readonly kind: 'page'; readonly text: string }
   /** A late shard was given to a second replica. */
   | { readonly kind: 'straggler'; readonly shard: Shard; readonly replica: number }
   /** A shard is computed twice, to compare the bits. */
@@ -57,7 +59,7 @@ export type RunEvent =
   | { readonly kind: 'notice'; readonly text: string };
 
 /** Kinds of which there may be many in a row. */
-export type FoldedKind = 'straggler' | 'lost' | 'restarted' | 'skipped' | 'resized' | 'checkpoint';
+export type FoldedKind = 'straggler' | 'lost' | 'restarted' | 'skipped' | 'resized' | 'checkpoint' | 'page';
 export type FoldedEvent = Extract<RunEvent, { readonly kind: FoldedKind }>;
 
 /** Further events of a kind in a row, in place of them. */
@@ -109,6 +111,7 @@ const MORE: Readonly<Record<FoldedKind, string>> = {
   skipped: 'updates skipped',
   resized: 'changes of the number of workers',
   checkpoint: 'checkpoints',
+  page: 'pages came or left',
 };
 
 /** The sentence that describes an event to people; most events have none. */
@@ -126,7 +129,8 @@ export function sentenceOf(event: RunEvent): string | undefined {
     }
     case 'more': {
       const { of, count, parts, newest } = event;
-      const details = newest.kind === 'checkpoint' ? `the newest ${sentenceOf(newest)}` : parts.join(', ');
+      const details =
+        newest.kind === 'checkpoint' || newest.kind === 'page' ? `the newest ${sentenceOf(newest)}` : parts.join(', ');
       return `${count} more ${MORE[of]}: ${details}`;
     }
     case 'checkpoint': {
@@ -160,6 +164,7 @@ export function sentenceOf(event: RunEvent): string | undefined {
     case 'failed':
       return `ended: ${messageOf(event.error)}`;
     case 'gpuLost':
+    case 'page':
     case 'notice':
       return event.text;
     default:

@@ -43,8 +43,13 @@ export function isFirst({ node, members }: Communicator): boolean {
   return node === members[0];
 }
 
-/** @throws GanglionError `usage` when there are more nodes than shards */
-export function checkNodes({ members }: Communicator, { shards }: Pick<Settings, 'shards'>): void {
+/** @throws GanglionError `usage` when there are more nodes than shards, or pages beside several nodes */
+export function checkNodes(
+  { members }: Communicator,
+  { shards, pageReplicas }: Pick<Settings, 'shards' | 'pageReplicas'>,
+): void {
+  if (members.length > 1 && pageReplicas > 0)
+    throw new GanglionError('usage', `--page-replicas ${pageReplicas}: expected one node, got ${members.length}`);
   if (members.length <= shards) return;
   const message = `${members.length} nodes: expected at most one a shard, and there are ${shards} (--shards)`;
   throw new GanglionError('usage', message);

@@ -29,6 +29,8 @@ export type NodeSettings = Pick<
   | 'maxShardLosses'
   | 'maxSkipped'
   | 'audit'
+  | 'pageReplicas'
+  | 'pageAudit'
 >;
 
 export interface NodeOptions {

@@ -12,7 +12,7 @@ import type { NodeOptions } from './node-options.ts';
 import { isLoss, type Placement } from './placement.ts';
 
 /** Deadline for an answer of a replica, which is lost when it passes. */
-const DEADLINE_MS = 120_000;
+export const DEADLINE_MS = 120_000;
 
 /** Where replicas are started. */
 export interface Place {
@@ -21,6 +21,18 @@ export interface Place {
   state: DeviceState | undefined;
   /** Whether all have started once: from then on a GPU may be lost. */
   hasStarted: boolean;
+}
+
+/** What every replica of a node is told, whatever it computes on. */
+export function setupOf({ config, state }: Pick<NodeOptions, 'config' | 'state'>) {
+  return {
+    shardSize: config.batch / config.shards,
+    spec: state.spec,
+    seed: config.seed,
+    shards: config.shards,
+    realLabel: Math.fround(1 - config.labelSmoothing),
+    parameters: { generator: state.generator.parameters, discriminator: state.discriminator.parameters },
+  };
 }
 
 /** The replicas, which are not started yet. @param restarts of those whose places they take, by now */
@@ -32,14 +44,7 @@ export function createReplicas(
 ): ReplicaGroup {
   const { config, state, dataset, faults, programs, profiled = false, emit } = options;
   const { images } = dataset;
-  const setup = {
-    shardSize: config.batch / config.shards,
-    spec: state.spec,
-    seed: config.seed,
-    shards: config.shards,
-    realLabel: Math.fround(1 - config.labelSmoothing),
-    parameters: { generator: state.generator.parameters, discriminator: state.discriminator.parameters },
-  };
+  const setup = setupOf(options);
   const givenTo = (device: Device) => ({ setup: { ...setup, ...device }, images, deadlineMs: DEADLINE_MS });
   let pool: MemoryPool | undefined;
   const startOn = (device: Device, id: number, held: DeviceState | undefined): Promise<Replica> => {
@@ -92,6 +97,7 @@ export function createReplicas(
     maxRestarts: config.maxRestarts,
     maxShardLosses: config.maxShardLosses,
     audit: config.audit,
+    pageAudit: config.pageAudit,
     faults: faults ? (shard, replica) => faults.take(shard, replica) : undefined,
   });
   return group;
@@ -104,6 +110,10 @@ function toObserver(emit: NodeOptions['emit'], profiled: boolean): GroupObserver
     straggler: (shard, replica) => emit({ kind: 'straggler', shard, replica }),
     audit: () => emit({ kind: 'audit' }),
     restarted: (replica) => emit({ kind: 'restarted', replica }),
+    left: (replica, shards, { message }) => {
+      const text = `page ${replica} lends no more, after ${shards} shards that counted: ${message.replace(/^replica \d+ /, '')}`;
+      emit({ kind: 'page', text });
+    },
     ...(profiled
       ? { computed: (replica, shard, { seconds }) => emit({ kind: 'computed', replica, shard, seconds }) }
       : {}),

@@ -14,12 +14,15 @@ import { javascriptKernels, loadKernels } from '../training/update.ts';
 import { loadGpuMonitor, NO_GPUS, type ReadGpus } from './gpu-monitor.ts';
 import type { NodeOptions } from './node-options.ts';
 import { createReplicas, type Place } from './node-replicas.ts';
+import { PageReplicas } from './page-replicas.ts';
 import { Placement } from './placement.ts';
 
 export class Node {
   readonly #options: NodeOptions;
   #replicas: ReplicaGroup;
   readonly #place: Place;
+  /** Those that lend their processors. */
+  readonly pages: PageReplicas;
   /** Restarts of replicas whose GPU was lost with the state. */
   #restartsBefore = 0;
   #kernels = javascriptKernels;
@@ -30,15 +33,17 @@ export class Node {
     const spare = (): Device => ({ backend: this.#kernels === javascriptKernels ? 'wasm' : 'cpu' });
     this.#place = { devices: new Placement(options.devices, spare), state: undefined, hasStarted: false };
     this.#replicas = createReplicas(options, options.workers, this.#place);
+    this.pages = new PageReplicas(options, () => this.#replicas);
   }
 
   /** Starts the replicas. @throws GanglionError when one does not start */
   async start(): Promise<void> {
     const { programs, emit, config, devices, dataset, state, communicator = SINGLE_NODE } = this.#options;
-    // Replicas in threads share the memory of one GPU with the coordinator: results, state and images stay there. Several nodes add up on the host.
+    // Replicas in threads share the memory of one GPU with the coordinator: results, state and images stay there. Several nodes, and pages, add
+    // up on the host.
     const [first] = devices;
     const isOne = devices.every(({ backend, gpu }) => backend === 'cuda' && gpu === first.gpu);
-    if (isOne && communicator.members.length === 1 && config.isolation !== 'process') {
+    if (isOne && communicator.members.length === 1 && config.isolation !== 'process' && config.pageReplicas === 0) {
       this.#place.state = await loadDeviceState(programs.updateEntry, first.gpu, state, dataset.images);
     }
     await this.#replicas.start();
@@ -47,6 +52,7 @@ export class Node {
     this.#kernels = await loadKernels(programs.updateEntry, (error) =>
       emit({ kind: 'notice', text: `the coordinator computes in JavaScript, to the same bits: ${messageOf(error)}` }),
     );
+    this.pages.open();
   }
 
   /**
@@ -158,6 +164,7 @@ export class Node {
 
   /** Ends the replicas. */
   async stop(): Promise<void> {
+    this.pages.close();
     await this.#replicas.stop();
   }
 

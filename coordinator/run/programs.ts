@@ -14,6 +14,9 @@ export interface Programs {
   readonly judgeEntry: URL;
   /** Folder of the live page's files, with a slash at the end. */
   readonly page: URL;
+  /** Folder of the modules that are compiled for pages, and of the kernels in WebAssembly. */
+  readonly compiled: URL;
+  readonly kernels: URL;
 }
 
 const entry = (name: string): URL => new URL(`../../workers/entry/${name}.js`, import.meta.url);
@@ -26,4 +29,6 @@ export const PROGRAMS: Programs = {
   backendEntry: entry('backend-entry'),
   judgeEntry: entry('judge-entry'),
   page: new URL('../../../dashboards/live/', import.meta.url),
+  compiled: new URL('../../explorer/', import.meta.url),
+  kernels: new URL('../../../workers/engines/wasm/', import.meta.url),
 };

@@ -140,6 +140,7 @@ export class RecordedRun {
       ...{ shards: config.shards, apiToken },
       reach: config,
       resize: (count) => this.node.resize(count),
+      lending: this.node.pages.lending(programs),
       live: {
         run: live.run,
         page: programs.page,

@@ -87,7 +87,7 @@ export class RunSinks {
     this.live = new LiveTraining({
       path,
       config,
-      actions: { tokenNeeded: run.tokenNeeded, mostWorkers: config.shards },
+      actions: { tokenNeeded: run.tokenNeeded, mostWorkers: config.shards, mostPages: config.pageReplicas },
       status: () => this.status.status,
       timeline: this.#events.timeline,
     });

@@ -245,6 +245,23 @@ export const SETTINGS = {
       'what a request that changes the run must show; better given as GANGLION_API_TOKEN (default: only this machine may)',
     secret: true,
   }),
+  /** Workers in browsers that may lend their processor through the live page at once. Never changes the weights where all is compared. */
+  pageReplicas: setting({
+    value: 'N',
+    expected: 'a whole number from 0 to 64',
+    schema: counting(0, 64),
+    default: 0,
+    description: 'workers in browsers that may lend their processor through the live page at once',
+  }),
+  /** Share of the shards of pages that are compared with what this machine computes, and do not count. */
+  pageAudit: setting({
+    value: 'FRACTION',
+    expected: 'a number from 0 to 1',
+    schema: z.number().min(0).max(1),
+    default: 1,
+    description:
+      'share of the shards of pages that this machine computes, too; below 1 a page that lies can change the weights',
+  }),
   /** File of faults to inject, for tests of a cluster. Never changes the weights. */
   fault: setting({
     value: 'FILE',

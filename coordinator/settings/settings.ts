@@ -110,7 +110,9 @@ export function mergeSettings(...layers: readonly Partial<Settings>[]): Settings
   return settings;
 }
 
-function checkTogether({ batch, shards, workers, devices, steps, epochs, keepBest, evaluateEvery }: Settings): void {
+function checkTogether(settings: Settings): void {
+  const { batch, shards, workers, devices, steps, epochs, keepBest, evaluateEvery, pageReplicas, metricsPort } =
+    settings;
   const fail = (message: string): never => {
     throw new GanglionError('usage', message);
   };
@@ -131,5 +133,7 @@ function checkTogether({ batch, shards, workers, devices, steps, epochs, keepBes
   }
   if (keepBest === 'on' && evaluateEvery === 'off')
     fail('--keep-best on: expected evaluations, got --evaluate-every off');
+  if (pageReplicas > 0 && metricsPort === 'off')
+    fail(`--page-replicas ${pageReplicas}: expected a live page, through which they come, got --metrics-port off`);
   if (steps === null && epochs === null) fail('expected steps or epochs, got neither');
 }

@@ -48,7 +48,7 @@ export function getSamples() {
  * @param {string} path
  * @param {object} body
  * @param {string} token empty for none
- * @returns {Promise<string>} why it was refused; empty when it was not
+ * @returns {Promise<{ refused: string, answer: Readonly<Record<string, unknown>> }>} why it was refused, empty when it was not; and the answer
  */
 export async function post(path, body, token) {
   /** @type {Record<string, string>} */
@@ -56,11 +56,10 @@ export async function post(path, body, token) {
   if (token !== '') headers.authorization = `Bearer ${token}`;
   try {
     const response = await fetch(path, { method: 'POST', headers, body: JSON.stringify(body) });
-    if (response.ok) return '';
-    const { error } = await response.json();
-    return String(error);
+    const answer = await response.json();
+    return { refused: response.ok ? '' : String(answer.error), answer };
   } catch {
-    return 'the coordinator does not answer';
+    return { refused: 'the coordinator does not answer', answer: {} };
   }
 }
 

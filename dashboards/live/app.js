@@ -6,6 +6,7 @@ import { Controls } from './controls.js';
 import { Curves, POINTS } from './curves.js';
 import { showEvaluations } from './evaluation.js';
 import { byId } from './format.js';
+import { Lending } from './lend.js';
 import { Newest } from './newest.js';
 import { Pictures } from './pictures.js';
 import { addEvents, showRun, showStatus } from './tables.js';
@@ -19,6 +20,7 @@ const pictures = new Pictures();
 const samples = new Newest(getSamples, (list) => pictures.load(list));
 const evaluations = new Newest(getEvaluations, showEvaluations);
 const controls = new Controls();
+const lending = new Lending();
 
 /** @type {LiveRunInfo | undefined} */
 let run;
@@ -55,6 +57,7 @@ listen({
     run = info;
     showRun(info);
     controls.load(info);
+    lending.load(info);
     samples.forget();
     evaluations.forget();
     applyStatus(info.status);

@@ -34,7 +34,7 @@ export class Controls {
     this.#workers.max = String(actions?.mostWorkers ?? 1);
     // Of several nodes it is the first that is left which serves this page, and whose replicas are counted.
     const first = status.nodes.find(({ state }) => state !== 'lost')?.node;
-    const own = status.replicas.filter(({ node }) => node === first).length;
+    const own = status.replicas.filter(({ node, kind }) => node === first && kind !== 'page').length;
     if (document.activeElement !== this.#workers) this.#workers.value = String(Math.max(1, own));
   }
 
@@ -47,7 +47,7 @@ export class Controls {
   async #ask(path, body, done) {
     this.#answer.className = '';
     this.#answer.textContent = 'Asking…';
-    const refused = await post(path, body, this.#token.value);
+    const { refused } = await post(path, body, this.#token.value);
     this.#answer.className = refused === '' ? '' : 'refused';
     this.#answer.textContent = refused === '' ? done : `Refused: ${refused}`;
   }

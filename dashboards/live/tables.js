@@ -16,6 +16,7 @@ const KINDS = {
   straggler: 'straggler',
   skipped: 'skipped',
   resize: 'resize',
+  page: 'page',
   stop: 'stop',
   end: 'end',
 };

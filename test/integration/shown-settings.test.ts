@@ -51,6 +51,8 @@ it('--dry-run prints the whole config and makes nothing', async () => {
       'maxShardLosses',
       'maxSkipped',
       'metricsPort',
+      'pageAudit',
+      'pageReplicas',
       'resize',
       'run',
       'samplesEvery',

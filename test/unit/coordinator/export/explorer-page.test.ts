@@ -78,6 +78,8 @@ describe('toPage', () => {
   });
 });
 
+const ENTRY = 'require("../../shared/b.js");';
+
 /** Folders with all that a page is read from. */
 function pageFolders() {
   const root = scratchFolder();
@@ -87,7 +89,9 @@ function pageFolders() {
     'page/index.html': TEMPLATE,
     'page/explorer.css': 'b {}',
     'live/live.css': 'a {}',
-    'compiled/a/app.js': 'exports.a = 1;',
+    'compiled/dashboards/explorer/app.js': ENTRY,
+    'compiled/shared/b.js': 'exports.b = 1;',
+    'compiled/dashboards/lend/worker.js': 'of another page',
     'kernels/SHA256SUMS': `${hash}  a.wasm\n`,
     'kernels/a.wasm': 'wasm',
   };
@@ -96,11 +100,11 @@ function pageFolders() {
 }
 
 describe('readPageParts', () => {
-  it('has every module and the kernels that the sums name', () => {
+  it('has every module that it needs, and the kernels that the sums name', () => {
     expect(readPageParts(pageFolders())).toEqual({
       template: TEMPLATE,
       styles: ['a {}', 'b {}'],
-      modules: { 'a/app.js': 'exports.a = 1;' },
+      modules: { 'dashboards/explorer/app.js': ENTRY, 'shared/b.js': 'exports.b = 1;' },
       entry: 'dashboards/explorer/app.js',
       kernels: { 'a.wasm': Buffer.from('wasm') },
     });
@@ -115,5 +119,8 @@ describe('readPageParts', () => {
     expect(() => readPageParts(folders)).toThrow(refusal(changed));
     rmSync(file);
     expect(() => readPageParts(folders)).toThrow(refusal(expect.stringMatching(/^cannot read .*a\.wasm: /)));
+    rmSync(join(root, 'compiled'), { recursive: true });
+    const missing = /^cannot read .*app\.js, which npm run build makes$/;
+    expect(() => readPageParts(folders)).toThrow(refusal(expect.stringMatching(missing)));
   });
 });

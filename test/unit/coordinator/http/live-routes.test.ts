@@ -56,7 +56,7 @@ describe('the files of the page', () => {
       for (const [, module] of (await file.text()).matchAll(/^import .*from '\.\/([^']+)';$/gm))
         seen.add(`/live/${module}`);
     }
-    expect([...seen].filter((path) => path.endsWith('.js')).length).toBe(12);
+    expect([...seen].filter((path) => path.endsWith('.js')).length).toBe(13);
   });
 
   it('are all that is served', async () => {

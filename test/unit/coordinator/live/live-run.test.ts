@@ -73,7 +73,7 @@ it('says all about the run but its curves', () => {
     config: { seed: 7 },
     summary: null,
     environment: null,
-    actions: { tokenNeeded: false, mostWorkers: 4 },
+    actions: { tokenNeeded: false, mostWorkers: 4, mostPages: 0 },
     status: STATUS,
     events: [],
   });

@@ -25,7 +25,7 @@ export function madeUpRun(samples = '/nowhere') {
     samples,
     batch: 10,
     config: { seed: 7 },
-    actions: { tokenNeeded: false, mostWorkers: 4 },
+    actions: { tokenNeeded: false, mostWorkers: 4, mostPages: 0 },
     status: () => now.status,
     timeline,
   });

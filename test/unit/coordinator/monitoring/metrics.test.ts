@@ -195,6 +195,11 @@ describe('createMetrics', () => {
     expect(seriesOf(await metrics.text()).get('ganglion_workers')).toBe(1);
     replicas.pop();
     expect(await of('restarts')).toEqual([2, undefined]);
+    // A page is none of those that should be there, and its shards are counted.
+    replicas.push({ ...REPLICAS[0], id: 1, kind: 'page', state: 'busy' } as ReplicaStatus);
+    expect(seriesOf(await metrics.text()).get('ganglion_workers')).toBe(1);
+    expect(await states()).toEqual([0, 1, 0, 0, 0]);
+    expect(await of('shards')).toEqual([40, 40]);
   });
 
   it('has the time of the newest step and checkpoint, and until then that of its start', async () => {

@@ -1,10 +1,11 @@
-// Every shard is accepted exactly once, under any interleaving of answers, wrong answers, losses, late answers and resizes.
+// Every shard is accepted exactly once, under any interleaving of answers, wrong answers, losses, late answers, resizes, and pages that come,
+// lie and leave.
 
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { toHost } from '../../../../coordinator/replicas/replica.ts';
 import { GanglionError } from '../../../../shared/error.ts';
-import { type Call, settled, shardsOf, stubGroup } from './stub-replicas.ts';
+import { type Call, StubReplica, settled, shardsOf, stubGroup } from './stub-replicas.ts';
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance'] });
@@ -17,6 +18,7 @@ type Event =
   | { readonly kind: 'answer' | 'wrong' | 'bad' | 'lose'; readonly which: number }
   | { readonly kind: 'resize'; readonly count: number }
   | { readonly kind: 'pass'; readonly ms: number }
+  | { readonly kind: 'join' }
   | { readonly kind: 'call'; readonly shards: number };
 
 const which = fc.nat(9);
@@ -28,6 +30,7 @@ const events = fc.array(
     fc.record({ kind: fc.constantFrom('wrong' as const, 'bad' as const, 'lose' as const), which }),
     fc.record({ kind: fc.constant('resize' as const), count: fc.integer({ min: 1, max: 4 }) }),
     fc.record({ kind: fc.constant('pass' as const), ms: fc.constantFrom(20, 100, 1_000) }),
+    fc.record({ kind: fc.constant('join' as const) }),
     fc.record({ kind: fc.constant('call' as const), shards: fc.integer({ min: 1, max: 5 }) }),
   ),
   { maxLength: 40 },
@@ -55,13 +58,25 @@ it.each([0, 1])('with an audit of %i', async (audit) => {
         computed.catch(() => {});
         calls.push(computed);
       };
+      let pages = 0;
+      /** A page may do anything at any time: all that it gives is compared. */
+      const strikePage = (kind: Event['kind'], call: Call): void => {
+        if (kind === 'lose') call.fail(new GanglionError('replica', 'it has left', { reason: 'exit' }));
+        else if (kind === 'bad') call.fail(new GanglionError('range', 'x is NaN', { reason: 'range' }));
+        else call.answer(kind === 'wrong' ? 1_000 : undefined);
+      };
       const strike = (event: Event): void => {
-        if (event.kind === 'resize') group.resize(event.count);
+        if (event.kind === 'join') group.join(new StubReplica(1_000 + pages++, 0, starter.calls, starter));
+        else if (event.kind === 'resize') group.resize(event.count);
         else if (event.kind === 'call') begin(event.shards);
         else if (event.kind !== 'pass') {
           const { heads } = starter;
           const call = heads[event.which % Math.max(1, heads.length)];
           if (!call) return;
+          if (call.replica.id >= 1_000) {
+            strikePage(event.kind, call);
+            return;
+          }
           const isFirst = !struck.has(nameOf(call));
           if (event.kind === 'answer' || !isFirst) {
             call.answer();

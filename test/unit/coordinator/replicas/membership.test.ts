@@ -29,7 +29,7 @@ function create(count: number, maxRestarts = 100) {
   const busy = new Set<number>();
   const membership = new Membership<Life>({
     count,
-    create: (id) => ({ id, state: 'waiting', replica: undefined, restarts: 0, failures: 0 }),
+    create: (id) => ({ id, isPage: false, state: 'waiting', replica: undefined, restarts: 0, failures: 0 }),
     start: starter.start,
     policy: new RestartPolicy({ maxRestarts, now: () => performance.now(), random: () => 1 }),
     isBusy: ({ id }) => busy.has(id),

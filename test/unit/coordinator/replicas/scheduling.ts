@@ -28,6 +28,7 @@ export const createMember = (id: number, state: MemberState = 'ready'): Member =
 export const createCall = (): ComputeCall => ({ accept() {}, bad: [], unfinished: 9, finish() {}, fail() {} });
 let order = 0;
 const unstarted = { running: 0, failures: 0, done: false };
+const unclaimed = { isChecked: true, claim: undefined, accepted: undefined };
 export const createShard = (pass: Pass, shard: number, call = createCall(), step = 1): ShardTask => ({
   kind: 'shard',
   shard: { step, pass, shard },
@@ -36,6 +37,7 @@ export const createShard = (pass: Pass, shard: number, call = createCall(), step
   audited: false,
   order: ++order,
   ...unstarted,
+  ...unclaimed,
 });
 export const shardsOf = (pass: Pass, count: number, step = 1): ShardTask[] => {
   const call = createCall();

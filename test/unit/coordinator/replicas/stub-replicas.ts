@@ -186,6 +186,12 @@ export class Observed implements GroupObserver {
     this.stragglers.push([shard, replica]);
   }
 
+  readonly gone: [page: number, shards: number, reason: string | undefined][] = [];
+
+  left(page: number, shards: number, { reason }: GanglionError): void {
+    this.gone.push([page, shards, reason]);
+  }
+
   audit({ shard }: Shard): void {
     this.audits.push(shard);
   }

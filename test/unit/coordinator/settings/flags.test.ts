@@ -47,6 +47,8 @@ describe('fromFlags', () => {
     ['labelSmoothing', ['0', '0.1', '0.5'], ['-0.1', '0.51', 'off', '']],
     ['evaluateEvery', ['1', 'off'], ['0', 'on', '30s']],
     ['audit', ['0', '0.05', '1'], ['-0.1', '1.1', 'all']],
+    ['pageReplicas', ['0', '1', '64'], ['-1', '65', '1.5', 'off']],
+    ['pageAudit', ['0', '0.05', '1'], ['-0.1', '1.1', 'all']],
     ['maxRestarts', ['0', '20'], ['-1', '1.5', 'none']],
     ['maxShardLosses', ['0', '4'], ['-1', '1.5', 'none']],
     ['tensorboard', ['on', 'off'], ['', 'true', '1']],

@@ -93,6 +93,8 @@ describe('SETTINGS', () => {
       allowedHosts: null,
       basePath: null,
       apiToken: null,
+      pageReplicas: 0,
+      pageAudit: 1,
       fault: null,
     });
     expect(mergeSettings()).toEqual(defaultSettings());
