@@ -1,7 +1,8 @@
 // How a page of a browser lends its processor: it asks for a ticket like everybody who changes the run, connects with that by a WebSocket,
 // and is then the run's. Its worker, one script, and the kernels are served here.
 import { randomBytes } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
+import { type IncomingMessage, type Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { type WebSocket, WebSocketServer } from 'ws';
@@ -58,6 +59,15 @@ class Tickets {
   }
 }
 
+/** Answers a request for another protocol, as of `curl --http2`, in this one. */
+function answerPlainly(server: Server, request: IncomingMessage, socket: Socket): void {
+  const response = new ServerResponse(request);
+  response.shouldKeepAlive = false;
+  response.assignSocket(socket);
+  response.on('finish', () => socket.end());
+  server.emit('request', request, response);
+}
+
 /**
  * Adds the routes. The returned function ends every connection that is left.
  *
@@ -100,7 +110,8 @@ export function addLendRoutes(server: FastifyInstance, { lending, apiToken, reac
       throw new Refusal(403, `expected a ticket that POST ${route} has given and nobody has used`);
     sockets.handleUpgrade(request, socket, head, lending.take);
   };
-  server.server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+  server.server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
+    if (request.headers.upgrade?.toLowerCase() !== 'websocket') return answerPlainly(server.server, request, socket);
     open.add(socket);
     socket.on('close', () => open.delete(socket));
     socket.on('error', () => socket.destroy());

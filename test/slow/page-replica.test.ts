@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import type { TrainOptions } from '../../coordinator/library/api.ts';
 import type { Status } from '../../coordinator/monitoring/status.ts';
@@ -22,11 +22,12 @@ const MODEL = { batch: 64, shards: 4, latent: 16, seed: 7, workers: 1, evaluateE
 const STEPS = 24;
 
 /** The hash of the run without pages, by the kernels of this processor. */
-async function quietHash(): Promise<string> {
+let quietHash: string;
+beforeAll(async () => {
   const training = train({ ...MODEL, steps: STEPS });
   for await (const _ of training);
-  return training.stateSha256();
-}
+  quietHash = await training.stateSha256();
+});
 
 /** A run that waits after every step for what `onStep` does. @returns its hash and its events */
 async function trainWith(
@@ -79,7 +80,7 @@ describe.skipIf(withoutChromium)('a page in Chromium', () => {
       // The run goes on at once: shards of the page are under way when it notices.
       void opened.page.context().close();
     });
-    expect(hash).toBe(await quietHash());
+    expect(hash).toBe(quietHash);
     expect(counted).toBeGreaterThanOrEqual(3);
     expect(events).toMatch(/"kind":"page","text":"page 1000 lends its processor: kernels-wasm"/);
     expect(events).toMatch(/"page 1000 lends no more, after \d+ shards that counted: has left"/);
@@ -108,7 +109,7 @@ it('a client that lies is found where all is compared, and changes nothing', asy
     client.on('message', (data: Buffer) => void replica.take(data).catch(() => client.terminate()));
     await isHere(url).toBe(true);
   });
-  expect(hash).toBe(await quietHash());
+  expect(hash).toBe(quietHash);
   expect(events).toMatch(
     /"page 1000 lends no more, after 0 shards that counted: .*other bits than this machine has computed"/,
   );

@@ -144,6 +144,18 @@ it('has none of it where no pages are wanted', async () => {
   expect([post.status, get.status, upgrade.status]).toEqual([404, 404, 404]);
 });
 
+it('answers who asks for another protocol in this one', async () => {
+  const { port } = await serve();
+  const headers = ['Upgrade: h2c', 'HTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA'];
+  const request = requestOf('GET /healthz', ...headers).replace(
+    'Connection: close',
+    'Connection: Upgrade, HTTP2-Settings',
+  );
+  const { status, head, body } = await exchange(port, request);
+  expect([status, JSON.parse(body)]).toEqual([200, { status: 'ok', state: 'starting' }]);
+  expect(head).toContain('connection: close');
+});
+
 it('says what is missing of the installation', async () => {
   const folders = { compiled: pathToFileURL(`${scratchFolder()}/`), kernels: KERNELS };
   const lending: Lending = { admit() {}, take() {}, mostBytes: 1, folders };
