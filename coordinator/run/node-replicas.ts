@@ -7,7 +7,7 @@ import { ReplicaGroup } from '../replicas/replica-group.ts';
 import { startProcessReplica } from '../replicas/transports/process-replica.ts';
 import { MemoryPool } from '../replicas/transports/thread-memory.ts';
 import { startThreadReplica } from '../replicas/transports/thread-replica.ts';
-import type { DeviceState } from '../training/device-state.ts';
+import { type DeviceState, toUnusable } from '../training/device-state.ts';
 import type { NodeOptions } from './node-options.ts';
 import { isLoss, type Placement } from './placement.ts';
 
@@ -64,6 +64,7 @@ export function createReplicas(
       place.devices.countStart(device, false);
       return replica;
     } catch (error) {
+      if (held && !place.hasStarted) throw toUnusable(error); // as without memory for its results
       if (!place.hasStarted || device.backend !== 'cuda') throw error;
       const isTooOften = place.devices.countStart(device, true);
       if (held) {

@@ -262,7 +262,12 @@ export async function loadDeviceState(
   try {
     return new DeviceState(state, await openDevice(gpu), images);
   } catch (error) {
-    if (error instanceof GanglionError) throw error;
-    throw new GanglionError('environment', `the GPU cannot be used: ${messageOf(error)}`, { cause: error });
+    throw toUnusable(error);
   }
+}
+
+/** An error of a device's call before training. */
+export function toUnusable(error: unknown): GanglionError {
+  if (error instanceof GanglionError) return error;
+  return new GanglionError('environment', `the GPU cannot be used: ${messageOf(error)}`, { cause: error });
 }

@@ -147,6 +147,11 @@ it.each([
   ['an old driver', { GANGLION_CUDA_FAIL: 'cuInit:803' }, 'init: CUDA_ERROR_SYSTEM_DRIVER_MISMATCH (803)'],
   ['a driver without devices', { GANGLION_CUDA_DEVICES: '0' }, "NVIDIA's driver finds no GPU"],
   ['no memory', { GANGLION_CUDA_FAIL: 'cuMemAlloc:2' }, 'memAlloc: CUDA_ERROR_OUT_OF_MEMORY (2)'],
+  [
+    'no memory for results',
+    { GANGLION_CUDA_FAIL: 'cuMemAlloc:2:16' },
+    'the GPU cannot be used: memAlloc: CUDA_ERROR_OUT_OF_MEMORY (2)',
+  ],
   ['kernels of another GPU', { GANGLION_CUDA_FAIL: 'cuModuleLoadData:209' }, 'CUDA_ERROR_NO_BINARY_FOR_GPU (209)'],
 ])('%s is one line', async (name, env, message) => {
   const flags = ['train', ...MODEL, '--backend', 'cuda', '--workers', '1', '--run', scratch(name.replaceAll(' ', '-'))];

@@ -82,7 +82,7 @@ export function cudaDevice({ binding, gpu }: CudaRunner): UpdateDevice {
       const given = [pointer(average.address), pointer(values.address), int(average.length)];
       run('moveAverage', Math.ceil(average.length / THREADS), THREADS, [...given, double(keep), double(take)]);
     },
-    createCopies: (places) => cudaCopies({ binding, gpu }, stream, places),
+    createCopies: (places) => cudaCopies({ binding, gpu }, stream, places, allocateBytes),
     createUpdate: (length) => new CudaUpdate({ binding, gpu }, stream, length, allocateBytes),
   };
 }

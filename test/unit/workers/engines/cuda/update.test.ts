@@ -1,6 +1,7 @@
 // The update on a GPU, in the emulation, has the bits of the host's: exact sum, Adam, norm, running statistics and losses.
+import { createHash } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { emaSha256 } from '../../../../../coordinator/checkpoints/checkpoint.ts';
+import { emaSha256, stateSha256 } from '../../../../../coordinator/checkpoints/checkpoint.ts';
 import type { ShardResult } from '../../../../../coordinator/replicas/replica.ts';
 import { moveAverage } from '../../../../../coordinator/training/average.ts';
 import { DeviceState, HOST_COPY_STEPS } from '../../../../../coordinator/training/device-state.ts';
@@ -34,6 +35,16 @@ beforeAll(async () => {
 
 const gradient = (length: number, part: number): Float32Array =>
   fillNormal({ seed: 3, stream: 'samples', time: 0, part }, new Float32Array(length)).map((value) => value * 0.01);
+
+/** A state with hashes in place of its arrays: to compare these number by number takes seconds. */
+function hashed(value: unknown): unknown {
+  if (value instanceof Float32Array) {
+    const bytes = new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+    return createHash('sha256').update(bytes).digest('hex');
+  }
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, hashed(part)]));
+}
 
 /** A result on the host, or on the device. */
 function resultOf(values: Float32Array, isOnDevice: boolean, released: number[] = []): ShardResult {
@@ -78,13 +89,13 @@ describe.each(['generator', 'discriminator'] as const)('the update of the %s', (
     onDevice.begin();
     const update = createDeviceUpdate(length, onDevice);
     expect(await updateTwice(phase, { state, update, isOnDevice }, count)).toEqual(seen);
-    expect(state.generator.parameters).toEqual(initialState(SPEC, 1).generator.parameters); // not there yet
+    expect(hashed(state.generator.parameters)).toBe(hashed(initialState(SPEC, 1).generator.parameters)); // not there yet
     const copy = emptyState(SPEC);
     copyState(state, copy);
     copyState(expected, expected);
-    expect(copy).toEqual({ ...expected, step: 0 });
+    expect(hashed(copy)).toEqual(hashed({ ...expected, step: 0 }));
     expect(onDevice.end()).toBeUndefined();
-    expect(state).toEqual(expected);
+    expect(hashed(state)).toEqual(hashed(expected));
   });
 });
 
@@ -106,7 +117,7 @@ it('the averaged generator moves on the device as on the host, is written and re
   expect(state.average?.parameters[0]).toBe(Math.fround(0.3)); // not there yet
   expect(emaSha256(state)).toBe(emaSha256(expected));
   expect(onDevice.end()).toBeUndefined();
-  expect(state).toEqual(expected);
+  expect(hashed(state)).toEqual(hashed(expected));
 });
 
 describe('a state on a device', () => {
@@ -128,7 +139,7 @@ describe('a state on a device', () => {
     state.step = 0;
     backup.restore();
     expect(onDevice.end()).toBeUndefined();
-    expect(state).toEqual(initialState(SPEC, 1));
+    expect(hashed(state)).toEqual(hashed(initialState(SPEC, 1)));
   });
 
   it('keeps a bad phase from the sum, and gives its results back', async () => {
@@ -169,7 +180,7 @@ describe('a state on a device', () => {
       message: 'the GPU that holds the state is lost: read: CUDA_ERROR_LAUNCH_FAILED (719)',
     });
     expect(state.step).toBe(HOST_COPY_STEPS);
-    expect(state).toEqual(copied);
+    expect(hashed(state)).toEqual(hashed(copied));
   });
 
   it.each([
@@ -199,7 +210,7 @@ describe('a state on a device', () => {
       onHost.apply(ADAM, expected.discriminator, 1);
       expected.step = copiedStep;
     }
-    expect(state).toEqual(expected);
+    expect([state.step, stateSha256(state)]).toEqual([copiedStep, stateSha256(expected)]);
     delete process.env.GANGLION_CUDA_LATE;
   });
 
@@ -218,7 +229,7 @@ describe('a state on a device', () => {
     expect(() => cudaRunner(1)).toThrow('the GPU does not answer');
     expect(() => step(state, update)).toThrow('the GPU has not answered for 0.1 s');
     expect(onDevice.end()).toBe(onDevice.lost);
-    expect(state).toEqual(initialState(SPEC, 1));
+    expect(stateSha256(state)).toBe(stateSha256(initialState(SPEC, 1)));
     delete process.env.GANGLION_CUDA_DEVICES;
   });
 
@@ -246,33 +257,9 @@ describe('a state on a device', () => {
     );
     copyState(state, copied);
     expect(onDevice.end()).toBe(onDevice.lost);
-    expect(state).toEqual(copied);
+    expect(hashed(state)).toEqual(hashed(copied));
     expect(state.step).toBe(1);
   });
-});
-
-it('copies that come beside the work have what was there when they were begun, and stay until the next but one', () => {
-  process.env.GANGLION_CUDA_LATE = '1';
-  const [one, other] = [device.allocate(3), device.allocate(2)];
-  const copies = device.createCopies([one, other]);
-  const write = (value: number): void => {
-    device.write(one, new Float32Array(3).fill(value));
-    device.write(other, new Float32Array(2).fill(-value));
-  };
-  const valuesOf = (value: number) => [new Float32Array(3).fill(value), new Float32Array(2).fill(-value)];
-  write(1);
-  copies.begin();
-  expect(copies.take(false)).toBeUndefined();
-  const first = copies.take(true); // nothing else has been waited for
-  expect(first).toEqual(valuesOf(1));
-  write(2);
-  copies.begin();
-  write(3);
-  device.read([]); // all but the copies is done
-  expect(copies.take(false)).toBeUndefined();
-  expect(first).toEqual(valuesOf(1));
-  expect(copies.take(true)).toEqual(valuesOf(2));
-  delete process.env.GANGLION_CUDA_LATE;
 });
 
 it('NVML tells what each GPU is doing, by its place on the bus, and not what it does not know', () => {

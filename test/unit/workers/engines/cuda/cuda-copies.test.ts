@@ -1,0 +1,40 @@
+// Copies from a device that goes on meanwhile, in the emulation, whose streams do their work as late as they may.
+import { beforeAll, expect, it } from 'vitest';
+import { cudaRunner } from '../../../../../workers/engines/cuda/cuda-runner.ts';
+import { cudaDevice } from '../../../../../workers/engines/cuda/cuda-update.ts';
+import { locateCuda } from '../../../../../workers/engines/cuda/library.ts';
+import { installCuda } from '../../../../../workers/setup/install-cuda.ts';
+
+beforeAll(async () => {
+  process.env.GANGLION_CUDA = 'emulated';
+  const progress = { line() {}, transfer: () => ({ update() {}, stop() {} }) };
+  await installCuda(locateCuda(), { progress, signal: new AbortController().signal, again: true });
+  return () => {
+    delete process.env.GANGLION_CUDA;
+    delete process.env.GANGLION_CUDA_LATE;
+  };
+}, 240_000);
+
+it('copies that come beside the work have what was there when they were begun, and stay until the next but one', () => {
+  const device = cudaDevice(cudaRunner(0));
+  process.env.GANGLION_CUDA_LATE = '1';
+  const [one, other] = [device.allocate(3), device.allocate(2)];
+  const copies = device.createCopies([one, other]);
+  const write = (value: number): void => {
+    device.write(one, new Float32Array(3).fill(value));
+    device.write(other, new Float32Array(2).fill(-value));
+  };
+  const valuesOf = (value: number) => [new Float32Array(3).fill(value), new Float32Array(2).fill(-value)];
+  write(1);
+  copies.begin();
+  expect(copies.take(false)).toBeUndefined();
+  const first = copies.take(true); // nothing else has been waited for
+  expect(first).toEqual(valuesOf(1));
+  write(2);
+  copies.begin();
+  write(3);
+  device.read([]); // all but the copies is done
+  expect(copies.take(false)).toBeUndefined();
+  expect(first).toEqual(valuesOf(1));
+  expect(copies.take(true)).toEqual(valuesOf(2));
+});
