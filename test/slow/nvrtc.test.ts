@@ -3,39 +3,38 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { CAPABILITIES, locateCuda } from '../../workers/engines/cuda/library.ts';
 import { fetchNvrtc, hasNvrtc, runNvrtc } from '../../workers/engines/cuda/nvrtc.ts';
+import { installCudaHost } from '../../workers/setup/install-cuda.ts';
 
 const location = locateCuda({ ...process.env, GANGLION_CUDA: '' });
 const folder = mkdtempSync(join(tmpdir(), 'ganglion-nvrtc-'));
 const { signal } = new AbortController();
+const progress = { line() {}, transfer: () => ({ update() {}, stop() {} }) };
 
 function compile(
   output: string,
   architecture: string,
   flags?: readonly string[],
 ): Promise<{ exitCode: number | null; output: string }> {
-  const temporary = join(folder, `${output}.tmp`);
-  return runNvrtc(
-    location,
-    join(folder, output),
-    architecture,
-    { temporary, logPath: join(folder, 'log') },
-    signal,
-    flags,
-  );
+  return runNvrtc(location, join(folder, output), architecture, signal, flags);
 }
 
 beforeAll(async () => {
-  if (hasNvrtc(location)) return;
+  await installCudaHost(location, { progress, signal, again: true });
+  if (!hasNvrtc(location)) await fetchIt();
+  vi.stubEnv('PATH', ''); // no C++ compiler is needed from here on
+});
+
+async function fetchIt(): Promise<void> {
   const staging = mkdtempSync(join(location.cacheFolder, 'staging-'));
   mkdirSync(staging, { recursive: true });
-  const progress = { line() {}, transfer: () => ({ update() {}, stop() {} }) };
   await fetchNvrtc(location, staging, progress, signal).finally(() =>
     rmSync(staging, { recursive: true, force: true }),
   );
-});
+}
+afterAll(() => vi.unstubAllEnvs());
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 it('compiles for compute capability 7.0 to 12.0', async () => {

@@ -12,6 +12,7 @@
 #include <vector>
 #include "driver.h"
 #include "nvml.h"
+#include "nvrtc.h"
 
 namespace {
 using namespace cuda;
@@ -490,6 +491,15 @@ napi_value synchronise(napi_env env, napi_value* arguments) {
   return nullptr;
 }
 
+/** compileKernels(library, source, output, options): by NVRTC in a library; needs no driver */
+napi_value compileKernels(napi_env env, napi_value* arguments) {
+  std::vector<std::string> options;
+  for (const napi_value option : elements(env, arguments[3])) options.push_back(toText(env, option));
+  const std::string wrong = nvrtc::compile(toText(env, arguments[0]), toText(env, arguments[1]), toText(env, arguments[2]), options);
+  if (!wrong.empty()) throw Failure{wrong};
+  return nullptr;
+}
+
 template <napi_value (*F)(napi_env, napi_value*), size_t COUNT>
 napi_value call(napi_env env, napi_callback_info info) {
   napi_value arguments[COUNT + 1]; // at least one
@@ -508,6 +518,7 @@ NAPI_MODULE_INIT() {
 #define CALL(name, count) {#name, nullptr, call<name, count>, nullptr, nullptr, nullptr, napi_enumerable, nullptr}
   const napi_property_descriptor properties[] = {
       CALL(devices, 1),
+      CALL(compileKernels, 4),
       CALL(openMonitor, 1),
       CALL(figures, 2),
       CALL(openGpu, 4),

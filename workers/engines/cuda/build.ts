@@ -93,7 +93,7 @@ export async function buildCubin(
   const architecture = `sm_${capability}`;
   const args = [...NVCC_FLAGS, `-arch=${architecture}`, location.sources.kernels, '-o', output];
   const result = await (nvcc === undefined
-    ? runNvrtc(location, output, architecture, { temporary, logPath }, signal)
+    ? runNvrtc(location, output, architecture, signal)
     : runCommand(nvcc, args, { env, signal }));
   if (result.exitCode !== 0) {
     await writeFile(logPath, result.output);

@@ -54,7 +54,6 @@ export interface CudaLocation {
     readonly addon: string;
     readonly emulation: string;
     readonly kernels: string;
-    readonly nvrtc: string;
   };
 }
 
@@ -81,7 +80,7 @@ export function locateCuda(env: NodeJS.ProcessEnv = process.env): CudaLocation {
     driver: isEmulated ? join(hostFolder, EMULATED_DRIVER) : 'libcuda.so.1',
     sources: {
       ...{ addon: source('addon.cc'), emulation: source('emulated-driver.cc') },
-      ...{ kernels: source('kernels.cu'), nvrtc: source('nvrtc.cc') },
+      kernels: source('kernels.cu'),
     },
   };
 }

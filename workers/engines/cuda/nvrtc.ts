@@ -6,12 +6,11 @@ import { pipeline } from 'node:stream/promises';
 import { openPromise } from 'yauzl';
 import { GanglionError } from '../../../shared/error.ts';
 import { type CommandResult, runCommand } from '../../build/command.ts';
-import { runCompiler } from '../../build/compile.ts';
 import { downloadWheel, hasKeptWheel, keptWheelPath, type Wheel } from '../../build/pip-wheel.ts';
 import type { Progress } from '../../build/progress.ts';
 import { faultOf, sealFolder } from '../../build/sealed-folder.ts';
 import { moveIntoPlace } from '../../build/staging.ts';
-import type { CudaLocation } from './library.ts';
+import { type CudaLocation, findCuda } from './library.ts';
 
 /** Of CUDA 12.9: it compiles for compute capability 7.0 and newer (13 begins at 7.5), and drivers since 525 take what it compiles. */
 export const NVRTC: Wheel = {
@@ -78,30 +77,28 @@ export async function fetchNvrtc(
 /** What NVRTC gets beside the kind of GPU, as NVCC_FLAGS. */
 const FLAGS = ['-std=c++17', '-fmad=false', '-ftz=false'];
 
+/** Has the add-on compile; what is wrong ends the process. */
+const SCRIPT = `
+  const [, addon, library, source, output, ...options] = process.argv;
+  require(addon).compileKernels(library, source, output, options);`;
+
 /**
- * Compiles the kernels by NVRTC in a process of its own.
+ * Compiles the kernels by NVRTC, which the add-on calls, in a process of its own: it takes seconds, and memory.
  *
+ * @param output its name ends in `.cubin` or `.ptx`
  * @param architecture `sm_90` for a `.cubin`, `compute_90` for `.ptx`
  * @param flags others to compile with
- * @throws GanglionError `environment` when g++ cannot build the process's program
  */
-export async function runNvrtc(
+export function runNvrtc(
   location: CudaLocation,
   output: string,
   architecture: string,
-  { temporary, logPath }: { readonly temporary: string; readonly logPath: string },
   signal: AbortSignal,
   flags: readonly string[] = FLAGS,
 ): Promise<CommandResult> {
-  const program = join(temporary, 'compile-kernels');
-  const { nvrtc, kernels } = location.sources;
-  await runCompiler(
-    ['-std=c++17', '-O1', nvrtc, '-ldl'],
-    { what: "NVRTC's caller", output: program, temporary, logPath },
-    signal,
-  );
+  const { kernels } = location.sources;
   const library = join(nvrtcFolder(location), 'libnvrtc.so.12');
-  return await runCommand(program, [library, kernels, dirname(kernels), output, ...flags, `-arch=${architecture}`], {
-    signal,
-  });
+  const options = [`--include-path=${dirname(kernels)}`, ...flags, `-arch=${architecture}`];
+  const args = ['--input-type=commonjs', '-e', SCRIPT, findCuda(location).path, library, kernels, output, ...options];
+  return runCommand(process.execPath, args, { signal });
 }
