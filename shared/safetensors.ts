@@ -1,7 +1,9 @@
 // The safetensors container: 8 bytes of header length, a JSON header, raw little-endian tensors. PyTorch, Python and Rust read it.
 // Format: huggingface/safetensors, README "Format". This file reads only what it can check completely.
+
 import { z } from 'zod';
 import { GanglionError, messageOf } from './error.ts';
+import { sizeOf } from './model/shape.ts';
 
 const BYTES_A_VALUE = { F32: 4, F64: 8, I64: 8 } as const;
 
@@ -86,7 +88,7 @@ export function decodeSafetensors(bytes: Uint8Array, name: string): SafetensorsF
     if (!entry.success) return fail(`tensor ${key} has a malformed header entry`);
     const { dtype, shape, data_offsets } = entry.data;
     const [begin, end] = data_offsets;
-    const size = shape.reduce((a, b) => a * b, 1) * BYTES_A_VALUE[dtype];
+    const size = sizeOf(shape) * BYTES_A_VALUE[dtype];
     if (begin !== covered) fail(`tensor ${key} begins at ${begin}, expected ${covered}`);
     if (end - begin !== size) fail(`tensor ${key} expected ${size} bytes, got ${end - begin}`);
     if (end > data.length)

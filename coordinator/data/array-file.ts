@@ -1,5 +1,7 @@
 // Arrays of numbers in files: idx (MNIST's) and npy (NumPy's). Their headers say what they can be: images, or the classes of images.
+
 import { GanglionError } from '../../shared/error.ts';
+import { sizeOf } from '../../shared/model/shape.ts';
 import { MOST_IDX_DIMENSIONS, parseIdxHeader } from './idx.ts';
 import { isNpy, MOST_NPY_HEADER, parseNpyHeader } from './npy-header.ts';
 import { type Content, openContent, type SourceFile } from './source-file.ts';
@@ -88,7 +90,7 @@ export interface ArrayReader extends Pick<Content, 'hashes' | 'close'> {
 /** Opens an array at its first value. */
 export async function openArray({ file, shape, type, offset }: ArrayFile): Promise<ArrayReader> {
   const { reader, hashes, close } = await openContent(file);
-  const length = offset + type.bytes * shape.reduce((product, size) => product * size, 1);
+  const length = offset + type.bytes * sizeOf(shape);
   let read = (await reader.take(offset)).length;
   const fail = (got: number): never => {
     throw new GanglionError('data', `${file.name}: expected a length in bytes of ${length}, got ${got}`);

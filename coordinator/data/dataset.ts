@@ -1,6 +1,8 @@
 // The images a run trains on, in memory once for the whole node: threads read the pixels without a copy.
+
 import { createHash } from 'node:crypto';
 import { GanglionError } from '../../shared/error.ts';
+import { sizeOf } from '../../shared/model/shape.ts';
 import type { ImageShape } from '../../shared/model/spec.ts';
 import { identityOf } from './known-sets.ts';
 
@@ -47,7 +49,7 @@ export function toDataset(
   imageShape: ImageShape,
   { classNames = [], preparation = null }: DatasetFacts = {},
 ): Dataset {
-  const size = imageShape.reduce((a, b) => a * b, 1);
+  const size = sizeOf(imageShape);
   const count = labels.length > 0 ? labels.length : images.length / size;
   if (count === 0 || images.length !== count * size) {
     const expected = `${count} x ${size} pixels for ${labels.length} labels`;

@@ -1,5 +1,7 @@
 // Decodes and prepares some pictures. What is wrong with one is an answer, not an error: all are looked at before anything is said.
+
 import { GanglionError, messageOf, type PlainError } from '../../shared/error.ts';
+import { sizeOf } from '../../shared/model/shape.ts';
 import type { ImageShape } from '../../shared/model/spec.ts';
 import { readRegularSync } from '../files/regular-file.ts';
 import { decodePicture } from '../images/decode.ts';
@@ -36,7 +38,7 @@ const TOGETHER = 4;
 /** Decodes a batch. */
 export async function decodeBatch({ pictures, options, shape, wanted }: DecodeJob): Promise<DecodedBatch> {
   const preparation = new Preparation(options, shape, wanted);
-  const size = shape.reduce((a, b) => a * b, 1);
+  const size = sizeOf(shape);
   const images = new Uint8Array(pictures.length * size);
   const faults = new Array<string | null>(pictures.length).fill(null);
   let error: PlainError | undefined;

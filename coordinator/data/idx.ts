@@ -1,10 +1,12 @@
 // The idx format of the MNIST files: two zero bytes, the type of the values (0x08: unsigned bytes), the number of dimensions,
 // their sizes as big-endian uint32, then the values in row-major order (LeCun, Cortes: "The MNIST database").
+
 import { GanglionError } from '../../shared/error.ts';
+import { sizeOf } from '../../shared/model/shape.ts';
 
 /** Length in bytes of an idx file of unsigned bytes of `shape`. */
 export function idxLength(shape: readonly number[]): number {
-  return headerLength(shape) + shape.reduce((product, size) => product * size, 1);
+  return headerLength(shape) + sizeOf(shape);
 }
 
 /**

@@ -1,5 +1,7 @@
 // A dataset from array files: their images are read a few at a time and prepared, so that memory holds the prepared ones alone.
+
 import { GanglionError } from '../../shared/error.ts';
+import { sizeOf } from '../../shared/model/shape.ts';
 import { imageShapeOf, openArray, readLabels } from './array-file.ts';
 import type { ChosenArrays } from './choose-arrays.ts';
 import { type Dataset, nameWithCount, toDataset } from './dataset.ts';
@@ -31,7 +33,7 @@ async function readArrays(
     const expected = `at least one image, of 1 to ${MOST_PIXELS} pixels`;
     throw new GanglionError('data', `${file.name}: expected ${expected}, got an array of ${shape.join(' x ')}`);
   }
-  const outSize = preparation.shape.reduce((a, b) => a * b, 1);
+  const outSize = sizeOf(preparation.shape);
   const out = allocateImages(count, outSize, file.name);
   const reader = await openArray(images);
   const together = Math.max(1, Math.floor(TOGETHER / (size * type.bytes)));

@@ -1,8 +1,10 @@
 // From what `--data` names to a dataset, by looking at it: MNIST's own files, which are checked to the bit; files of arrays; pictures.
+
 import { statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { toCacheFolder } from '../../shared/cache-folder.ts';
 import { GanglionError } from '../../shared/error.ts';
+import { sizeOf } from '../../shared/model/shape.ts';
 import { kindOf } from '../files/regular-file.ts';
 import type { Settings } from '../settings/settings-table.ts';
 import { type Dataset, toDataset } from './dataset.ts';
@@ -93,7 +95,7 @@ function prepareImages(
 ): Uint8Array {
   const [height, width, channels] = imageShape;
   const size = height * width * channels;
-  const outSize = preparation.shape.reduce((a, b) => a * b, 1);
+  const outSize = sizeOf(preparation.shape);
   const out = allocateImages(count, outSize, name);
   for (let i = 0; i < count; i++) {
     const pixels = images.subarray(i * size, (i + 1) * size);

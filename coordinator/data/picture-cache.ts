@@ -1,10 +1,12 @@
 // Decoded pictures on the disk, by what their files hold: the next run on the same pictures reads one file in place of 60,000. Where it cannot
 // be read or written, pictures are decoded.
+
 import { createHash } from 'node:crypto';
 import { readdirSync, rmSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { GanglionError, systemErrorCode } from '../../shared/error.ts';
+import { sizeOf } from '../../shared/model/shape.ts';
 import type { ImageShape } from '../../shared/model/spec.ts';
 import { writeFileAtomicSync } from '../files/atomic-file.ts';
 import { makeFolder } from '../files/make-folder.ts';
@@ -104,7 +106,7 @@ async function read(path: string, count: number): Promise<PreparedPictures | und
     if (length > MOST_HEADER) return undefined;
     const { bytes, sha256, shape, left, preparation }: Header = JSON.parse(file.toString('utf8', 4, 4 + length));
     const pixels = file.subarray(4 + length);
-    const size = shape.reduce((a, b) => a * b, count - left.length);
+    const size = (count - left.length) * sizeOf(shape);
     if (pixels.length !== bytes || size !== bytes || createHash('sha256').update(pixels).digest('hex') !== sha256)
       return undefined;
     const images = allocateImages(1, bytes, path);

@@ -1,5 +1,7 @@
 // Images as rows of numbers in a text file, as Kaggle's MNIST has them: `label,pixel0,pixel1 ...`. Read byte by byte: 60,000 rows are 110 MB.
+
 import { GanglionError } from '../../shared/error.ts';
+import { sizeOf } from '../../shared/model/shape.ts';
 import { show } from '../../shared/printable.ts';
 import { type Dataset, nameWithCount, toDataset } from './dataset.ts';
 import { nameOfKnown } from './known-sets.ts';
@@ -105,7 +107,7 @@ class TableRows {
     this.#columns = columns;
     this.#preparation = preparation;
     this.#row = new Uint8Array(columns.side ** 2 * columns.channels);
-    this.#size = preparation.shape.reduce((a, b) => a * b, 1);
+    this.#size = sizeOf(preparation.shape);
   }
 
   #fail(expected: string, got: string): never {

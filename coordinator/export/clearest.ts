@@ -1,5 +1,6 @@
 // Which of some drawn images are the clearest, so that the exported page opens on a digit and not on a smudge. A digit is a stroke: the ink
 // of a clear one is one connected piece without a blot, and little of the image is neither ink nor ground.
+import { sizeOf } from '../../shared/model/shape.ts';
 import type { ImageShape } from '../../shared/model/spec.ts';
 
 /** From this distance to 0 on, a value in [-1, 1] counts as black or white. */
@@ -13,7 +14,7 @@ const BLOT = 0.18;
  * @param images [count, height, width, channels], -1 is ground and 1 is ink
  */
 export function clearestFirst(images: Float32Array, count: number, shape: ImageShape): number[] {
-  const size = shape.reduce((product, side) => product * side, 1);
+  const size = sizeOf(shape);
   const judged = Array.from({ length: count }, (_, index) => {
     const brightness = toBrightness(images.subarray(index * size, (index + 1) * size), shape);
     const ink = brightness.reduce((pixels, value) => pixels + (value > 0 ? 1 : 0), 0);

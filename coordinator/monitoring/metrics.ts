@@ -3,7 +3,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { FAULT_REASONS } from '../../shared/error.ts';
 import type { GpuFigures } from '../../shared/gpu-figures.ts';
-import type { Phase } from '../../shared/model/layout.ts';
+import { PHASES, type Phase } from '../../shared/model/layout.ts';
 import type { ReplicaStatus } from '../replicas/replica-status.ts';
 import type { RunSink } from '../run-folder/run-event.ts';
 import type { PhaseRecord } from '../training/phase.ts';
@@ -36,7 +36,6 @@ export interface Metrics extends RunSink {
   text(): Promise<string>;
 }
 
-const PHASES: readonly Phase[] = ['discriminator', 'generator'];
 /** Steps that are observed together. */
 const MOST_WAITING = 16;
 const SCRAPE_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1];

@@ -1,6 +1,6 @@
 // Metrics of the run, which the node that writes serves: progress, losses, checkpoints, evaluations. A part of metrics.ts.
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
-import type { Phase } from '../../shared/model/layout.ts';
+import { PHASES } from '../../shared/model/layout.ts';
 import type { RunEvent } from '../run-folder/run-event.ts';
 import type { StepRecord } from '../training/trainer.ts';
 import { addEvaluationMetrics } from './evaluation-metrics.ts';
@@ -15,8 +15,6 @@ export interface RunMetrics {
     atMs: number,
   ): void;
 }
-
-const PHASES: readonly Phase[] = ['discriminator', 'generator'];
 
 /** @param batch images a step */
 export function addRunMetrics(

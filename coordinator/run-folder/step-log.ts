@@ -1,5 +1,5 @@
 // metrics.jsonl: one record a step, written by the run, read for the live page and the report, and checked at the end.
-import type { Phase } from '../../shared/model/layout.ts';
+import { PHASES } from '../../shared/model/layout.ts';
 import { show, toPrintable } from '../../shared/printable.ts';
 import { STEP_SCALARS, type StepScalars, toCurves } from '../../shared/step-scalars.ts';
 import { readJsonLines, readJsonRecords } from '../files/json-lines.ts';
@@ -24,8 +24,6 @@ export interface SkippedUpdate {
   /** A line for each bad shard of this node. */
   readonly bad: readonly string[];
 }
-
-const PHASES: readonly Phase[] = ['discriminator', 'generator'];
 
 /** @param batch images a step */
 export function toStepLog(record: StepRecord, batch: number): StepLog {

@@ -1,7 +1,9 @@
 // Images for nodes that do not have them: the first one sends them, piece by piece, where a node's path leads nowhere. Nodes that have them
 // take part, as every operation is one of all nodes, and keep nothing.
+
 import { existsSync } from 'node:fs';
 import { z } from 'zod';
+import { sizeOf } from '../../shared/model/shape.ts';
 import { type Dataset, toDataset } from '../data/dataset.ts';
 import { allocateImages } from '../data/memory.ts';
 import { checkFirst, sendToAll, share, together } from '../nodes/messages.ts';
@@ -55,7 +57,7 @@ export async function receiveData(nodes: Communicator, isMissing: boolean): Prom
   if (!isSent) return undefined;
   const facts = Facts.parse(JSON.parse(new TextDecoder().decode(await sendToAll(nodes, new Uint8Array()))));
   const { name, imageShape, classNames, preparation } = facts;
-  const size = imageShape.reduce((a, b) => a * b, 1);
+  const size = sizeOf(imageShape);
   const parts = await together(nodes, async () => (isMissing ? allocate(facts, size) : undefined));
   checkFirst(nodes, first);
   const lengths = facts.parts.flatMap(({ count, labels, labelBytes }) => [count * size, labels * labelBytes]);

@@ -1,13 +1,12 @@
 // The newest steps that were committed. Those that are computed again, because a device was lost with the state, are held to them and not
 // committed twice.
 import { GanglionError } from '../../shared/error.ts';
-import type { Phase } from '../../shared/model/layout.ts';
+import { PHASES } from '../../shared/model/layout.ts';
 import { HOST_COPY_STEPS } from './device-state.ts';
 import type { StepRecord } from './trainer.ts';
 
 /** The newest copy of the state may be of the step before the last one that was due. */
 const KEPT = HOST_COPY_STEPS + 2;
-const PHASES: readonly Phase[] = ['discriminator', 'generator'];
 const FIGURES = ['lossReal', 'lossFake', 'outputReal', 'outputFake', 'gradientNorm'] as const;
 
 export class CommittedSteps {

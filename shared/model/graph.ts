@@ -1,6 +1,8 @@
 // A graph of TensorFlow operations as plain data: built once by shared/model, run by an executor.
 // Every tensor knows its static shape; ops.ts infers it and rejects what does not fit.
+
 import { GanglionError } from '../error.ts';
+import { sizeOf } from './shape.ts';
 
 /**
  * Version of TensorFlow's operations that a graph is written for (`producer` in versions.proto): that of TensorFlow 2.21, as its
@@ -54,10 +56,6 @@ export function tensorName(tensor: Tensor): string {
 /** The node of a tensor's name, `node:output`. */
 export function nodeOf(tensor: string): string {
   return tensor.slice(0, tensor.lastIndexOf(':'));
-}
-
-export function sizeOf(shape: Shape): number {
-  return shape.reduce((a, b) => a * b, 1);
 }
 
 /** Collects nodes in topological order; equal constants are one node. */

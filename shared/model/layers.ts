@@ -4,6 +4,7 @@
 import type { Graph, Tensor } from './graph.ts';
 import type { BatchNorm } from './ops.ts';
 import * as op from './ops.ts';
+import { sizeOf } from './shape.ts';
 import type { Activation, PlacedLayer } from './spec.ts';
 import type { NormStatistics, Weights } from './weights.ts';
 
@@ -154,7 +155,7 @@ function filterGradient(graph: Graph, filter: Tensor, { layer, x }: LayerPass, d
 function asMatrix(graph: Graph, x: Tensor): Tensor {
   if (x.shape.length === 2) return x;
   const [batch = 0, ...image] = x.shape;
-  return op.reshape(graph, x, [batch, image.reduce((a, b) => a * b, 1)]);
+  return op.reshape(graph, x, [batch, sizeOf(image)]);
 }
 
 /** A layer's input as its convolution takes it. */

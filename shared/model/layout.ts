@@ -1,10 +1,13 @@
 // The parameters of both nets, derived from the spec: names and shapes in PyTorch's layout (checkpoints) and in TensorFlow's (replicas), and where
 // each lies in the flat vector of its net. Everything that is measured in parameters derives from these tables.
 
+import { sizeOf } from './shape.ts';
 import { discriminatorLayers, generatorLayers, type ModelSpec, type PlacedLayer } from './spec.ts';
 
 export type Net = 'generator' | 'discriminator';
 export type Phase = Net;
+/** The phases of a step, in their order. */
+export const PHASES: readonly Phase[] = ['discriminator', 'generator'];
 /**
  * What a replica computes of a shard in one call: D on `real` images and D on `fake` ones, which make up the discriminator phase,
  * or the `generator` phase. A pass over real images needs the generator in no way, so it may run before the generator is updated.
@@ -65,7 +68,6 @@ export interface NetLayout {
 
 type Draft = Omit<Parameter, 'net' | 'offset' | 'size'>;
 
-const product = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
 const WEIGHT: Initial = { kind: 'normal', mean: 0, deviation: 0.02 };
 const GAMMA: Initial = { kind: 'normal', mean: 1, deviation: 0.02 };
 
@@ -110,7 +112,7 @@ export function layoutOf(net: Net, spec: ModelSpec): NetLayout {
   const layers = net === 'generator' ? generatorLayers(spec) : discriminatorLayers(spec);
   let offset = 0;
   const parameters = layers.flatMap(parametersOf).map((draft) => {
-    const size = product(draft.shape);
+    const size = sizeOf(draft.shape);
     const parameter = { ...draft, net, offset, size };
     offset += size;
     return parameter;

@@ -1,7 +1,8 @@
 // The TensorFlow operations the model needs, each with its shape inference. Layout NHWC, float32.
 // Attributes and output order: TensorFlow's op definitions (tensorflow/core/ops/nn_ops.cc, math_ops.cc, array_ops.cc).
 import { GanglionError } from '../error.ts';
-import { type Attribute, FLOAT, type Graph, type Shape, single, sizeOf, type Tensor } from './graph.ts';
+import { type Attribute, FLOAT, type Graph, type Shape, single, type Tensor } from './graph.ts';
+import { sizeOf } from './shape.ts';
 
 /** How the filter of a convolution moves over the images. */
 export interface Window {

@@ -1,11 +1,13 @@
 // Moves a parameter between PyTorch's layout (checkpoints, initialisation) and TensorFlow's (replicas).
+
 import type { Parameter } from './layout.ts';
+import { sizeOf } from './shape.ts';
 
 /** For every element in TensorFlow's order, its index in PyTorch's order. */
 function sourceIndices({ torchShape, fromTorch, size }: Parameter): Uint32Array {
   const axes = fromTorch.map((axis) => ({
     size: torchShape[axis] ?? 0,
-    stride: torchShape.slice(axis + 1).reduce((a, b) => a * b, 1),
+    stride: sizeOf(torchShape.slice(axis + 1)),
   }));
   let indices = new Uint32Array(1);
   for (const axis of axes) {

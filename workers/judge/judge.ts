@@ -1,5 +1,7 @@
 // From images to figures: how good drawn images are beside real ones.
+
 import type { Figures, Nearest, RealImages } from '../../shared/evaluation.ts';
+import { sizeOf } from '../../shared/model/shape.ts';
 import type { ImageShape } from '../../shared/model/spec.ts';
 import { viewsOf } from '../../shared/pixels.ts';
 import { type Classifier, FEATURES } from './classifier.ts';
@@ -50,7 +52,7 @@ export function totalVariation(one: Float64Array, other: Float64Array): number {
 /** @param images drawn ones */
 export function toNearest(images: readonly Uint8Array[], real: RealImages): Nearest {
   const { training, reference, isTrainedOn, shape } = real;
-  const size = shape.reduce((product, side) => product * side, 1);
+  const size = sizeOf(shape);
   const drawn = images.slice(0, NEAREST).map((image) => nearestDistance(image, training));
   const indices = reference.indices.subarray(0, NEAREST);
   const others = viewsOf(reference.images, indices, size).map((image, i) =>

@@ -1,7 +1,9 @@
 // What the judge knows of real images: computed once, and kept in the cache folder by the classifier, the data and the count.
+
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ImageSet, RealImages } from '../../shared/evaluation.ts';
+import { sizeOf } from '../../shared/model/shape.ts';
 import { viewsOf } from '../../shared/pixels.ts';
 import { decodeSafetensors, encodeSafetensors, type StoredTensor, toBytes } from '../../shared/safetensors.ts';
 import { readCacheFile } from '../build/cache-file.ts';
@@ -32,7 +34,7 @@ export interface Reference {
 
 /** @param count images that will be drawn */
 export function computeReference(classifier: Classifier, real: RealImages, count: number): Reference {
-  const size = real.shape.reduce((product, side) => product * side, 1);
+  const size = sizeOf(real.shape);
   const judge = ({ images, indices }: ImageSet, from: number, to?: number): Judged =>
     classifier.judge(viewsOf(images, indices.subarray(from, to), size).map((image) => toJudged(image, real.shape)));
   const all = judge(real.reference, 0);

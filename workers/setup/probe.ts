@@ -8,6 +8,7 @@ import { messageOf } from '../../shared/error.ts';
 import { Graph } from '../../shared/model/graph.ts';
 import { convolution, matMul } from '../../shared/model/ops.ts';
 import type { Program } from '../../shared/model/program.ts';
+import { sizeOf } from '../../shared/model/shape.ts';
 import { lastLine, runCommand } from '../build/command.ts';
 import { loadRunner } from '../engines/engines.ts';
 import type { ProgramRunner } from '../engines/program-runner.ts';
@@ -137,5 +138,5 @@ function convolutionOfOnes(): Program {
 }
 
 function ones(shape: readonly number[]): Float32Array {
-  return new Float32Array(shape.reduce((a, b) => a * b)).fill(1);
+  return new Float32Array(sizeOf(shape)).fill(1);
 }

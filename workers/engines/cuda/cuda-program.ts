@@ -1,8 +1,8 @@
 // A program on a GPU: its memory, for one or several shards at a time, and its kernels as graphs. Each launch waits only for those that write what
 // it reads, so gradients of filters run beside the rest: buffers share no memory.
 import { GanglionError } from '../../../shared/error.ts';
-import { sizeOf } from '../../../shared/model/graph.ts';
 import type { Program } from '../../../shared/model/program.ts';
+import { sizeOf } from '../../../shared/model/shape.ts';
 import { type Plan, planOf } from '../kernels/plan.ts';
 import type {
   Address,

@@ -1,7 +1,8 @@
 // Runs a program by Ganglion's own kernels: one native call a run, or two where a program has late inputs.
 import { GanglionError } from '../../../shared/error.ts';
-import { type Shape, sizeOf } from '../../../shared/model/graph.ts';
+import type { Shape } from '../../../shared/model/graph.ts';
 import type { Program } from '../../../shared/model/program.ts';
+import { sizeOf } from '../../../shared/model/shape.ts';
 import type { Executor, Precomputed, Values } from '../executor.ts';
 import { type Plan, planOf } from './plan.ts';
 import type { NativeFrame, NativePlan, PlanBinding } from './plan-binding.ts';

@@ -1,6 +1,7 @@
 // Lowers the nodes of a program to calls of kernels. Patterns of nodes become one call where it saves a pass over memory. A program with
 // a node that no kernel computes cannot be lowered.
-import { type Attribute, type GraphNode, nodeOf, type Shape, sizeOf } from '../../../shared/model/graph.ts';
+import { type Attribute, type GraphNode, nodeOf, type Shape } from '../../../shared/model/graph.ts';
+import { sizeOf } from '../../../shared/model/shape.ts';
 
 /** One call of a kernel on tensors, before they have their places in memory. */
 export interface KernelCall {

@@ -1,6 +1,7 @@
 // The plan of a program: its kernel calls in order (lower.ts, schedule.ts), and where every tensor lies (arena.ts).
-import { type Shape, sizeOf, tensorName } from '../../../shared/model/graph.ts';
+import { type Shape, tensorName } from '../../../shared/model/graph.ts';
 import { neededNodes, type Program } from '../../../shared/model/program.ts';
+import { sizeOf } from '../../../shared/model/shape.ts';
 import { placeBuffers } from './arena.ts';
 import { type KernelCall, lowerToKernels } from './lower.ts';
 import { scheduleNodes } from './schedule.ts';

@@ -1,6 +1,7 @@
 // The doctor's proof that the library computes: a convolution with a known result, then a larger one against the clock.
 // Suffixes: B batch, H height, W width, C channels, K kernel height and width, O output channels.
 
+import { sizeOf } from '../../../shared/model/shape.ts';
 import type { NativeBinding, OpAttribute } from './binding.ts';
 
 /** Outcome of {@link measureConvolution}. */
@@ -23,7 +24,7 @@ export function measureConvolution(binding: NativeBinding): ConvolutionReport {
 
   const images_BHWC = [32, 28, 28, 64] as const;
   const kernel_KKCO = [5, 5, 64, 64] as const;
-  const flops = 2 * product(images_BHWC) * 5 * 5 * 64;
+  const flops = 2 * sizeOf(images_BHWC) * 5 * 5 * 64;
   const runs = Array.from({ length: 4 }, () => convolveOnes(binding, images_BHWC, kernel_KKCO).milliseconds);
   const milliseconds = Math.min(...runs.slice(1)); // the first run allocates
   return { ok, milliseconds, gflops: flops / milliseconds / 1e6 };
@@ -38,7 +39,7 @@ function convolveOnes(binding: NativeBinding, images_BHWC: readonly number[], ke
     { name: 'data_format', type: binding.TF_ATTR_STRING, value: 'NHWC' },
   ];
   const inputs = [images_BHWC, kernel_KKCO].map((shape) =>
-    binding.createTensor(shape, binding.TF_FLOAT, new Float32Array(product(shape)).fill(1)),
+    binding.createTensor(shape, binding.TF_FLOAT, new Float32Array(sizeOf(shape)).fill(1)),
   );
   const startMs = performance.now();
   const outputs = binding.executeOp('Conv2D', attributes, inputs, 1).map(({ id }) => id);
@@ -46,8 +47,4 @@ function convolveOnes(binding: NativeBinding, images_BHWC: readonly number[], ke
   const milliseconds = performance.now() - startMs;
   for (const id of [...inputs, ...outputs]) binding.deleteTensor(id);
   return { values, milliseconds };
-}
-
-function product(shape: readonly number[]): number {
-  return shape.reduce((size, dimension) => size * dimension, 1);
 }

@@ -2,8 +2,9 @@
 // reader is done.
 import * as tf from '@tensorflow/tfjs-core';
 import { GanglionError } from '../../../shared/error.ts';
-import { type GraphNode, sizeOf, tensorName } from '../../../shared/model/graph.ts';
+import { type GraphNode, tensorName } from '../../../shared/model/graph.ts';
 import type { Program } from '../../../shared/model/program.ts';
+import { sizeOf } from '../../../shared/model/shape.ts';
 import type { Executor } from '../executor.ts';
 import { Constants } from './constants.ts';
 import { type Evaluate, PORTABLE_OPERATIONS } from './portable-operations.ts';

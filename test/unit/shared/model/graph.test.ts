@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { Graph, single, sizeOf, tensorName } from '../../../../shared/model/graph.ts';
+import { Graph, single, tensorName } from '../../../../shared/model/graph.ts';
+import { sizeOf } from '../../../../shared/model/shape.ts';
 
 describe('Graph', () => {
   it('collects nodes with the names of their inputs', () => {

@@ -1,6 +1,7 @@
 // Runs small graphs, for tests of single operations.
 
-import { Graph, sizeOf, type Tensor } from '../../../../shared/model/graph.ts';
+import { Graph, type Tensor } from '../../../../shared/model/graph.ts';
+import { sizeOf } from '../../../../shared/model/shape.ts';
 import { fillNormal } from '../../../../shared/random.ts';
 import type { ProgramRunner } from '../../../../workers/engines/program-runner.ts';
 

@@ -1,9 +1,9 @@
 // A runner of programs that computes nothing, for tests of the replica and of the engine above it.
 import { expect } from 'vitest';
-import { sizeOf } from '../../../../shared/model/graph.ts';
 import { layoutOf, type Pass, type Phase, phaseOf } from '../../../../shared/model/layout.ts';
 import { phaseVectorOf } from '../../../../shared/model/phase-vector.ts';
 import type { Program } from '../../../../shared/model/program.ts';
+import { sizeOf } from '../../../../shared/model/shape.ts';
 import { dcgan28 } from '../../../../shared/model/spec.ts';
 import type { HostSetup } from '../../../../shared/protocol.ts';
 import type { Precomputed } from '../../../../workers/engines/executor.ts';

@@ -1,7 +1,8 @@
 // Kernels of CUDA beside those of the CPU, bit by bit: in the emulation (passes.test.ts) and on a GPU (test/gpu/kernels.ts).
-import { sizeOf } from '../../../../../shared/model/graph.ts';
+
 import { PASS_PROGRAMS, samplingProgram } from '../../../../../shared/model/phases.ts';
 import type { Program } from '../../../../../shared/model/program.ts';
+import { sizeOf } from '../../../../../shared/model/shape.ts';
 import type { ModelSpec } from '../../../../../shared/model/spec.ts';
 import { fillNormal } from '../../../../../shared/random.ts';
 import type { Executor } from '../../../../../workers/engines/executor.ts';
