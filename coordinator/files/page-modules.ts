@@ -1,8 +1,8 @@
 // What pages run that tsc has compiled: CommonJS modules, put into one script, and the kernels in WebAssembly.
-import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
+import { checkSum, parseSums } from '../../shared/checksums.ts';
 import { GanglionError } from '../../shared/error.ts';
 import { readInstalled } from './installed-file.ts';
 
@@ -61,13 +61,12 @@ load(${JSON.stringify(entry)});
 
 /** The programs in WebAssembly that SHA256SUMS names, by name. @throws GanglionError `environment` when one was changed */
 export function readWasm(folder: URL): Record<string, Uint8Array> {
-  const sums = readInstalled(new URL('SHA256SUMS', folder)).toString('latin1').trimEnd().split('\n');
-  const read = ([hash = '', name = '']: readonly string[]): [string, Uint8Array] => {
+  const sums = parseSums(readInstalled(new URL('SHA256SUMS', folder)));
+  const read = (name: string, sha256: string): Uint8Array => {
     const file = new URL(name, folder);
     const bytes = readInstalled(file);
-    if (createHash('sha256').update(bytes).digest('hex') === hash) return [name, bytes];
-    const message = `${fileURLToPath(file)} was changed: it has another SHA-256; install Ganglion again`;
-    throw new GanglionError('environment', message);
+    checkSum(file, bytes, sha256);
+    return bytes;
   };
-  return Object.fromEntries(sums.map((line) => read(line.split('  '))));
+  return Object.fromEntries([...sums].map(([name, sha256]) => [name, read(name, sha256)]));
 }

@@ -1,8 +1,7 @@
 // The kernels in WebAssembly, as a module with memory of its own. Two binaries lie beside this file's source, with their hashes; `build` makes them.
-import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
+import { checkSum, parseSums } from '../../../shared/checksums.ts';
 import { GanglionError, messageOf } from '../../../shared/error.ts';
 import { describeNoWasmMemory } from '../../../shared/wasm-memory.ts';
 import { isFused, startKernels, WASM_FILES, WASM_IMPORTS, type WasmKernels, type WasmVariant } from './kernels.ts';
@@ -35,13 +34,8 @@ function readBinary(name: string): { readonly bytes: Uint8Array; readonly versio
     }
   };
   const bytes = read(name);
-  const hash = createHash('sha256').update(bytes).digest('hex');
-  const sums = read('SHA256SUMS').toString('latin1');
-  if (!sums.split('\n').includes(`${hash}  ${name}`)) {
-    const path = fileURLToPath(new URL(name, FOLDER));
-    throw new GanglionError('environment', `${path} was changed: it has another SHA-256; install Ganglion again`);
-  }
-  return { bytes, version: hash.slice(0, 12) };
+  const sha256 = checkSum(new URL(name, FOLDER), bytes, parseSums(read('SHA256SUMS')).get(name));
+  return { bytes, version: sha256.slice(0, 12) };
 }
 
 /**
