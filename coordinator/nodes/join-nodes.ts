@@ -1,7 +1,7 @@
 // Whether this process is one of several nodes: the programs that start such jobs say so in the environment. A node alone loads nothing.
 import { GanglionError } from '../../shared/error.ts';
 import { show } from '../../shared/printable.ts';
-import { findMpiHere } from '../machine/mpi.ts';
+import { requireMpi } from '../machine/mpi.ts';
 import { type Communicator, SINGLE_NODE } from '../training/communicator.ts';
 import { EndedElsewhere } from '../training/exchange.ts';
 import type { JoinedNodes } from './mpi-communicator.ts';
@@ -40,7 +40,7 @@ export function prefixOf({ node }: Communicator): string {
 }
 
 async function open(env: NodeJS.ProcessEnv): Promise<JoinedNodes> {
-  const found = findMpiHere(env);
+  const found = await requireMpi(env);
   if (!found) {
     throw new GanglionError('environment', 'started by MPI, but found no libmpi.so.40: expected Open MPI 4 or 5');
   }

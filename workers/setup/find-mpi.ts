@@ -1,8 +1,9 @@
 // The Open MPI of this machine, for set-up and doctor.
 import { realpathSync } from 'node:fs';
 import { messageOf } from '../../shared/error.ts';
-import { findMpi, type Mpi } from '../../shared/mpi.ts';
+import { findMpi, isOfWheel, type Mpi } from '../../shared/mpi.ts';
 import { runCommand } from '../build/command.ts';
+import { checkMpi } from './check-mpi.ts';
 
 /** As `findMpi`, by this machine's files. @throws GanglionError `usage` when the environment names no library */
 export function findMpiHere(): Mpi | undefined {
@@ -20,6 +21,7 @@ export async function describeMpi(): Promise<string | null> {
   try {
     const mpi = findMpiHere();
     if (mpi === undefined) return null;
+    if (isOfWheel(mpi)) checkMpi(process.env);
     if (mpi.mpirun === undefined) return `Open MPI ${mpi.major}, ${mpi.library}, without mpirun`;
     const { stdout } = await runCommand(mpi.mpirun, ['--version']);
     const version = /\(Open MPI\) (\S+)/.exec(stdout)?.[1];
