@@ -193,7 +193,7 @@ void set(napi_env env, napi_value object, const char* name, double number) {
 
 std::shared_ptr<OpenDriver> open(napi_env env, napi_value path) {
   auto driver = std::make_shared<OpenDriver>();
-  const std::string reason = driver->call.open(toText(env, path).c_str());
+  const std::string reason = driver->call.load(toText(env, path).c_str());
   if (!reason.empty()) throw Failure{reason};
   CHECK(*driver, init, 0);
   return driver;

@@ -1,10 +1,8 @@
-// The functions of NVIDIA's driver that the engine calls, looked up by dlopen: nothing is linked, so the add-on loads where there is no
-// driver. emulated-driver.cc has the same functions without a GPU.
+// The functions of NVIDIA's driver that the engine calls. emulated-driver.cc has the same functions without a GPU.
 #pragma once
-#include <dlfcn.h>
 #include <cstddef>
 #include <cstdint>
-#include <string>
+#include "loaded.h"
 
 namespace cuda {
 using Result = int;
@@ -77,20 +75,6 @@ constexpr unsigned NO_TIMING = 2;                            // CU_EVENT_DISABLE
   F(cuGetErrorName, getErrorName, (Result result, const char** name))
 
 struct Driver {
-#define DECLARE(symbol, name, parameters) Result(*name) parameters = nullptr;
-  GANGLION_CUDA_FUNCTIONS(DECLARE)
-#undef DECLARE
-
-  /** @returns why it cannot be loaded; empty where it is */
-  std::string open(const char* path) {
-    void* library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    if (library == nullptr) return dlerror();
-#define LOOK_UP(symbol, name, parameters)                                        \
-  *reinterpret_cast<void**>(&name) = dlsym(library, #symbol);                    \
-  if (name == nullptr) return std::string(path) + " has no " #symbol;
-    GANGLION_CUDA_FUNCTIONS(LOOK_UP)
-#undef LOOK_UP
-    return "";
-  }
+  GANGLION_LOADED(GANGLION_CUDA_FUNCTIONS)
 };
 }  // namespace cuda

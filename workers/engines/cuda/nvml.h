@@ -1,7 +1,7 @@
 // NVIDIA's management library, looked up by dlopen: what a device is doing. emulated-driver.cc has the same functions without a GPU.
 #pragma once
-#include <dlfcn.h>
 #include <string>
+#include "loaded.h"
 
 namespace nvml {
 using Result = int;
@@ -24,19 +24,12 @@ constexpr int GPU_SENSOR = 0; // NVML_TEMPERATURE_GPU
   F(nvmlDeviceGetPowerUsage, power, (Device device, unsigned* milliwatts))
 
 struct Library {
-#define DECLARE(symbol, name, parameters) Result(*name) parameters = nullptr;
-  GANGLION_NVML_FUNCTIONS(DECLARE)
-#undef DECLARE
+  GANGLION_LOADED(GANGLION_NVML_FUNCTIONS)
 
   /** @returns why it cannot be used; empty where it can */
   std::string open(const char* path) {
-    void* library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    if (library == nullptr) return dlerror();
-#define LOOK_UP(symbol, name, parameters)                                        \
-  *reinterpret_cast<void**>(&name) = dlsym(library, #symbol);                    \
-  if (name == nullptr) return std::string(path) + " has no " #symbol;
-    GANGLION_NVML_FUNCTIONS(LOOK_UP)
-#undef LOOK_UP
+    const std::string fault = load(path);
+    if (!fault.empty()) return fault;
     const Result result = init();
     return result == 0 ? "" : "nvmlInit: error " + std::to_string(result);
   }
