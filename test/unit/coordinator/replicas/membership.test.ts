@@ -1,24 +1,14 @@
 // Starts, restarts, resizes and stops, without any shard.
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { expect, it } from 'vitest';
 import type { MemberState } from '../../../../coordinator/replicas/member-state.ts';
 import { type Life, Membership } from '../../../../coordinator/replicas/membership.ts';
 import { RestartPolicy } from '../../../../coordinator/replicas/restart-policy.ts';
 import { ARITHMETIC } from '../../../../shared/arithmetic.ts';
 import { GanglionError } from '../../../../shared/error.ts';
+import { pass, useFakeTime } from './fake-time.ts';
 import { StubStarter, settled } from './stub-replicas.ts';
 
-beforeEach(() => {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
-});
-afterEach(() => {
-  vi.useRealTimers();
-});
-
-async function pass(ms: number): Promise<void> {
-  await settled();
-  await vi.advanceTimersByTimeAsync(ms);
-  await settled();
-}
+useFakeTime();
 
 const lost = () => new GanglionError('replica', 'it ended', { place: { replica: 0 }, reason: 'exit' });
 

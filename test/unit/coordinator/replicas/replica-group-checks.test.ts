@@ -1,20 +1,11 @@
 // coordinator/replicas/replica-group.ts where answers are in doubt: values out of range, audits.
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { type Shard, toHost } from '../../../../coordinator/replicas/replica.ts';
 import { GanglionError } from '../../../../shared/error.ts';
+import { pass, useFakeTime } from './fake-time.ts';
 import { settled, shardsOf, stubGroup } from './stub-replicas.ts';
 
-beforeEach(() => {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance'] });
-});
-afterEach(() => {
-  vi.useRealTimers();
-});
-
-async function pass(ms: number): Promise<void> {
-  await vi.advanceTimersByTimeAsync(ms);
-  await settled();
-}
+useFakeTime();
 
 const bad = (value = 'gradient/x[3] is NaN') =>
   new GanglionError('range', value, { place: { replica: 9 }, reason: 'range' });

@@ -1,23 +1,10 @@
 // coordinator/replicas/replica-group.ts where no answer comes, and where the run gives up.
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { GanglionError } from '../../../../shared/error.ts';
+import { pass, useFakeTime } from './fake-time.ts';
 import { settled, stubGroup } from './stub-replicas.ts';
 
-beforeEach(() => {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance'] });
-});
-afterEach(() => {
-  vi.useRealTimers();
-});
-
-/** Lets promises settle and `ms` pass, in turn, so that what one starts the other ends. */
-async function pass(ms: number): Promise<void> {
-  for (let i = 0; i < 10; i++) {
-    await settled();
-    await vi.advanceTimersByTimeAsync(ms / 10);
-  }
-  await settled();
-}
+useFakeTime();
 
 const lost = () => new GanglionError('replica', 'it ended with exit code 1', { place: { replica: 0 }, reason: 'exit' });
 

@@ -1,20 +1,11 @@
 // coordinator/replicas/replica-group.ts where answers are late.
 
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { toHost } from '../../../../coordinator/replicas/replica.ts';
+import { pass, useFakeTime } from './fake-time.ts';
 import { settled, shardsOf, stubGroup } from './stub-replicas.ts';
 
-beforeEach(() => {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance'] });
-});
-afterEach(() => {
-  vi.useRealTimers();
-});
-
-async function pass(ms: number): Promise<void> {
-  await vi.advanceTimersByTimeAsync(ms);
-  await settled();
-}
+useFakeTime();
 
 describe('a late shard', () => {
   /** Two replicas that have each needed 10 ms for a shard; then `shards` are under way. */
