@@ -48,6 +48,20 @@ describe('Dockerfile', () => {
     expect(dockerfile).toContain(`ENTRYPOINT ["node", "/app/${packageJson.bin.ganglion}"]`);
   });
 
+  it('has the GPU variant of the same base, with NVRTC, and without a CUDA toolkit, TensorFlow or a compiler', () => {
+    const stages = [...dockerfile.matchAll(/^FROM \$\{(\w+)\} AS (\w+)$/gm)].map(
+      ([, base, name]) => `${name} of ${base}`,
+    );
+    expect(stages).toEqual(['build of NODE_IMAGE', 'cpu of NODE_IMAGE', 'gpu of NODE_IMAGE', 'trainer of VARIANT']);
+    const onlyForGpu = /^RUN if \[ "\$VARIANT" = gpu \]; then(?:.*\\\n)+.*fi$/m.exec(dockerfile)?.[0];
+    expect(onlyForGpu).toContain('setup --cuda;'); // NVRTC lies in the cache, which is copied
+    expect(dockerfile).toMatch(/^COPY --from=build \/opt\/ganglion \/opt\/ganglion$/m);
+    const instructions = dockerfile.replace(/^#.*$/gm, '');
+    expect(instructions).not.toMatch(/tensorflow|cuda-toolkit|nvidia\/cuda/i);
+    const ofImage = instructions.slice(instructions.indexOf(' AS cpu'));
+    expect(ofImage).not.toMatch(/apt-get|g\+\+|pip/);
+  });
+
   it('is of a Node that the package supports, pinned by version, and runs as another user than root', () => {
     const [, major, minor] = /^ARG NODE_IMAGE=\S+:(\d+)\.(\d+)\.\d+-bookworm-slim$/m.exec(dockerfile) ?? [];
     const [, leastMajor, leastMinor] = /^>=(\d+)\.(\d+)$/.exec(packageJson.engines.node) ?? [];
