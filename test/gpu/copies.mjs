@@ -1,17 +1,20 @@
 // What a step copies between the host and a GPU that holds the whole state: numbers of images and jobs, flags, losses and norms. The copies
-// that a checkpoint, a sample or every 100th step needs are not in it: training is watched between them.
+// that a checkpoint, a sample or every 50th step begins are not in it: training is watched before the first of them. Nothing is written, so
+// there are no checkpoints and samples, and the first epoch ends later (step 78 at batch 128).
 //
-//   node test/gpu/copies.mjs [IMAGES A STEP]     default: 128; in the emulation, which is slow, 16
+//   node test/gpu/copies.mjs [IMAGES A STEP]     default: 128; in the emulation, which is slow, 8
 import { createRequire } from 'node:module';
 import { train } from '../../dist/coordinator/library/ganglion.js';
+import { HOST_COPY_STEPS } from '../../dist/coordinator/training/device-state.js';
 import { findCuda, locateCuda } from '../../dist/workers/engines/cuda/library.js';
 
 /** Bytes of a step of up to 128 images. */
 const MOST = 4096;
 const isEmulated = process.env.GANGLION_CUDA === 'emulated';
-const [batch = isEmulated ? 16 : 128] = process.argv.slice(2).map(Number);
+const [batch = isEmulated ? 8 : 128] = process.argv.slice(2).map(Number);
 const settings = { batch, seed: 7, ...(isEmulated ? { latent: 16 } : {}) };
-const [FROM, TO] = isEmulated ? [1, 3] : [20, 80];
+/** The next copy is begun half of its steps after the last, and is under way in the steps that follow. */
+const [FROM, TO] = [10, HOST_COPY_STEPS / 2 - 5];
 
 // The add-on that the threads have loaded: it counts for the whole process.
 const { copied } = createRequire(import.meta.url)(findCuda(locateCuda()).path);
