@@ -76,7 +76,9 @@ if (newestMs() >= stampMs && compile('tsconfig.json')) {
     // The folder is another user's, or read-only, and there was nothing to write: the next start looks again.
   }
 }
-const forBrowsers = process.argv.some((arg) => arg === 'export' || arg.startsWith('--page-replicas'));
+// A file that --config or --resume names may have pageReplicas.
+const asksForPages = (/** @type {string} */ arg) => arg === 'export' || /^--(page-replicas|config|resume)\b/.test(arg);
+const forBrowsers = process.argv.some(asksForPages) || process.env.npm_config_page_replicas !== undefined;
 if (forBrowsers) compile('tsconfig.explorer.json');
 // `npm run` changes to the package's folder: what a user names is relative to the user's own.
 const { npm_package_json: ran, INIT_CWD: folder } = process.env;

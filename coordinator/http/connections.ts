@@ -48,6 +48,14 @@ interface Connection {
   waiting: number;
 }
 
+/** Connections that make room for no other. */
+const kept = new WeakSet<Socket>();
+
+/** Lets a connection be, that is idle for as long as nobody asks it for anything. */
+export function keepOpen(socket: Socket): void {
+  kept.add(socket);
+}
+
 /**
  * Holds a server to its limits. When all connections are taken, a new one takes the place of another of the address that holds the most:
  * of the one that has been idle for longest, or where none is idle, of the one whose answer was begun first.
@@ -58,9 +66,10 @@ export function limitConnections(server: Server, { most, mostWaiting }: Connecti
 
   const makeRoom = (): void => {
     const counts = new Map<string, number>();
-    for (const { address } of open.values()) counts.set(address, (counts.get(address) ?? 0) + 1);
+    const others = [...open].filter(([socket]) => !kept.has(socket));
+    for (const [, { address }] of others) counts.set(address, (counts.get(address) ?? 0) + 1);
     const largest = Math.max(...counts.values());
-    const candidates = [...open].filter(([, { address }]) => counts.get(address) === largest);
+    const candidates = others.filter(([, { address }]) => counts.get(address) === largest);
     const [socket] = candidates.find(([, { waiting }]) => waiting === 0) ?? candidates[0] ?? [];
     if (!socket) return;
     open.delete(socket);

@@ -3,13 +3,13 @@
 import { randomBytes } from 'node:crypto';
 import { type IncomingMessage, type Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { messageOf } from '../../shared/error.ts';
 import { LEND_PATH, LEND_PROTOCOL } from '../../shared/page-protocol.ts';
 import { readModules, readWasm, toScript } from '../files/page-modules.ts';
 import { addChangingRoute, checkEmptyBody, Refusal } from './access.ts';
+import { keepOpen } from './connections.ts';
 import { answerAlone, check, type Reach, withoutBase } from './guards.ts';
 
 /** What the run does with pages. */
@@ -64,7 +64,7 @@ function answerPlainly(server: Server, request: IncomingMessage, socket: Socket)
   const response = new ServerResponse(request);
   response.shouldKeepAlive = false;
   response.assignSocket(socket);
-  response.on('finish', () => socket.end());
+  response.on('finish', () => socket.destroySoon());
   server.emit('request', request, response);
 }
 
@@ -97,8 +97,8 @@ export function addLendRoutes(server: FastifyInstance, { lending, apiToken, reac
     perMessageDeflate: false,
     handleProtocols: () => LEND_PROTOCOL,
   });
-  const open = new Set<Duplex>();
-  const upgrade = async (request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> => {
+  const open = new Set<Socket>();
+  const upgrade = async (request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> => {
     const { url = '', headers } = request;
     const path = withoutBase(url, reach.basePath);
     const route = path === `/${LEND_PATH}` ? path : undefined;
@@ -108,13 +108,15 @@ export function addLendRoutes(server: FastifyInstance, { lending, apiToken, reac
     if (protocol !== LEND_PROTOCOL) throw new Refusal(400, `expected the subprotocol ${LEND_PROTOCOL} and a ticket`);
     if (!tickets.use(ticket))
       throw new Refusal(403, `expected a ticket that POST ${route} has given and nobody has used`);
+    keepOpen(socket);
     sockets.handleUpgrade(request, socket, head, lending.take);
   };
   server.server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
-    if (request.headers.upgrade?.toLowerCase() !== 'websocket') return answerPlainly(server.server, request, socket);
+    // Node has let go of the connection: it neither hears its errors nor ends it.
     open.add(socket);
     socket.on('close', () => open.delete(socket));
-    socket.on('error', () => socket.destroy());
+    for (const event of ['error', 'timeout']) socket.on(event, () => socket.destroy());
+    if (request.headers.upgrade?.toLowerCase() !== 'websocket') return answerPlainly(server.server, request, socket);
     upgrade(request, socket, head).catch((error: unknown) => {
       answerAlone(socket, error instanceof Refusal ? error.statusCode : 500, messageOf(error));
     });

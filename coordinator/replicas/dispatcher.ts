@@ -27,8 +27,6 @@ export interface DispatcherOptions extends Pick<ReplicaGroupOptions, 'observer' 
   readonly now: () => number;
   /** Replicas lost on one shard that the group survives. */
   readonly maxShardLosses: number;
-  /** A page has given a wrong answer. */
-  readonly onWrongPage: () => void;
   /** The tasks cannot be computed. */
   readonly onGiveUp: (error: unknown) => void;
 }
@@ -38,11 +36,17 @@ export class Dispatcher {
   readonly #queue: TaskQueue;
   readonly #membership: Membership<Member>;
   readonly #times = new ShardTimes();
+  #hasWrongPage = false;
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
     this.#queue = options.queue;
     this.#membership = options.membership;
+  }
+
+  /** Whether a page was found to be wrong: all that pages give is compared from then on. */
+  get hasWrongPage(): boolean {
+    return this.#hasWrongPage;
   }
 
   get #situation(): Situation {
@@ -72,7 +76,7 @@ export class Dispatcher {
       this.#failed(current, new GanglionError('replica', what, { place, reason: 'deadline' }));
     }
     for (const { member, task, straggler } of assist(this.#situation)) {
-      this.#options.observer.straggler(task.shard, straggler.id);
+      if (!straggler.isPage) this.#options.observer.straggler(task.shard, straggler.id);
       this.#ask(member, task);
     }
     this.dispatch(); // what waited for a straggler's answer
@@ -129,7 +133,14 @@ export class Dispatcher {
   }
 
   #vote(voter: Replica, task: ShardTask, answer: Answer): void {
-    const { shard, call, votes } = task;
+    const { shard, call, votes, counted } = task;
+    if (counted) {
+      // Later the parameters may have changed while it was computed.
+      const wrong = call.unfinished > 0 && !equal(answer, counted.answer);
+      if ('result' in answer) answer.result.release();
+      if (wrong) this.#expel(counted.voter, shard);
+      return;
+    }
     const ruling = castVote(task, { voter, answer }, call.unfinished > 0);
     switch (ruling.kind) {
       case 'accepted':
@@ -155,16 +166,18 @@ export class Dispatcher {
   }
 
   /**
-   * Takes what a page gives. It counts at once where it need not be compared and no replica has said anything else; else it is kept until
-   * replicas of this group have decided, and decides nothing.
+   * Takes what a page gives. It counts at once where it need not be compared, no page has been wrong and no replica has said anything else;
+   * else it is kept until replicas of this group have decided, and decides nothing.
    */
   #hear({ replica: voter, isCheck }: Assignment, task: ShardTask, answer: Answer): void {
     if (task.done) {
       const wrong = isCheck && task.accepted && !equal(answer, task.accepted);
       if ('result' in answer) answer.result.release();
       if (wrong) this.#expel(voter, task.shard);
-    } else if (!isCheck && 'result' in answer && task.votes.length === 0) this.#queue.accept(task, answer.result);
-    else {
+    } else if (!isCheck && 'result' in answer && task.votes.length === 0 && !this.#hasWrongPage) {
+      if (task.running > 0) task.counted = { voter, answer: copyOf(answer) };
+      this.#queue.accept(task, answer.result);
+    } else {
       task.claim = { voter, answer: keep(answer) };
       if (task.running === 0) this.#queue.putBack(task);
     }
@@ -180,7 +193,7 @@ export class Dispatcher {
 
   /** Ends a page whose answer was wrong: from now on nothing counts of what pages give. */
   #expel(voter: Replica, shard: Shard): void {
-    this.#options.onWrongPage();
+    this.#hasWrongPage = true;
     const what = 'its result has other bits than this machine has computed';
     this.#reject([{ voter, reason: 'audit', what }], shard);
   }

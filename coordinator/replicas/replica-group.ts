@@ -21,8 +21,6 @@ export class ReplicaGroup {
   readonly #dispatcher: Dispatcher;
   readonly #watch: Watch;
   readonly #choose: (shard: Shard) => Pick<ShardTask, 'audited' | 'isChecked'>;
-  /** Whether a page was found to be wrong: all that pages give is compared from then on. */
-  #hasWrongPage = false;
   #stopped = false;
   /** Why the group has given up. */
   #broken: unknown;
@@ -48,9 +46,6 @@ export class ReplicaGroup {
       onGiveUp,
     });
     const membership = this.#membership;
-    const onWrongPage = (): void => {
-      this.#hasWrongPage = true;
-    };
     this.#dispatcher = new Dispatcher({
       queue,
       membership,
@@ -59,14 +54,16 @@ export class ReplicaGroup {
       now,
       maxShardLosses,
       onGiveUp,
-      onWrongPage,
     });
     this.#watch = new Watch(now, (stoodStillMs) => this.#dispatcher.look(stoodStillMs));
     const isChosen = createAuditor(audit);
     this.#choose = (shard) => {
       const audited = isChosen();
       if (audited) observer.audit(shard);
-      return { audited, isChecked: audited || this.#hasWrongPage || pageAudit === 1 || chance() < pageAudit };
+      return {
+        audited,
+        isChecked: audited || this.#dispatcher.hasWrongPage || pageAudit === 1 || chance() < pageAudit,
+      };
     };
   }
 

@@ -33,6 +33,8 @@ export interface ShardTask extends TaskBase, Ballot<Replica> {
   readonly isChecked: boolean;
   /** What a page has given for it, where that is to be compared. */
   claim: Vote<Replica> | undefined;
+  /** What a page has given for it and counts, for a replica that has not answered yet. */
+  counted: Vote<Replica> | undefined;
   /** A copy of what was accepted, for a page that has not answered yet. */
   accepted: Answer | undefined;
 }
@@ -80,6 +82,7 @@ export class TaskQueue {
           votes: [],
           ...choose(shard),
           claim: undefined,
+          counted: undefined,
           accepted: undefined,
           order,
           running: 0,

@@ -62,12 +62,16 @@ export class PageReplicas {
     if (count < most) return;
     throw new GanglionError(
       'usage',
-      `expected at most ${most} workers in pages (--page-replicas), and there are ${count}`,
+      `expected at most ${most} workers in pages (--page-replicas), and there are ${count}, those that had leave to come among them`,
     );
   }
 
   /** Takes in a page that has connected, until it leaves; never rejects. */
   async #take(socket: WebSocket): Promise<void> {
+    if (!this.#isOpen) {
+      socket.terminate(); // it had a ticket of a run that trained
+      return;
+    }
     const { dataset, emit } = this.#options;
     const id = this.#freeId();
     this.#ids.add(id);
@@ -82,7 +86,7 @@ export class PageReplicas {
       const why = await replica.lost;
       if (isIn) group.leave(replica, why);
     } catch (error) {
-      if (this.#isOpen) this.#refused(id, error);
+      this.#refused(id, error);
     } finally {
       this.#starting.delete(socket);
       this.#ids.delete(id);
@@ -102,7 +106,8 @@ export class PageReplicas {
   }
 
   #refused(id: number, error: unknown): void {
-    this.#options.emit({ kind: 'page', text: `page ${id} cannot lend its processor: ${messageOf(error)}` });
+    if (this.#isOpen)
+      this.#options.emit({ kind: 'page', text: `page ${id} cannot lend its processor: ${messageOf(error)}` });
   }
 
   #freeId(): number {

@@ -82,6 +82,7 @@ export class Lending {
   /** @param {Worker} worker */
   async #connect(worker) {
     const { refused, answer } = await post('api/lend', {}, byId('token', HTMLInputElement).value);
+    if (!this.#workers.has(worker)) return; // it was stopped: the ticket expires
     if (refused === '') worker.postMessage(answer.ticket);
     else this.#end(worker, refused);
   }

@@ -49,7 +49,7 @@ export async function startPageReplica(id: number, socket: WebSocket, options: F
     watch(socket, watcher);
     return {
       send(request, body) {
-        if (socket.readyState !== socket.OPEN) return;
+        if (socket.readyState !== socket.OPEN) return watcher.lost('exit', 'has left'); // its end may take long
         // Copied: what waits here to be sent must not change with the parameters, as late answers are compared, too. What may wait is
         // bounded by the shards that a page holds.
         socket.send(body ? Buffer.concat([encodeFrame(request, body.length), body]) : encodeFrame(request, 0));
@@ -127,7 +127,7 @@ function watch(socket: WebSocket, { frames, lost }: FrameWatcher): void {
 
 /** Says why, and ends the connection, also where nobody answers. */
 function close(socket: WebSocket, { message }: GanglionError): void {
-  if (socket.readyState !== socket.OPEN) return;
+  if (socket.readyState === socket.CLOSED) return;
   socket.close(CLOSED_BY_RUN, toCloseReason(message.replace(/^replica \d+ /, '')));
   const timer = setTimeout(() => socket.terminate(), CLOSE_MS).unref();
   socket.on('close', () => clearTimeout(timer));

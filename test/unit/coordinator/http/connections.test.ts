@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { limitConnections } from '../../../../coordinator/http/connections.ts';
+import { keepOpen, limitConnections } from '../../../../coordinator/http/connections.ts';
 import { exchange, requestOf, served } from './raw-http.ts';
 
 /** Opens connections that stay, each with the same start. @returns how many were closed by the server since */
@@ -41,13 +41,17 @@ describe('512 connections, and not one more: /healthz answers beside', () => {
 });
 
 /** A server of so many connections that answers /slow never. */
-async function small(most: number): Promise<{ port: number; answers: () => number }> {
+async function small(
+  most: number,
+  onConnection: (socket: Socket) => unknown = () => {},
+): Promise<{ port: number; answers: () => number }> {
   let waiting = 0;
   const server = createServer(({ url }, response) => {
     if (url !== '/slow') response.end('ok');
     else waiting += 1;
   });
   limitConnections(server, { most, mostWaiting: 4 });
+  server.on('connection', onConnection);
   await once(server.listen(0, '127.0.0.1'), 'listening');
   onTestFinished(() => {
     server.close();
@@ -72,6 +76,17 @@ describe('a new connection takes the place', () => {
     await delay(50);
     await crowd(port, 1, '');
     await expect.poll(() => open(sockets)).toEqual([true, false, true]);
+  });
+
+  it('of another one than one that is kept open', async () => {
+    const { port } = await small(2, (socket) => socket.remoteAddress === '127.0.0.2' && keepOpen(socket));
+    const kept = await crowd(port, 1, '', '127.0.0.2');
+    const idle = await crowd(port, 1, '', '127.0.0.3');
+    resume([...kept.sockets, ...idle.sockets]);
+    await delay(50);
+    await crowd(port, 1, '', '127.0.0.4');
+    await expect.poll(() => open(idle.sockets)).toEqual([false]);
+    expect(open(kept.sockets)).toEqual([true]);
   });
 
   it('of an idle one before one that waits for its answer', async () => {

@@ -1,9 +1,10 @@
 // Who may lend, and how: a ticket like every change of the run, a WebSocket with it, and nothing for anybody else.
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { connect as connectTcp } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { pathToFileURL } from 'node:url';
-import { expect, it } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
 import type { Lending } from '../../../../coordinator/http/lend-routes.ts';
 import type { HttpOptions } from '../../../../coordinator/http/server.ts';
@@ -154,6 +155,38 @@ it('answers who asks for another protocol in this one', async () => {
   const { status, head, body } = await exchange(port, request);
   expect([status, JSON.parse(body)]).toEqual([200, { status: 'ok', state: 'starting' }]);
   expect(head).toContain('connection: close');
+});
+
+/** A connection that has asked for HTTP/2. @param options of the socket */
+async function askForHttp2(port: number, options: { allowHalfOpen?: boolean } = {}) {
+  const socket = connectTcp({ port, host: '127.0.0.1', ...options });
+  const request = requestOf('GET /healthz', 'Upgrade: h2c').replace('Connection: close', 'Connection: Upgrade');
+  socket.write(request);
+  await once(socket, 'data');
+  return socket;
+}
+
+it('survives a connection that asks for another protocol and is reset', async () => {
+  const { port } = await serve();
+  const thrown: unknown[] = [];
+  const note = (error: unknown): void => void thrown.push(error);
+  process.on('uncaughtException', note);
+  onTestFinished(() => void process.off('uncaughtException', note));
+  for (let i = 0; i < 20; i++) {
+    (await askForHttp2(port)).resetAndDestroy();
+  }
+  expect((await fetch(`http://127.0.0.1:${port}/healthz`)).status).toBe(200);
+  expect(thrown).toEqual([]);
+});
+
+it('ends a connection that asked for another protocol, also where the other side keeps its half', async () => {
+  const { port } = await serve();
+  const socket = await askForHttp2(port, { allowHalfOpen: true });
+  await once(socket, 'end');
+  socket.on('error', () => {}); // what is written reaches nobody any more
+  const writing = setInterval(() => socket.write('x'), 20);
+  await new Promise((resolve) => socket.on('close', resolve));
+  clearInterval(writing);
 });
 
 it('says what is missing of the installation', async () => {

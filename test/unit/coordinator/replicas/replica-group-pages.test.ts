@@ -4,7 +4,7 @@ import type { ReplicaGroupOptions } from '../../../../coordinator/replicas/group
 import { ARITHMETIC } from '../../../../shared/arithmetic.ts';
 import { GanglionError } from '../../../../shared/error.ts';
 import type { ReplicaReady } from '../../../../shared/protocol.ts';
-import { StubReplica, settled, shardsOf, stubGroup } from './stub-replicas.ts';
+import { type Call, StubReplica, settled, shardsOf, stubGroup } from './stub-replicas.ts';
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance'] });
@@ -155,6 +155,56 @@ describe('where nothing is compared', () => {
     await starter.answerAll();
     expect(await computed).toEqual([]);
     expect(left).toEqual([[PAGE, 0, 'frame']]);
+  });
+
+  it.each([
+    ['gives another result', (call: Call) => call.answer()],
+    ['finds a value out of range', (call: Call) => call.fail(new GanglionError('range', 'x is NaN'))],
+  ])('a page that has lied is ended, not the replica that %s later', async (_, strike) => {
+    const { group, join, callOf, starter, observed, left } = await groupOf(1, { pageAudit: 0 });
+    join();
+    join(PAGE + 1);
+    const computed = group.compute(shardsOf(3), (_, { release }) => release());
+    await settled();
+    const shards = starter.pairs.flatMap(([replica, shard]) => (replica === PAGE ? [shard] : []));
+    const [lied = -1] = shards;
+    for (const { replica, shard } of [...starter.calls]) if (replica.id === 0) callOf(shard.shard, false).answer();
+    await settled();
+    await vi.advanceTimersByTimeAsync(1_000); // the shards of pages are late: another replica gets the first
+    await settled();
+    callOf(lied, true).answer(7);
+    await settled();
+    strike(callOf(lied, false));
+    await starter.answerAll();
+    expect(await computed).toEqual([]);
+    expect(left).toEqual([[PAGE, 1, 'audit']]);
+    expect([observed.faults, observed.stragglers]).toEqual([[], []]);
+  });
+
+  it('what a second page has in hand is compared, too, once the first was wrong', async () => {
+    const chances = [0.9, 0.9, 0.1, 0.9];
+    const { compute, join, callOf, starter, left, accepted, shardsCounted } = await groupOf(1, {
+      pageAudit: 0.2,
+      chance: () => chances.shift() ?? 0.9,
+    });
+    join();
+    join(PAGE + 1);
+    const computed = compute(4);
+    await settled();
+    callOf(2, true).answer(7);
+    for (;;) {
+      await settled();
+      const own = starter.calls.find(({ replica }) => replica.id === 0);
+      if (!own) break;
+      own.answer();
+    }
+    expect(left.map(([, , reason]) => reason)).toEqual(['audit']);
+    callOf(1, true).answer(8);
+    await starter.answerAll();
+    expect(await computed).toEqual([]);
+    expect(left.map(([id]) => id).toSorted()).toEqual([PAGE, PAGE + 1]);
+    expect(accepted.toSorted()).toEqual([0, 1, 2, 3]);
+    expect(shardsCounted()).toEqual([[0, 4]]);
   });
 
   it('a page that answers no more is ended after the deadline', async () => {

@@ -28,7 +28,7 @@ export const createMember = (id: number, state: MemberState = 'ready'): Member =
 export const createCall = (): ComputeCall => ({ accept() {}, bad: [], unfinished: 9, finish() {}, fail() {} });
 let order = 0;
 const unstarted = { running: 0, failures: 0, done: false };
-const unclaimed = { isChecked: true, claim: undefined, accepted: undefined };
+const unclaimed = { isChecked: true, claim: undefined, counted: undefined, accepted: undefined };
 export const createShard = (pass: Pass, shard: number, call = createCall(), step = 1): ShardTask => ({
   kind: 'shard',
   shard: { step, pass, shard },

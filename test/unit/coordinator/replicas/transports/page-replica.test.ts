@@ -201,6 +201,18 @@ describe('a page that', () => {
     }
   });
 
+  it('says goodbye and stays connected is gone', async () => {
+    pretend(() => {});
+    const page = await start();
+    client.close();
+    client.pause(); // it never takes the answer, so it never closes
+    await expect.poll(() => socket.readyState).toBe(WebSocket.CLOSING);
+    await expect(page.compute(SHARDS[2] as Shard)).rejects.toThrow('replica 1000 has left');
+    const startMs = performance.now();
+    await page.stop();
+    expect(performance.now() - startMs).toBeLessThan(15_000); // a second; left alone, the connection ends after 30
+  });
+
   it('does not start in time is gone', async () => {
     const closed = once(client, 'close');
     await expect(start(50)).rejects.toThrow('replica 1000 gave no answer to start in 50 ms');
