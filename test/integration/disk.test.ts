@@ -17,12 +17,13 @@ import {
   succeed,
 } from './ganglion.ts';
 
-// The config has its path in it, and so has a checkpoint: beforeAll says when that is at the end of a page and must be longer.
-const scratch = scratchFolder('disk-that-is-read-only-or-too-small-for-a-run');
+const scratch = scratchFolder('disk');
 const mounted: string[] = [];
 const PAGE = 4096;
 /** By which the config of a run below may be longer than that of the run that is measured. */
 const SLACK = 64;
+/** A setting that makes the config longer, which checkpoints have in them, too: where they would end beside the end of a page. */
+let padding: string[] = [];
 
 afterAll(() => {
   for (const folder of mounted) execFileSync('umount', ['--lazy', folder]);
@@ -43,7 +44,7 @@ function expectOneLine({ exitCode, stderr }: Ended, reason: RegExp): void {
 
 function trainIn(run: string, ...args: string[]): Promise<Ended> {
   // What is written for TensorBoard when would have a share in every place below; a place of its own says what it does.
-  return ganglion(['train', ...SMALL, '--workers', '1', '--tensorboard', 'off', ...args, '--run', run]);
+  return ganglion(['train', ...SMALL, '--workers', '1', '--tensorboard', 'off', ...padding, ...args, '--run', run]);
 }
 
 /** Bytes that files of these sizes take, in whole pages. */
@@ -77,14 +78,21 @@ describe.skipIf(!canMount)('a full disk', () => {
   let start: number[];
 
   beforeAll(async () => {
-    const run = scratch('sizes');
-    await succeed(['train', ...SMALL, '--workers', '1', '--steps', '2', '--run', run]);
-    const sizeOf = (...parts: string[]) => statSync(join(run, ...parts)).size;
-    config = sizeOf('config.json') + SLACK; // the folder's name is in it
-    real = sizeOf('samples', 'real.png');
-    samples = sizeOf('samples', 'step-00000002.png');
-    checkpoint = sizeOf('checkpoints', 'step-00000002.safetensors') + SLACK;
-    for (const size of [config, checkpoint]) expect(size % PAGE).toBeGreaterThan(SLACK + 16);
+    const measure = async (run: string): Promise<void> => {
+      await succeed(['train', ...SMALL, '--workers', '1', '--steps', '2', ...padding, '--run', run]);
+      const sizeOf = (...parts: string[]) => statSync(join(run, ...parts)).size;
+      config = sizeOf('config.json') + SLACK; // the folder's name is in it
+      real = sizeOf('samples', 'real.png');
+      samples = sizeOf('samples', 'step-00000002.png');
+      checkpoint = sizeOf('checkpoints', 'step-00000002.safetensors') + SLACK;
+    };
+    const isWithin = (size: number): boolean => size % PAGE > SLACK + 16 && size % PAGE < PAGE - SLACK;
+    await measure(scratch('sizes'));
+    for (let longer = 0; ![config + longer, checkpoint + longer].every(isWithin); longer += 200) {
+      padding = ['--base-path', `/${'x'.repeat(longer + 200)}`];
+    }
+    if (padding.length > 0) await measure(scratch('padded'));
+    expect([config, checkpoint].filter((size) => !isWithin(size))).toEqual([]);
     start = [PAGE, config, checkpoint, real, PAGE]; // the first is lock.json, the last events.jsonl
   });
 
