@@ -3,26 +3,43 @@ import { once } from 'node:events';
 import {
   existsSync,
   mkdirSync,
+  mkdtempSync,
   readdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { afterAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { appendWholeSync, removeFileSync, writeFileAtomicSync } from '../../../../coordinator/files/atomic-file.ts';
 import { JsonLines } from '../../../../coordinator/files/json-lines.ts';
 import { ownerHere } from '../../../../coordinator/files/lock-owner.ts';
 import { isOwned } from '../../../../coordinator/files/owned-folders.ts';
 import { isLocked, LOCK_FILE, lockRunFolder } from '../../../../coordinator/files/run-lock.ts';
-import { errorOf, scratchFolder } from '../../scratch.ts';
+import { errorOf } from '../../scratch.ts';
 
 const STALE = { staleMs: 3_300 };
 const MODULE = new URL('../../../../dist/coordinator/files/run-lock.js', import.meta.url);
+
+// Removed and ended after all tests: onTestFinished may take one of several that run at once for another.
+const folders: string[] = [];
+const holders: ChildProcess[] = [];
+afterAll(() => {
+  for (const child of holders) child.kill('SIGKILL');
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
+function scratchFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'ganglion-lock-'));
+  folders.push(folder);
+  return folder;
+}
 
 const recordOf = (folder: string): Record<string, unknown> => JSON.parse(readFileSync(join(folder, LOCK_FILE), 'utf8'));
 
@@ -31,7 +48,7 @@ async function holderOf(folder: string, prefix: readonly string[] = []): Promise
   const script = `await (await import('${MODULE}')).lockRunFolder('${folder}'); console.log('held'); setInterval(() => {}, 1000);`;
   const [program = '', ...args] = [...prefix, process.execPath, '--input-type=module', '--eval', script];
   const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
-  onTestFinished(() => void child.kill('SIGKILL'));
+  holders.push(child);
   await once(child.stdout, 'data');
   return child;
 }
