@@ -6,6 +6,9 @@
 #include <cstdio>
 #include <cstring>
 #include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <utility>
@@ -16,6 +19,7 @@
 
 namespace {
 using namespace cuda;
+using Clock = std::chrono::steady_clock;
 
 /** Bytes that all threads of the process have copied from the host to a device, and back. */
 std::atomic<uint64_t> bytesToDevice, bytesToHost;
@@ -45,6 +49,11 @@ constexpr int MOST_DEVICES = 64;
 constexpr char STUCK[] = "the GPU does not answer";
 /** Devices that have not done in time what a thread of the process waited for. To free something there would wait, too. */
 std::atomic<bool> isStuck[MOST_DEVICES];
+/** Streams of a device, of all threads. */
+struct Streams {
+  std::mutex mutex;
+  std::set<Stream> all;
+} streamsOf[MOST_DEVICES];
 
 /** A device and its kernels. The primary context is shared by all threads of the process. */
 struct Gpu {
@@ -53,34 +62,63 @@ struct Gpu {
   Context context = nullptr;
   Module module = nullptr;
   double waitMs = 0;
-  bool stuck() const { return isStuck[device % MOST_DEVICES]; }
+  int place() const { return device % MOST_DEVICES; }
+  bool stuck() const { return isStuck[place()]; }
   /** @throws Failure */
   OpenDriver& enter() const {
     if (stuck()) throw Failure{STUCK};
     driver->check(driver->call.ctxSetCurrent(context), "ctxSetCurrent");
     return *driver;
   }
-  /** Waits for everything in a stream, and no longer than `waitMs`: a kernel that hangs would hold this thread for ever. @throws Failure */
-  void wait(Stream stream) const {
-    using Clock = std::chrono::steady_clock;
-    const auto& call = enter().call;
-    const auto begun = Clock::now();
-    for (;;) {
-      const Result result = call.streamQuery(stream);
-      if (result != NOT_READY) return driver->check(result, "streamQuery");
-      const double ms = std::chrono::duration<double, std::milli>(Clock::now() - begun).count();
-      if (ms > waitMs) break;
-      if (ms < 10) sched_yield();
-      else std::this_thread::sleep_for(std::chrono::microseconds(100));
-    }
-    isStuck[device % MOST_DEVICES] = true;
+  /** Whether more than `waitMs` have gone by. */
+  bool isLate(Clock::time_point since) const { return std::chrono::duration<double, std::milli>(Clock::now() - since).count() > waitMs; }
+  /** Nobody waits for the device again. @throws Failure */
+  [[noreturn]] void lose() const {
+    isStuck[place()] = true;
     char seconds[32];
     snprintf(seconds, sizeof seconds, "%g", waitMs / 1000);
     throw Failure{std::string("the GPU has not answered for ") + seconds + " s"};
   }
+  /** Asks again and again, no longer than `waitMs`: a kernel that hangs would hold this thread for ever. @returns whether the answer was yes */
+  template <class Ask>
+  bool wait(Ask isDone) const {
+    const auto begun = Clock::now();
+    while (!isDone()) {
+      if (stuck() || isLate(begun)) return false;
+      if (Clock::now() - begun < std::chrono::milliseconds(10)) sched_yield();
+      else std::this_thread::sleep_for(std::chrono::microseconds(100));
+    }
+    return true;
+  }
+  /** Waits for everything in a stream. @throws Failure */
+  void finish(Stream stream) const {
+    const auto& call = enter().call;
+    Result result = 0;
+    if (!wait([&] { return (result = call.streamQuery(stream)) != NOT_READY; })) lose();
+    driver->check(result, "streamQuery");
+  }
+  /** Whether something can be freed, which has the driver wait for all streams: first, each of them has come to an end once. */
+  bool mayFree() const {
+    if (stuck()) return false;
+    const auto& call = driver->call;
+    call.ctxSetCurrent(context);
+    auto& [mutex, all] = streamsOf[place()];
+    std::unique_lock lock(mutex);
+    auto left = all;
+    lock.unlock();
+    const bool ended = wait([&] {
+      const std::lock_guard again(mutex); // none of them is destroyed meanwhile
+      for (auto stream = left.begin(); stream != left.end();) {
+        if (all.count(*stream) == 0 || call.streamQuery(*stream) != NOT_READY) stream = left.erase(stream);
+        else ++stream;
+      }
+      return left.empty();
+    });
+    if (!ended) isStuck[place()] = true;
+    return ended;
+  }
   ~Gpu() {
-    if (context == nullptr || stuck()) return;
-    driver->call.ctxSetCurrent(context);
+    if (context == nullptr || !mayFree()) return;
     if (module) driver->call.moduleUnload(module);
     driver->call.primaryCtxRelease(device);
   }
@@ -91,8 +129,7 @@ struct Memory {
   std::shared_ptr<Gpu> gpu;
   Pointer pointer = 0;
   void release() {
-    if (pointer == 0 || gpu->stuck()) return;
-    gpu->driver->call.ctxSetCurrent(gpu->context);
+    if (pointer == 0 || !gpu->mayFree()) return;
     gpu->driver->call.memFree(pointer);
     pointer = 0;
   }
@@ -104,11 +141,21 @@ struct Queue {
   std::shared_ptr<Gpu> gpu;
   Stream stream = nullptr;
   Event event = nullptr;
+  /** When `isDone` said no, the first time since something was asked of it. */
+  std::optional<Clock::time_point> unfinished;
+  /** To ask something of it. @throws Failure */
+  OpenDriver& enter() {
+    unfinished.reset();
+    return gpu->enter();
+  }
   ~Queue() {
-    if (gpu->stuck()) return;
+    const bool isFree = gpu->mayFree();
+    auto& [mutex, all] = streamsOf[gpu->place()];
+    const std::lock_guard lock(mutex);
+    all.erase(stream);
+    if (!isFree) return;
     auto& call = gpu->driver->call;
-    call.ctxSetCurrent(gpu->context);
-    if (stream) call.streamSynchronize(stream), call.streamDestroy(stream);
+    if (stream) call.streamDestroy(stream);
     if (event) call.eventDestroy(event);
   }
 };
@@ -118,9 +165,7 @@ struct Batch {
   std::shared_ptr<Gpu> gpu;
   GraphExec graph = nullptr;
   ~Batch() {
-    if (gpu->stuck()) return;
-    gpu->driver->call.ctxSetCurrent(gpu->context);
-    if (graph) gpu->driver->call.graphExecDestroy(graph);
+    if (graph && gpu->mayFree()) gpu->driver->call.graphExecDestroy(graph);
   }
 };
 
@@ -262,7 +307,7 @@ napi_value figures(napi_env env, napi_value* arguments) {
   return result;
 }
 
-/** openGpu(path, ordinal, image, waitMs): a device with the kernels of a cubin; `synchronise` waits so long at most */
+/** openGpu(path, ordinal, image, waitMs): a device with the kernels of a cubin; what waits for it, waits so long at most */
 napi_value openGpu(napi_env env, napi_value* arguments) {
   auto gpu = std::make_shared<Gpu>();
   gpu->driver = open(env, arguments[0]);
@@ -308,9 +353,7 @@ napi_value allocateHost(napi_env env, napi_value* arguments) {
   napi_value buffer;
   const auto finalise = [](napi_env, void* pointer, void* hint) {
     const std::unique_ptr<std::shared_ptr<Gpu>> owner(static_cast<std::shared_ptr<Gpu>*>(hint));
-    if ((*owner)->stuck()) return;
-    (*owner)->driver->call.ctxSetCurrent((*owner)->context);
-    (*owner)->driver->call.memFreeHost(pointer);
+    if ((*owner)->mayFree()) (*owner)->driver->call.memFreeHost(pointer);
   };
   expect(napi_create_external_arraybuffer(env, memory, bytes, finalise, new std::shared_ptr<Gpu>(gpu), &buffer), "an ArrayBuffer");
   return buffer;
@@ -323,6 +366,9 @@ napi_value createStream(napi_env env, napi_value* arguments) {
   auto& driver = queue->gpu->enter();
   CHECK(driver, streamCreate, &queue->stream, NON_BLOCKING);
   CHECK(driver, eventCreate, &queue->event, NO_TIMING);
+  auto& [mutex, all] = streamsOf[queue->gpu->place()];
+  const std::lock_guard lock(mutex);
+  all.insert(queue->stream);
   return wrap(env, queue.release());
 }
 
@@ -392,14 +438,15 @@ napi_value createGraph(napi_env env, napi_value* arguments) {
 /** runGraph(graph, stream) */
 napi_value runGraph(napi_env env, napi_value* arguments) {
   const Batch& batch = toExternal<Batch>(env, arguments[0]);
-  CHECK(batch.gpu->enter(), graphLaunch, batch.graph, toExternal<Queue>(env, arguments[1]).stream);
+  auto& queue = toExternal<Queue>(env, arguments[1]);
+  CHECK(queue.enter(), graphLaunch, batch.graph, queue.stream);
   return nullptr;
 }
 
 /** runKernel(stream, {kernel, grid, threads, kinds, values}) */
 napi_value runKernel(napi_env env, napi_value* arguments) {
-  const Queue& queue = toExternal<Queue>(env, arguments[0]);
-  auto& driver = queue.gpu->enter();
+  Queue& queue = toExternal<Queue>(env, arguments[0]);
+  auto& driver = queue.enter();
   const Launch launch(env, *queue.gpu, arguments[1]);
   const KernelNode& node = launch.node;
   driver.check(driver.call.launchKernel(node.function, node.gridX, node.gridY, node.gridZ, node.blockX, 1, 1, 0, queue.stream,
@@ -410,46 +457,51 @@ napi_value runKernel(napi_env env, napi_value* arguments) {
 
 /** write(stream, address, array): copies an array to the device */
 napi_value write(napi_env env, napi_value* arguments) {
-  const Queue& queue = toExternal<Queue>(env, arguments[0]);
+  Queue& queue = toExternal<Queue>(env, arguments[0]);
   size_t bytes;
   const void* data = toData(env, arguments[2], bytes);
-  CHECK(queue.gpu->enter(), memcpyHtoD, static_cast<Pointer>(toDouble(env, arguments[1])), data, bytes, queue.stream);
+  CHECK(queue.enter(), memcpyHtoD, static_cast<Pointer>(toDouble(env, arguments[1])), data, bytes, queue.stream);
   bytesToDevice += bytes;
   return nullptr;
 }
 
 /** read(stream, address, array): copies from the device into an array */
 napi_value read(napi_env env, napi_value* arguments) {
-  const Queue& queue = toExternal<Queue>(env, arguments[0]);
+  Queue& queue = toExternal<Queue>(env, arguments[0]);
   size_t bytes;
   void* data = toData(env, arguments[2], bytes);
-  CHECK(queue.gpu->enter(), memcpyDtoH, data, static_cast<Pointer>(toDouble(env, arguments[1])), bytes, queue.stream);
+  CHECK(queue.enter(), memcpyDtoH, data, static_cast<Pointer>(toDouble(env, arguments[1])), bytes, queue.stream);
   bytesToHost += bytes;
   return nullptr;
 }
 
 /** copy(stream, to, from, bytes): within the device */
 napi_value copy(napi_env env, napi_value* arguments) {
-  const Queue& queue = toExternal<Queue>(env, arguments[0]);
+  Queue& queue = toExternal<Queue>(env, arguments[0]);
   const auto address = [&](int i) { return static_cast<Pointer>(toDouble(env, arguments[i])); };
-  CHECK(queue.gpu->enter(), memcpyDtoD, address(1), address(2), static_cast<size_t>(toDouble(env, arguments[3])), queue.stream);
+  CHECK(queue.enter(), memcpyDtoD, address(1), address(2), static_cast<size_t>(toDouble(env, arguments[3])), queue.stream);
   return nullptr;
 }
 
 /** follow(stream, other): what comes in the stream waits for what there is in the other */
 napi_value follow(napi_env env, napi_value* arguments) {
-  const Queue &queue = toExternal<Queue>(env, arguments[0]), &other = toExternal<Queue>(env, arguments[1]);
-  auto& driver = queue.gpu->enter();
+  Queue &queue = toExternal<Queue>(env, arguments[0]), &other = toExternal<Queue>(env, arguments[1]);
+  auto& driver = queue.enter();
   CHECK(driver, eventRecord, other.event, other.stream);
   CHECK(driver, streamWaitEvent, queue.stream, other.event, 0);
   return nullptr;
 }
 
-/** isDone(stream): whether nothing in it is left to do */
+/** isDone(stream): whether nothing in it is left to do; it says no no longer than its GPU was opened with */
 napi_value isDone(napi_env env, napi_value* arguments) {
-  const Queue& queue = toExternal<Queue>(env, arguments[0]);
-  const Result result = queue.gpu->enter().call.streamQuery(queue.stream);
-  if (result != NOT_READY) queue.gpu->driver->check(result, "streamQuery");
+  Queue& queue = toExternal<Queue>(env, arguments[0]);
+  const Gpu& gpu = *queue.gpu;
+  const Result result = gpu.enter().call.streamQuery(queue.stream);
+  if (result != NOT_READY) {
+    queue.unfinished.reset();
+    gpu.driver->check(result, "streamQuery");
+  } else if (!queue.unfinished) queue.unfinished = Clock::now();
+  else if (gpu.isLate(*queue.unfinished)) gpu.lose();
   napi_value done;
   expect(napi_get_boolean(env, result != NOT_READY, &done), "a boolean");
   return done;
@@ -487,7 +539,7 @@ napi_value multiprocessors(napi_env env, napi_value* arguments) {
 /** synchronise(stream): waits for everything in it, no longer than its GPU was opened with */
 napi_value synchronise(napi_env env, napi_value* arguments) {
   const Queue& queue = toExternal<Queue>(env, arguments[0]);
-  queue.gpu->wait(queue.stream);
+  queue.gpu->finish(queue.stream);
   return nullptr;
 }
 

@@ -65,7 +65,7 @@ export interface CudaBinding {
   figures(monitor: NativeMonitor, busId: string): Omit<GpuFigures, 'gpu'>;
   /**
    * @param image the kernels, compiled for the device
-   * @param waitMs what {@link synchronise} waits at most; after that every call of the process about the device throws at once
+   * @param waitMs what calls wait for the device at most; after that every call of the process about the device throws at once
    */
   openGpu(path: string, ordinal: number, image: Uint8Array, waitMs: number): NativeGpu;
   /** How many blocks a GPU computes side by side, at least. */
@@ -76,7 +76,7 @@ export interface CudaBinding {
   copied(): { readonly toDevice: number; readonly toHost: number };
   allocate(gpu: NativeGpu, bytes: number): NativeMemory;
   addressOf(memory: NativeMemory): Address;
-  /** Gives memory back, once the device does nothing with it any more. */
+  /** Gives memory back, once the device does nothing with it any more; keeps it where that does not come. */
   release(memory: NativeMemory): void;
   /** Memory of the host that the device copies from and to by itself, all zero. */
   allocateHost(gpu: NativeGpu, bytes: number): ArrayBuffer;
@@ -84,15 +84,15 @@ export interface CudaBinding {
   createGraph(gpu: NativeGpu, launches: readonly GraphLaunch[]): NativeGraph;
   runGraph(graph: NativeGraph, stream: NativeStream): void;
   runKernel(stream: NativeStream, launch: NativeLaunch): void;
-  /** Copies an array to the device. One that is not of `allocateHost` is read before this returns. */
+  /** Copies an array to the device. One that is not of `allocateHost` is read before this returns, which may wait for the stream, without a limit. */
   write(stream: NativeStream, to: Address, from: NodeJS.TypedArray): void;
-  /** Copies from the device into an array; one that is not of `allocateHost` is filled when this returns. */
+  /** Copies from the device into an array; one that is not of `allocateHost` is filled when this returns: it waits for the stream, without a limit. */
   read(stream: NativeStream, from: Address, into: NodeJS.TypedArray): void;
   /** Copies within the device. */
   copy(stream: NativeStream, to: Address, from: Address, bytes: number): void;
   /** What comes in a stream waits for what there is in another. */
   follow(stream: NativeStream, other: NativeStream): void;
-  /** Whether nothing in a stream is left to do. */
+  /** Whether nothing in a stream is left to do. @throws Error when the device has not done it in time */
   isDone(stream: NativeStream): boolean;
   /** Waits for what there is in a stream. @throws Error when the device has not done it in time */
   synchronise(stream: NativeStream): void;

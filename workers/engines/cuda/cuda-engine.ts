@@ -125,8 +125,10 @@ export class CudaEngine implements Engine {
     if (net === 'generator') this.#begun = undefined;
     const readers = Object.values(passes).filter((pass) => net === 'discriminator' || pass !== passes.real);
     for (const pass of readers) binding.follow(stream, pass.stream);
-    if (isOnHost(values)) binding.write(stream, parameters[net], values);
-    else binding.copy(stream, parameters[net], values.address, values.length * FLOAT);
+    if (isOnHost(values)) {
+      binding.synchronise(stream); // with its limit, which a copy out of the host's own memory has not
+      binding.write(stream, parameters[net], values);
+    } else binding.copy(stream, parameters[net], values.address, values.length * FLOAT);
     for (const pass of readers) binding.follow(pass.stream, stream);
   }
 
@@ -161,7 +163,6 @@ export class CudaEngine implements Engine {
           isOnHost(into) ? [[places[i] ?? Number.NaN, into] as const] : [],
         );
         for (const [place, into] of onHost) binding.read(compiled.stream, place, into);
-        if (onHost.length > 0) binding.synchronise(compiled.stream);
         this.#endedMs = performance.now();
         const prepare = Math.max(0, launchedMs - startedMs) / 1000;
         const seconds = {
@@ -197,6 +198,7 @@ export class CudaEngine implements Engine {
     const { binding } = this.#runner;
     const { stream } = this.#ready;
     const values = new Float32Array(length);
+    binding.synchronise(stream);
     binding.read(stream, address, values);
     change(values);
     binding.write(stream, address, values);

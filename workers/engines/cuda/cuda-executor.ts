@@ -32,6 +32,7 @@ export function cudaExecutor(
         }
       }
       compiled.run(stream, 1);
+      binding.synchronise(stream); // with its limit, which a copy to the host's own memory has not
       const results: Record<string, Float32Array> = {};
       for (const name of compiled.names('output')) {
         const { address, size } = compiled.array(name);
@@ -39,7 +40,6 @@ export function cudaExecutor(
         binding.read(stream, address, own);
         results[name] = own;
       }
-      binding.synchronise(stream);
       return results;
     },
     dispose: () => compiled.dispose(),

@@ -20,7 +20,7 @@ import {
 } from './library.ts';
 
 /** So long a thread waits for a GPU: all that it ever waits for takes seconds at most. A kernel that hangs costs no more. */
-export const WAIT_MS = 60_000;
+const WAIT_MS = 60_000;
 
 /** A GPU that the kernels run on. */
 export interface Gpu extends CudaDevice {
@@ -98,10 +98,13 @@ export function describeGpus({ gpus, driverVersion }: LoadedCuda): string {
  * Opens a GPU in this thread.
  *
  * @param number of the GPU; default: the first that can be used
- * @param waitMs after which the GPU counts as lost
+ * @param waitMs after which the GPU counts as lost; default: 60 s, in the emulation `GANGLION_CUDA_WAIT` ms
  * @throws GanglionError `environment` when it cannot be used
  */
-export function cudaRunner(number?: number, waitMs = WAIT_MS): CudaRunner {
+export function cudaRunner(
+  number?: number,
+  waitMs = Number((locateCuda().isEmulated && process.env.GANGLION_CUDA_WAIT) || WAIT_MS),
+): CudaRunner {
   const location = locateCuda();
   const { binding, gpus } = loadCuda(location);
   const { name: device, capability, number: ordinal } = number === undefined ? gpus[0] : findGpu(gpus, number);

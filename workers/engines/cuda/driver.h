@@ -53,7 +53,6 @@ constexpr unsigned NO_TIMING = 2;                            // CU_EVENT_DISABLE
   F(cuMemcpyDtoHAsync_v2, memcpyDtoH, (void* to, Pointer from, size_t bytes, Stream stream))                                     \
   F(cuStreamCreate, streamCreate, (Stream * stream, unsigned flags))                                                             \
   F(cuStreamDestroy_v2, streamDestroy, (Stream stream))                                                                          \
-  F(cuStreamSynchronize, streamSynchronize, (Stream stream))                                                                     \
   F(cuMemcpyDtoDAsync_v2, memcpyDtoD, (Pointer to, Pointer from, size_t bytes, Stream stream))                                   \
   F(cuMemHostAlloc, memHostAlloc, (void** memory, size_t bytes, unsigned flags))                                                 \
   F(cuMemFreeHost, memFreeHost, (void* memory))                                                                                  \

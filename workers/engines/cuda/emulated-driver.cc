@@ -1,13 +1,14 @@
 // A driver without a GPU: the functions of driver.h and nvml.h over the emulation of kernels.cu. Built as a shared library that is loaded in place of
 // libcuda.so.1. GANGLION_CUDA_FAIL=NAME:CODE[:AFTER[:DEVICE]] has a function fail, from a thread's call AFTER on, as a driver would: an error
-// that poisons the context is the answer to every later call of the process about that device; cuStreamQuery:600 is work that never ends.
-// emulated-streams.h says when work is done.
+// that poisons the context is the answer to every later call of the process about that device; cuStreamQuery:600 is work that never ends, for
+// which calls that wait for it wait, too. emulated-streams.h says when work is done.
 #include "kernels.cu"
 #include "driver.h"
 #include "emulated-streams.h"
 #include "nvml.h"
 #include <algorithm>
 #include <atomic>
+#include <thread>
 
 namespace {
 using namespace cuda;
@@ -37,11 +38,20 @@ std::atomic<int> poison[MOST_DEVICES];
 /** Errors after which a process must end to use the device again. */
 bool poisons(int code) { return code == 214 || (code >= 700 && code < 800 && code != 701); }
 
+/** By device, whether work that never ends has been found. */
+std::atomic<bool> hangs[MOST_DEVICES];
+const char* planned() { return getenv("GANGLION_CUDA_FAIL"); }
+/** Waits for the work of a device that never ends, for as long as it is planned. */
+void hang() {
+  const auto isPlanned = [] { return planned() != nullptr && strncmp(planned(), "cuStreamQuery:600", 17) == 0; };
+  while (hangs[currentDevice] && isPlanned()) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+}
+
 /** The failure of a call of this function, planned or because of an earlier one; 0 for none. */
 int failureOf(const char* name) {
   static thread_local std::unordered_map<std::string, long> calls;
   if (const int code = poison[currentDevice]) return code;
-  const char* plan = getenv("GANGLION_CUDA_FAIL");
+  const char* plan = planned();
   if (plan == nullptr || strncmp(plan, name, strlen(name)) != 0 || plan[strlen(name)] != ':') return SUCCESS;
   char* rest;
   const int code = static_cast<int>(strtol(plan + strlen(name) + 1, &rest, 10));
@@ -141,13 +151,15 @@ Result cuMemGetInfo_v2(size_t* free, size_t* total) {
   const char* left = getenv("GANGLION_CUDA_FREE"); // bytes that other programs leave
   return *total = MEMORY, *free = left ? strtoull(left, nullptr, 10) : MEMORY, SUCCESS;
 }
-Result cuMemFree_v2(Pointer pointer) { return streams::finishAll(), free(reinterpret_cast<void*>(pointer)), SUCCESS; }
+Result cuMemFree_v2(Pointer pointer) { return hang(), streams::finishAll(), free(reinterpret_cast<void*>(pointer)), SUCCESS; }
 Result cuMemcpyHtoDAsync_v2(Pointer to, const void* from, size_t bytes, Stream stream) {
   FAIL_AS_PLANNED("cuMemcpyHtoDAsync");
+  if (!streams::isPinned(from) && toStream(stream).hangs) hang();
   return streams::copyToDevice(toStream(stream), reinterpret_cast<void*>(to), from, bytes), SUCCESS;
 }
 Result cuMemcpyDtoHAsync_v2(void* to, Pointer from, size_t bytes, Stream stream) {
   FAIL_AS_PLANNED("cuMemcpyDtoHAsync");
+  if (!streams::isPinned(to) && toStream(stream).hangs) hang();
   return streams::copyToHost(toStream(stream), to, reinterpret_cast<void*>(from), bytes), SUCCESS;
 }
 Result cuMemcpyDtoDAsync_v2(Pointer to, Pointer from, size_t bytes, Stream stream) {
@@ -164,6 +176,7 @@ Result cuMemHostAlloc(void** memory, size_t bytes, unsigned) {
   return streams::pinned[first] = first + bytes, SUCCESS;
 }
 Result cuMemFreeHost(void* memory) {
+  hang();
   streams::finishAll();
   const streams::Lock lock(streams::mutex);
   return streams::pinned.erase(static_cast<const char*>(memory)), free(memory), SUCCESS;
@@ -178,13 +191,11 @@ Result cuStreamDestroy_v2(Stream handle) {
   const std::unique_ptr<std::shared_ptr<streams::Stream>> stream(static_cast<std::shared_ptr<streams::Stream>*>(handle));
   return streams::finish(**stream), streams::all.erase(*stream), SUCCESS;
 }
-Result cuStreamSynchronize(Stream stream) {
-  FAIL_AS_PLANNED("cuStreamSynchronize");
-  const streams::Lock lock(streams::mutex);
-  return streams::finish(toStream(stream)), SUCCESS;
-}
 Result cuStreamQuery(Stream stream) {
-  FAIL_AS_PLANNED("cuStreamQuery");
+  if (const int failure = failureOf("cuStreamQuery")) {
+    if (failure == NOT_READY) hangs[currentDevice] = toStream(stream).hangs = true;
+    return failure;
+  }
   return streams::isDone(toStream(stream)) ? SUCCESS : NOT_READY;
 }
 Result cuStreamWaitEvent(Stream stream, Event event, unsigned) {

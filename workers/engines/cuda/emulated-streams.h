@@ -1,6 +1,7 @@
 // Streams of the emulated driver. Without more, everything is done when it is asked for. With GANGLION_CUDA_LATE=1 it is done as late as a device
 // may: when somebody waits for it, or has asked for it often. What does not wait for what it needs then reads too early, and other bits show.
 #pragma once
+#include <atomic>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -20,6 +21,8 @@ struct Stream {
   std::deque<std::function<void()>> work;
   uint64_t asked = 0, done = 0;
   int questions = 0;
+  /** Whether its work never ends. */
+  std::atomic<bool> hangs{false};
 };
 /** A place in a stream: all that had been asked for by then. */
 struct Event {
