@@ -24,7 +24,7 @@ export function cudaCopies(
   let [newest, next] = [host(), host()];
   return {
     begin() {
-      binding.follow(stream, own); // the copy before has left the memory between
+      binding.follow(stream, own); // a copy that was begun and never taken may still leave the memory between
       let at = between;
       for (const { address, length } of places) {
         binding.copy(stream, at, address, length * FLOAT);

@@ -69,9 +69,9 @@ export async function fetchNvrtc(
   const missing = LIBRARIES.filter((name) => !extracted.includes(name));
   if (missing.length > 0) throw new GanglionError('environment', `the wheel lacks ${missing.join(' and ')}`);
   signal.throwIfAborted();
-  await rm(wheel);
   await sealFolder(staged);
   await moveIntoPlace(staged, folderOf(cacheFolder), join(staging, 'replaced'));
+  await rm(wheel); // last: a set-up that was interrupted has it still
 }
 
 /** What NVRTC gets beside the kind of GPU, as NVCC_FLAGS. */

@@ -40,8 +40,8 @@ export async function buildLibrary(
 
   signal.throwIfAborted();
   await sealFolder(staged, aboutLibrary(location));
-  for (const wheel of wheels) await rm(wheel);
   await moveIntoPlace(staged, location.libraryFolder, join(staging, 'replaced'));
+  for (const wheel of wheels) await rm(wheel); // last: a set-up that was interrupted has them still
 }
 
 interface AddonCompilation {
