@@ -82,6 +82,7 @@ export class CudaPass {
       after: (shards) => this.#after(shards),
     });
     binding.write(this.stream, this.#places.pieces, this.#toPieces());
+    binding.synchronise(this.stream); // the pieces are this call's own memory
   }
 
   /** Whether it has been begun, and not waited for. */
