@@ -24,7 +24,7 @@ it('packs what a GPU machine needs into 45 MiB, which runs by itself in an empty
   };
   const { exitCode, stdout } = await start(join(top, 'test', 'gpu', 'run'), ['quick'], { cwd: '/', env }).ended;
   expect(stdout).toContain('20 comparisons, every bit the same');
-  expect(stdout).toMatch(/^a step of 16 images copies \d+ bytes to the GPU and \d+ back/m);
+  expect(stdout).toMatch(/^a step of 8 images copies \d+ bytes to the GPU and \d+ back/m);
   expect(stdout).toContain('5 sections passed, 0 failed, 1 skipped');
   expect(exitCode).toBe(0);
 });
