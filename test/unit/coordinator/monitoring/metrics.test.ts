@@ -7,16 +7,8 @@ import { madeUpRecord } from '../made-up-record.ts';
 
 const REPLICAS: ReplicaStatus[] = [
   {
-    id: 0,
-    state: 'idle',
-    kind: 'thread',
-    pid: 9,
-    threadId: 1,
-    restarts: 2,
-    answered: 40,
-    busySeconds: 1.5,
-    shards: 40,
-    shardSeconds: 0.02,
+    ...{ id: 0, state: 'idle', kind: 'thread', pid: 9, threadId: 1, restarts: 2 },
+    ...{ answered: 40, busySeconds: 1.5, shards: 40, shardSeconds: 0.02 },
   },
   {
     id: 1,

@@ -13,7 +13,6 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-const arithmetic = { arithmetic: ARITHMETIC };
 const PAGE = 1000;
 
 /** A group that survives no loss. */
@@ -30,8 +29,17 @@ async function groupOf(count: number, options: Partial<ReplicaGroupOptions> = {}
     if (!found) throw new Error(`nobody computes shard ${shard}`);
     return found;
   };
+  /** Answers all calls of the first replica. */
+  const answerOwn = async (): Promise<void> => {
+    for (;;) {
+      await settled();
+      const own = made.starter.calls.find(({ replica }) => replica.id === 0);
+      if (!own) return;
+      own.answer();
+    }
+  };
   const shardsCounted = (): [id: number, shards: number][] => made.group.status.map(({ id, shards }) => [id, shards]);
-  return { ...made, left: made.observed.gone, join, callOf, shardsCounted };
+  return { ...made, left: made.observed.gone, join, callOf, answerOwn, shardsCounted };
 }
 
 describe('where all is compared, as by default', () => {
@@ -50,16 +58,10 @@ describe('where all is compared, as by default', () => {
   });
 
   it('nobody waits for a page', async () => {
-    const { compute, join, starter, accepted } = await groupOf(1);
+    const { compute, join, starter, accepted, answerOwn } = await groupOf(1);
     join();
     const computed = compute(2);
-    await settled();
-    for (;;) {
-      const own = starter.calls.find(({ replica }) => replica.id === 0);
-      if (!own) break;
-      own.answer();
-      await settled();
-    }
+    await answerOwn();
     expect(await computed).toEqual([]);
     expect(accepted.toSorted()).toEqual([0, 1]);
     expect(starter.pairs).toEqual([[PAGE, 1]]);
@@ -166,12 +168,10 @@ describe('where nothing is compared', () => {
     join(PAGE + 1);
     const computed = group.compute(shardsOf(3), (_, { release }) => release());
     await settled();
-    const shards = starter.pairs.flatMap(([replica, shard]) => (replica === PAGE ? [shard] : []));
-    const [lied = -1] = shards;
+    const [lied = -1] = starter.pairs.flatMap(([replica, shard]) => (replica === PAGE ? [shard] : []));
     for (const { replica, shard } of [...starter.calls]) if (replica.id === 0) callOf(shard.shard, false).answer();
     await settled();
     await vi.advanceTimersByTimeAsync(1_000); // the shards of pages are late: another replica gets the first
-    await settled();
     callOf(lied, true).answer(7);
     await settled();
     strike(callOf(lied, false));
@@ -183,27 +183,19 @@ describe('where nothing is compared', () => {
 
   it('what a second page has in hand is compared, too, once the first was wrong', async () => {
     const chances = [0.9, 0.9, 0.1, 0.9];
-    const { compute, join, callOf, starter, left, accepted, shardsCounted } = await groupOf(1, {
-      pageAudit: 0.2,
-      chance: () => chances.shift() ?? 0.9,
-    });
+    const made = await groupOf(1, { pageAudit: 0.2, chance: () => chances.shift() ?? 0.9 });
+    const { compute, join, callOf, starter, left, shardsCounted, answerOwn } = made;
     join();
     join(PAGE + 1);
     const computed = compute(4);
     await settled();
     callOf(2, true).answer(7);
-    for (;;) {
-      await settled();
-      const own = starter.calls.find(({ replica }) => replica.id === 0);
-      if (!own) break;
-      own.answer();
-    }
+    await answerOwn();
     expect(left.map(([, , reason]) => reason)).toEqual(['audit']);
     callOf(1, true).answer(8);
     await starter.answerAll();
     expect(await computed).toEqual([]);
     expect(left.map(([id]) => id).toSorted()).toEqual([PAGE, PAGE + 1]);
-    expect(accepted.toSorted()).toEqual([0, 1, 2, 3]);
     expect(shardsCounted()).toEqual([[0, 4]]);
   });
 
@@ -290,7 +282,7 @@ it('pages are not among the workers that are counted, and draw no samples', asyn
 
 it('refuses a page of another arithmetic', async () => {
   const { group, join } = await groupOf(1, {});
-  expect(() => join(PAGE, { ...arithmetic, arithmetic: ARITHMETIC + 1 })).toThrow(
+  expect(() => join(PAGE, { arithmetic: ARITHMETIC + 1 })).toThrow(
     `replica ${PAGE} computes on arithmetic ${ARITHMETIC + 1}, expected stub 1.2, as the others`,
   );
   expect(group.status.map(({ id }) => id)).toEqual([0]);
