@@ -2,7 +2,7 @@
 // others fail before they copy anything. Without python3 there is nothing to test; in CI it must be there.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
@@ -191,6 +191,11 @@ describe.skipIf(!hasPython)('TensorFlow', () => {
     const again = await setup(cache, { PATH: newFolder('path') }).ended;
     expect(again).toMatchObject({ exitCode: 0, stderr: '' });
     expect(again.stdout).toMatch(/^TensorFlow [^\n]* is ready in /);
+    const { libraryFolder: gpu } = locateLibrary({ GANGLION_CACHE: cache }, 'gpu');
+    mkdirSync(gpu);
+    const beside = await setup(cache).ended;
+    rmdirSync(gpu);
+    expect(beside.stdout).toContain(`; training takes (gpu) until you delete ${gpu}\n`);
   });
 
   it('computes, also after its folder has been moved', async () => {

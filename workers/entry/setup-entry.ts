@@ -41,7 +41,11 @@ try {
     await installTensorflow(location, options);
     if (variant === 'gpu') await installCudaHost(cudaOfNvidia(), options); // it knows the GPUs
     await checkAddon(location.addonPath, options.signal); // also one that was there
-    printLine(process.stdout, `TensorFlow ${TENSORFLOW_VERSION} (${variant}) is ready in ${location.libraryFolder}`);
+    const taken = locateLibrary(); // where both are, training takes one
+    const other =
+      taken.variant === variant ? '' : `; training takes (${taken.variant}) until you delete ${taken.libraryFolder}`;
+    const ready = `TensorFlow ${TENSORFLOW_VERSION} (${variant}) is ready in ${location.libraryFolder}`;
+    printLine(process.stdout, `${ready}${other}`);
   } else if (!isFor('--cuda') && !isFor('--mpi')) {
     const location = locateKernels();
     await installKernels(location, options);
