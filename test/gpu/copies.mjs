@@ -14,7 +14,7 @@ const isEmulated = process.env.GANGLION_CUDA === 'emulated';
 const [batch = isEmulated ? 8 : 128] = process.argv.slice(2).map(Number);
 const settings = { batch, seed: 7, ...(isEmulated ? { latent: 16 } : {}) };
 /** The next copy is begun half of its steps after the last, and is under way in the steps that follow. */
-const [FROM, TO] = [10, HOST_COPY_STEPS / 2 - 5];
+const [FROM, TO] = [10, isEmulated ? 15 : HOST_COPY_STEPS / 2 - 5];
 
 // The add-on that the threads have loaded: it counts for the whole process.
 const { copied } = createRequire(import.meta.url)(findCuda(locateCuda()).path);
