@@ -1,4 +1,5 @@
-// A run killed after every one of its system calls that change its folder goes on as if it had never been killed.
+// A run killed after every one of its system calls that change its folder, those of its start among them, goes on by the same command as if it had
+// never been killed.
 import { existsSync } from 'node:fs';
 import { beforeAll, expect, it } from 'vitest';
 import { scratchFolder, startGanglion, succeed, summaryOf } from '../integration/ganglion.ts';
@@ -22,11 +23,12 @@ it('at every call', { timeout: 3_600_000 }, async () => {
       ...{ LD_PRELOAD: LIBRARY, KILL_CALL: 'any', KILL_PATH: run },
       ...{ KILL_WHEN: 'after', KILL_NTH: String(kills + 1) },
     };
-    const { signal } = await startGanglion([...TRAIN, '--run', run], { env }).ended;
+    const command = [...TRAIN, '--run', run, '--resume', 'auto'];
+    const { signal } = await startGanglion(command, { env }).ended;
     if (signal !== 'SIGKILL') break; // it has fewer calls
     // A run that is over has nothing to resume: what comes after its end is made again by itself.
     const isOver = existsSync(`${run}/summary.json`);
-    const next = isOver ? ['report', run] : [...TRAIN, '--run', run, '--resume', 'auto'];
+    const next = isOver ? ['report', run] : command;
     const { exitCode, stderr } = await startGanglion(next).ended;
     expect({ kill: kills + 1, exitCode, stderr }).toEqual({ kill: kills + 1, exitCode: 0, stderr: '' });
     await expectSameEnd(run, expected);
