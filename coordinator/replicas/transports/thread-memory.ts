@@ -14,9 +14,13 @@ export interface ThreadMemory {
   readonly indices: readonly Uint32Array[];
 }
 
+type Values = ShardResult['values'];
+
 export class MemoryPool {
   readonly #create: () => ThreadMemory;
   readonly #free: ThreadMemory[] = [];
+  /** By length: vectors of memories that a device had no room for as a whole. It takes nothing back. */
+  readonly #spare = new Map<number, Values[]>();
 
   /**
    * @param shardSize images a shard
@@ -24,17 +28,32 @@ export class MemoryPool {
    */
   constructor(spec: ModelSpec, shardSize: number, device?: UpdateDevice) {
     const shared = (bytes: number): SharedArrayBuffer => new SharedArrayBuffer(bytes);
+    const vector = (length: number): Values => {
+      if (!device) return new Float32Array(shared(length * Float32Array.BYTES_PER_ELEMENT));
+      const place = device.allocate(length);
+      return { ...place, read: () => device.read([place])[0] ?? new Float32Array() };
+    };
     this.#create = () => ({
-      results: resultVectors<ShardResult['values']>(spec, (length) => {
-        if (!device) return new Float32Array(shared(length * Float32Array.BYTES_PER_ELEMENT));
-        const place = device.allocate(length);
-        return { ...place, read: () => device.read([place])[0] ?? new Float32Array() };
-      }),
+      results: this.#vectors(spec, vector),
       indices: Array.from(
         { length: RESULT_SLOTS },
         () => new Uint32Array(shared(shardSize * Uint32Array.BYTES_PER_ELEMENT)),
       ),
     });
+  }
+
+  #vectors(spec: ModelSpec, create: (length: number) => Values): ThreadMemory['results'] {
+    const taken: Values[] = [];
+    try {
+      return resultVectors<Values>(spec, (length) => {
+        const values = this.#spare.get(length)?.pop() ?? create(length);
+        taken.push(values);
+        return values;
+      });
+    } catch (error) {
+      for (const values of taken) this.#spare.set(values.length, [...(this.#spare.get(values.length) ?? []), values]);
+      throw error;
+    }
   }
 
   take(): ThreadMemory {
