@@ -37,6 +37,11 @@ export function toPrintable(text: string, most = LINE): string {
   return escaped.length <= most ? escaped : escapeControls(shorten(escaped, most));
 }
 
+/** `1 image`, `60,000 images`. @param what in the singular */
+export function counted(count: number, what: string): string {
+  return `${count.toLocaleString('en')} ${what}${count === 1 ? '' : 's'}`;
+}
+
 /** A value as a message says it was given: JSON, of about 200 characters where there are more. */
 export function show(value: unknown): string {
   // JSON has no word for a number that overflowed, and none for nothing.

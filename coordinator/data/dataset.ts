@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { GanglionError } from '../../shared/error.ts';
 import { sizeOf } from '../../shared/model/shape.ts';
 import type { ImageShape } from '../../shared/model/spec.ts';
+import { counted } from '../../shared/printable.ts';
 import { identityOf } from './known-sets.ts';
 
 /** Images of one shape, with their labels where there are some. */
@@ -34,7 +35,7 @@ export interface DatasetFacts {
 
 /** What images of a folder or file are called: `faces (60,000 images)`. */
 export function nameWithCount(name: string, count: number): string {
-  return `${name} (${count.toLocaleString('en')} image${count === 1 ? '' : 's'})`;
+  return `${name} (${counted(count, 'image')})`;
 }
 
 /**

@@ -2,6 +2,7 @@
 // The sentences for people are written here, once.
 import { type GanglionError, messageOf } from '../../shared/error.ts';
 import type { Phase } from '../../shared/model/layout.ts';
+import { counted } from '../../shared/printable.ts';
 import { describeShard, type PassSeconds } from '../../shared/protocol.ts';
 import type { WrittenCheckpoint } from '../checkpoints/checkpoint-writer.ts';
 import { type BadShard, describeBadShard } from '../replicas/bad-shard.ts';
@@ -119,8 +120,10 @@ export function sentenceOf(event: RunEvent): string | undefined {
   switch (event.kind) {
     case 'started': {
       const { resumed, step, data, nodes, workers, shards, computing } = event;
-      const replicas = nodes > 1 ? `${nodes} nodes, ${workers} workers on this one` : `${workers} workers`;
-      return `${resumed ? `resuming at step ${step}` : 'training'}: ${data}; ${replicas}, ${shards} shards; ${computing}`;
+      const own = counted(workers, 'worker');
+      const replicas = nodes > 1 ? `${nodes} nodes, ${own} on this one` : own;
+      const shared = `${replicas}, ${counted(shards, 'shard')}`;
+      return `${resumed ? `resuming at step ${step}` : 'training'}: ${data}; ${shared}; ${computing}`;
     }
     case 'skipped': {
       const { phase, bad } = event;
@@ -153,7 +156,7 @@ export function sentenceOf(event: RunEvent): string | undefined {
     case 'straggler':
       return `replica ${event.replica} is a straggler: ${describeShard(event.shard)} was given to a second replica`;
     case 'resized':
-      return `changing from ${event.from} to ${event.to} workers`;
+      return `changing from ${event.from} to ${counted(event.to, 'worker')}`;
     case 'stopping':
       return `${event.who}: finishing the step and writing a checkpoint`;
     case 'ended': {

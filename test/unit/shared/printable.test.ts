@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { escapeControls, show, toJson, toPrintable } from '../../../shared/printable.ts';
+import { counted, escapeControls, show, toJson, toPrintable } from '../../../shared/printable.ts';
 
 /** C0, DEL, C1 (CSI), line separator, byte order mark, right-to-left override, isolate, half of a pair, tag. */
 const HOSTILE = [
@@ -84,4 +84,8 @@ describe('toJson', () => {
     }
     expect(toJson({ a: 1 }, 2)).toBe('{\n  "a": 1\n}');
   });
+});
+
+it('one of a thing has no plural', () => {
+  expect([0, 1, 60_000].map((count) => counted(count, 'image'))).toEqual(['0 images', '1 image', '60,000 images']);
 });
