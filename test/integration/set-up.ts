@@ -108,6 +108,13 @@ export function setup(cache: string, env: NodeJS.ProcessEnv = {}) {
   return start(process.execPath, [SETUP], { GANGLION_CACHE: cache, ...env });
 }
 
+/** A PATH with a g++ before the others that optimises nothing: it takes a quarter of the time, and its kernels give the same bits. */
+export function pathWithQuickCompiler(): string {
+  const folder = newFolder('quick-compiler');
+  writeScript(join(folder, 'g++'), `exec ${pathOf('g++')} "$@" -O0`);
+  return `${folder}:${process.env.PATH}`;
+}
+
 /** A PATH with a g++ before the others that does what a script says; `$target` is what it is to make. */
 export function pathWithFakeCompiler(script: string): string {
   const folder = newFolder('fake-compiler');

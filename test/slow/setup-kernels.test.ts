@@ -33,6 +33,7 @@ import {
   newFolder,
   pathWith,
   pathWithFakeCompiler,
+  pathWithQuickCompiler,
   setup,
   start,
   WITHOUT,
@@ -81,13 +82,13 @@ describe('the kernels', () => {
     const { addonPath, kernelsFolder } = kernelsOf(damaged);
     const { size } = statSync(addonPath);
     truncateSync(addonPath, size / 2);
-    const again = await setup(damaged).ended;
+    const again = await setup(damaged, { PATH: pathWithQuickCompiler() }).ended;
     expect(again).toEqual({
       exitCode: 0,
       stdout: `the kernels are ready in ${kernelsFolder}\n`,
       stderr: expect.stringMatching(/^compiling the kernels: [^\n]* was changed: expected \d+ bytes, got \d+\n$/),
     });
-    expect(statSync(addonPath).size).toBe(size);
+    expect(statSync(addonPath).size).toBeGreaterThan(size / 2);
     expect(await choose('auto', damaged)).toEqual({ ...CPU, stderr: '' });
   });
 
@@ -146,7 +147,7 @@ describe('the kernels', () => {
       for (const pid of contents(pids)) expect(() => process.kill(Number(pid), 0)).toThrow('ESRCH');
       expect(contents(bare)).toEqual([]);
     }
-    expect(await choose('auto', bare)).toEqual(COMPILED);
+    expect(await choose('auto', bare, { PATH: pathWithQuickCompiler() })).toEqual(COMPILED);
     expect(contents(bare)).toHaveLength(1);
   });
 
@@ -161,8 +162,9 @@ describe('the kernels', () => {
     copyFileSync('package.json', join(copy, 'package.json'));
     symlinkSync(resolve('node_modules'), join(copy, 'node_modules'));
     const source = join(copy, 'workers/engines/kernels/addon.cc');
+    const env = { GANGLION_CACHE: bare, PATH: pathWithQuickCompiler() };
     const run = (entry: string, ...args: string[]): Promise<Ended> =>
-      start(process.execPath, [join(copy, 'dist/workers/entry', entry), ...args], { GANGLION_CACHE: bare }).ended;
+      start(process.execPath, [join(copy, 'dist/workers/entry', entry), ...args], env).ended;
 
     expect(await run('backend-entry.js', 'auto')).toEqual(COMPILED);
     const { addonPath } = kernelsOf(bare); // the same sources, the same key
