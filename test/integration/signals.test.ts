@@ -181,7 +181,11 @@ it('a signal while the replicas start ends the run before its first step, with a
 });
 
 describe('a second SIGINT', () => {
-  const LONG_STEP = ['--batch', '8192', '--shards', '32', '--metrics-port', 'off', '--steps', '5', '--workers', '1'];
+  /** A step of half a minute and more, of shards that take some tenths of a second. */
+  const LONG_STEP = [
+    ...['--batch', '8192', '--shards', '128', '--width', '3'],
+    ...['--metrics-port', 'off', '--steps', '5', '--workers', '1'],
+  ];
 
   it('stops at once with code 130, in the middle of a step', async () => {
     const run = scratch('forced');
@@ -194,7 +198,7 @@ describe('a second SIGINT', () => {
     running.child.kill('SIGINT');
     const { exitCode, stderr } = await running.ended;
     expect({ exitCode, stderr }).toEqual({ exitCode: 130, stderr: '' });
-    expect(performance.now() - secondMs).toBeLessThan(1500);
+    expect(performance.now() - secondMs).toBeLessThan(10_000);
     expect(existsSync(`${run}/summary.json`)).toBe(false);
     await expectWhole(run);
   });

@@ -1,6 +1,5 @@
 import { createServer } from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { startHttp } from '../../../../coordinator/http/server.ts';
 import { createMetrics } from '../../../../coordinator/monitoring/metrics.ts';
 import { StatusKeeper } from '../../../../coordinator/monitoring/status.ts';
@@ -49,10 +48,12 @@ describe('startHttp', () => {
       const response = await fetch(`http://127.0.0.1:${server.port}/metrics`, { headers: { accept } });
       return Number(/^ganglion_steps_total (\d+)$/m.exec(await response.text())?.[1]);
     };
+    const now = vi.spyOn(performance, 'now').mockReturnValue(1000);
+    onTestFinished(() => now.mockRestore());
     expect(await scrape('text/plain')).toBe(0);
     metrics.observe(stepEvent(madeUpRecord(7)));
     expect(await Promise.all(['text/plain', 'application/openmetrics-text'].map(scrape))).toEqual([0, 0]);
-    await delay(260);
+    now.mockReturnValue(1250);
     expect(await Promise.all(['text/plain', 'application/openmetrics-text'].map(scrape))).toEqual([1, 1]);
   });
 

@@ -26,8 +26,10 @@ beforeAll(async () => {
   // The histogram of garbage collections has no labels before the first.
   setFlagsFromString('--expose-gc');
   runInNewContext('gc')();
-  await delay(50);
-  text = await metrics.text();
+  do {
+    await delay(5);
+    text = await metrics.text();
+  } while (!text.includes('nodejs_gc_duration_seconds_count{'));
   labels = new Map([...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name = '']) => [name, new Set()]));
   for (const [, series = '', inside = ''] of text.matchAll(/^(\w+)\{(.+)\} /gm)) {
     const name = labels.has(series) ? series : series.replace(/_(bucket|sum|count)$/, '');
