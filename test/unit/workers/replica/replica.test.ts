@@ -76,8 +76,8 @@ describe('Replica', () => {
       expected[pass === 'real' ? scalars.outputReal : scalars.outputFake] = 0.5;
       expect(slot?.findIndex((value, i) => value !== expected[i])).toBe(-1);
       expect(other?.every((value) => value === 0)).toBe(true);
-      expect(Object.values(seconds).every((value) => value >= 0 && value < 10)).toBe(true);
-      expect(Math.abs(Date.now() / 1000 - start)).toBeLessThan(10); // since 1970
+      expect(Object.values(seconds).every((value) => value >= 0 && value < 600)).toBe(true);
+      expect(Math.abs(Date.now() / 1000 - start)).toBeLessThan(600); // since 1970
     }
   });
 
