@@ -47,8 +47,12 @@ export interface UpdateDevice {
    */
   hold(images: Uint8Array): number | undefined;
   write(to: DevicePlace, from: Float32Array): void;
-  /** Asks whether the device still answers; waits for nothing. */
-  check(): void;
+  /**
+   * Asks for a sign that the device does what it has been asked for, by any thread.
+   *
+   * @returns whether it has done that; waits for nothing, and throws when it has not in time
+   */
+  ask(): () => boolean;
   /** Copies vectors, once everything asked for has been done. */
   read(from: readonly DevicePlace[]): Float32Array[];
   createCopies(of: readonly DevicePlace[]): DeviceCopies;

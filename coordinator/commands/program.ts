@@ -8,6 +8,7 @@ import { fromSystemError } from '../files/atomic-file.ts';
 import { countPhysicalCores } from '../machine/cores.ts';
 import { VERSION } from '../machine/version.ts';
 import { joinNodes, prefixOf } from '../nodes/join-nodes.ts';
+import { exitWithoutThreads } from '../replicas/transports/living-threads.ts';
 import { PROGRAMS } from '../run/programs.ts';
 import { StopSwitch } from '../run/stop.ts';
 import { fromEnvironment, fromFlags } from '../settings/settings.ts';
@@ -233,10 +234,22 @@ function strictly(command: Command): Command {
     .configureOutput({ outputError: (text) => printLine(process.stderr, toErrorLine(text)) });
 }
 
+/** The last that happens in this process, but for a crash: Node.js has its stack to print then. */
+function endWithoutThreads(): void {
+  let hasCrashed = false;
+  process.on('uncaughtExceptionMonitor', () => {
+    hasCrashed = true;
+  });
+  process.on('exit', (code) => {
+    if (!hasCrashed) exitWithoutThreads(code);
+  });
+}
+
 /** Runs the command line; sets the exit code of the process. */
 export async function runProgram(argv: readonly string[], signals: Signals): Promise<void> {
   process.stdout.on('error', onOutputError);
   process.stderr.on('error', () => {}); // nobody is left to tell
+  endWithoutThreads();
   const ganglion = program(signals);
   for (const command of [ganglion, ...ganglion.commands]) strictly(command);
   try {

@@ -46,7 +46,7 @@ export class Signals {
 
 /** Ends the process by a signal, so that a shell knows, after what is due at its end. */
 function endBy(signal: StopSignal): void {
-  process.once('exit', () => {
+  process.prependOnceListener('exit', () => {
     process.removeAllListeners(signal);
     process.kill(process.pid, signal);
   });

@@ -7,6 +7,9 @@ import type { Replica, StartReplica } from './replica.ts';
 import { toFault } from './replica-fault.ts';
 import type { RestartPolicy } from './restart-policy.ts';
 
+/** So long the end of a group waits for a start under way, which may never end: then it is abandoned. */
+const STARTING_MS = 5_000;
+
 /** What membership keeps of a member. */
 export interface Life {
   readonly id: number;
@@ -45,6 +48,7 @@ export class Membership<Member extends Life> {
   #starting: Promise<void> = Promise.resolve();
   readonly #delays = new Set<NodeJS.Timeout>();
   readonly #ending = new Set<Promise<void>>();
+  readonly #abandon = new AbortController();
   #restarts = 0;
   #closed = false;
   /** Backend and version of the first replica that started. */
@@ -152,11 +156,13 @@ export class Membership<Member extends Life> {
     return this.#closed;
   }
 
-  /** Ends all replicas; waits for the start under way. */
+  /** Ends all replicas; waits for the start under way, not for long. */
   async stop(): Promise<void> {
     this.close();
     for (const delay of this.#delays) clearTimeout(delay);
+    const abandon = setTimeout(() => this.#abandon.abort(), STARTING_MS);
     await this.#starting;
+    clearTimeout(abandon);
     for (const member of this.#members) {
       if (member.state === 'gone') continue;
       member.state = transition(member.state, 'stop'); // stays in the list, for the status
@@ -226,7 +232,7 @@ export class Membership<Member extends Life> {
     if (this.#closed || member.state !== 'waiting') return; // no longer wanted
     this.#move(member, 'begin');
     try {
-      member.replica = await this.#check(await this.#options.start(member.id));
+      member.replica = await this.#check(await this.#options.start(member.id, this.#abandon.signal));
     } catch (error) {
       if (this.#move(member, 'fail') === 'gone') return;
       throw error;

@@ -156,7 +156,7 @@ export class ReplicaGroup {
     if (member) this.#membership.lose(member, why);
   }
 
-  /** Ends all replicas; waits for the start under way. */
+  /** Ends all replicas; waits for the start under way, not for long. */
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#watch.stop();

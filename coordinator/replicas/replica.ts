@@ -45,5 +45,5 @@ export interface Replica {
   stop(why?: GanglionError): Promise<void>;
 }
 
-/** Starts the replica with this number. */
-export type StartReplica = (id: number) => Promise<Replica>;
+/** Starts the replica with this number. @param abandon aborts when it is no longer wanted, and has not started in time */
+export type StartReplica = (id: number, abandon: AbortSignal) => Promise<Replica>;

@@ -2,6 +2,7 @@
 import type { Device } from '../../shared/device.ts';
 import { GanglionError } from '../../shared/error.ts';
 import { imageShapeOf, imageSizeOf, type ModelSpec } from '../../shared/model/spec.ts';
+import { prepareExit } from '../replicas/transports/living-threads.ts';
 import { startThreadReplica } from '../replicas/transports/thread-replica.ts';
 import type { TrainingState } from '../training/state.ts';
 import type { Programs } from './programs.ts';
@@ -16,7 +17,7 @@ export interface DrawRequest {
 
 export interface DrawOptions {
   readonly device: Device;
-  readonly programs: Pick<Programs, 'threadEntry'>;
+  readonly programs: Pick<Programs, 'threadEntry' | 'updateEntry'>;
 }
 
 const DEADLINE_MS = 120_000;
@@ -40,6 +41,7 @@ export async function draw(
   checkCount(count, state.spec);
   const parameters = { generator: state.generator.parameters, discriminator: state.discriminator.parameters };
   const setup = { ...device, shardSize: 2, spec: state.spec, seed, shards: 1, parameters };
+  if (device.backend === 'cuda') await prepareExit(programs.updateEntry);
   const replica = await startThreadReplica(0, {
     entry: programs.threadEntry,
     setup,

@@ -47,8 +47,14 @@ export function createReplicas(
   const setup = setupOf(options);
   const givenTo = (device: Device) => ({ setup: { ...setup, ...device }, images, deadlineMs: DEADLINE_MS });
   let pool: MemoryPool | undefined;
-  const startOn = (device: Device, id: number, held: DeviceState | undefined): Promise<Replica> => {
-    const { setup: own, ...given } = givenTo(device);
+  const startOn = (
+    device: Device,
+    id: number,
+    held: DeviceState | undefined,
+    abandon: AbortSignal,
+  ): Promise<Replica> => {
+    const { setup: own, ...rest } = givenTo(device);
+    const given = { ...rest, abandon };
     if (config.isolation === 'process' || needsProcess(device))
       return startProcessReplica(id, { ...given, setup: own, entry: programs.processEntry });
     pool ??= new MemoryPool(state.spec, setup.shardSize, held?.device);
@@ -56,11 +62,12 @@ export function createReplicas(
     const placed = { ...own, parameters, imagesAt: held?.imagesAt };
     return startThreadReplica(id, { ...given, setup: placed, entry: programs.threadEntry, pool });
   };
-  const start = async (id: number): Promise<Replica> => {
+  const start = async (id: number, abandon: AbortSignal): Promise<Replica> => {
     const device = place.devices.of(id);
     const held = place.state; // the state may be lost, and said to be, while a replica starts
     try {
-      const replica = await startOn(device, id, held);
+      await held?.answered(abandon); // the one before may be lost as the GPU hangs
+      const replica = await startOn(device, id, held, abandon);
       place.devices.countStart(device, false);
       return replica;
     } catch (error) {
@@ -77,7 +84,7 @@ export function createReplicas(
       place.devices.lose(device);
       const text = `${showDevices([device])} is lost: ${messageOf(error)}; its workers go on with ${place.devices.text}`;
       emit({ kind: 'gpuLost', text });
-      return start(id);
+      return start(id, abandon);
     }
   };
   /** A replica was lost, perhaps with the GPU that holds the state: that others on it fail, too, need not be waited for. */

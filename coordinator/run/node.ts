@@ -6,6 +6,7 @@ import type { SampleJob } from '../../shared/protocol.ts';
 import { countPhysicalCores } from '../machine/cores.ts';
 import type { ReplicaGroup } from '../replicas/replica-group.ts';
 import type { ReplicaStatus } from '../replicas/replica-status.ts';
+import { prepareExit } from '../replicas/transports/living-threads.ts';
 import { CommittedSteps } from '../training/committed-steps.ts';
 import { SINGLE_NODE } from '../training/communicator.ts';
 import { loadDeviceState } from '../training/device-state.ts';
@@ -41,6 +42,7 @@ export class Node {
     const { programs, emit, config, devices, dataset, state, communicator = SINGLE_NODE } = this.#options;
     // Replicas in threads share the memory of one GPU with the coordinator: results, state and images stay there. Several nodes, and pages, add
     // up on the host.
+    if (devices.some(({ backend }) => backend === 'cuda')) await prepareExit(programs.updateEntry);
     const [first] = devices;
     const isOne = devices.every(({ backend, gpu }) => backend === 'cuda' && gpu === first.gpu);
     if (isOne && communicator.members.length === 1 && config.isolation !== 'process' && config.pageReplicas === 0) {

@@ -1,5 +1,6 @@
 // The state where a GPU's replicas leave their results: on the device. The host's arrays are a copy, brought up to date where somebody reads
 // them. Every so many steps another copy comes to the host, beside the training, so that a lost device costs few.
+import { setTimeout } from 'node:timers/promises';
 import type { DeviceCopies, DevicePlace, UpdateDevice } from '../../shared/device-memory.ts';
 import { GanglionError, messageOf } from '../../shared/error.ts';
 import { keptBy } from './average.ts';
@@ -15,6 +16,8 @@ import {
 
 /** The host's copy of the state is at most so many steps old. */
 export const HOST_COPY_STEPS = 100;
+/** Between two looks at a device that has something to do. */
+const ASKED_AGAIN_MS = 20;
 /** Steps after which the next copy is begun: it arrives while training goes on. */
 const NEXT_COPY_STEPS = HOST_COPY_STEPS / 2;
 
@@ -129,11 +132,21 @@ export class DeviceState {
   /** Looks whether the device still answers. @returns as {@link lost} */
   look(): GanglionError | undefined {
     try {
-      this.use((device) => device.check());
+      this.use((device) => device.ask()());
     } catch {
       // `lost` says why
     }
     return this.#lost;
+  }
+
+  /**
+   * Waits until the device has done what it has to do now, while this thread does other things: a call of its own might never return.
+   *
+   * @throws GanglionError as {@link change}; the reason of an abort
+   */
+  async answered(signal: AbortSignal): Promise<void> {
+    const isAnswered = this.use((device) => device.ask());
+    while (!this.use(isAnswered)) await setTimeout(ASKED_AGAIN_MS, undefined, { signal });
   }
 
   /** As `moveAverage` of average.ts, after a step; nothing where there is no average. */

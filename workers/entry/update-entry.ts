@@ -28,6 +28,17 @@ export async function openDevice(gpu?: number): Promise<UpdateDevice> {
   return cudaDevice(cudaRunner(gpu));
 }
 
+/** What ends the process without its threads; undefined where the engine for GPUs is not set up. */
+export async function loadExit(): Promise<((code: number) => void) | undefined> {
+  const { loadBinding } = await import('../engines/cuda/cuda-runner.ts');
+  const { locateCuda } = await import('../engines/cuda/library.ts');
+  try {
+    return loadBinding(locateCuda()).exitNow;
+  } catch {
+    return undefined;
+  }
+}
+
 /** What GPUs are doing. @throws Error where that is not known */
 export async function openMonitor(gpus: readonly number[]): Promise<() => GpuFigures[]> {
   const { cudaMonitor } = await import('../engines/cuda/cuda-monitor.ts');

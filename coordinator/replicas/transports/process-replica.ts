@@ -8,6 +8,8 @@ import { FrameCalls, type FrameOptions } from './frame-calls.ts';
 export interface ProcessOptions extends FrameOptions {
   /** Compiled entry file of the process. */
   readonly entry: URL;
+  /** Ends a start that is under way. */
+  readonly abandon?: AbortSignal;
 }
 
 /** For the answer to `stop`; after that a signal ends the process, also inside a native call. */
@@ -48,6 +50,8 @@ export async function startProcessReplica(id: number, options: ProcessOptions): 
       );
       await child.end(graceMs);
     };
+    const abandon = (): void => void calls.lose('exit', 'was not wanted any more when it had started');
+    options.abandon?.addEventListener('abort', abandon);
     try {
       const ready = await calls.start();
       child.expectHeartbeat();
@@ -64,6 +68,8 @@ export async function startProcessReplica(id: number, options: ProcessOptions): 
       // They may reach the whole process group, and a process that has only just begun does not ignore them yet.
       const early = STOP_SIGNALS.some((signal) => signal === child.endedBy);
       if (!early || starts === STARTS) throw error;
+    } finally {
+      options.abandon?.removeEventListener('abort', abandon);
     }
   }
 }

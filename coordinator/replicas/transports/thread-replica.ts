@@ -1,5 +1,6 @@
 // A replica in a worker thread, called by Comlink, and for shards by a channel of their own. Parameters, images and results lie in shared
 // memory: only small messages travel.
+import { setTimeout as delay } from 'node:timers/promises';
 import { MessageChannel, type MessagePort, SHARE_ENV, Worker } from 'node:worker_threads';
 import { wrap } from 'comlink';
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
@@ -11,6 +12,7 @@ import type { ReplicaService, ReplicaSetup, SampleJob, SampleOutcome, StartOutco
 import type { ShardChannel } from '../../../shared/shard-channel.ts';
 import type { Replica } from '../replica.ts';
 import { flagsForThread } from './inherited-flags.ts';
+import { followThread } from './living-threads.ts';
 import { succeeded } from './outcomes.ts';
 import { ResultSlots } from './result-slots.ts';
 import { ShardCalls } from './shard-calls.ts';
@@ -25,6 +27,8 @@ export interface ThreadOptions {
   readonly images: Uint8Array;
   /** After this time a start or a picture is given up and the replica counts as lost. */
   readonly deadlineMs: number;
+  /** Ends a start that is under way. */
+  readonly abandon?: AbortSignal;
   /** Gives the replica its memory, and takes it back; by default it has memory of its own. */
   readonly pool?: MemoryPool;
 }
@@ -37,7 +41,7 @@ const STOP_MS = 5_000;
  * @throws GanglionError when it does not start; the thread has ended then
  */
 export async function startThreadReplica(id: number, options: ThreadOptions): Promise<Replica> {
-  const { entry, setup, images, deadlineMs, pool = new MemoryPool(setup.spec, setup.shardSize) } = options;
+  const { entry, setup, images, deadlineMs, abandon, pool = new MemoryPool(setup.spec, setup.shardSize) } = options;
   const { port1, port2 } = new MessageChannel();
   const memory = pool.take();
   const begun = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
@@ -55,6 +59,7 @@ export async function startThreadReplica(id: number, options: ThreadOptions): Pr
     workerData: channel(port2),
     transferList: [port2],
   });
+  followThread(worker);
   const { results } = memory;
   const slots = new ResultSlots(results);
   const calls = new WaitingCalls<unknown, undefined>(id);
@@ -66,15 +71,21 @@ export async function startThreadReplica(id: number, options: ThreadOptions): Pr
     calls.lose(reason, what, cause, shards.computed);
     shards.close();
   };
-  worker.on('error', (error) => lose('error', `crashed: ${messageOf(error)}`, error));
+  /** By itself. */
+  let ends = false;
+  worker.on('error', (error) => {
+    ends = true;
+    lose('error', `crashed: ${messageOf(error)}`, error);
+  });
   worker.on('exit', (code) => {
+    ends = true;
     lose('exit', `ended with exit code ${code}`);
     slots.onFree(() => pool.give(memory)); // what it gave may still be held
   });
 
   /** Ends the thread between two native calls: terminating it inside one can take the process along. */
   async function stop(): Promise<void> {
-    if (calls.lost) return;
+    if (ends) return;
     const stopped = service.stop();
     try {
       await calls.call(() => stopped, { ms: STOP_MS, what: 'stop' });
@@ -86,9 +97,13 @@ export async function startThreadReplica(id: number, options: ThreadOptions): Pr
       stopped.then(end, end);
       return;
     }
-    await worker.terminate();
+    const terminated = worker.terminate();
+    await Promise.race([terminated, delay(STOP_MS, undefined, { ref: false })]); // what it frees at its end may wait for a GPU
+    worker.unref();
   }
 
+  const onAbandon = (): void => lose('exit', 'was not wanted any more when it had started');
+  abandon?.addEventListener('abort', onAbandon);
   try {
     const started = await calls.call<StartOutcome>(
       () => service.start({ ...setup, replica: id, results: toPlaces(results) }),
@@ -118,6 +133,8 @@ export async function startThreadReplica(id: number, options: ThreadOptions): Pr
   } catch (error) {
     await stop();
     throw error;
+  } finally {
+    abandon?.removeEventListener('abort', onAbandon);
   }
 }
 

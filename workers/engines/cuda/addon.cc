@@ -1,6 +1,8 @@
 // The Node-API add-on of the CUDA engine: a device of the driver, its memory, streams, and graphs of kernels. binding.ts has its types.
 #include <node_api.h>
 #include <sched.h>
+#include <unistd.h>
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdio>
@@ -55,6 +57,43 @@ struct Streams {
   std::set<Stream> all;
 } streamsOf[MOST_DEVICES];
 
+/** A thread's call about a device, which may not return. */
+struct Visit {
+  int place = -1;
+  Clock::time_point since;
+};
+/** Of all threads that are inside of one. */
+struct Visits {
+  std::mutex mutex;
+  std::vector<const Visit*> all;
+  /** Whether another thread than this one has been in a call about the device since then, or longer. */
+  bool hasOlder(int place, Clock::time_point then);
+} visits;
+/** This thread's own, from `enter` to its end. */
+struct OwnVisit : Visit {
+  void begin(int at) {
+    const std::lock_guard lock(visits.mutex);
+    if (place < 0) visits.all.push_back(this);
+    place = at, since = Clock::now();
+  }
+  void end() {
+    if (place < 0) return;
+    const std::lock_guard lock(visits.mutex);
+    place = -1;
+    visits.all.erase(std::find(visits.all.begin(), visits.all.end(), this));
+  }
+  ~OwnVisit() { end(); }
+};
+thread_local OwnVisit ownVisit;
+/** Ends this thread's call. */
+struct EndVisit {
+  ~EndVisit() { ownVisit.end(); }
+};
+bool Visits::hasOlder(int place, Clock::time_point then) {
+  const std::lock_guard lock(mutex);
+  return std::any_of(all.begin(), all.end(), [&](const Visit* visit) { return visit != &ownVisit && visit->place == place && visit->since <= then; });
+}
+
 /** A device and its kernels. The primary context is shared by all threads of the process. */
 struct Gpu {
   std::shared_ptr<OpenDriver> driver;
@@ -67,6 +106,7 @@ struct Gpu {
   /** @throws Failure */
   OpenDriver& enter() const {
     if (stuck()) throw Failure{STUCK};
+    ownVisit.begin(place());
     driver->check(driver->call.ctxSetCurrent(context), "ctxSetCurrent");
     return *driver;
   }
@@ -100,6 +140,7 @@ struct Gpu {
   /** Whether something can be freed, which has the driver wait for all streams: first, each of them has come to an end once. */
   bool mayFree() const {
     if (stuck()) return false;
+    ownVisit.begin(place());
     const auto& call = driver->call;
     call.ctxSetCurrent(context);
     auto& [mutex, all] = streamsOf[place()];
@@ -225,7 +266,10 @@ T& toExternal(napi_env env, napi_value value) {
 template <class T>
 napi_value wrap(napi_env env, T* data) {
   napi_value value;
-  const auto finalise = [](napi_env, void* pointer, void*) { delete static_cast<T*>(pointer); };
+  const auto finalise = [](napi_env, void* pointer, void*) {
+    const EndVisit end;
+    delete static_cast<T*>(pointer);
+  };
   expect(napi_create_external(env, data, finalise, nullptr, &value), "an external");
   return value;
 }
@@ -317,6 +361,7 @@ napi_value openGpu(napi_env env, napi_value* arguments) {
   gpu->waitMs = toDouble(env, arguments[3]);
   CHECK(driver, deviceGet, &gpu->device, static_cast<int>(toDouble(env, arguments[1])));
   if (gpu->stuck()) throw Failure{STUCK};
+  ownVisit.begin(gpu->place());
   CHECK(driver, primaryCtxRetain, &gpu->context, gpu->device);
   CHECK(driver, ctxSetCurrent, gpu->context);
   CHECK(driver, moduleLoadData, &gpu->module, image);
@@ -352,6 +397,7 @@ napi_value allocateHost(napi_env env, napi_value* arguments) {
   memset(memory, 0, bytes);
   napi_value buffer;
   const auto finalise = [](napi_env, void* pointer, void* hint) {
+    const EndVisit end;
     const std::unique_ptr<std::shared_ptr<Gpu>> owner(static_cast<std::shared_ptr<Gpu>*>(hint));
     if ((*owner)->mayFree()) (*owner)->driver->call.memFreeHost(pointer);
   };
@@ -543,6 +589,49 @@ napi_value synchronise(napi_env env, napi_value* arguments) {
   return nullptr;
 }
 
+/** What the device had to do when it was asked. */
+struct Question {
+  std::shared_ptr<Gpu> gpu;
+  Clock::time_point asked = Clock::now();
+  /** Streams that have not come to an end since. */
+  std::set<Stream> left;
+  /** Calls of other threads come first: where one is stuck, this thread's own might be, too. @throws Failure */
+  bool isAnswered() {
+    if (gpu->stuck()) throw Failure{STUCK};
+    if (gpu->isLate(asked)) gpu->lose();
+    if (visits.hasOlder(gpu->place(), asked)) return false;
+    const auto& call = gpu->enter().call;
+    auto& [mutex, all] = streamsOf[gpu->place()];
+    const std::lock_guard lock(mutex);
+    for (auto stream = left.begin(); stream != left.end();) {
+      const Result result = all.count(*stream) == 0 ? 0 : call.streamQuery(*stream);
+      if (result == NOT_READY) ++stream;
+      else gpu->driver->check(result, "streamQuery"), stream = left.erase(stream);
+    }
+    return left.empty();
+  }
+};
+
+/** ask(gpu): a question, whether it has done what it has to do now */
+napi_value ask(napi_env env, napi_value* arguments) {
+  auto question = std::make_unique<Question>();
+  question->gpu = toExternal<std::shared_ptr<Gpu>>(env, arguments[0]);
+  auto& [mutex, all] = streamsOf[question->gpu->place()];
+  const std::lock_guard lock(mutex);
+  question->left = all;
+  return wrap(env, question.release());
+}
+
+/** isAnswered(question): waits for nothing; says no no longer than the GPU was opened with */
+napi_value isAnswered(napi_env env, napi_value* arguments) {
+  napi_value answered;
+  expect(napi_get_boolean(env, toExternal<Question>(env, arguments[0]).isAnswered(), &answered), "a boolean");
+  return answered;
+}
+
+/** exitNow(code): the process, without its threads: Node.js would wait for one that is stuck in a call of a driver */
+napi_value exitNow(napi_env env, napi_value* arguments) { _exit(static_cast<int>(toDouble(env, arguments[0]))); }
+
 /** compileKernels(library, source, output, options): by NVRTC in a library; needs no driver */
 napi_value compileKernels(napi_env env, napi_value* arguments) {
   std::vector<std::string> options;
@@ -557,6 +646,7 @@ napi_value call(napi_env env, napi_callback_info info) {
   napi_value arguments[COUNT + 1]; // at least one
   size_t count = COUNT;
   napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr);
+  const EndVisit end;
   try {
     return F(env, arguments);
   } catch (const Failure& failure) {
@@ -591,6 +681,9 @@ NAPI_MODULE_INIT() {
       CALL(freeBytes, 1),
       CALL(copied, 0),
       CALL(synchronise, 1),
+      CALL(ask, 1),
+      CALL(isAnswered, 1),
+      CALL(exitNow, 1),
   };
   napi_define_properties(env, exports, sizeof properties / sizeof *properties, properties);
   return exports;

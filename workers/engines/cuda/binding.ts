@@ -32,6 +32,11 @@ export interface NativeStream {
   readonly stream: unique symbol;
 }
 
+/** Whether a device has done what it had to do when it was asked. */
+export interface NativeQuestion {
+  readonly question: unique symbol;
+}
+
 /** Launches that one call submits. */
 export interface NativeGraph {
   readonly graph: unique symbol;
@@ -96,4 +101,13 @@ export interface CudaBinding {
   isDone(stream: NativeStream): boolean;
   /** Waits for what there is in a stream. @throws Error when the device has not done it in time */
   synchronise(stream: NativeStream): void;
+  ask(gpu: NativeGpu): NativeQuestion;
+  /**
+   * Waits for nothing, and makes no call of the driver while another thread is in one that it was in when the question was asked.
+   *
+   * @throws Error when the device has not done it in time
+   */
+  isAnswered(question: NativeQuestion): boolean;
+  /** Ends the process at once, without a look at its threads. */
+  exitNow(code: number): never;
 }

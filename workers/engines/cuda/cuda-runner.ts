@@ -42,15 +42,20 @@ export interface CudaRunner extends ProgramRunner {
   readonly gpu: NativeGpu;
 }
 
+/** Loads the add-on. @throws GanglionError `environment` where it is not built */
+export function loadBinding(location: CudaLocation): CudaBinding {
+  const { folder, path, fault } = findCuda(location);
+  if (fault !== undefined) throw new GanglionError('environment', `${folder} ${fault}`);
+  return createRequire(import.meta.url)(path);
+}
+
 /**
  * Loads the add-on and asks the driver for its GPUs.
  *
  * @throws GanglionError `environment` where the add-on is not built, there is no driver, or it has no GPU that the kernels run on
  */
 export function loadCuda(location: CudaLocation): LoadedCuda {
-  const { folder, path, fault } = findCuda(location);
-  if (fault !== undefined) throw new GanglionError('environment', `${folder} ${fault}`);
-  const binding: CudaBinding = createRequire(import.meta.url)(path);
+  const binding = loadBinding(location);
   let found: ReturnType<CudaBinding['devices']>;
   try {
     found = binding.devices(location.driver);

@@ -46,8 +46,9 @@ export function cudaDevice({ binding, gpu }: CudaRunner): UpdateDevice {
   const run = launcher(binding, stream);
   return {
     allocate,
-    check() {
-      binding.isDone(stream);
+    ask() {
+      const question = binding.ask(gpu);
+      return () => binding.isAnswered(question);
     },
     hold(bytes) {
       if (bytes.length > IMAGES_SHARE * binding.freeBytes(gpu)) return undefined;

@@ -1,7 +1,7 @@
 // A driver without a GPU: the functions of driver.h and nvml.h over the emulation of kernels.cu. Built as a shared library that is loaded in place of
 // libcuda.so.1. GANGLION_CUDA_FAIL=NAME:CODE[:AFTER[:DEVICE]] has a function fail, from a thread's call AFTER on, as a driver would: an error
 // that poisons the context is the answer to every later call of the process about that device; cuStreamQuery:600 is work that never ends, for
-// which calls that wait for it wait, too. emulated-streams.h says when work is done.
+// which calls that wait for it wait, too; NAME:hang is a call that never returns. emulated-streams.h says when work is done.
 #include "kernels.cu"
 #include "driver.h"
 #include "emulated-streams.h"
@@ -53,10 +53,13 @@ int failureOf(const char* name) {
   if (const int code = poison[currentDevice]) return code;
   const char* plan = planned();
   if (plan == nullptr || strncmp(plan, name, strlen(name)) != 0 || plan[strlen(name)] != ':') return SUCCESS;
-  char* rest;
-  const int code = static_cast<int>(strtol(plan + strlen(name) + 1, &rest, 10));
+  const char* given = plan + strlen(name) + 1;
+  const bool isHang = strncmp(given, "hang", 4) == 0;
+  char* rest = const_cast<char*>(given) + 4;
+  const int code = isHang ? 0 : static_cast<int>(strtol(given, &rest, 10));
   const long after = *rest == ':' ? strtol(rest + 1, &rest, 10) : 0, device = *rest == ':' ? strtol(rest + 1, nullptr, 10) : currentDevice;
   if (device != currentDevice || calls[name]++ < after) return SUCCESS;
+  while (isHang) std::this_thread::sleep_for(std::chrono::seconds(1));
   if (poisons(code)) poison[currentDevice] = code;
   return code;
 }

@@ -268,6 +268,27 @@ it('stops when the start under way has ended, and begins no other', async () => 
   expect([starter.attempts, starter.started.map((replica) => replica.stopped)]).toEqual([1, [true]]);
 });
 
+it('abandons a start that does not end in time when it stops', async () => {
+  const { membership, starter, states } = create(1);
+  await membership.start();
+  const told: boolean[] = [];
+  starter.beforeStart = (_id, _attempt, abandon) =>
+    new Promise((_resolve, reject) => {
+      abandon.addEventListener('abort', () => {
+        told.push(true);
+        reject(new Error('abandoned'));
+      });
+    });
+  membership.resize(2);
+  await pass(1);
+  const stopped = membership.stop();
+  await pass(4_000);
+  expect([told, states()]).toEqual([[], { 0: 'ready', 1: 'starting' }]);
+  await pass(1_500);
+  await stopped;
+  expect([told, states()]).toEqual([[true], { 0: 'gone', 1: 'gone' }]);
+});
+
 it('stops also when the start under way fails, or a restart waits for its delay', async () => {
   const { membership, starter, events, states, member, holdStarts } = create(2);
   await membership.start();

@@ -110,7 +110,7 @@ export class StubStarter {
   readonly started: StubReplica[] = [];
   /** Starts under way at once, at most. */
   mostAtOnce = 0;
-  beforeStart: (id: number, attempt: number) => Promise<void> = async () => {};
+  beforeStart: (id: number, attempt: number, abandon: AbortSignal) => Promise<void> = async () => {};
   onStarted: (replica: StubReplica) => void = () => {};
   /** What the next ones compute with, where not with the same. */
   computing: Partial<ReplicaReady> = {};
@@ -119,11 +119,11 @@ export class StubStarter {
   #atOnce = 0;
   #attempts = 0;
 
-  readonly start = async (id: number): Promise<StubReplica> => {
+  readonly start = async (id: number, abandon: AbortSignal): Promise<StubReplica> => {
     this.mostAtOnce = Math.max(this.mostAtOnce, ++this.#atOnce);
     try {
       await settled();
-      await this.beforeStart(id, ++this.#attempts);
+      await this.beforeStart(id, ++this.#attempts, abandon);
       const generation = this.started.filter((replica) => replica.id === id).length;
       const replica = new StubReplica(id, generation, this.calls, this);
       this.started.push(replica);

@@ -22,8 +22,14 @@ export class StubDevice implements UpdateDevice {
     this.#call();
   }
 
-  check(): void {
-    this.#call();
+  /** Questions that are answered by no, before one that is answered by yes. */
+  late = 0;
+
+  ask() {
+    return () => {
+      this.#call();
+      return this.late-- <= 0;
+    };
   }
 
   read(): Float32Array[] {

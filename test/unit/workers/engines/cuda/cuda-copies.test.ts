@@ -66,5 +66,5 @@ it('what a device has given lives as long as it does', async () => {
   expect(freed).toEqual(['1000 bytes']);
   copies.begin();
   expect(copies.take(true)).toEqual([new Float32Array(3)]);
-  device.check();
+  device.ask();
 });

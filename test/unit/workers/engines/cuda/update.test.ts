@@ -233,14 +233,31 @@ describe('a state on a device', () => {
     delete process.env.GANGLION_CUDA_DEVICES;
   });
 
+  it('is lost, without a wait of this thread, where the device does not do what it has to', async () => {
+    const NUMBER = 2;
+    process.env.GANGLION_CUDA_DEVICES = String(NUMBER + 1);
+    const onDevice = new DeviceState(initialState(SPEC, 1), cudaDevice(cudaRunner(NUMBER, 300)));
+    onDevice.begin();
+    const { signal } = new AbortController();
+    await onDevice.answered(signal);
+    process.env.GANGLION_CUDA_FAIL = `cuStreamQuery:600:0:${NUMBER}`;
+    expect(onDevice.look()).toBeUndefined(); // not yet
+    await expect(onDevice.answered(AbortSignal.abort())).rejects.toThrow('aborted');
+    await expect(onDevice.answered(signal)).rejects.toThrow(
+      'the GPU that holds the state is lost: the GPU has not answered for 0.3 s',
+    );
+    delete process.env.GANGLION_CUDA_FAIL;
+    delete process.env.GANGLION_CUDA_DEVICES;
+  });
+
   it('is the newest one when the device is lost while the host has it: results that are added change nothing', () => {
     const state = initialState(SPEC, 1);
     let isLost = false;
     const failing: UpdateDevice = {
       ...device,
-      check() {
+      ask() {
         if (isLost) throw new Error('streamQuery: CUDA_ERROR_LAUNCH_FAILED (719)');
-        device.check();
+        return device.ask();
       },
     };
     const onDevice = new DeviceState(state, failing);
