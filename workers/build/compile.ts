@@ -52,7 +52,7 @@ export function toCompileError(
   compiler: string,
 ): GanglionError {
   const first = result.output.split('\n').find((line) => /error:|undefined reference|cannot find/i.test(line));
-  const said = (first ?? lastLine(result.output)).trim();
+  const said = withoutKind(first ?? lastLine(result.output));
   return new GanglionError(
     'environment',
     `${compiler} could not compile ${what} (exit code ${result.exitCode ?? 'none'}: ${said}); its output is in ${logPath}`,
@@ -85,5 +85,10 @@ export async function checkInProcess(
 
 function toLoadFailure(output: string): string {
   const line = output.split('\n').find((text) => /Error:|compiled to use|GLIBC/i.test(text));
-  return line?.trim() ?? lastLine(output);
+  return withoutKind(line ?? lastLine(output));
+}
+
+/** A line of a program's output without the word that it begins with where it is an error, which the reader is told anyway. */
+function withoutKind(line: string): string {
+  return line.trim().replace(/^(?:\w*error: +)+/i, '');
 }

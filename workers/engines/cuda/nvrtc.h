@@ -44,22 +44,22 @@ inline std::string get(Program program, int (*sizeOf)(Program, size_t*), int (*c
 inline std::string compile(const std::string& library, const std::string& path, const std::string& output, const std::vector<std::string>& options) {
   Compiler compiler;
   const std::string fault = compiler.load(library.c_str());
-  if (!fault.empty()) return "error: NVRTC does not load: " + fault;
+  if (!fault.empty()) return "NVRTC does not load: " + fault;
   std::ifstream file(path);
   const std::string source{std::istreambuf_iterator<char>(file), {}};
-  if (source.empty()) return "error: cannot read " + path;
+  if (source.empty()) return "cannot read " + path;
   Program program;
-  if (compiler.create(&program, source.c_str(), path.c_str(), 0, nullptr, nullptr) != 0) return "error: NVRTC makes no program";
+  if (compiler.create(&program, source.c_str(), path.c_str(), 0, nullptr, nullptr) != 0) return "NVRTC makes no program";
   std::vector<const char*> flags;
   for (const std::string& option : options) flags.push_back(option.c_str());
   const int failed = compiler.build(program, static_cast<int>(flags.size()), flags.data());
-  if (failed) return std::string(get(program, compiler.logSize, compiler.log).c_str()) + "\nerror: NVRTC ends with " + std::to_string(failed);
+  if (failed) return std::string(get(program, compiler.logSize, compiler.log).c_str()) + "\nNVRTC ends with " + std::to_string(failed);
   const bool isPtx = output.size() > 4 && output.compare(output.size() - 4, 4, ".ptx") == 0;
   std::string compiled = isPtx ? get(program, compiler.ptxSize, compiler.ptx) : get(program, compiler.cubinSize, compiler.cubin);
   if (isPtx && !compiled.empty()) compiled.pop_back(); // it ends with a 0
   std::ofstream to(output, std::ios::binary);
   to.write(compiled.data(), static_cast<std::streamsize>(compiled.size()));
   to.close();
-  return compiled.empty() || !to ? "error: cannot write " + output : "";
+  return compiled.empty() || !to ? "cannot write " + output : "";
 }
 }  // namespace nvrtc

@@ -77,10 +77,15 @@ export async function fetchNvrtc(
 /** What NVRTC gets beside the kind of GPU, as NVCC_FLAGS. */
 const FLAGS = ['-std=c++17', '-fmad=false', '-ftz=false'];
 
-/** Has the add-on compile; what is wrong ends the process. */
+/** Has the add-on compile; says what is wrong, and nothing else. */
 const SCRIPT = `
   const [, addon, library, source, output, ...options] = process.argv;
-  require(addon).compileKernels(library, source, output, options);`;
+  try {
+    require(addon).compileKernels(library, source, output, options);
+  } catch ({ message }) {
+    console.error(message);
+    process.exitCode = 1;
+  }`;
 
 /**
  * Compiles the kernels by NVRTC, which the add-on calls, in a process of its own: it takes seconds, and memory.
