@@ -76,7 +76,7 @@ export async function joinTraining(
     const plan = await planTraining(mergeSettings(settings, { fault: null }), undefined, { ...host, dataset });
     const config = toRunConfig({ ...plan.settings, from: proposal.settings.from ?? null }, plan.dataset);
     const placed = placeOn(await host.chooseDevices(plan.settings), { ...plan, config });
-    checkSame(proposal, { dataset: plan.dataset, backend: placed.config.chosenBackend });
+    checkSame(proposal, { dataset: plan.dataset, devices: placed.devices });
     return { plan, placed };
   });
   const { state } = plan;

@@ -1,6 +1,7 @@
 // What several nodes must agree on before they train: the first one says what is trained, the others compare, and get its state.
 import { z } from 'zod';
 import { BACKENDS, type Backend, ONE_ARITHMETIC } from '../../shared/backend.ts';
+import { backendOf, type Devices } from '../../shared/device.ts';
 import { GanglionError } from '../../shared/error.ts';
 import { stateSha256 } from '../checkpoints/checkpoint.ts';
 import type { Dataset } from '../data/dataset.ts';
@@ -23,6 +24,8 @@ export interface Proposal {
   readonly dataName: string;
   readonly dataSha256: string;
   readonly backend: Backend;
+  /** Whether that computes on GPUs. */
+  readonly onGpus: boolean;
   /** Steps of the profile that it writes. */
   readonly profileSteps: number | null;
 }
@@ -35,6 +38,7 @@ const Message = z.object({
   dataName: z.string(),
   dataSha256: z.string(),
   backend: z.enum(BACKENDS),
+  onGpus: z.boolean(),
   profileSteps: z.int().nullable(),
 });
 
@@ -55,17 +59,18 @@ export function checkNodes(
   throw new GanglionError('usage', message);
 }
 
-type ProposedPlan = Pick<RunPlan, 'config' | 'path' | 'totalSteps' | 'profile' | 'apiToken'> &
+type ProposedPlan = Pick<RunPlan, 'config' | 'devices' | 'path' | 'totalSteps' | 'profile' | 'apiToken'> &
   Pick<TrainingPlan, 'autoWorkers'>;
 
 /** Every node counts its own workers where that is left to Ganglion. */
-export function toProposal({ config, path, totalSteps, autoWorkers, profile, apiToken }: ProposedPlan): Proposal {
+export function toProposal(plan: ProposedPlan): Proposal {
+  const { config, devices, path, totalSteps, autoWorkers, profile, apiToken } = plan;
   const stored = { ...config, ...(autoWorkers && { workers: 'auto' }) };
   const { settings } = storedParts(stored, path, path);
-  const { dataName, dataSha256, chosenBackend: backend } = config;
+  const { dataName, dataSha256 } = config;
   const profileSteps = profile?.steps ?? null;
   const all = { ...fromConfigObject(settings, path), ...(apiToken !== null && { apiToken }) };
-  return { settings: all, path, totalSteps, dataName, dataSha256, backend, profileSteps };
+  return { settings: all, path, totalSteps, dataName, dataSha256, ...computingOf(devices), profileSteps };
 }
 
 /**
@@ -128,18 +133,29 @@ function isImmutable(name: string): boolean {
   return IMMUTABLE_SETTINGS.some((other) => other === name);
 }
 
+/** What devices compute with, as nodes compare it. */
+function computingOf(devices: Devices): Pick<Proposal, 'backend' | 'onGpus'> {
+  return { backend: backendOf(devices), onGpus: devices.some(({ gpu }) => gpu !== undefined) };
+}
+
 /** @throws GanglionError when this node would train on other data, or with other arithmetic */
 export function checkSame(
-  { dataName, dataSha256, backend: proposed }: Proposal,
-  { dataset, backend }: { readonly dataset: Dataset; readonly backend: Backend },
+  { dataName, dataSha256, ...proposed }: Proposal,
+  { dataset, devices }: { readonly dataset: Dataset; readonly devices: Devices },
 ): void {
   if (dataset.sha256 !== dataSha256) {
     const got = `${dataset.name}, SHA-256 ${dataset.sha256.slice(0, 12)}`;
     throw new GanglionError('data', `its data is ${got} (the first node has ${dataName}, ${dataSha256.slice(0, 12)})`);
   }
   const isOwn = (name: Backend): boolean => ONE_ARITHMETIC.includes(name);
-  if (backend === proposed || (isOwn(backend) && isOwn(proposed))) return;
-  const message = `it computes on ${backend}, the first node on ${proposed}: they have other bits; expected one --backend for all`;
+  const own = computingOf(devices);
+  if (isOwn(own.backend) && isOwn(proposed.backend)) return;
+  const isBackend = own.backend === proposed.backend;
+  if (isBackend && own.onGpus === proposed.onGpus) return;
+  const show = ({ backend, onGpus }: Pick<Proposal, 'backend' | 'onGpus'>): string =>
+    isBackend ? `${backend} on ${onGpus ? 'a GPU' : 'the CPU'}` : backend;
+  const expected = isBackend ? 'GPUs on all or on none' : 'one --backend for all';
+  const message = `it computes on ${show(own)}, the first node on ${show(proposed)}: they have other bits; expected ${expected}`;
   throw new GanglionError('config', message);
 }
 

@@ -26,6 +26,7 @@ const PROPOSAL = {
   dataName: DATASET.name,
   dataSha256: DATASET.sha256,
   backend: 'js',
+  onGpus: false,
   profileSteps: null,
 } as const;
 const NOTHING = async (): Promise<void> => {};

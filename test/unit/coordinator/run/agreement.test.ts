@@ -14,6 +14,7 @@ import { receiveData } from '../../../../coordinator/run/share-data.ts';
 import { toRunConfig } from '../../../../coordinator/run-folder/run-config.ts';
 import { defaultSettings, mergeSettings } from '../../../../coordinator/settings/settings.ts';
 import { initialState } from '../../../../coordinator/training/state.ts';
+import { parseDevices } from '../../../../shared/device.ts';
 import { dcgan28 } from '../../../../shared/model/spec.ts';
 import { localNodes } from '../training/local-nodes.ts';
 import { DATASET, LATENT } from '../training/stub-computer.ts';
@@ -26,11 +27,12 @@ const PROPOSAL: Proposal = {
   dataName: DATASET.name,
   dataSha256: DATASET.sha256,
   backend: 'cpu',
+  onGpus: false,
   profileSteps: null,
 };
 
 /** What a proposal is made of, beside config and token. */
-const PLAN = { path: '/runs/a', totalSteps: 9, autoWorkers: false, profile: null };
+const PLAN = { devices: parseDevices('cpu'), path: '/runs/a', totalSteps: 9, autoWorkers: false, profile: null };
 
 function twoNodes() {
   const [first, second] = localNodes(2);
@@ -102,15 +104,31 @@ describe('the settings of another node', () => {
 
 describe('data and arithmetic', () => {
   it('may be the same on another backend', () => {
-    checkSame(PROPOSAL, { dataset: DATASET, backend: 'cpu' });
-    checkSame(PROPOSAL, { dataset: DATASET, backend: 'wasm' });
+    for (const name of ['cpu', 'wasm', 'cuda:0,cpu'])
+      checkSame(PROPOSAL, { dataset: DATASET, devices: parseDevices(name) });
   });
 
   it('are refused when they differ', () => {
     const other = { ...DATASET, sha256: 'f'.repeat(64) };
-    expect(() => checkSame(PROPOSAL, { dataset: other, backend: 'cpu' })).toThrow(
+    expect(() => checkSame(PROPOSAL, { dataset: other, devices: parseDevices('cpu') })).toThrow(
       /its data is ten, SHA-256 ffffffffffff/,
     );
-    expect(() => checkSame(PROPOSAL, { dataset: DATASET, backend: 'tensorflow' })).toThrow(/it computes on tensorflow/);
+    expect(() => checkSame(PROPOSAL, { dataset: DATASET, devices: parseDevices('js') })).toThrow(
+      'it computes on js, the first node on cpu: they have other bits; expected one --backend for all',
+    );
+  });
+
+  it('are refused where TensorFlow computes on a GPU here and on the CPU there', () => {
+    const [cpu, gpu] = [[{ backend: 'tensorflow' }] as const, parseDevices('tensorflow:1')];
+    for (const devices of [cpu, gpu]) {
+      const config = { ...toRunConfig(mergeSettings(SETTINGS), DATASET), chosenBackend: 'tensorflow' } as const;
+      const proposal = toProposal({ ...PLAN, config, devices, apiToken: null });
+      checkSame(proposal, { dataset: DATASET, devices });
+      const other = devices === cpu ? gpu : cpu;
+      const places = devices === cpu ? ['a GPU', 'the CPU'] : ['the CPU', 'a GPU'];
+      expect(() => checkSame(proposal, { dataset: DATASET, devices: other })).toThrow(
+        `it computes on tensorflow on ${places[0]}, the first node on tensorflow on ${places[1]}: they have other bits; expected GPUs on all or on none`,
+      );
+    }
   });
 });
