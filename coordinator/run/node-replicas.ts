@@ -1,6 +1,6 @@
 // The replicas of a node: how they are started, where, and where instead when a GPU is lost.
 import { type Device, needsProcess, showDevices } from '../../shared/device.ts';
-import { messageOf } from '../../shared/error.ts';
+import { GanglionError } from '../../shared/error.ts';
 import type { GroupObserver } from '../replicas/group-options.ts';
 import type { Replica } from '../replicas/replica.ts';
 import { ReplicaGroup } from '../replicas/replica-group.ts';
@@ -9,7 +9,7 @@ import { MemoryPool } from '../replicas/transports/thread-memory.ts';
 import { startThreadReplica } from '../replicas/transports/thread-replica.ts';
 import { type DeviceState, toUnusable } from '../training/device-state.ts';
 import type { NodeOptions } from './node-options.ts';
-import { isLoss, type Placement } from './placement.ts';
+import { isLoss, type Placement, whyGivenUp } from './placement.ts';
 
 /** Deadline for an answer of a replica, which is lost when it passes. */
 export const DEADLINE_MS = 120_000;
@@ -19,6 +19,8 @@ export interface Place {
   readonly devices: Placement;
   /** The state on the GPU of all replicas, while it lies there. */
   state: DeviceState | undefined;
+  /** Why the state goes on elsewhere, though its GPU may answer: no replica starts there. */
+  left?: GanglionError;
   /** Whether all have started once: from then on a GPU may be lost. */
   hasStarted: boolean;
 }
@@ -76,13 +78,18 @@ export function createReplicas(
       const isTooOften = place.devices.countStart(device, true);
       if (held) {
         const trains = group.status.some(({ state: its }) => its === 'idle' || its === 'busy');
-        if (isTooOften && !trains) held.giveUp(error);
+        if (isTooOften && !trains) {
+          place.left = new GanglionError('faults', `the GPU that holds the state ${whyGivenUp(error)}`, {
+            cause: error,
+          });
+          group.fail(place.left);
+        }
         look(held);
         throw error;
       }
       if (!isLoss(error) && !isTooOften) throw error;
       place.devices.lose(device);
-      const text = `${showDevices([device])} is lost: ${messageOf(error)}; its workers go on with ${place.devices.text}`;
+      const text = `${showDevices([device])} ${whyGivenUp(error)}; its workers go on with ${place.devices.text}`;
       emit({ kind: 'gpuLost', text });
       return start(id, abandon);
     }

@@ -59,7 +59,7 @@ export class Node {
 
   /**
    * Trains until the last step or a stop. When a GPU is lost with the state, it goes on from the newest copy elsewhere: steps that were
-   * committed are computed again, compared and not committed twice.
+   * committed are computed again, compared and not committed twice. Where a GPU is full, the state comes down, and goes on elsewhere.
    *
    * @throws GanglionError as `train` of training/trainer.ts
    */
@@ -78,17 +78,18 @@ export class Node {
     try {
       await this.#train({ shouldStop, commit: commitOnce });
     } catch (error) {
-      if (!device.lost || error !== device.lost) throw error;
-      await this.#leave(device.lost, steps.newest);
+      const isGone = error === device.lost || error === this.#place.left;
+      if (!isGone || !(error instanceof GanglionError)) throw error;
+      await this.#leave(error, steps.newest);
       // The copy may be of the step whose commit failed.
       if (underWay?.step === state.step && underWay.step > steps.newest) await commitOnce(underWay);
       await this.#train({ shouldStop: () => shouldStop() && state.step >= steps.newest, commit: commitOnce });
     }
   }
 
-  /** Starts other replicas, as the GPU of all is lost with the state. @param committed the newest step that was */
-  async #leave(lost: GanglionError, committed: number): Promise<void> {
-    const { message } = lost;
+  /** Starts other replicas, as the GPU of all is lost with the state, or left. @param committed the newest step that was */
+  async #leave(gone: GanglionError, committed: number): Promise<void> {
+    const { message } = gone;
     const { config, devices, state, emit } = this.#options;
     for (const device of devices) this.#place.devices.lose(device);
     this.#place.state = undefined;
@@ -102,7 +103,7 @@ export class Node {
       if (was === 'restarting' || was === 'draining') continue; // known, or not wanted
       restarts.set(id, (restarts.get(id) ?? 0) + 1);
       this.#restartsBefore += 1;
-      const place = { place: { replica: id }, reason: 'error', cause: lost } as const;
+      const place = { place: { replica: id }, reason: 'error', cause: gone } as const;
       emit({ kind: 'lost', error: new GanglionError('replica', `replica ${id} is lost with its GPU`, place) });
     }
     const count = Math.max(size, Math.min(countPhysicalCores(), config.shards));

@@ -8,15 +8,24 @@ export const MOST_FAILED_STARTS = 8;
 /** The driver's code for memory that is full. */
 const OUT_OF_MEMORY = '2';
 
+/** What a GPU is on which a replica does not start, and that is given up, with the reason. */
+export function whyGivenUp(error: unknown): string {
+  const what = isLoss(error) ? 'is lost' : codeOf(error) === OUT_OF_MEMORY ? 'is full' : 'starts no replica';
+  return `${what}: ${messageOf(error)}`;
+}
+
+/** The driver's code in an error. */
+const codeOf = (error: unknown): string | undefined =>
+  /: (?:CUDA_ERROR_\w+|unknown error) \((\d+)\)/.exec(messageOf(error))?.[1];
+
 /**
  * Whether a replica on a GPU did not start because that is lost: the driver says so, or does not know it any more. Memory that is full, a
  * thread that cannot be made and a slow start may pass.
  */
 export function isLoss(error: unknown): boolean {
-  const message = messageOf(error);
-  const [, code] = /: (?:CUDA_ERROR_\w+|unknown error) \((\d+)\)/.exec(message) ?? [];
+  const code = codeOf(error);
   if (code !== undefined) return code !== OUT_OF_MEMORY;
-  return /driver finds no GPU|expected a GPU that can be used|the GPU (has|does) not answer/.test(message);
+  return /driver finds no GPU|expected a GPU that can be used|the GPU (has|does) not answer/.test(messageOf(error));
 }
 
 export class Placement {

@@ -19,12 +19,12 @@ async function train(name: string, flags: readonly string[]): Promise<string> {
   return String(summaryOf(scratch(name)).stateSha256);
 }
 
-it('a GPU that has no memory for the only replica is given up with the state', async () => {
+it('a GPU that has no memory for the only replica is left: the state comes down, and no step is computed again', async () => {
   writeFileSync(scratch('faults.json'), JSON.stringify([{ kind: 'kill', step: 1, pass: 'fake' }]));
   const expected = await train('expected', ['--backend', 'cpu', '--workers', '1']);
   const flags = ['--devices', 'cuda:0', '--workers', '1', '--fault', scratch('faults.json')];
   expect(await train('full', flags)).toBe(expected);
   expect(readFileSync(join(scratch('full'), 'events.jsonl'), 'utf8')).toMatch(
-    /the GPU that holds the state is lost: .+OUT_OF_MEMORY \(2\); going on with cpu from step 0/,
+    /the GPU that holds the state is full: .+OUT_OF_MEMORY \(2\); going on with cpu from step 1"/,
   );
 });

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { isLoss, MOST_FAILED_STARTS, Placement } from '../../../../coordinator/run/placement.ts';
+import { isLoss, MOST_FAILED_STARTS, Placement, whyGivenUp } from '../../../../coordinator/run/placement.ts';
 import { parseDevices, showDevices } from '../../../../shared/device.ts';
 
 const show = (placement: Placement, ids: readonly number[]): string[] =>
@@ -45,4 +45,12 @@ it.each([
   ['replica 1 crashed: Worker initialization failure: EAGAIN', false],
 ])('a replica that does not start with "%s": its GPU is lost: %s', (message, isLost) => {
   expect(isLoss(new Error(message))).toBe(isLost);
+});
+
+it.each([
+  ['memAlloc: CUDA_ERROR_OUT_OF_MEMORY (2)', 'is full'],
+  ['graphLaunch: CUDA_ERROR_LAUNCH_FAILED (719)', 'is lost'],
+  ['crashed: Worker initialization failure: EAGAIN', 'starts no replica'],
+])('a GPU that is given up for "%s" %s', (message, what) => {
+  expect(whyGivenUp(new Error(message))).toBe(`${what}: ${message}`);
 });
