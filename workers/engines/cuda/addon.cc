@@ -593,22 +593,24 @@ napi_value synchronise(napi_env env, napi_value* arguments) {
 struct Question {
   std::shared_ptr<Gpu> gpu;
   Clock::time_point asked = Clock::now();
-  /** Streams that have not come to an end since. */
-  std::set<Stream> left;
+  /** Streams that have not come to an end since; not known yet, where this was not asked. */
+  std::optional<std::set<Stream>> left;
   /** Calls of other threads come first: where one is stuck, this thread's own might be, too. @throws Failure */
   bool isAnswered() {
     if (gpu->stuck()) throw Failure{STUCK};
     if (gpu->isLate(asked)) gpu->lose();
     if (visits.hasOlder(gpu->place(), asked)) return false;
-    const auto& call = gpu->enter().call;
     auto& [mutex, all] = streamsOf[gpu->place()];
-    const std::lock_guard lock(mutex);
-    for (auto stream = left.begin(); stream != left.end();) {
+    const std::unique_lock lock(mutex, std::try_to_lock); // who has it may be stuck, too
+    if (!lock) return false;
+    if (!left) left = all;
+    const auto& call = gpu->enter().call;
+    for (auto stream = left->begin(); stream != left->end();) {
       const Result result = all.count(*stream) == 0 ? 0 : call.streamQuery(*stream);
       if (result == NOT_READY) ++stream;
-      else gpu->driver->check(result, "streamQuery"), stream = left.erase(stream);
+      else gpu->driver->check(result, "streamQuery"), stream = left->erase(stream);
     }
-    return left.empty();
+    return left->empty();
   }
 };
 
@@ -616,9 +618,6 @@ struct Question {
 napi_value ask(napi_env env, napi_value* arguments) {
   auto question = std::make_unique<Question>();
   question->gpu = toExternal<std::shared_ptr<Gpu>>(env, arguments[0]);
-  auto& [mutex, all] = streamsOf[question->gpu->place()];
-  const std::lock_guard lock(mutex);
-  question->left = all;
   return wrap(env, question.release());
 }
 
