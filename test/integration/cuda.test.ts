@@ -145,6 +145,11 @@ function stepsOf(run: string, log = 'metrics.jsonl'): number[] {
 it.each([
   ['no GPU', { GANGLION_CUDA_FAIL: 'cuInit:100' }, "NVIDIA's driver does not start: init: CUDA_ERROR_NO_DEVICE (100)"],
   ['an old driver', { GANGLION_CUDA_FAIL: 'cuInit:803' }, 'init: CUDA_ERROR_SYSTEM_DRIVER_MISMATCH (803)'],
+  [
+    'a driver that hangs',
+    { GANGLION_CUDA_FAIL: 'cuInit:hang', GANGLION_CUDA_WAIT: '300' },
+    "NVIDIA's driver does not start: it has not answered for 0.3 s",
+  ],
   ['a driver without devices', { GANGLION_CUDA_DEVICES: '0' }, "NVIDIA's driver finds no GPU"],
   ['no memory', { GANGLION_CUDA_FAIL: 'cuMemAlloc:2' }, 'memAlloc: CUDA_ERROR_OUT_OF_MEMORY (2)'],
   [

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -48,6 +49,11 @@ struct OpenDriver {
 #define CHECK(driver, name, ...) (driver).check((driver).call.name(__VA_ARGS__), #name)
 
 constexpr int MOST_DEVICES = 64;
+std::string noAnswerFor(double ms) {
+  char seconds[32];
+  snprintf(seconds, sizeof seconds, "%g", ms / 1000);
+  return std::string("not answered for ") + seconds + " s";
+}
 constexpr char STUCK[] = "the GPU does not answer";
 /** Devices that have not done in time what a thread of the process waited for. To free something there would wait, too. */
 std::atomic<bool> isStuck[MOST_DEVICES];
@@ -115,9 +121,7 @@ struct Gpu {
   /** Nobody waits for the device again. @throws Failure */
   [[noreturn]] void lose() const {
     isStuck[place()] = true;
-    char seconds[32];
-    snprintf(seconds, sizeof seconds, "%g", waitMs / 1000);
-    throw Failure{std::string("the GPU has not answered for ") + seconds + " s"};
+    throw Failure{"the GPU has " + noAnswerFor(waitMs)};
   }
   /** Asks again and again, no longer than `waitMs`: a kernel that hangs would hold this thread for ever. @returns whether the answer was yes */
   template <class Ask>
@@ -280,36 +284,61 @@ void set(napi_env env, napi_value object, const char* name, double number) {
   expect(napi_set_named_property(env, object, name, value), "an object");
 }
 
-std::shared_ptr<OpenDriver> open(napi_env env, napi_value path) {
+std::shared_ptr<OpenDriver> open(const std::string& path) {
   auto driver = std::make_shared<OpenDriver>();
-  const std::string reason = driver->call.load(toText(env, path).c_str());
+  const std::string reason = driver->call.load(path.c_str());
   if (!reason.empty()) throw Failure{reason};
   CHECK(*driver, init, 0);
   return driver;
 }
 
-/** devices(path): the devices of the driver in that library, and its version */
-napi_value devices(napi_env env, napi_value* arguments) {
-  const auto driver = open(env, arguments[0]);
-  int count = 0, version = 0;
-  CHECK(*driver, driverGetVersion, &version);
-  CHECK(*driver, deviceGetCount, &count);
-  napi_value result, list;
-  expect(napi_create_object(env, &result), "an object");
-  expect(napi_create_array_with_length(env, count, &list), "an array");
-  set(env, result, "version", version);
-  expect(napi_set_named_property(env, result, "devices", list), "an object");
-  for (int i = 0; i < count; i++) {
-    Device device;
+/** What a driver offers. */
+struct Offer {
+  struct Entry {
     char name[256], busId[32];
     int major = 0, minor = 0;
     size_t bytes = 0;
+  };
+  int version = 0;
+  std::vector<Entry> devices;
+};
+
+/** @throws Failure */
+Offer ask(const std::string& path) {
+  const auto driver = open(path);
+  Offer offer;
+  int count = 0;
+  CHECK(*driver, driverGetVersion, &offer.version);
+  CHECK(*driver, deviceGetCount, &count);
+  for (int i = 0; i < count; i++) {
+    Device device;
+    Offer::Entry& entry = offer.devices.emplace_back();
     CHECK(*driver, deviceGet, &device, i);
-    CHECK(*driver, deviceGetName, name, sizeof name, device);
-    CHECK(*driver, deviceGetBusId, busId, sizeof busId, device);
-    CHECK(*driver, deviceGetAttribute, &major, CAPABILITY_MAJOR, device);
-    CHECK(*driver, deviceGetAttribute, &minor, CAPABILITY_MINOR, device);
-    CHECK(*driver, deviceTotalMem, &bytes, device);
+    CHECK(*driver, deviceGetName, entry.name, sizeof entry.name, device);
+    CHECK(*driver, deviceGetBusId, entry.busId, sizeof entry.busId, device);
+    CHECK(*driver, deviceGetAttribute, &entry.major, CAPABILITY_MAJOR, device);
+    CHECK(*driver, deviceGetAttribute, &entry.minor, CAPABILITY_MINOR, device);
+    CHECK(*driver, deviceTotalMem, &entry.bytes, device);
+  }
+  return offer;
+}
+
+/** devices(path, waitMs): the devices of the driver in that library, and its version. It asks in a thread that is left behind where a call does not return */
+napi_value devices(napi_env env, napi_value* arguments) {
+  const std::string path = toText(env, arguments[0]);
+  const double waitMs = toDouble(env, arguments[1]);
+  std::packaged_task<Offer()> task([path] { return ask(path); });
+  auto asked = task.get_future();
+  std::thread(std::move(task)).detach();
+  if (asked.wait_for(std::chrono::duration<double, std::milli>(waitMs)) != std::future_status::ready) throw Failure{"it has " + noAnswerFor(waitMs)};
+  const Offer offer = asked.get();
+  napi_value result, list;
+  expect(napi_create_object(env, &result), "an object");
+  expect(napi_create_array_with_length(env, offer.devices.size(), &list), "an array");
+  set(env, result, "version", offer.version);
+  expect(napi_set_named_property(env, result, "devices", list), "an object");
+  for (size_t i = 0; i < offer.devices.size(); i++) {
+    const auto& [name, busId, major, minor, bytes] = offer.devices[i];
     napi_value entry, text;
     expect(napi_create_object(env, &entry), "an object");
     expect(napi_create_string_utf8(env, name, NAPI_AUTO_LENGTH, &text), "a string");
@@ -354,7 +383,7 @@ napi_value figures(napi_env env, napi_value* arguments) {
 /** openGpu(path, ordinal, image, waitMs): a device with the kernels of a cubin; what waits for it, waits so long at most */
 napi_value openGpu(napi_env env, napi_value* arguments) {
   auto gpu = std::make_shared<Gpu>();
-  gpu->driver = open(env, arguments[0]);
+  gpu->driver = open(toText(env, arguments[0]));
   auto& driver = *gpu->driver;
   size_t bytes;
   const void* image = toData(env, arguments[2], bytes);
@@ -658,7 +687,7 @@ napi_value call(napi_env env, napi_callback_info info) {
 NAPI_MODULE_INIT() {
 #define CALL(name, count) {#name, nullptr, call<name, count>, nullptr, nullptr, nullptr, napi_enumerable, nullptr}
   const napi_property_descriptor properties[] = {
-      CALL(devices, 1),
+      CALL(devices, 2),
       CALL(compileKernels, 4),
       CALL(openMonitor, 1),
       CALL(figures, 2),

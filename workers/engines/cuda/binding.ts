@@ -62,8 +62,14 @@ export interface GraphLaunch extends NativeLaunch {
 }
 
 export interface CudaBinding {
-  /** What the driver in a library offers. @param path `libcuda.so.1`, or that of the emulation */
-  devices(path: string): { readonly version: number; readonly devices: readonly CudaDevice[] };
+  /**
+   * What the driver in a library offers.
+   *
+   * @param path `libcuda.so.1`, or that of the emulation
+   * @param waitMs how long it is waited for
+   * @throws Error also when it has not answered by then
+   */
+  devices(path: string, waitMs: number): { readonly version: number; readonly devices: readonly CudaDevice[] };
   /** @param path `libnvidia-ml.so.1`, or the emulation */
   openMonitor(path: string): NativeMonitor;
   /** What a device is doing; what it does not say is absent. */

@@ -22,6 +22,10 @@ import {
 /** So long a thread waits for a GPU: all that it ever waits for takes seconds at most. A kernel that hangs costs no more. */
 const WAIT_MS = 60_000;
 
+/** In the emulation `GANGLION_CUDA_WAIT` ms. */
+const waitMs = ({ isEmulated }: CudaLocation): number =>
+  Number((isEmulated && process.env.GANGLION_CUDA_WAIT) || WAIT_MS);
+
 /** A GPU that the kernels run on. */
 export interface Gpu extends CudaDevice {
   /** Its number in the driver. */
@@ -58,7 +62,7 @@ export function loadCuda(location: CudaLocation): LoadedCuda {
   const binding = loadBinding(location);
   let found: ReturnType<CudaBinding['devices']>;
   try {
-    found = binding.devices(location.driver);
+    found = binding.devices(location.driver, waitMs(location));
   } catch (error) {
     const said = messageOf(error);
     throw new GanglionError('environment', `NVIDIA's driver does not start: ${said}${remedyFor(said)}`, {
@@ -103,17 +107,14 @@ export function describeGpus({ gpus, driverVersion }: LoadedCuda): string {
  * Opens a GPU in this thread.
  *
  * @param number of the GPU; default: the first that can be used
- * @param waitMs after which the GPU counts as lost; default: 60 s, in the emulation `GANGLION_CUDA_WAIT` ms
+ * @param limitMs after which the GPU counts as lost; default: 60 s
  * @throws GanglionError `environment` when it cannot be used
  */
-export function cudaRunner(
-  number?: number,
-  waitMs = Number((locateCuda().isEmulated && process.env.GANGLION_CUDA_WAIT) || WAIT_MS),
-): CudaRunner {
+export function cudaRunner(number?: number, limitMs = waitMs(locateCuda())): CudaRunner {
   const location = locateCuda();
   const { binding, gpus } = loadCuda(location);
   const { name: device, capability, number: ordinal } = number === undefined ? gpus[0] : findGpu(gpus, number);
-  const gpu = binding.openGpu(location.driver, ordinal, readKernelsFor(location, capability), waitMs);
+  const gpu = binding.openGpu(location.driver, ordinal, readKernelsFor(location, capability), limitMs);
   return {
     ...{ binding, gpu, device },
     name: location.isEmulated ? 'cuda-emulated' : `cuda-sm_${capability}`,

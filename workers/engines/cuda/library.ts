@@ -13,7 +13,7 @@ import { type KernelSource, toKernelsKey } from '../kernels/library.ts';
 /** What g++ gets for the add-on. */
 export const ADDON_FLAGS: readonly string[] = [
   ...['-std=c++17', '-O2', '-fPIC', '-DNAPI_VERSION=8', '-Wall', '-Wextra'],
-  ...['-shared', '-static-libstdc++', '-static-libgcc'],
+  ...['-shared', '-static-libstdc++', '-static-libgcc', '-pthread'],
 ];
 
 /** What g++ gets for the emulation; AVX2 and FMA are for a fused multiply-add that is fast. */
