@@ -45,7 +45,7 @@ const eventsOf = (name: string): string => readFileSync(join(scratch(name), 'eve
 let expected: string;
 beforeAll(async () => {
   expected = await train('expected', ['--backend', 'cpu', '--workers', '1']);
-}, 120_000);
+});
 
 it('a GPU with the state that hangs is given up, the run ends in the same hash, and the process ends', async () => {
   expect(await train('state', ['--devices', 'cuda:0', '--workers', '1'], HANG)).toBe(expected);
@@ -69,7 +69,7 @@ it('so it ends where a replica is late before the GPU counts as lost, and where 
   expect(eventsOf('stuck')).toMatch(/gave no answer in \d+ ms \(deadline\)/);
   for (const name of ['late', 'stuck'])
     expect(eventsOf(name)).toMatch(/the GPU that holds the state is lost: .+; going on with cpu/);
-}, 120_000);
+});
 
 it('a thread that is stuck beside the CPU does not hold the end of the process, whose output is whole', async () => {
   const { stdout } = await run('stuck-beside', ['--devices', 'cuda:0,cpu', '--workers', '2'], STUCK);
@@ -81,4 +81,4 @@ it('a process that is stuck in a call of the driver is killed, and the next one 
   const alone = ['--devices', 'cuda:0', '--workers', '1', '--isolation', 'process'];
   expect(await train('process', alone, [], { GANGLION_CUDA_FAIL: 'cuGraphLaunch:hang:30' })).toBe(expected);
   expect(eventsOf('process')).toMatch(/gave no answer in \d+ ms \(deadline\)/);
-}, 120_000);
+});
