@@ -1,4 +1,4 @@
-// Vectors in the memory of a GPU that all threads of this process compute on: results, parameters and state that never come to the host.
+// Vectors in the memory of a GPU, for all threads of this process: results, parameters and state that never come to the host.
 import type { AdamFactors } from './update.ts';
 
 /** Where a vector of float32 lies; what one thread tells another. */
@@ -38,6 +38,8 @@ export interface DeviceCopies {
 
 /** A GPU as the coordinator uses it. All calls throw an Error that names the driver's function. */
 export interface UpdateDevice {
+  /** Its number, as the driver counts. */
+  readonly gpu: number;
   /** @returns a vector of zeros, which lives as long as the process */
   allocate(length: number): DevicePlace;
   /**
@@ -53,6 +55,8 @@ export interface UpdateDevice {
    * @returns whether it has done that; waits for nothing, and throws when it has not in time
    */
   ask(): () => boolean;
+  /** Whether it has not answered in time, to any thread: what was asked of it may still be done, at any time. */
+  isStuck(): boolean;
   /** Copies vectors, once everything asked for has been done. */
   read(from: readonly DevicePlace[]): Float32Array[];
   createCopies(of: readonly DevicePlace[]): DeviceCopies;

@@ -31,7 +31,7 @@ export const HEARTBEAT_MS = 250;
 type Call<Kind extends string> = { readonly kind: Kind; readonly call: number };
 
 /** What a process is told at its start; it has memory of its own. */
-export type ProcessSetup = Omit<HostSetup, 'parameters' | 'results' | 'imagesAt'>;
+export type ProcessSetup = Omit<HostSetup, 'parameters' | 'results' | 'imagesAt' | 'vectorsOn'>;
 
 /** From the coordinator to a process. */
 export type Request =

@@ -21,8 +21,10 @@ export interface ReplicaSetup {
   readonly shards: number;
   /** What D is asked to say of real images, a float32; 1 where it is left out. */
   readonly realLabel?: number | undefined;
-  /** Where all images lie, in the memory of the device that parameters and results lie on. */
+  /** Where all images lie, in the memory of the replica's device. */
   readonly imagesAt?: number | undefined;
+  /** Number of the GPU that parameters and results lie on, where they do; default: the replica's own. */
+  readonly vectorsOn?: number | undefined;
   /** Parameters of both nets in TensorFlow's layout; the coordinator rewrites them between phases. */
   readonly parameters: Readonly<Record<Phase, Numbers>>;
   /** Slots for the results of each pass: one can be read while another is written. All zero at first. */

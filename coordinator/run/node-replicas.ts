@@ -17,7 +17,7 @@ export const DEADLINE_MS = 120_000;
 /** Where replicas are started. */
 export interface Place {
   readonly devices: Placement;
-  /** The state on the GPU of all replicas, while it lies there. */
+  /** The state on the first GPU, while it lies there; all replicas compute on GPUs then. */
   state: DeviceState | undefined;
   /** Why the state goes on elsewhere, though its GPU may answer: no replica starts there. */
   left?: GanglionError;
@@ -61,8 +61,12 @@ export function createReplicas(
       return startProcessReplica(id, { ...given, setup: own, entry: programs.processEntry });
     pool ??= new MemoryPool(state.spec, setup.shardSize, held?.device);
     const parameters = held?.parameters ?? own.parameters;
-    const placed = { ...own, parameters, imagesAt: held?.imagesAt };
-    return startThreadReplica(id, { ...given, setup: placed, entry: programs.threadEntry, pool });
+    const { gpu } = device;
+    const placed = { ...own, parameters, imagesAt: held?.imagesAt(gpu), vectorsOn: held?.device.gpu };
+    return startThreadReplica(id, {
+      ...{ ...given, setup: placed, entry: programs.threadEntry, pool },
+      mayWriteLate: () => held?.isStuck(gpu) ?? false,
+    });
   };
   const start = async (id: number, abandon: AbortSignal): Promise<Replica> => {
     const device = place.devices.of(id);
@@ -76,7 +80,7 @@ export function createReplicas(
       if (held && !place.hasStarted) throw toUnusable(error); // as without memory for its results
       if (!place.hasStarted || device.backend !== 'cuda') throw error;
       const isTooOften = place.devices.countStart(device, true);
-      if (held) {
+      if (held?.isOn(device.gpu)) {
         const trains = group.status.some(({ state: its }) => its === 'idle' || its === 'busy');
         if (isTooOften && !trains) {
           place.left = new GanglionError('faults', `the GPU that holds the state ${whyGivenUp(error)}`, {
@@ -87,14 +91,15 @@ export function createReplicas(
         look(held);
         throw error;
       }
-      if (!isLoss(error) && !isTooOften) throw error;
+      if (held) look(held); // where its device is lost, that may be why
+      if (held?.lost || (!isLoss(error) && !isTooOften)) throw error;
       place.devices.lose(device);
       const text = `${showDevices([device])} ${whyGivenUp(error)}; its workers go on with ${place.devices.text}`;
       emit({ kind: 'gpuLost', text });
       return start(id, abandon);
     }
   };
-  /** A replica was lost, perhaps with the GPU that holds the state: that others on it fail, too, need not be waited for. */
+  /** A replica was lost, perhaps with the GPU that holds the state: that others fail, too, need not be waited for. */
   const look = (held = place.state): void => {
     const lost = held?.look();
     if (lost) group.fail(lost);

@@ -9,7 +9,7 @@ import type { ReplicaStatus } from '../replicas/replica-status.ts';
 import { prepareExit } from '../replicas/transports/living-threads.ts';
 import { CommittedSteps } from '../training/committed-steps.ts';
 import { SINGLE_NODE } from '../training/communicator.ts';
-import { loadDeviceState } from '../training/device-state.ts';
+import { type DeviceState, loadDeviceState } from '../training/device-state.ts';
 import { type StepRecord, type TrainerOptions, train } from '../training/trainer.ts';
 import { javascriptKernels, loadKernels } from '../training/update.ts';
 import { loadGpuMonitor, NO_GPUS, type ReadGpus } from './gpu-monitor.ts';
@@ -40,13 +40,13 @@ export class Node {
   /** Starts the replicas. @throws GanglionError when one does not start */
   async start(): Promise<void> {
     const { programs, emit, config, devices, dataset, state, communicator = SINGLE_NODE } = this.#options;
-    // Replicas in threads share the memory of one GPU with the coordinator: results, state and images stay there. Several nodes, and pages, add
-    // up on the host.
+    // Replicas in threads share the memory of the first GPU with the coordinator: state and results lie there, images on every GPU. Several nodes,
+    // and pages, add up on the host.
     if (devices.some(({ backend }) => backend === 'cuda')) await prepareExit(programs.updateEntry);
-    const [first] = devices;
-    const isOne = devices.every(({ backend, gpu }) => backend === 'cuda' && gpu === first.gpu);
-    if (isOne && communicator.members.length === 1 && config.isolation !== 'process' && config.pageReplicas === 0) {
-      this.#place.state = await loadDeviceState(programs.updateEntry, first.gpu, state, dataset.images);
+    const areGpus = devices.every(({ backend }) => backend === 'cuda');
+    if (areGpus && communicator.members.length === 1 && config.isolation !== 'process' && config.pageReplicas === 0) {
+      const gpus = devices.map(({ gpu }) => gpu);
+      this.#place.state = await loadDeviceState(programs.updateEntry, gpus, state, dataset.images);
     }
     await this.#replicas.start();
     this.#place.hasStarted = true;
@@ -80,33 +80,35 @@ export class Node {
     } catch (error) {
       const isGone = error === device.lost || error === this.#place.left;
       if (!isGone || !(error instanceof GanglionError)) throw error;
-      await this.#leave(error, steps.newest);
+      await this.#leave(device, error, steps.newest);
       // The copy may be of the step whose commit failed.
       if (underWay?.step === state.step && underWay.step > steps.newest) await commitOnce(underWay);
       await this.#train({ shouldStop: () => shouldStop() && state.step >= steps.newest, commit: commitOnce });
     }
   }
 
-  /** Starts other replicas, as the GPU of all is lost with the state, or left. @param committed the newest step that was */
-  async #leave(gone: GanglionError, committed: number): Promise<void> {
+  /** Starts other replicas, as a GPU is lost with the state and all results, or left. @param committed the newest step that was */
+  async #leave(held: DeviceState, gone: GanglionError, committed: number): Promise<void> {
     const { message } = gone;
     const { config, devices, state, emit } = this.#options;
-    for (const device of devices) this.#place.devices.lose(device);
+    const { size, status } = this.#replicas;
+    const isOnIt = new Set(status.flatMap(({ id }) => (held.isOn(this.#place.devices.of(id).gpu) ? [id] : [])));
+    for (const device of devices) if (held.isOn(device.gpu)) this.#place.devices.lose(device);
     this.#place.state = undefined;
     const again = committed - state.step;
     const repeated = again > 0 ? `; ${again === 1 ? '1 step is' : `${again} steps are`} computed again` : '';
     const text = `${message}; going on with ${this.#place.devices.text} from step ${state.step}${repeated}`;
     emit({ kind: 'gpuLost', text });
-    const { size, status } = this.#replicas;
     const restarts = new Map(status.map((replica) => [replica.id, replica.restarts]));
     for (const { id, state: was } of status) {
       if (was === 'restarting' || was === 'draining') continue; // known, or not wanted
       restarts.set(id, (restarts.get(id) ?? 0) + 1);
       this.#restartsBefore += 1;
       const place = { place: { replica: id }, reason: 'error', cause: gone } as const;
-      emit({ kind: 'lost', error: new GanglionError('replica', `replica ${id} is lost with its GPU`, place) });
+      const its = isOnIt.has(id) ? 'its GPU' : 'the GPU that holds its results';
+      emit({ kind: 'lost', error: new GanglionError('replica', `replica ${id} is lost with ${its}`, place) });
     }
-    const count = Math.max(size, Math.min(countPhysicalCores(), config.shards));
+    const count = this.#place.devices.areLost ? Math.max(size, Math.min(countPhysicalCores(), config.shards)) : size;
     await this.#replicas.stop();
     this.#restartsBefore += this.#replicas.restarts;
     this.#replicas = createReplicas(this.#options, count, this.#place, restarts);

@@ -64,6 +64,11 @@ export class Placement {
     return count >= MOST_FAILED_STARTS;
   }
 
+  /** Whether all devices are lost. */
+  get areLost(): boolean {
+    return this.#left.length === 0;
+  }
+
   /** Gives a device up for good. */
   lose(lost: Device): void {
     this.#left = this.#left.filter((device) => showDevices([device]) !== showDevices([lost]));
@@ -71,6 +76,6 @@ export class Placement {
 
   /** What is left, for people. */
   get text(): string {
-    return showDevices(this.#left.length > 0 ? this.#left : [this.spare]);
+    return showDevices(this.areLost ? [this.spare] : this.#left);
   }
 }

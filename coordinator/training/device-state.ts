@@ -42,8 +42,8 @@ interface HostCopy {
 
 export class DeviceState {
   readonly device: UpdateDevice;
-  /** Where the images lie on the device; undefined where they do not. */
-  readonly imagesAt: number | undefined;
+  /** The device, and the others that replicas compute on, by number, with the address of the images where they lie there. */
+  readonly #gpus: ReadonlyMap<number, { readonly own: UpdateDevice; readonly imagesAt: number | undefined }>;
   readonly #state: TrainingState;
   readonly #nets: Readonly<Record<'generator' | 'discriminator', DeviceNet>>;
   /** Of the generator; null where the run keeps none. */
@@ -59,10 +59,13 @@ export class DeviceState {
   /** Why the device is of no use any more. */
   #lost: GanglionError | undefined;
 
-  /** @param images of the data set, that replicas on the device take */
-  constructor(state: TrainingState, device: UpdateDevice, images?: Uint8Array) {
+  /**
+   * @param images of the data set, that replicas on devices take
+   * @param others that replicas compute on, too
+   */
+  constructor(state: TrainingState, device: UpdateDevice, images?: Uint8Array, others: readonly UpdateDevice[] = []) {
     this.device = device;
-    this.imagesAt = images && device.hold(images);
+    this.#gpus = new Map([device, ...others].map((own) => [own.gpu, { own, imagesAt: images && own.hold(images) }]));
     this.#state = state;
     const allocate = (net: NetState): DeviceNet => ({
       parameters: device.allocate(net.parameters.length),
@@ -85,6 +88,21 @@ export class DeviceState {
   /** The parameters, as replicas read them. */
   get parameters(): Readonly<Record<'generator' | 'discriminator', DevicePlace>> {
     return { generator: this.#nets.generator.parameters, discriminator: this.#nets.discriminator.parameters };
+  }
+
+  /** Whether this GPU is the device. @param gpu its number; the device's where it is left out */
+  isOn(gpu: number = this.device.gpu): boolean {
+    return gpu === this.device.gpu;
+  }
+
+  /** Where the images lie on a GPU; undefined where they do not. @param gpu as {@link isOn} */
+  imagesAt(gpu: number = this.device.gpu): number | undefined {
+    return this.#gpus.get(gpu)?.imagesAt;
+  }
+
+  /** Whether what was asked of a GPU may still be done, as it has not answered in time. @param gpu as {@link isOn} */
+  isStuck(gpu: number = this.device.gpu): boolean {
+    return this.#gpus.get(gpu)?.own.isStuck() ?? false;
   }
 
   /** @param net of the state */
@@ -258,22 +276,24 @@ export class DeviceState {
 }
 
 /**
- * A state on the GPU that all replicas in threads of this process compute on.
+ * A state on the first of the GPUs that the replicas, in threads of this process, compute on.
  *
  * @param entry compiled entry file of the kernels' side
- * @param gpu its number; default: the first that can be used
+ * @param gpus their numbers; undefined is the first that can be used
  * @param images of the data set
- * @throws GanglionError `environment` when the GPU cannot be used
+ * @throws GanglionError `environment` when a GPU cannot be used
  */
 export async function loadDeviceState(
   entry: URL,
-  gpu: number | undefined,
+  gpus: readonly (number | undefined)[],
   state: TrainingState,
   images: Uint8Array,
 ): Promise<DeviceState> {
   const { openDevice }: { openDevice: (gpu?: number) => Promise<UpdateDevice> } = await import(entry.href);
   try {
-    return new DeviceState(state, await openDevice(gpu), images);
+    const [first, ...others] = new Set(gpus);
+    const device = await openDevice(first);
+    return new DeviceState(state, device, images, await Promise.all(others.map(openDevice)));
   } catch (error) {
     throw toUnusable(error);
   }

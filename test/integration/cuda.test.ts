@@ -33,7 +33,7 @@ beforeAll(async () => {
 });
 
 it('ends in the hash of the CPU, on every GPU that auto finds, in processes, and resumed from one on the other', async () => {
-  expect(await train('auto', [], { ...EMULATED, GANGLION_CUDA_DEVICES: '2' })).toBe(expected);
+  expect(await train('auto', [], { ...EMULATED, GANGLION_CUDA_DEVICES: '2', GANGLION_CUDA_LATE: '1' })).toBe(expected);
   expect(summaryOf(scratch('auto'))).toMatchObject({
     ...{ engine: 'cuda-emulated', device: 'emulated GPU', workers: 2, restarts: 0 },
   });
@@ -109,6 +109,18 @@ it('a GPU that is lost with the state: the CPU computes the steps since the last
   expect(summaryOf(run).emaSha256).toBe(summaryOf(scratch('cpu')).emaSha256);
   expect(stepsOf(run)).toEqual([1, 2, 3]);
   expect(stepsOf(run, 'evaluations.jsonl')).toEqual([2, 3]);
+});
+
+it('the first of two GPUs is lost with the state: the other computes the steps since the last copy again, to the same hash', async () => {
+  const run = scratch('first-lost');
+  const env = { ...EMULATED, GANGLION_CUDA_DEVICES: '2', GANGLION_CUDA_FAIL: 'cuLaunchKernel:719:21:0' };
+  const flags = ['train', ...MODEL, '--ema', '0.9', '--devices', 'cuda:0,cuda:1', '--run', run];
+  const said = await succeed(flags, { env });
+  expect(said).toContain('(719); going on with cuda:1 from step 0; 1 step is computed again');
+  expect(said).toContain('replica 0 is lost with its GPU (error); its shards go to other replicas');
+  expect(said).toContain('replica 1 is lost with the GPU that holds its results (error)');
+  expect(summaryOf(run)).toMatchObject({ stateSha256: expected, engine: 'cuda-emulated', workers: 2, restarts: 2 });
+  expect(stepsOf(run)).toEqual([1, 2, 3]);
 });
 
 it('a step that is computed again to another end than the lost GPU gave ends the run, which can be resumed', async () => {

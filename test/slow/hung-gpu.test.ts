@@ -58,6 +58,13 @@ it('a GPU that hangs beside the CPU, which takes over its shards, holds neither 
   expect(await train('beside', ['--devices', 'cuda:0,cpu', '--workers', '2'], HANG)).toBe(expected);
 });
 
+it('a GPU that hangs beside the one with the state holds neither the run nor the end of its process', async () => {
+  const flags = ['--devices', 'cuda:0,cuda:1', '--workers', '2'];
+  const how = failing('cuStreamQuery:600:0:1');
+  expect(await train('second', flags, how, { GANGLION_CUDA_DEVICES: '2' })).toBe(expected);
+  expect(eventsOf('second')).not.toContain('that holds the state is lost');
+});
+
 // The deadline of a shard is 10 s or more: the two wait for it side by side.
 it('so it ends where a replica is late before the GPU counts as lost, and where its thread never comes back', async () => {
   const alone = ['--devices', 'cuda:0', '--workers', '1'];

@@ -18,6 +18,8 @@ export interface EngineSetup {
   readonly realLabel?: number | undefined;
   /** Where all images lie in the memory of the engine's device; shards name theirs by numbers then. */
   readonly imagesAt?: number | undefined;
+  /** Number of the GPU that the coordinator's parameters and results lie on, where they do; default: the engine's own. */
+  readonly vectorsOn?: number | undefined;
   /** Magnitude that no value of a phase vector may reach (shared/exact-sum.ts). */
   readonly limit: number;
 }

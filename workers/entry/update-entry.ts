@@ -15,7 +15,7 @@ export function loadUpdate(): UpdateKernels | undefined {
 }
 
 /**
- * The GPU that all replicas in threads of this process compute on.
+ * A GPU that replicas in threads of this process compute on.
  *
  * @param gpu its number; default: the first that can be used
  * @throws GanglionError `environment` when it cannot be used

@@ -20,9 +20,9 @@ export class Replica {
 
   /** Prepares the engine for the model. */
   static async start(engine: Engine, setup: ReplicaSetup): Promise<Replica> {
-    const { spec, shardSize, seed, shards, realLabel, imagesAt } = setup;
+    const { spec, shardSize, seed, shards, realLabel, imagesAt, vectorsOn } = setup;
     const limit = exactLimit(shards * 2); // the discriminator phase adds two passes
-    await engine.prepare({ spec, shardSize, seed, shards, realLabel, imagesAt, limit });
+    await engine.prepare({ spec, shardSize, seed, shards, realLabel, imagesAt, vectorsOn, limit });
     return new Replica(engine, setup, limit);
   }
 

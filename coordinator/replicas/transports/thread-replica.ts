@@ -31,6 +31,8 @@ export interface ThreadOptions {
   readonly abandon?: AbortSignal;
   /** Gives the replica its memory, and takes it back; by default it has memory of its own. */
   readonly pool?: MemoryPool;
+  /** Whether something may write to the memory of a replica that has ended: nobody gets it then. Default: nothing does. */
+  readonly mayWriteLate?: () => boolean;
 }
 
 const STOP_MS = 5_000;
@@ -41,7 +43,8 @@ const STOP_MS = 5_000;
  * @throws GanglionError when it does not start; the thread has ended then
  */
 export async function startThreadReplica(id: number, options: ThreadOptions): Promise<Replica> {
-  const { entry, setup, images, deadlineMs, abandon, pool = new MemoryPool(setup.spec, setup.shardSize) } = options;
+  const { entry, setup, images, deadlineMs, abandon, mayWriteLate } = options;
+  const { pool = new MemoryPool(setup.spec, setup.shardSize) } = options;
   const { port1, port2 } = new MessageChannel();
   const memory = pool.take();
   const begun = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
@@ -80,7 +83,7 @@ export async function startThreadReplica(id: number, options: ThreadOptions): Pr
   worker.on('exit', (code) => {
     ends = true;
     lose('exit', `ended with exit code ${code}`);
-    slots.onFree(() => pool.give(memory)); // what it gave may still be held
+    if (!mayWriteLate?.()) slots.onFree(() => pool.give(memory)); // what it gave may still be held
   });
 
   /** Ends the thread between two native calls: terminating it inside one can take the process along. */

@@ -24,8 +24,8 @@ namespace {
 using namespace cuda;
 using Clock = std::chrono::steady_clock;
 
-/** Bytes that all threads of the process have copied from the host to a device, and back. */
-std::atomic<uint64_t> bytesToDevice, bytesToHost;
+/** Bytes that all threads of the process have copied from the host to a device, back, and between devices. */
+std::atomic<uint64_t> bytesToDevice, bytesToHost, bytesBetween;
 
 /** What a call throws in JavaScript. */
 struct Failure {
@@ -56,7 +56,7 @@ std::string noAnswerFor(double ms) {
 }
 constexpr char STUCK[] = "the GPU does not answer";
 /** Devices that have not done in time what a thread of the process waited for. To free something there would wait, too. */
-std::atomic<bool> isStuck[MOST_DEVICES];
+std::atomic<bool> stuckDevices[MOST_DEVICES];
 /** Streams of a device, of all threads. */
 struct Streams {
   std::mutex mutex;
@@ -108,7 +108,7 @@ struct Gpu {
   Module module = nullptr;
   double waitMs = 0;
   int place() const { return device % MOST_DEVICES; }
-  bool stuck() const { return isStuck[place()]; }
+  bool stuck() const { return stuckDevices[place()]; }
   /** @throws Failure */
   OpenDriver& enter() const {
     if (stuck()) throw Failure{STUCK};
@@ -120,7 +120,7 @@ struct Gpu {
   bool isLate(Clock::time_point since) const { return std::chrono::duration<double, std::milli>(Clock::now() - since).count() > waitMs; }
   /** Nobody waits for the device again. @throws Failure */
   [[noreturn]] void lose() const {
-    isStuck[place()] = true;
+    stuckDevices[place()] = true;
     throw Failure{"the GPU has " + noAnswerFor(waitMs)};
   }
   /** Asks again and again, no longer than `waitMs`: a kernel that hangs would hold this thread for ever. @returns whether the answer was yes */
@@ -159,7 +159,7 @@ struct Gpu {
       }
       return left.empty();
     });
-    if (!ended) isStuck[place()] = true;
+    if (!ended) stuckDevices[place()] = true;
     return ended;
   }
   ~Gpu() {
@@ -397,6 +397,30 @@ napi_value openGpu(napi_env env, napi_value* arguments) {
   return wrap(env, new std::shared_ptr<Gpu>(gpu));
 }
 
+/** openPeer(gpu, ordinal): another device, without kernels, to copy from it and to it: directly, where the two reach each other */
+napi_value openPeer(napi_env env, napi_value* arguments) {
+  const auto own = toExternal<std::shared_ptr<Gpu>>(env, arguments[0]);
+  auto peer = std::make_shared<Gpu>();
+  peer->driver = own->driver, peer->waitMs = own->waitMs;
+  auto& driver = *own->driver;
+  CHECK(driver, deviceGet, &peer->device, static_cast<int>(toDouble(env, arguments[1])));
+  if (peer->stuck()) throw Failure{STUCK};
+  ownVisit.begin(peer->place());
+  CHECK(driver, primaryCtxRetain, &peer->context, peer->device);
+  int reaches = 0;
+  CHECK(own->enter(), deviceCanAccessPeer, &reaches, own->device, peer->device);
+  // Where it fails, as when another thread has done it, copies need not be direct.
+  if (reaches) driver.call.ctxEnablePeerAccess(peer->context, 0);
+  return wrap(env, new std::shared_ptr<Gpu>(peer));
+}
+
+/** isStuck(gpu): whether it has not done in time what a thread of the process waited for */
+napi_value isStuck(napi_env env, napi_value* arguments) {
+  napi_value result;
+  expect(napi_get_boolean(env, toExternal<std::shared_ptr<Gpu>>(env, arguments[0])->stuck(), &result), "a boolean");
+  return result;
+}
+
 /** allocate(gpu, bytes) */
 napi_value allocate(napi_env env, napi_value* arguments) {
   auto memory = std::make_unique<Memory>();
@@ -558,6 +582,21 @@ napi_value copy(napi_env env, napi_value* arguments) {
   return nullptr;
 }
 
+/** copyBetween(stream, to, toGpu, from, fromGpu, bytes): between devices, one of which is the stream's */
+napi_value copyBetween(napi_env env, napi_value* arguments) {
+  Queue& queue = toExternal<Queue>(env, arguments[0]);
+  const auto address = [&](int i) { return static_cast<Pointer>(toDouble(env, arguments[i])); };
+  const auto context = [&](int i) {
+    const Gpu& gpu = *toExternal<std::shared_ptr<Gpu>>(env, arguments[i]);
+    if (gpu.stuck()) throw Failure{STUCK};
+    return gpu.context;
+  };
+  const auto bytes = static_cast<size_t>(toDouble(env, arguments[5]));
+  CHECK(queue.enter(), memcpyPeer, address(1), context(2), address(3), context(4), bytes, queue.stream);
+  bytesBetween += bytes;
+  return nullptr;
+}
+
 /** follow(stream, other): what comes in the stream waits for what there is in the other */
 napi_value follow(napi_env env, napi_value* arguments) {
   Queue &queue = toExternal<Queue>(env, arguments[0]), &other = toExternal<Queue>(env, arguments[1]);
@@ -582,12 +621,13 @@ napi_value isDone(napi_env env, napi_value* arguments) {
   return done;
 }
 
-/** copied(): {toDevice, toHost}, bytes, of the whole process */
+/** copied(): {toDevice, toHost, between}, bytes, of the whole process */
 napi_value copied(napi_env env, napi_value*) {
   napi_value result;
   expect(napi_create_object(env, &result), "an object");
   set(env, result, "toDevice", static_cast<double>(bytesToDevice));
   set(env, result, "toHost", static_cast<double>(bytesToHost));
+  set(env, result, "between", static_cast<double>(bytesBetween));
   return result;
 }
 
@@ -692,6 +732,8 @@ NAPI_MODULE_INIT() {
       CALL(openMonitor, 1),
       CALL(figures, 2),
       CALL(openGpu, 4),
+      CALL(openPeer, 2),
+      CALL(isStuck, 1),
       CALL(allocate, 2),
       CALL(addressOf, 1),
       CALL(release, 1),
@@ -703,6 +745,7 @@ NAPI_MODULE_INIT() {
       CALL(write, 3),
       CALL(read, 3),
       CALL(copy, 4),
+      CALL(copyBetween, 6),
       CALL(follow, 2),
       CALL(isDone, 1),
       CALL(multiprocessors, 1),

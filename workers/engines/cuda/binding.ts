@@ -17,7 +17,7 @@ export interface NativeMonitor {
   readonly monitor: unique symbol;
 }
 
-/** A device with its kernels, opened by this thread. */
+/** A device, opened by this thread; with its kernels, but as a peer. */
 export interface NativeGpu {
   readonly gpu: unique symbol;
 }
@@ -79,12 +79,16 @@ export interface CudaBinding {
    * @param waitMs what calls wait for the device at most; after that every call of the process about the device throws at once
    */
   openGpu(path: string, ordinal: number, image: Uint8Array, waitMs: number): NativeGpu;
+  /** Another GPU, without kernels, that memory is copied from and to: directly, where the two reach each other, else by the driver through the host. */
+  openPeer(gpu: NativeGpu, ordinal: number): NativeGpu;
+  /** Whether a GPU has not done in time what a thread of the process waited for: what has been asked of it may still be done. */
+  isStuck(gpu: NativeGpu): boolean;
   /** How many blocks a GPU computes side by side, at least. */
   multiprocessors(gpu: NativeGpu): number;
   /** Memory of the device that no program has, in bytes. */
   freeBytes(gpu: NativeGpu): number;
-  /** Bytes that {@link write} and {@link read} have copied, in all threads of the process. */
-  copied(): { readonly toDevice: number; readonly toHost: number };
+  /** Bytes that {@link write}, {@link read} and {@link copyBetween} have copied, in all threads of the process. */
+  copied(): { readonly toDevice: number; readonly toHost: number; readonly between: number };
   allocate(gpu: NativeGpu, bytes: number): NativeMemory;
   addressOf(memory: NativeMemory): Address;
   /** Gives memory back, once the device does nothing with it any more; keeps it where that does not come. */
@@ -101,6 +105,15 @@ export interface CudaBinding {
   read(stream: NativeStream, from: Address, into: NodeJS.TypedArray): void;
   /** Copies within the device. */
   copy(stream: NativeStream, to: Address, from: Address, bytes: number): void;
+  /** Copies between two devices, one of which is the stream's. */
+  copyBetween(
+    stream: NativeStream,
+    to: Address,
+    toGpu: NativeGpu,
+    from: Address,
+    fromGpu: NativeGpu,
+    bytes: number,
+  ): void;
   /** What comes in a stream waits for what there is in another. */
   follow(stream: NativeStream, other: NativeStream): void;
   /** Whether nothing in a stream is left to do. @throws Error when the device has not done it in time */

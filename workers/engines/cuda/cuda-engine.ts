@@ -1,5 +1,5 @@
 // The engine `cuda`: all shards that it is given of a pass are computed at once, and what does not wait for each other runs side by side.
-// Parameters lie on the device, copied when their version changes; images may; results lie where the coordinator wants them.
+// Parameters lie on the device, copied when their version changes; images may; results lie where the coordinator wants them, also on another GPU.
 
 import { type DevicePlace, isOnHost, type Numbers } from '../../../shared/device-memory.ts';
 import { MOST_TOGETHER } from '../../../shared/flow.ts';
@@ -7,7 +7,7 @@ import { layoutOf, type Net, type Pass } from '../../../shared/model/layout.ts';
 import type { SampleJob } from '../../../shared/protocol.ts';
 import type { Engine, EngineSetup, PendingPass, ShardInput, ShardResult } from '../engine.ts';
 import { ProgramSampler } from '../program-sampler.ts';
-import type { Address, NativeMemory, NativeStream } from './binding.ts';
+import type { Address, NativeGpu, NativeMemory, NativeStream } from './binding.ts';
 import { cudaExecutor } from './cuda-executor.ts';
 import { CudaPass } from './cuda-pass.ts';
 import type { CudaRunner } from './cuda-runner.ts';
@@ -18,9 +18,11 @@ const ALIGNMENT = 64;
 
 interface Prepared {
   readonly setup: EngineSetup;
+  /** The GPU that the coordinator's vectors lie on, where it is another one. */
+  readonly peer: NativeGpu | undefined;
   readonly memory: NativeMemory;
   readonly stream: NativeStream;
-  /** Where the parameters of a net lie, and the vectors of passes whose results are read by the host. */
+  /** Where the parameters of a net lie, and the vectors of passes whose results go to the host or another GPU. */
   readonly parameters: Readonly<Record<Net, Address>>;
   readonly vectors: Readonly<Record<Pass, readonly Address[]>>;
   readonly passes: Readonly<Record<Pass, CudaPass>>;
@@ -66,8 +68,8 @@ export class CudaEngine implements Engine {
   }
 
   async prepare(setup: EngineSetup): Promise<void> {
-    const { binding, gpu } = this.#runner;
-    const { spec } = setup;
+    const { binding, gpu, number } = this.#runner;
+    const { spec, vectorsOn = number } = setup;
     const capacity = capacityOf(setup);
     const layouts = { generator: layoutOf('generator', spec), discriminator: layoutOf('discriminator', spec) };
     let floats = 0;
@@ -96,6 +98,7 @@ export class CudaEngine implements Engine {
     const pass = (name: Pass): CudaPass => new CudaPass(name, options);
     this.#prepared = {
       ...{ setup, memory, stream, parameters },
+      peer: vectorsOn === number ? undefined : binding.openPeer(gpu, vectorsOn),
       vectors: {
         real: vectorPlaces.real.map(addressOf),
         fake: vectorPlaces.fake.map(addressOf),
@@ -118,8 +121,8 @@ export class CudaEngine implements Engine {
   }
 
   setParameters(net: Net, version: number | undefined, values: Numbers): void {
-    const { binding } = this.#runner;
-    const { stream, parameters, passes } = this.#ready;
+    const { binding, gpu } = this.#runner;
+    const { stream, parameters, passes, peer } = this.#ready;
     if (version !== undefined && this.#versions[net] === version) return;
     this.#versions[net] = version;
     if (net === 'generator') this.#begun = undefined;
@@ -128,23 +131,30 @@ export class CudaEngine implements Engine {
     if (isOnHost(values)) {
       binding.synchronise(stream); // with its limit, which a copy out of the host's own memory has not
       binding.write(stream, parameters[net], values);
+    } else if (peer) {
+      binding.copyBetween(stream, parameters[net], gpu, values.address, peer, values.length * FLOAT);
     } else binding.copy(stream, parameters[net], values.address, values.length * FLOAT);
     for (const pass of readers) binding.follow(pass.stream, stream);
   }
 
   beginPass(pass: Pass, step: number, given: readonly ShardInput[]): PendingPass {
-    const { passes, vectors } = this.#ready;
-    const { binding } = this.#runner;
+    const { passes, vectors, peer } = this.#ready;
+    const { binding, gpu } = this.#runner;
     const compiled = passes[pass];
     // In the order of their numbers, so that the generator pass finds what was begun beside the fake one.
     const shards = [...given].sort((a, b) => a.shard - b.shard);
     const numbers = shards.map(({ shard }) => shard);
-    const places = shards.map(({ into }, i) => (isOnHost(into) ? (vectors[pass][i] ?? Number.NaN) : into.address));
+    const own = (i: number): Address => vectors[pass][i] ?? Number.NaN;
+    const places = shards.map(({ into }, i) => (isOnHost(into) || peer ? own(i) : into.address));
     let begunMs = 0;
     let launchedMs = 0;
     const begin = (): void => {
       begunMs = performance.now();
       compiled.begin(step, numbers, places, shards, pass === 'generator' && this.#takeBegun(step, numbers));
+      for (const [i, { into }] of shards.entries()) {
+        if (isOnHost(into) || !peer) continue;
+        binding.copyBetween(compiled.stream, into.address, peer, own(i), gpu, into.length * FLOAT);
+      }
       launchedMs = performance.now();
       if (pass !== 'fake') return;
       passes.generator.beginFirst(step, numbers);
@@ -159,9 +169,7 @@ export class CudaEngine implements Engine {
         const startedMs = Math.max(begunMs, this.#endedMs);
         const found = await compiled.finish(places);
         const computedMs = performance.now();
-        const onHost = shards.flatMap(({ into }, i) =>
-          isOnHost(into) ? [[places[i] ?? Number.NaN, into] as const] : [],
-        );
+        const onHost = shards.flatMap(({ into }, i) => (isOnHost(into) ? [[own(i), into] as const] : []));
         for (const [place, into] of onHost) binding.read(compiled.stream, place, into);
         this.#endedMs = performance.now();
         const prepare = Math.max(0, launchedMs - startedMs) / 1000;
@@ -195,14 +203,19 @@ export class CudaEngine implements Engine {
   }
 
   edit({ address, length }: DevicePlace, change: (values: Float32Array) => void): void {
-    const { binding } = this.#runner;
-    const { stream } = this.#ready;
+    const { binding, gpu } = this.#runner;
+    const { stream, peer } = this.#ready;
     const values = new Float32Array(length);
+    const memory = peer && binding.allocate(gpu, values.byteLength);
+    const own = memory ? binding.addressOf(memory) : address;
+    if (peer) binding.copyBetween(stream, own, gpu, address, peer, values.byteLength);
     binding.synchronise(stream);
-    binding.read(stream, address, values);
+    binding.read(stream, own, values);
     change(values);
-    binding.write(stream, address, values);
+    binding.write(stream, own, values);
+    if (peer) binding.copyBetween(stream, address, peer, own, gpu, values.byteLength);
     binding.synchronise(stream);
+    if (memory) binding.release(memory);
   }
 
   tensorCount(): number {

@@ -44,6 +44,8 @@ export interface LoadedCuda {
 export interface CudaRunner extends ProgramRunner {
   readonly binding: CudaBinding;
   readonly gpu: NativeGpu;
+  /** Its number in the driver. */
+  readonly number: number;
 }
 
 /** Loads the add-on. @throws GanglionError `environment` where it is not built */
@@ -116,7 +118,7 @@ export function cudaRunner(number?: number, limitMs = waitMs(locateCuda())): Cud
   const { name: device, capability, number: ordinal } = number === undefined ? gpus[0] : findGpu(gpus, number);
   const gpu = binding.openGpu(location.driver, ordinal, readKernelsFor(location, capability), limitMs);
   return {
-    ...{ binding, gpu, device },
+    ...{ binding, gpu, number: ordinal, device },
     name: location.isEmulated ? 'cuda-emulated' : `cuda-sm_${capability}`,
     libraryVersion: location.key,
     arithmetic: ARITHMETIC,

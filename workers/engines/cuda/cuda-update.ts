@@ -23,7 +23,7 @@ const int = (value: number): Argument => ['i', value];
 const double = (value: number): Argument => ['d', value];
 
 /** The GPU that a runner has opened, for the coordinator. */
-export function cudaDevice({ binding, gpu }: CudaRunner): UpdateDevice {
+export function cudaDevice({ binding, gpu, number }: CudaRunner): UpdateDevice {
   const stream = binding.createStream(gpu);
   /** Kept, as its memory is used by addresses alone. */
   const kept: unknown[] = [];
@@ -45,11 +45,13 @@ export function cudaDevice({ binding, gpu }: CudaRunner): UpdateDevice {
   let host = new Float32Array();
   const run = launcher(binding, stream);
   return {
+    gpu: number,
     allocate,
     ask() {
       const question = binding.ask(gpu);
       return () => binding.isAnswered(question);
     },
+    isStuck: () => binding.isStuck(gpu),
     hold(bytes) {
       if (bytes.length > IMAGES_SHARE * binding.freeBytes(gpu)) return undefined;
       const address = allocateBytes(bytes.length);

@@ -38,6 +38,8 @@ DEVICE float roundEven(float a) { return rintf(a); }
 DEVICE float magnitude(float a) { return fabsf(a); }
 DEVICE float powerOfTwo(int n) { return __int_as_float((n + 127) << 23); }
 DEVICE void barrier() { __syncthreads(); }
+template <class T>
+DEVICE T* own(T* pointer) { return pointer; }
 #define TID ((int)threadIdx.x)
 #define THREADS ((int)blockDim.x)
 #define BLOCK ((int)blockIdx.x)

@@ -54,6 +54,10 @@ constexpr unsigned NO_TIMING = 2;                            // CU_EVENT_DISABLE
   F(cuStreamCreate, streamCreate, (Stream * stream, unsigned flags))                                                             \
   F(cuStreamDestroy_v2, streamDestroy, (Stream stream))                                                                          \
   F(cuMemcpyDtoDAsync_v2, memcpyDtoD, (Pointer to, Pointer from, size_t bytes, Stream stream))                                   \
+  F(cuDeviceCanAccessPeer, deviceCanAccessPeer, (int* can, Device device, Device peer))                                         \
+  F(cuCtxEnablePeerAccess, ctxEnablePeerAccess, (Context peer, unsigned flags))                                                  \
+  F(cuMemcpyPeerAsync, memcpyPeer,                                                                                               \
+    (Pointer to, Context toContext, Pointer from, Context fromContext, size_t bytes, Stream stream))                             \
   F(cuMemHostAlloc, memHostAlloc, (void** memory, size_t bytes, unsigned flags))                                                 \
   F(cuMemFreeHost, memFreeHost, (void* memory))                                                                                  \
   F(cuStreamQuery, streamQuery, (Stream stream))                                                                                 \

@@ -1,7 +1,8 @@
 // A driver without a GPU: the functions of driver.h and nvml.h over the emulation of kernels.cu. Built as a shared library that is loaded in place of
 // libcuda.so.1. GANGLION_CUDA_FAIL=NAME:CODE[:AFTER[:DEVICE]] has a function fail, from a thread's call AFTER on, as a driver would: an error
 // that poisons the context is the answer to every later call of the process about that device; cuStreamQuery:600 is work that never ends, for
-// which calls that wait for it wait, too; NAME:hang is a call that never returns. emulated-streams.h says when work is done.
+// which calls that wait for it wait, too; NAME:hang is a call that never returns. emulated-streams.h says when work is done. A kernel that touches
+// memory of another device poisons its context, and a plain copy fails.
 #include "kernels.cu"
 #include "driver.h"
 #include "emulated-streams.h"
@@ -26,7 +27,8 @@ struct Node {
 };
 using Nodes = std::vector<Node>;
 
-constexpr int SUCCESS = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, NOT_FOUND = 500, LAUNCH_FAILED = 719;
+constexpr int SUCCESS = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, INVALID_HANDLE = 400, NOT_FOUND = 500, ILLEGAL_ADDRESS = 700,
+              LAUNCH_FAILED = 719;
 constexpr size_t MOST_ARGUMENTS = 32, MEMORY = size_t{1} << 32;
 
 constexpr int MOST_DEVICES = 16;
@@ -35,8 +37,12 @@ thread_local int currentDevice = 0;
 /** By device, the error that has poisoned its context. */
 std::atomic<int> poison[MOST_DEVICES];
 
-/** Errors after which a process must end to use the device again. */
-bool poisons(int code) { return code == 214 || (code >= 700 && code < 800 && code != 701); }
+/** Errors after which a process must end to use the device again; 704, 705 and 711 are of peer access. */
+bool poisons(int code) {
+  for (const int harmless : {701, 704, 705, 711})
+    if (code == harmless) return false;
+  return code == 214 || (code >= 700 && code < 800);
+}
 
 /** By device, whether work that never ends has been found. */
 std::atomic<bool> hangs[MOST_DEVICES];
@@ -47,10 +53,10 @@ void hang() {
   while (hangs[currentDevice] && isPlanned()) std::this_thread::sleep_for(std::chrono::milliseconds(10));
 }
 
-/** The failure of a call of this function, planned or because of an earlier one; 0 for none. */
-int failureOf(const char* name) {
+/** The failure of a call of this function, planned or because of an earlier one of its context, where it needs one; 0 for none. */
+int failureOf(const char* name, bool needsContext = true) {
   static thread_local std::unordered_map<std::string, long> calls;
-  if (const int code = poison[currentDevice]) return code;
+  if (const int code = poison[currentDevice]; needsContext && code) return code;
   const char* plan = planned();
   if (plan == nullptr || strncmp(plan, name, strlen(name)) != 0 || plan[strlen(name)] != ':') return SUCCESS;
   const char* given = plan + strlen(name) + 1;
@@ -63,19 +69,28 @@ int failureOf(const char* name) {
   if (poisons(code)) poison[currentDevice] = code;
   return code;
 }
-#define FAIL_AS_PLANNED(name) \
-  if (const int failure = failureOf(name)) return failure
+#define FAIL_AS_PLANNED(...) \
+  if (const int failure = failureOf(__VA_ARGS__)) return failure
 
 streams::Stream& toStream(Stream handle) { return **static_cast<std::shared_ptr<streams::Stream>*>(handle); }
+int toDevice(Context context) { return static_cast<int>(reinterpret_cast<intptr_t>(context)) - 1; }
+/** Whether memory is that of a stream's device: a plain copy knows no other. */
+bool isOwn(Stream stream, Pointer first, size_t bytes) { return memory::isOf(toStream(stream).device, reinterpret_cast<void*>(first), bytes); }
 
-void run(Launch& launch) {
+/** A kernel that touches memory of another device is not run, or has been, and its context is lost. */
+void run(Launch& launch, int device) {
   void* arguments[MOST_ARGUMENTS];
-  for (size_t i = 0; i < launch.arguments.size(); i++) arguments[i] = &launch.arguments[i];
-  emulation::launch(*launch.kernel, launch.grid, launch.threads, arguments);
+  memory::running = device, memory::strayed = false;
+  for (size_t i = 0; i < launch.arguments.size(); i++) {
+    arguments[i] = &launch.arguments[i];
+    if (launch.kernel->areAddresses[i]) memory::touch(reinterpret_cast<void*>(launch.arguments[i]));
+  }
+  if (!memory::strayed) emulation::launch(*launch.kernel, launch.grid, launch.threads, arguments);
+  if (memory::strayed) poison[device] = ILLEGAL_ADDRESS;
 }
 
 /** In the order of the nodes, or, with another order of threads, always the last one that may run: a missing dependency shows. */
-void run(Nodes& nodes) {
+void run(Nodes& nodes, int device) {
   std::vector<bool> done(nodes.size());
   for (size_t left = nodes.size(); left > 0; left--) {
     size_t next = nodes.size();
@@ -89,9 +104,13 @@ void run(Nodes& nodes) {
       next = i;
       if (emulation::threadOrder == 0) break;
     }
-    run(nodes[next].launch);
+    run(nodes[next].launch, device);
     done[next] = true;
   }
+}
+
+void copyBytes(Stream stream, Pointer to, Pointer from, size_t bytes) {
+  streams::ask(toStream(stream), [=] { memcpy(reinterpret_cast<void*>(to), reinterpret_cast<void*>(from), bytes); });
 }
 
 Result toLaunch(Launch& launch, const KernelNode& node) {
@@ -111,13 +130,13 @@ Result toLaunch(Launch& launch, const KernelNode& node) {
 
 extern "C" {
 Result cuInit(unsigned) {
-  FAIL_AS_PLANNED("cuInit");
+  FAIL_AS_PLANNED("cuInit", false);
   if (const char* order = getenv("GANGLION_CUDA_ORDER")) emulation::threadOrder = atoi(order);
   return SUCCESS;
 }
 Result cuDriverGetVersion(int* version) { return *version = 12090, SUCCESS; }
 Result cuDeviceGetCount(int* count) {
-  FAIL_AS_PLANNED("cuDeviceGetCount");
+  FAIL_AS_PLANNED("cuDeviceGetCount", false);
   const char* devices = getenv("GANGLION_CUDA_DEVICES");
   return *count = devices ? std::min(atoi(devices), MOST_DEVICES) : 1, SUCCESS;
 }
@@ -132,7 +151,12 @@ Result cuDevicePrimaryCtxRetain(Context* context, Device device) {
   return *context = reinterpret_cast<void*>(static_cast<intptr_t>(device) + 1), SUCCESS;
 }
 Result cuDevicePrimaryCtxRelease_v2(Device) { return SUCCESS; }
-Result cuCtxSetCurrent(Context context) { return currentDevice = static_cast<int>(reinterpret_cast<intptr_t>(context)) - 1, SUCCESS; }
+Result cuCtxSetCurrent(Context context) { return currentDevice = toDevice(context), SUCCESS; }
+Result cuDeviceCanAccessPeer(int* can, Device device, Device peer) { return *can = device != peer, SUCCESS; }
+Result cuCtxEnablePeerAccess(Context, unsigned) {
+  FAIL_AS_PLANNED("cuCtxEnablePeerAccess");
+  return SUCCESS;
+}
 Result cuModuleLoadData(Module* module, const void*) {
   FAIL_AS_PLANNED("cuModuleLoadData");
   return *module = &emulation::kernels(), SUCCESS;
@@ -145,30 +169,46 @@ Result cuModuleGetFunction(Function* function, Module, const char* name) {
 }
 Result cuMemAlloc_v2(Pointer* pointer, size_t bytes) {
   FAIL_AS_PLANNED("cuMemAlloc");
-  void* memory = aligned_alloc(256, (bytes + 255) / 256 * 256);
-  if (memory == nullptr) return OUT_OF_MEMORY;
-  memset(memory, 0xff, bytes); // NaN: what is read before it is written shows
-  return *pointer = reinterpret_cast<Pointer>(memory), SUCCESS;
+  void* allocated = aligned_alloc(256, (bytes + 255) / 256 * 256);
+  if (allocated == nullptr) return OUT_OF_MEMORY;
+  memset(allocated, 0xff, bytes); // NaN: what is read before it is written shows
+  memory::add(allocated, bytes, currentDevice);
+  return *pointer = reinterpret_cast<Pointer>(allocated), SUCCESS;
 }
 Result cuMemGetInfo_v2(size_t* free, size_t* total) {
   const char* left = getenv("GANGLION_CUDA_FREE"); // bytes that other programs leave
   return *total = MEMORY, *free = left ? strtoull(left, nullptr, 10) : MEMORY, SUCCESS;
 }
-Result cuMemFree_v2(Pointer pointer) { return hang(), streams::finishAll(), free(reinterpret_cast<void*>(pointer)), SUCCESS; }
+Result cuMemFree_v2(Pointer pointer) {
+  hang();
+  streams::finishAll();
+  memory::remove(reinterpret_cast<void*>(pointer));
+  return free(reinterpret_cast<void*>(pointer)), SUCCESS;
+}
 Result cuMemcpyHtoDAsync_v2(Pointer to, const void* from, size_t bytes, Stream stream) {
   FAIL_AS_PLANNED("cuMemcpyHtoDAsync");
+  if (!isOwn(stream, to, bytes)) return INVALID_VALUE;
   if (!streams::isPinned(from) && toStream(stream).hangs) hang();
   return streams::copyToDevice(toStream(stream), reinterpret_cast<void*>(to), from, bytes), SUCCESS;
 }
 Result cuMemcpyDtoHAsync_v2(void* to, Pointer from, size_t bytes, Stream stream) {
   FAIL_AS_PLANNED("cuMemcpyDtoHAsync");
+  if (!isOwn(stream, from, bytes)) return INVALID_VALUE;
   if (!streams::isPinned(to) && toStream(stream).hangs) hang();
   return streams::copyToHost(toStream(stream), to, reinterpret_cast<void*>(from), bytes), SUCCESS;
 }
 Result cuMemcpyDtoDAsync_v2(Pointer to, Pointer from, size_t bytes, Stream stream) {
   FAIL_AS_PLANNED("cuMemcpyDtoDAsync");
-  streams::ask(toStream(stream), [=] { memcpy(reinterpret_cast<void*>(to), reinterpret_cast<void*>(from), bytes); });
-  return SUCCESS;
+  if (!isOwn(stream, to, bytes) || !isOwn(stream, from, bytes)) return INVALID_VALUE;
+  return copyBytes(stream, to, from, bytes), SUCCESS;
+}
+Result cuMemcpyPeerAsync(Pointer to, Context toContext, Pointer from, Context fromContext, size_t bytes, Stream stream) {
+  FAIL_AS_PLANNED("cuMemcpyPeerAsync");
+  for (const auto& [context, first] : {std::pair(toContext, to), std::pair(fromContext, from)}) {
+    if (const int code = poison[toDevice(context)]) return code;
+    if (!memory::isOf(toDevice(context), reinterpret_cast<void*>(first), bytes)) return INVALID_VALUE;
+  }
+  return copyBytes(stream, to, from, bytes), SUCCESS;
 }
 Result cuMemHostAlloc(void** memory, size_t bytes, unsigned) {
   FAIL_AS_PLANNED("cuMemHostAlloc");
@@ -187,6 +227,7 @@ Result cuMemFreeHost(void* memory) {
 Result cuStreamCreate(Stream* stream, unsigned) {
   const streams::Lock lock(streams::mutex);
   const auto created = std::make_shared<streams::Stream>();
+  created->device = currentDevice;
   return streams::all.insert(created), *stream = new std::shared_ptr<streams::Stream>(created), SUCCESS;
 }
 Result cuStreamDestroy_v2(Stream handle) {
@@ -228,15 +269,19 @@ Result cuGraphDestroy(Graph graph) { return delete static_cast<Nodes*>(graph), S
 Result cuGraphExecDestroy(GraphExec executable) { return delete static_cast<std::shared_ptr<Nodes>*>(executable), SUCCESS; }
 Result cuGraphLaunch(GraphExec executable, Stream stream) {
   FAIL_AS_PLANNED("cuGraphLaunch");
+  const int device = toStream(stream).device;
+  if (device != currentDevice) return INVALID_HANDLE;
   const auto nodes = *static_cast<std::shared_ptr<Nodes>*>(executable);
-  return streams::ask(toStream(stream), [nodes] { run(*nodes); }), SUCCESS;
+  return streams::ask(toStream(stream), [=] { run(*nodes, device); }), SUCCESS;
 }
 Result cuLaunchKernel(Function function, unsigned gridX, unsigned gridY, unsigned gridZ, unsigned blockX, unsigned blockY, unsigned blockZ,
                       unsigned sharedBytes, Stream stream, void** arguments, void**) {
   FAIL_AS_PLANNED("cuLaunchKernel");
+  const int device = toStream(stream).device;
+  if (device != currentDevice) return INVALID_HANDLE;
   Launch launch{};
   const Result result = toLaunch(launch, {function, gridX, gridY, gridZ, blockX, blockY, blockZ, sharedBytes, arguments, nullptr});
-  if (result == SUCCESS) streams::ask(toStream(stream), [launch]() mutable { run(launch); });
+  if (result == SUCCESS) streams::ask(toStream(stream), [launch, device]() mutable { run(launch, device); });
   return result;
 }
 Result cuGetErrorName(Result result, const char** name) {
@@ -247,6 +292,8 @@ Result cuGetErrorName(Result result, const char** name) {
     case 209: *name = "CUDA_ERROR_NO_BINARY_FOR_GPU"; break;
     case 803: *name = "CUDA_ERROR_SYSTEM_DRIVER_MISMATCH"; break;
     case NOT_FOUND: *name = "CUDA_ERROR_NOT_FOUND"; break;
+    case INVALID_HANDLE: *name = "CUDA_ERROR_INVALID_HANDLE"; break;
+    case ILLEGAL_ADDRESS: *name = "CUDA_ERROR_ILLEGAL_ADDRESS"; break;
     case LAUNCH_FAILED: *name = "CUDA_ERROR_LAUNCH_FAILED"; break;
     default: *name = "CUDA_ERROR_UNKNOWN";
   }
@@ -255,7 +302,7 @@ Result cuGetErrorName(Result result, const char** name) {
 
 // What it does: half of its time, at 40 degrees and one more a device; its power is not known.
 Result nvmlInit_v2() {
-  FAIL_AS_PLANNED("nvmlInit");
+  FAIL_AS_PLANNED("nvmlInit", false);
   return SUCCESS;
 }
 Result nvmlDeviceGetHandleByPciBusId_v2(const char* busId, nvml::Device* device) {

@@ -18,6 +18,7 @@ namespace streams {
 constexpr int LATE_ANSWERS = 3;
 
 struct Stream {
+  int device;
   std::deque<std::function<void()>> work;
   uint64_t asked = 0, done = 0;
   int questions = 0;

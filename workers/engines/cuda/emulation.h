@@ -7,9 +7,11 @@
 #include <cstdlib>
 #include <cstring>
 #include <string>
+#include <type_traits>
 #include <unordered_map>
 #include <utility>
 #include <vector>
+#include "emulated-memory.h"
 
 #define DEVICE static inline __attribute__((always_inline))
 #define SHARED static thread_local
@@ -84,6 +86,7 @@ struct Kernel {
   bool hasBarriers;
   int arguments;
   const int* sizes; // of the arguments, in bytes
+  const bool* areAddresses;
 };
 inline std::unordered_map<std::string, Kernel>& kernels() {
   static std::unordered_map<std::string, Kernel> all;
@@ -101,7 +104,8 @@ struct Call<F> {
   static void with(void** arguments, std::index_sequence<I...>) { F(*static_cast<A*>(arguments[I])...); }
   static void invoke(void** arguments) { with(arguments, std::index_sequence_for<A...>()); }
   static constexpr int SIZES[] = {sizeof(A)...};
-  static Kernel kernel(int mostThreads, bool hasBarriers) { return {invoke, mostThreads, hasBarriers, sizeof...(A), SIZES}; }
+  static constexpr bool ARE_ADDRESSES[] = {std::is_pointer_v<A>...};
+  static Kernel kernel(int mostThreads, bool hasBarriers) { return {invoke, mostThreads, hasBarriers, sizeof...(A), SIZES, ARE_ADDRESSES}; }
 };
 
 inline void runBlock(int threads) {
@@ -194,6 +198,12 @@ inline __attribute__((noinline)) void barrier() {
 #define BLOCK_Y (emulation::place.blockY)
 #define BLOCK_Z (emulation::place.blockZ)
 #define GRID (emulation::place.grid)
+/** A pointer that a kernel finds in memory: that its first thread does is enough to know. */
+template <class T>
+DEVICE T* own(T* pointer) {
+  if (TID == 0) memory::touch(pointer);
+  return pointer;
+}
 struct Four { float v[4]; };
 DEVICE Four load4(const float* p) { Four a; memcpy(&a, p, sizeof a); return a; }
 DEVICE void store4(float* p, const Four& a) { memcpy(p, &a, sizeof a); }

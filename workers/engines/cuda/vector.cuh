@@ -11,7 +11,7 @@ struct Piece {
 KERNEL(deliver, 256, const float* memory, const Piece* pieces, float* const* vectors, int* found, float limit) {
   const Piece piece = pieces[BLOCK];
   const float* from = memory + piece.from + (i64)BLOCK_Y * piece.stride;
-  float* to = vectors[BLOCK_Y] + piece.to;
+  float* to = own(vectors[BLOCK_Y]) + piece.to;
   for (int i = TID; i < piece.count; i += THREADS) {
     const float value = from[i];
     to[i] = value;
@@ -44,6 +44,6 @@ BLOCK_KERNEL(meanLosses, LOSS_THREADS, const float* logits, float* const* vector
   }
   if (TID % 32 != 0 || TID >= 64) return;
   const double mean = dDiv(sum, count);
-  vectors[BLOCK][TID == 0 ? lossPlace : outputPlace] = narrow(mean);
+  own(vectors[BLOCK])[TID == 0 ? lossPlace : outputPlace] = narrow(mean);
   if (!(magnitude(mean) < widen(limit))) atLeast(found + BLOCK, length + TID / 32);
 }

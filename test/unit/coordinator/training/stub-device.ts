@@ -5,6 +5,8 @@ export class StubDevice implements UpdateDevice {
   /** Whether every call fails. */
   isLost = false;
 
+  readonly gpu = 0;
+
   #call(): void {
     if (this.isLost) throw new Error('launch failed');
   }
@@ -30,6 +32,10 @@ export class StubDevice implements UpdateDevice {
       this.#call();
       return this.late-- <= 0;
     };
+  }
+
+  isStuck(): boolean {
+    return false;
   }
 
   read(): Float32Array[] {

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it } from 'vitest';
+import { MemoryPool, type ThreadMemory } from '../../../../../coordinator/replicas/transports/thread-memory.ts';
 import { startThreadReplica } from '../../../../../coordinator/replicas/transports/thread-replica.ts';
 import { dcgan28 } from '../../../../../shared/model/spec.ts';
 
@@ -17,3 +18,22 @@ it('ends a thread that was stuck when it was to stop as soon as it comes to itse
   await delay(200);
   expect(generator[0]).toBe(count);
 });
+
+it.each([false, true])(
+  'gives the memory of a thread that has ended back, where nothing may write to it late: %s',
+  async (late) => {
+    const given: ThreadMemory[] = [];
+    class Watched extends MemoryPool {
+      override give(memory: ThreadMemory): void {
+        given.push(memory);
+      }
+    }
+    const parameters = { generator: new Float32Array(), discriminator: new Float32Array() };
+    const setup = { backend: 'cuda' as const, shardSize: 2, spec: dcgan28(1), seed: 1, shards: 1, parameters };
+    const pool = new Watched(setup.spec, setup.shardSize);
+    const entry = new URL('data:text/javascript,'); // ends at once
+    const options = { entry, setup, images: new Uint8Array(), deadlineMs: 5_000, pool, mayWriteLate: () => late };
+    await expect(startThreadReplica(0, options)).rejects.toThrow('ended with exit code 0');
+    expect(given.length).toBe(late ? 0 : 1);
+  },
+);

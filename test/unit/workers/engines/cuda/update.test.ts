@@ -227,6 +227,7 @@ describe('a state on a device', () => {
     );
     delete process.env.GANGLION_CUDA_FAIL;
     expect(() => cudaRunner(1)).toThrow('the GPU does not answer');
+    expect([onDevice.isStuck(), onDevice.isStuck(1), onDevice.isStuck(0)]).toEqual([true, true, false]); // 0 is none of its
     expect(() => step(state, update)).toThrow('the GPU has not answered for 0.1 s');
     expect(onDevice.end()).toBe(onDevice.lost);
     expect(stateSha256(state)).toBe(stateSha256(initialState(SPEC, 1)));
