@@ -7,7 +7,8 @@ import { ReplicaGroup } from '../replicas/replica-group.ts';
 import { startProcessReplica } from '../replicas/transports/process-replica.ts';
 import { MemoryPool } from '../replicas/transports/thread-memory.ts';
 import { startThreadReplica } from '../replicas/transports/thread-replica.ts';
-import { type DeviceState, toUnusable } from '../training/device-state.ts';
+import type { DeviceState } from '../training/device-state.ts';
+import { toUnusable } from '../training/load-device-state.ts';
 import type { NodeOptions } from './node-options.ts';
 import { isLoss, type Placement, whyGivenUp } from './placement.ts';
 
