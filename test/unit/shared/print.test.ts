@@ -37,6 +37,8 @@ it('is all that writes to standard output and standard error', () => {
   expect(writers).toEqual([
     'coordinator/main.ts', // before anything can be loaded
     'shared/print.ts',
-    'workers/engines/tensorflow/build.ts', // a script for another process, whose output is read
+    // Scripts for other processes, whose output is read.
+    'workers/engines/cuda/nvrtc.ts',
+    'workers/engines/tensorflow/build.ts',
   ]);
 });
