@@ -24,8 +24,9 @@ it('packs what a GPU machine needs into 45 MiB, which runs by itself in an empty
   };
   const { exitCode, stdout } = await start(join(top, 'test', 'gpu', 'run'), ['quick'], { cwd: '/', env }).ended;
   expect(stdout).toContain('20 comparisons, every bit the same');
-  expect(stdout).toMatch(/^a step of 8 images copies \d+ bytes to the GPU and \d+ back/m);
-  expect(stdout).toContain('5 sections passed, 0 failed, 1 skipped');
+  expect(stdout).toMatch(/^cuda:0: a step of 8 images copies \d+ bytes from the host and \d+ back.*; 0 between GPUs$/m);
+  expect(stdout).toMatch(/^cuda:0,cuda:1: a step of 8 images .*; [1-9]\d+ between GPUs$/m);
+  expect(stdout).toContain('6 sections passed, 0 failed, 1 skipped');
   expect(exitCode).toBe(0);
 });
 
