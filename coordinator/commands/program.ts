@@ -234,14 +234,14 @@ function strictly(command: Command): Command {
     .configureOutput({ outputError: (text) => printLine(process.stderr, toErrorLine(text)) });
 }
 
-/** The last that happens in this process, but for a crash: Node.js has its stack to print then. */
+/** Ends the process without threads that have not ended, but for a crash: Node.js has its stack to print then. */
 function endWithoutThreads(): void {
   let hasCrashed = false;
   process.on('uncaughtExceptionMonitor', () => {
     hasCrashed = true;
   });
   process.on('exit', (code) => {
-    if (!hasCrashed) exitWithoutThreads(code);
+    if (!hasCrashed) exitWithoutThreads(Number(process.exitCode ?? code));
   });
 }
 

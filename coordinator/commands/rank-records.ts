@@ -29,7 +29,8 @@ export function tellEnd(): void {
   process.on('uncaughtExceptionMonitor', () => {
     hasCrashed = true;
   });
-  process.on('exit', (exitCode) => {
+  // First of all: what comes later may end the process at once.
+  process.prependListener('exit', (exitCode) => {
     tellLaunch({ kind: 'ended', rank: rankOf() ?? 0, exitCode });
     if (!hasCrashed) process.exitCode = 0;
   });

@@ -78,6 +78,7 @@ export function createReplicas(
       place.devices.countStart(device, false);
       return replica;
     } catch (error) {
+      if (abandon.aborted) throw error; // it says nothing about the device
       if (held && !place.hasStarted) throw toUnusable(error); // as without memory for its results
       if (!place.hasStarted || device.backend !== 'cuda') throw error;
       const isTooOften = place.devices.countStart(device, true);

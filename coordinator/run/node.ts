@@ -17,7 +17,7 @@ import { loadGpuMonitor, NO_GPUS, type ReadGpus } from './gpu-monitor.ts';
 import type { NodeOptions } from './node-options.ts';
 import { createReplicas, type Place } from './node-replicas.ts';
 import { PageReplicas } from './page-replicas.ts';
-import { Placement } from './placement.ts';
+import { Placement, whyGivenUp } from './placement.ts';
 
 export class Node {
   readonly #options: NodeOptions;
@@ -91,7 +91,7 @@ export class Node {
   /** Starts other replicas, as a GPU is lost with the state and all results, or left. @param committed the newest step that was */
   async #leave(held: DeviceState, gone: GanglionError, committed: number): Promise<void> {
     const { message } = gone;
-    const { config, devices, state, emit } = this.#options;
+    const { devices, state, emit } = this.#options;
     const { size, status } = this.#replicas;
     const isOnIt = new Set(status.flatMap(({ id }) => (held.isOn(this.#place.devices.of(id).gpu) ? [id] : [])));
     for (const device of devices) if (held.isOn(device.gpu)) this.#place.devices.lose(device);
@@ -109,16 +109,35 @@ export class Node {
       const its = isOnIt.has(id) ? 'its GPU' : 'the GPU that holds its results';
       emit({ kind: 'lost', error: new GanglionError('replica', `replica ${id} is lost with ${its}`, place) });
     }
-    const count = this.#place.devices.areLost ? Math.max(size, Math.min(countPhysicalCores(), config.shards)) : size;
     await this.#replicas.stop();
     this.#restartsBefore += this.#replicas.restarts;
-    this.#replicas = createReplicas(this.#options, count, this.#place, restarts);
-    if (count !== size) emit({ kind: 'resized', from: size, to: count });
     try {
-      await this.#replicas.start();
+      await this.#startElsewhere(size, restarts);
     } catch (error) {
       throw new GanglionError('faults', `${message}; no other device can go on: ${messageOf(error)}`, { cause: error });
     }
+  }
+
+  /** Starts as many replicas as before on the devices that are left; where that fails, or none is, on the CPU, as many as it has cores. */
+  async #startElsewhere(size: number, restarts: ReadonlyMap<number, number>): Promise<void> {
+    const { config, devices, emit } = this.#options;
+    const left = this.#place.devices;
+    if (!left.areLost) {
+      this.#replicas = createReplicas(this.#options, size, this.#place, restarts);
+      try {
+        return await this.#replicas.start();
+      } catch (error) {
+        await this.#replicas.stop();
+        if (left.areLost) throw error;
+        const { text } = left;
+        for (const device of devices) left.lose(device);
+        emit({ kind: 'gpuLost', text: `${text} ${whyGivenUp(error)}; going on with ${left.text}` });
+      }
+    }
+    const count = Math.max(size, Math.min(countPhysicalCores(), config.shards));
+    if (count !== size) emit({ kind: 'resized', from: size, to: count });
+    this.#replicas = createReplicas(this.#options, count, this.#place, restarts);
+    await this.#replicas.start();
   }
 
   async #train({ shouldStop, commit }: Pick<TrainerOptions, 'shouldStop' | 'commit'>): Promise<void> {

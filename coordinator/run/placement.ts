@@ -25,7 +25,9 @@ const codeOf = (error: unknown): string | undefined =>
 export function isLoss(error: unknown): boolean {
   const code = codeOf(error);
   if (code !== undefined) return code !== OUT_OF_MEMORY;
-  return /driver finds no GPU|expected a GPU that can be used|the GPU (has|does) not answer/.test(messageOf(error));
+  const said =
+    /driver finds no GPU|driver does not start: it has not answered|expected a GPU that can be used|the GPU (has|does) not answer/;
+  return said.test(messageOf(error));
 }
 
 export class Placement {

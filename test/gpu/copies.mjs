@@ -19,8 +19,8 @@ const settings = { batch, seed: 7, ...(isEmulated ? { latent: 16 } : {}) };
 /** The next copy is begun half of its steps after the last, and is under way in the steps that follow. */
 const [FROM, TO] = [10, isEmulated ? 15 : HOST_COPY_STEPS / 2 - 5];
 
-// The add-on that the threads have loaded: it counts for the whole process.
-const { copied } = createRequire(import.meta.url)(findCuda(locateCuda()).path);
+/** By the add-on that the threads have loaded, which training has compiled where it was not there: it counts for the whole process. */
+const copied = () => createRequire(import.meta.url)(findCuda(locateCuda()).path).copied();
 let before;
 let after;
 for await (const { step } of train({ ...settings, steps: TO + 1, devices, evaluateEvery: 'off' })) {

@@ -3,7 +3,16 @@ import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from '
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { type Ended, isInstalled, isRunning, type Running, scratchFolder, startGanglion } from './ganglion.ts';
+import {
+  type Ended,
+  isInstalled,
+  isRunning,
+  REPOSITORY,
+  type Running,
+  scratchFolder,
+  start,
+  startGanglion,
+} from './ganglion.ts';
 
 const scratch = scratchFolder('launch');
 const RUN = '/runs/a';
@@ -237,4 +246,15 @@ it('refuses another MPI, none, and a process of mpirun', async () => {
     'ganglion: GANGLION_LIBMPI: expected the path of libmpi.so.40, got "/none"\n',
   );
   expect(await tell({ OMPI_COMM_WORLD_RANK: '0' })).toContain('was started by mpirun already');
+});
+
+it('a rank tells its end before what ends its process at once, as where a thread is stuck', async () => {
+  const program = `
+    process.on('exit', (code) => process.reallyExit(process.exitCode ?? code));
+    const { tellEnd } = await import('${REPOSITORY}/dist/coordinator/commands/rank-records.js');
+    tellEnd();
+    process.exitCode = 3;`;
+  const env = { GANGLION_LAUNCH: 'plain', OMPI_COMM_WORLD_RANK: '1' };
+  const { exitCode, stdout } = await start(process.execPath, ['--input-type=module', '-e', program], { env }).ended;
+  expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: `\u001e${JSON.stringify(ended(1, 3))}\n` });
 });

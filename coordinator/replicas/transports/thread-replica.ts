@@ -78,6 +78,7 @@ export async function startThreadReplica(id: number, options: ThreadOptions): Pr
   let ends = false;
   worker.on('error', (error) => {
     ends = true;
+    worker.unref(); // what it frees at its end may wait for a GPU
     lose('error', `crashed: ${messageOf(error)}`, error);
   });
   worker.on('exit', (code) => {

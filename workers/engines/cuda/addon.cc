@@ -664,10 +664,16 @@ struct Question {
   Clock::time_point asked = Clock::now();
   /** Streams that have not come to an end since; not known yet, where this was not asked. */
   std::optional<std::set<Stream>> left;
-  /** Calls of other threads come first: where one is stuck, this thread's own might be, too. @throws Failure */
+  /** @throws Failure where it is not, after the time that its GPU was opened with */
   bool isAnswered() {
     if (gpu->stuck()) throw Failure{STUCK};
-    if (gpu->isLate(asked)) gpu->lose();
+    const bool isLate = gpu->isLate(asked);
+    if (look()) return true;
+    if (isLate) gpu->lose();
+    return false;
+  }
+  /** Calls of other threads come first: where one is stuck, this thread's own might be, too. @throws Failure */
+  bool look() {
     if (visits.hasOlder(gpu->place(), asked)) return false;
     auto& [mutex, all] = streamsOf[gpu->place()];
     const std::unique_lock lock(mutex, std::try_to_lock); // who has it may be stuck, too

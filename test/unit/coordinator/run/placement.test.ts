@@ -40,6 +40,7 @@ it.each([
   ['replica 1 failed: cuda:1: expected a GPU that can be used here (cuda:0)', true],
   ['replica 1 failed: the GPU has not answered for 60 s', true],
   ['replica 1 failed: the GPU does not answer', true],
+  ["replica 1 failed: NVIDIA's driver does not start: it has not answered for 60 s", true],
   ['replica 1 failed: memAlloc: CUDA_ERROR_OUT_OF_MEMORY (2)', false],
   ['replica 1 missed a deadline: start after 120 s', false],
   ['replica 1 crashed: Worker initialization failure: EAGAIN', false],
