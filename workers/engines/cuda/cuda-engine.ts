@@ -11,6 +11,7 @@ import type { Address, NativeGpu, NativeMemory, NativeStream } from './binding.t
 import { cudaExecutor } from './cuda-executor.ts';
 import { CudaPass } from './cuda-pass.ts';
 import type { CudaRunner } from './cuda-runner.ts';
+import { openPeer } from './peer.ts';
 
 const FLOAT = Float32Array.BYTES_PER_ELEMENT;
 /** The parameters of a net begin on a boundary of this many floats. */
@@ -98,7 +99,7 @@ export class CudaEngine implements Engine {
     const pass = (name: Pass): CudaPass => new CudaPass(name, options);
     this.#prepared = {
       ...{ setup, memory, stream, parameters },
-      peer: vectorsOn === number ? undefined : binding.openPeer(gpu, vectorsOn),
+      peer: vectorsOn === number ? undefined : openPeer(binding, gpu, vectorsOn, stream),
       vectors: {
         real: vectorPlaces.real.map(addressOf),
         fake: vectorPlaces.fake.map(addressOf),

@@ -2,7 +2,7 @@
 // libcuda.so.1. GANGLION_CUDA_FAIL=NAME:CODE[:AFTER[:DEVICE]] has a function fail, from a thread's call AFTER on, as a driver would: an error
 // that poisons the context is the answer to every later call of the process about that device; cuStreamQuery:600 is work that never ends, for
 // which calls that wait for it wait, too; NAME:hang is a call that never returns. emulated-streams.h says when work is done. A kernel that touches
-// memory of another device poisons its context, and a plain copy fails.
+// memory of another device poisons its context, and a plain copy fails. With GANGLION_CUDA_GARBLE a copy between devices changes a byte.
 #include "kernels.cu"
 #include "driver.h"
 #include "emulated-streams.h"
@@ -208,7 +208,9 @@ Result cuMemcpyPeerAsync(Pointer to, Context toContext, Pointer from, Context fr
     if (const int code = poison[toDevice(context)]) return code;
     if (!memory::isOf(toDevice(context), reinterpret_cast<void*>(first), bytes)) return INVALID_VALUE;
   }
-  return copyBytes(stream, to, from, bytes), SUCCESS;
+  copyBytes(stream, to, from, bytes);
+  if (getenv("GANGLION_CUDA_GARBLE")) streams::ask(toStream(stream), [=] { ++*reinterpret_cast<char*>(to + bytes / 2); });
+  return SUCCESS;
 }
 Result cuMemHostAlloc(void** memory, size_t bytes, unsigned) {
   FAIL_AS_PLANNED("cuMemHostAlloc");

@@ -1,7 +1,7 @@
 // A replica on one GPU whose parameters and results lie on another, in the emulation, where a device reaches its own memory alone and streams do
 // their work as late as they may.
 import { createHash } from 'node:crypto';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { UpdateDevice } from '../../../../../shared/device-memory.ts';
 import { layoutOf, type Net, type Pass } from '../../../../../shared/model/layout.ts';
 import { phaseVectorOf } from '../../../../../shared/model/phase-vector.ts';
@@ -54,6 +54,17 @@ describe.skipIf(!hasKernels)('a replica on another GPU', () => {
     cpu = new ProgramEngine({ ...runnerOf(loadedBinding()), libraryVersion: '0' });
     await cpu.prepare(SETUP);
     return () => cpu.dispose();
+  });
+
+  it('is refused where copies between the two arrive changed', async () => {
+    process.env.GANGLION_CUDA_GARBLE = '1';
+    onTestFinished(() => {
+      delete process.env.GANGLION_CUDA_GARBLE;
+    });
+    const engine = new CudaEngine(cudaRunner(1));
+    await expect(engine.prepare({ ...SETUP, vectorsOn: 0 })).rejects.toThrow(
+      'what is copied to GPU 0 comes back changed; --isolation process copies by the host',
+    );
   });
 
   it.each([
