@@ -1,51 +1,12 @@
-// Starts, restarts, resizes and stops, without any shard.
+// Starts, restarts and resizes, without any shard; its end: membership-stop.test.ts.
 import { expect, it } from 'vitest';
-import type { MemberState } from '../../../../coordinator/replicas/member-state.ts';
-import { type Life, Membership } from '../../../../coordinator/replicas/membership.ts';
-import { RestartPolicy } from '../../../../coordinator/replicas/restart-policy.ts';
 import { ARITHMETIC } from '../../../../shared/arithmetic.ts';
 import { GanglionError } from '../../../../shared/error.ts';
 import { pass, useFakeTime } from './fake-time.ts';
-import { StubStarter, settled } from './stub-replicas.ts';
+import { create, lost } from './made-up-membership.ts';
+import { settled } from './stub-replicas.ts';
 
 useFakeTime();
-
-const lost = () => new GanglionError('replica', 'it ended', { place: { replica: 0 }, reason: 'exit' });
-
-/** A membership of members that are busy when the test says so; `events` is what it tells. */
-function create(count: number, maxRestarts = 100) {
-  const starter = new StubStarter();
-  const events: string[] = [];
-  const busy = new Set<number>();
-  const membership = new Membership<Life>({
-    count,
-    create: (id) => ({ id, isPage: false, state: 'waiting', replica: undefined, restarts: 0, failures: 0 }),
-    start: starter.start,
-    policy: new RestartPolicy({ maxRestarts, now: () => performance.now(), random: () => 1 }),
-    isBusy: ({ id }) => busy.has(id),
-    onLost: ({ id }, { message }) => events.push(`lost ${id}: ${message}`),
-    onChange: () => {},
-    onRestarted: (id) => events.push(`restarted ${id}`),
-    onGiveUp: (error) => {
-      events.push(`gave up: ${(error as Error).message.slice(0, 15)}`);
-      membership.close();
-    },
-  });
-  const states = (): Record<number, MemberState> =>
-    Object.fromEntries(membership.members.map(({ id, state }) => [id, state]));
-  const member = (id: number): Life => {
-    const found = membership.members.find((each) => each.id === id);
-    if (!found) throw new Error(`no member ${id}`);
-    return found;
-  };
-  /** Holds the next starts back; each call of the result lets one go. */
-  const holdStarts = () => {
-    const held: (() => void)[] = [];
-    starter.beforeStart = () => new Promise((go) => held.push(go));
-    return () => held.shift()?.();
-  };
-  return { membership, starter, events, busy, states, member, holdStarts };
-}
 
 it('starts one after another', async () => {
   const { membership, starter, states, holdStarts } = create(3);
@@ -249,63 +210,4 @@ it('fills the numbers that are free', async () => {
   ]);
   await pass(1);
   expect(states()).toEqual({ 0: 'ready', 1: 'ready', 2: 'draining', 3: 'ready' });
-});
-
-it('stops when the start under way has ended, and begins no other', async () => {
-  const { membership, starter, states, holdStarts } = create(3);
-  const next = holdStarts();
-  const started = membership.start();
-  await settled();
-  let isStopped = false;
-  const stopped = membership.stop().then(() => {
-    isStopped = true;
-  });
-  await settled();
-  expect([isStopped, states()]).toEqual([false, { 0: 'starting', 1: 'waiting', 2: 'waiting' }]);
-  next();
-  await Promise.all([started, stopped]);
-  expect(states()).toEqual({ 0: 'gone', 1: 'gone', 2: 'gone' });
-  expect([starter.attempts, starter.started.map((replica) => replica.stopped)]).toEqual([1, [true]]);
-});
-
-it('abandons a start that does not end in time when it stops', async () => {
-  const { membership, starter, states } = create(1);
-  await membership.start();
-  const told: boolean[] = [];
-  starter.beforeStart = (_id, _attempt, abandon) =>
-    new Promise((_resolve, reject) => {
-      abandon.addEventListener('abort', () => {
-        told.push(true);
-        reject(new Error('abandoned'));
-      });
-    });
-  membership.resize(2);
-  await pass(1);
-  const stopped = membership.stop();
-  await pass(4_000);
-  expect([told, states()]).toEqual([[], { 0: 'ready', 1: 'starting' }]);
-  await pass(1_500);
-  await stopped;
-  expect([told, states()]).toEqual([[true], { 0: 'gone', 1: 'gone' }]);
-});
-
-it('stops also when the start under way fails, or a restart waits for its delay', async () => {
-  const { membership, starter, events, states, member, holdStarts } = create(2);
-  await membership.start();
-  membership.lose(member(1), lost());
-  await pass(1);
-  const next = holdStarts();
-  membership.resize(3);
-  await pass(1);
-  expect(states()).toEqual({ 0: 'ready', 1: 'waiting', 2: 'starting' });
-  const stopped = membership.stop();
-  starter.onStarted = () => {
-    throw new Error('no memory');
-  };
-  next();
-  await stopped;
-  expect(states()).toEqual({ 0: 'gone', 1: 'gone', 2: 'gone' });
-  await pass(60_000);
-  expect([starter.attempts, events]).toEqual([3, ['lost 1: it ended']]);
-  await membership.stop(); // again: nothing to do
 });
