@@ -23,6 +23,22 @@ export interface Tracked {
   readonly offset: number;
 }
 
+/** What an update has done; the host asks for it later. */
+export interface UpdateReport {
+  /** L2 norm of the mean gradient. */
+  readonly norm: number;
+  readonly numbers: Float64Array;
+  /** Whether nothing was changed, by this and all later updates: a vector that was added has a value that the exact sum cannot take. */
+  readonly halted: boolean;
+}
+
+/** What a replica's stream waits for before it reads parameters, and the versions that they have then. */
+export interface AfterUpdate {
+  /** A mark of a stream, as threads tell each other. */
+  readonly mark: number;
+  readonly versions: Readonly<Record<'generator' | 'discriminator', number>>;
+}
+
 /** Copies of vectors that come to the host while the device goes on, one at a time. */
 export interface DeviceCopies {
   /** Begins a copy of what the vectors are once everything asked for has been done. */
@@ -63,14 +79,28 @@ export interface UpdateDevice {
   copy(to: DevicePlace, from: DevicePlace): void;
   /** average = keep average + take values; both as long as each other */
   moveAverage(average: DevicePlace, values: DevicePlace, keep: number, take: number): void;
-  /** @param length of the vectors that are added */
-  createUpdate(length: number): DeviceUpdate;
+  /** @returns a mark behind everything asked for, which others may wait for until many more have been set */
+  mark(): number;
+  /** What is asked for from now on waits for what a thread has set a mark behind. */
+  waitFor(mark: number): void;
+  /** Updates change something again, after one that has not. */
+  resume(): void;
+  /**
+   * @param length of the vectors that are added
+   * @param limit magnitude that no value of theirs may reach
+   */
+  createUpdate(length: number, limit: number): DeviceUpdate;
 }
 
 /** Sum, Adam and running statistics of one net, with the bits of the host's (shared/update.ts, coordinator/training/state.ts). */
 export interface DeviceUpdate {
-  /** As many vectors as one pass over memory adds, at most. */
-  addRounded(values: readonly DevicePlace[], isFirst: boolean): void;
+  /**
+   * As many vectors as one pass over memory adds, at most. Where one cannot be added, nothing is, and nothing is changed, until the device
+   * {@link UpdateDevice.resume}s.
+   *
+   * @param size parameters, which the vectors begin with
+   */
+  addRounded(size: number, values: readonly DevicePlace[], isFirst: boolean): void;
   applyAdam(
     factors: AdamFactors,
     net: { readonly parameters: DevicePlace; readonly m: DevicePlace; readonly v: DevicePlace },
@@ -80,10 +110,11 @@ export interface DeviceUpdate {
   /** running = (1 - momentum) running + momentum * scale * sum */
   track(tracked: Tracked, momentum: number, scale: number): void;
   /**
-   * Waits for all of it.
+   * What was done; one report at a time.
    *
    * @param offset of the numbers of the sum that are wanted, behind those of the parameters
    * @param count at most 8
+   * @returns looks whether it is there; throws when the device has not done it in time
    */
-  report(offset: number, count: number): { readonly norm: number; readonly numbers: Float64Array };
+  report(offset: number, count: number): () => UpdateReport | undefined;
 }

@@ -1,7 +1,7 @@
 // All messages between coordinator and replica. A replica computes shards and draws samples; it keeps no state between calls
 // but the parameters, which it shares with the coordinator.
 import type { Backend } from './backend.ts';
-import type { Numbers } from './device-memory.ts';
+import type { AfterUpdate, Numbers } from './device-memory.ts';
 import type { PlainError } from './error.ts';
 import type { InjectedFault } from './fault.ts';
 import { type Pass, type Phase, phaseOf } from './model/layout.ts';
@@ -63,11 +63,19 @@ export interface ShardRequest {
   readonly pass: Pass;
   readonly shard: number;
   /** The fault to inject, in tests of a cluster. */
-  readonly fault?: InjectedFault;
+  readonly fault?: InjectedFault | undefined;
+}
+
+/** What a shard is told besides, where parameters and results lie on a device. */
+export interface DeviceOrder {
+  /** What comes before it there. */
+  readonly after?: AfterUpdate | undefined;
+  /** Whether the coordinator goes on once the shard has been begun, where the replica can tell: see {@link ShardBegun}. */
+  readonly ahead?: boolean | undefined;
 }
 
 /** One pass of one shard, as a replica computes it. */
-export interface ShardJob extends ShardRequest {
+export interface ShardJob extends ShardRequest, DeviceOrder {
   /** uint8 pixels, [shardSize, values of an image], of a pass over real images, in parts that follow each other. */
   readonly pixels?: readonly Uint8Array[];
   /** In place of pixels: the numbers of the images, where these lie on the replica's device. */
@@ -105,6 +113,13 @@ export type ShardOutcome =
       readonly tensors: number;
     }
   | { readonly ok: false; readonly error: PlainError };
+
+/** A shard is on its way: behind a mark of the device its phase vector lies in the slot. Its {@link ShardOutcome} follows. */
+export interface ShardBegun {
+  readonly pass: Pass;
+  readonly slot: number;
+  readonly mark: number;
+}
 
 /** Draw images. */
 export interface SampleJob {

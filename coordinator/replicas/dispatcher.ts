@@ -6,6 +6,7 @@ import type { ReplicaGroupOptions } from './group-options.ts';
 import {
   type Assignment,
   addAssignment,
+  beginAssignment,
   computeMs,
   currentAssignment,
   endAssignment,
@@ -14,7 +15,7 @@ import {
 } from './member.ts';
 import type { Membership } from './membership.ts';
 import { type Answer, castVote, copyOf, equal, keep, MOST_VOTES, type Rejection, rejectAll } from './quorum.ts';
-import type { Replica, Shard, ShardResult } from './replica.ts';
+import type { BegunResult, Replica, Shard, ShardResult } from './replica.ts';
 import { toFault } from './replica-fault.ts';
 import { assign, assist, canBeDecided, isOverdue, type Situation } from './scheduler.ts';
 import { ShardTimes } from './shard-times.ts';
@@ -95,9 +96,18 @@ export class Dispatcher {
       return;
     }
     const fault = member.isPage ? undefined : this.#options.faults?.(task.shard, member.id);
-    const take = (answer: Answer): void =>
-      member.isPage ? this.#hear(assignment, task, answer) : this.#vote(replica, task, answer);
-    replica.compute(fault ? { ...task.shard, fault } : task.shard).then(
+    const take = (answer: Answer): void => {
+      if (assignment.isBegun) return; // it is known; of a bad one the device tells
+      if (member.isPage) this.#hear(assignment, task, answer);
+      else this.#vote(replica, task, answer);
+    };
+    const { shard } = task;
+    const given = fault ? { ...shard, fault } : shard;
+    const isDoubtful = fault !== undefined || task.audited || task.votes.length > 0;
+    const answer = replica.compute(shard.ahead && isDoubtful ? { ...given, ahead: false } : given, (result) =>
+      this.#begun(assignment, task, result, answer),
+    );
+    answer.then(
       (result) => this.#answered(assignment, () => take({ result }), result),
       (error: unknown) => {
         // A replica that finds a value out of range works; whether the value is bad or the replica, another one shows.
@@ -106,6 +116,29 @@ export class Dispatcher {
         } else this.#failed(assignment, error);
       },
     );
+  }
+
+  /** Takes a result that is on its way. Where its replica is lost before it is there, the device has still been asked for it. */
+  #begun(assignment: Assignment, task: ShardTask, result: BegunResult, answer: Promise<ShardResult>): void {
+    const { member } = assignment;
+    if (task.done || !member.assignments.includes(assignment)) {
+      result.release();
+      if (task.done) assignment.isBegun = true; // its answer counts no more
+      return;
+    }
+    beginAssignment(assignment);
+    const seconds = answer.then(
+      (ended) => ended.seconds,
+      () => undefined,
+    );
+    try {
+      const { values, mark, release } = result;
+      this.#queue.accept(task, { values, mark, release, seconds, tensors: 0 });
+    } catch (error) {
+      this.#options.onGiveUp(error);
+    }
+    member.shards += 1;
+    this.dispatch();
   }
 
   /** @param result of a shard, which `use` releases or hands on */

@@ -13,6 +13,8 @@ export interface Assignment {
   readonly task: Task;
   /** Computed by a page to be compared only: the task waits for another replica all the same. */
   readonly isCheck: boolean;
+  /** Whether its result is on its way, and has been taken: it is done once the device is. */
+  isBegun: boolean;
 }
 
 export interface Member extends Life {
@@ -66,7 +68,7 @@ export function currentAssignment({ assignments, replica }: Member): Assignment 
 export function addAssignment(member: Member, replica: Replica, task: Task, nowMs: number): Assignment {
   const isCheck = member.isPage && task.kind === 'shard' && task.isChecked;
   if (member.assignments.length === 0) member.sinceMs = nowMs;
-  const assignment = { member, replica, task, isCheck };
+  const assignment = { member, replica, task, isCheck, isBegun: false };
   member.assignments.push(assignment);
   if (!isCheck) task.running += 1;
   return assignment;
@@ -78,13 +80,13 @@ export function addAssignment(member: Member, replica: Replica, task: Task, nowM
  * @param result of a shard that has one
  */
 export function endAssignment(assignment: Assignment, nowMs: number, result?: ShardResult): void {
-  const { member, task, isCheck } = assignment;
+  const { member, task, isCheck, isBegun } = assignment;
   member.assignments.splice(member.assignments.indexOf(assignment), 1);
   if (!isCheck) task.running -= 1;
   if (task.kind === 'shard') {
     member.answered += 1;
     member.busyMs += nowMs - member.sinceMs + (result?.seconds.precompute?.seconds ?? 0) * 1000;
-    if (!member.isPage) noteFakePass(member.fakePasses, task.shard); // a page precomputes nothing
+    if (!member.isPage && !isBegun) noteFakePass(member.fakePasses, task.shard); // a page precomputes nothing
     if (result) addShardTime(member, computeMs(result));
   }
   member.sinceMs = nowMs;
@@ -107,6 +109,13 @@ export function computeMs({ seconds: { prepare, compute, copy } }: ShardResult):
 /** What a replica has taken for a shard lately more often than by chance, in milliseconds; 0 before it has computed a few. */
 export function slowShardMs({ shardMs }: Member): number {
   return shardMs.toSorted((a, b) => b - a)[BY_CHANCE] ?? 0;
+}
+
+/** The result of an assignment is on its way. */
+export function beginAssignment(assignment: Assignment): void {
+  const { member, task } = assignment;
+  assignment.isBegun = true;
+  if (task.kind === 'shard') noteFakePass(member.fakePasses, task.shard);
 }
 
 /** The shard that a task computes, if it is one. */

@@ -9,7 +9,7 @@ import type { ReplicaGroupOptions } from './group-options.ts';
 import { type Member, newMember, takeBack, toStatus } from './member.ts';
 import { Membership } from './membership.ts';
 import { createAuditor } from './quorum.ts';
-import type { Replica, Shard, ShardResult } from './replica.ts';
+import type { Replica, Shard, TakenResult } from './replica.ts';
 import type { ReplicaStatus } from './replica-status.ts';
 import { RestartPolicy } from './restart-policy.ts';
 import { type ShardTask, TaskQueue } from './task-queue.ts';
@@ -118,7 +118,7 @@ export class ReplicaGroup {
    */
   async compute(
     shards: readonly Shard[],
-    accept: (shard: Shard, result: ShardResult) => void,
+    accept: (shard: Shard, result: TakenResult) => void,
   ): Promise<readonly BadShard[]> {
     if (this.#broken !== undefined) throw this.#broken;
     if (shards.length === 0) return [];

@@ -1,10 +1,10 @@
 // A replica as the coordinator sees it, over any transport.
 import { type DevicePlace, isOnHost } from '../../shared/device-memory.ts';
 import type { GanglionError } from '../../shared/error.ts';
-import type { PassSeconds, ReplicaReady, SampleJob, ShardRequest } from '../../shared/protocol.ts';
+import type { DeviceOrder, PassSeconds, ReplicaReady, SampleJob, ShardRequest } from '../../shared/protocol.ts';
 
 /** A shard to compute. The transport chooses the slot of its result, and brings the pixels. */
-export interface Shard extends ShardRequest {
+export interface Shard extends ShardRequest, DeviceOrder {
   /** Indices of the images of a pass over real ones. */
   readonly images?: Uint32Array;
 }
@@ -29,14 +29,32 @@ export interface ShardResult {
   release(): void;
 }
 
+/** A result as a phase takes it: it is there, or on its way in the memory of a device. */
+export interface TakenResult extends Pick<ShardResult, 'values' | 'release'> {
+  /** Of one on its way: once the replica knows; undefined when it is lost before that. */
+  readonly seconds: PassSeconds | Promise<PassSeconds | undefined>;
+  readonly tensors: number;
+  /** Of one on its way: what the device must wait for before it reads the values. */
+  readonly mark?: number;
+}
+
+/** One on its way, as its replica gives it. */
+export type BegunResult = Pick<ShardResult, 'values' | 'release'> & { readonly mark: number };
+
 /** One replica. Every call rejects with a GanglionError when the replica fails, ends, or misses its deadline. */
 export interface Replica {
   readonly id: number;
   /** A page is nobody's to trust: what it gives counts only as the setting `pageAudit` says. */
   readonly kind: 'thread' | 'process' | 'page';
   readonly ready: ReplicaReady;
-  /** As many calls as `holdOf` of shared/flow.ts says may be under way; they are answered in order. Those made at once may be sent and answered at once. */
-  compute(shard: Shard): Promise<ShardResult>;
+  /**
+   * As many calls as `holdOf` of shared/flow.ts says may be under way, without those that have begun; they are answered in order. Those made at
+   * once may be sent and answered at once.
+   *
+   * @param onBegun of a shard that may be `ahead`: gets the result, which it releases, when that is on its way; a later answer has nothing to
+   *   release then
+   */
+  compute(shard: Shard, onBegun?: (result: BegunResult) => void): Promise<ShardResult>;
   /** Shards that it has computed and not answered yet: it computes the one after them. 0 if absent. */
   readonly computed?: number;
   /** Images [count, values of an image] in [-1, 1]; they may overtake shards. */

@@ -43,7 +43,7 @@ export function assign(situation: Situation, waiting: readonly Task[]): Proposal
   const hands: Hand[] = [];
   for (const member of members) {
     if (member.state !== 'ready') continue;
-    const tasks = member.assignments.map(({ task }) => task);
+    const tasks = member.assignments.flatMap(({ task, isBegun }) => (isBegun ? [] : [task]));
     const hold = member.isPage ? PAGE_HOLD : holdOf(member.replica?.ready.together ?? 1);
     hands.push({ member, tasks, hold, sinceMs: tasks.length === 0 ? nowMs : member.sinceMs });
   }

@@ -2,11 +2,11 @@
 import type { SampleJob } from '../../shared/protocol.ts';
 import type { BadShard } from './bad-shard.ts';
 import type { Answer, Ballot, Vote } from './quorum.ts';
-import type { Replica, Shard, ShardResult } from './replica.ts';
+import type { Replica, Shard, TakenResult } from './replica.ts';
 
 /** The shards of one call of `compute`. */
 export interface ComputeCall {
-  readonly accept: (shard: Shard, result: ShardResult) => void;
+  readonly accept: (shard: Shard, result: TakenResult) => void;
   readonly bad: BadShard[];
   unfinished: number;
   readonly finish: (bad: readonly BadShard[]) => void;
@@ -119,7 +119,7 @@ export class TaskQueue {
   }
 
   /** Accepts a result for a shard. */
-  accept(task: ShardTask, result: ShardResult): void {
+  accept(task: ShardTask, result: TakenResult): void {
     this.#close(task);
     task.call.accept(task.shard, result);
     this.#count(task.call);

@@ -1,8 +1,9 @@
 // The state where a GPU's replicas leave their results: on the device. The host's arrays are a copy, brought up to date where somebody reads
 // them. Every so many steps another copy comes to the host, beside the training, so that a lost device costs few.
 import { setTimeout } from 'node:timers/promises';
-import type { DeviceCopies, DevicePlace, UpdateDevice } from '../../shared/device-memory.ts';
+import type { AfterUpdate, DeviceCopies, DevicePlace, UpdateDevice, UpdateReport } from '../../shared/device-memory.ts';
 import { GanglionError, messageOf } from '../../shared/error.ts';
+import type { Shard } from '../replicas/replica.ts';
 import { keptBy } from './average.ts';
 import {
   countersOf,
@@ -56,6 +57,10 @@ export class DeviceState {
   /** The newest copy that is there. */
   #copied: HostCopy;
   #isHostCurrent = true;
+  /** What replicas wait for before they read parameters. */
+  #after: AfterUpdate = { mark: 0, versions: { generator: 0, discriminator: 0 } };
+  /** The step that was undone: its shards are waited for. */
+  #doubtful = -1;
   /** Why the device is of no use any more. */
   #lost: GanglionError | undefined;
 
@@ -114,7 +119,9 @@ export class DeviceState {
   begin(): void {
     this.#do(() => {
       for (const [place, values] of this.#places()) this.device.write(place, values);
+      this.device.resume();
       this.device.read([]); // all of it is there before a replica reads
+      this.#note(...NETS);
     });
     this.#copied = this.#counters();
     this.#begun = undefined;
@@ -167,6 +174,54 @@ export class DeviceState {
     while (!this.use(isAnswered)) await setTimeout(ASKED_AGAIN_MS, undefined, { signal });
   }
 
+  /**
+   * Whether training goes on while the device computes. On several it does not: one that hangs would hold up the streams of the others, which wait for
+   * it, where its shards alone are to be computed again.
+   */
+  get goesAhead(): boolean {
+    return this.#gpus.size === 1;
+  }
+
+  /** A shard, with what it waits for, and whether training goes on while it is on its way. */
+  order({ step, pass, shard, images }: Shard): Shard {
+    // Field by field: V8 is slow with an object that begins with `...`.
+    const after = this.#after;
+    const ahead = this.goesAhead && step !== this.#doubtful;
+    return images ? { step, pass, shard, images, after, ahead } : { step, pass, shard, after, ahead };
+  }
+
+  /** To be called where an update of a net has been asked for: who reads its parameters from now on waits for that. */
+  noteUpdate(net: NetState): void {
+    this.#note(net === this.#state.generator ? 'generator' : 'discriminator');
+  }
+
+  /** @returns the report, once it is there @throws GanglionError as {@link change} */
+  arrived(report: () => UpdateReport | undefined): Promise<UpdateReport> {
+    return new Promise((resolve, reject) => {
+      const look = (): void => {
+        try {
+          const there = this.use(report);
+          if (there) resolve(there);
+          else setImmediate(look);
+        } catch (error) {
+          reject(error);
+        }
+      };
+      look();
+    });
+  }
+
+  /**
+   * Goes back to before a step in which the device has changed nothing from some update on. The step is computed again, and each phase waited for.
+   *
+   * @param backup of the step, see {@link backup}
+   */
+  undo(step: number, backup: PhaseBackup): void {
+    backup.restore();
+    if (this.#begun && this.#begun.step > step) this.#begun = undefined;
+    this.#doubtful = step;
+  }
+
   /** As `moveAverage` of average.ts, after a step; nothing where there is no average. */
   moveAverage(step: number, decay: number): void {
     const average = this.#average;
@@ -207,6 +262,8 @@ export class DeviceState {
       restore: () => {
         this.change((device) => {
           for (const [own, copy] of this.#backup) device.copy(own, copy);
+          device.resume();
+          this.#note(...NETS);
         });
         for (const [net, values] of counters) setCounters(net, values);
       },
@@ -232,6 +289,13 @@ export class DeviceState {
     }
     delete this.#state.fetch;
     return this.#lost;
+  }
+
+  /** These nets have changed. */
+  #note(...nets: readonly ('generator' | 'discriminator')[]): void {
+    const versions = { ...this.#after.versions };
+    for (const net of nets) versions[net] += 1;
+    this.#after = { mark: this.device.mark(), versions };
   }
 
   #fetch(): void {

@@ -1,6 +1,6 @@
 // The update of a phase on a device: as `createUpdate` of update.ts, with its bits, where results and state lie there.
 import { type DevicePlace, isOnHost } from '../../shared/device-memory.ts';
-import type { ShardResult } from '../replicas/replica.ts';
+import type { TakenResult } from '../replicas/replica.ts';
 import { nextFactors } from './adam.ts';
 import type { DeviceState } from './device-state.ts';
 import { holdResults } from './held-results.ts';
@@ -11,14 +11,26 @@ import type { Update } from './update.ts';
 /** Numbers of the sum that the host reads: losses and outputs, which follow the gradient. */
 const SCALARS = 4;
 
-/** @param length of the vectors that are added */
-export function createDeviceUpdate(length: number, state: DeviceState, span?: OnSpan): Update {
-  const update = state.use((device) => device.createUpdate(length));
+/** What a device adds. */
+export interface DeviceVectors {
+  readonly length: number;
+  /** Parameters, which they begin with. */
+  readonly size: number;
+  /** Magnitude that no value may reach. */
+  readonly limit: number;
+}
+
+export function createDeviceUpdate({ length, size, limit }: DeviceVectors, state: DeviceState, span?: OnSpan): Update {
+  const update = state.use((device) => device.createUpdate(length, limit));
   const sum = new Float64Array(length);
   /** Where results that were copied to the host go, as those of audited shards. */
   const spare: DevicePlace[] = [];
-  const places = (results: readonly ShardResult[]): DevicePlace[] =>
-    results.map(({ values }, i) => {
+  const places = (results: readonly TakenResult[]): DevicePlace[] => {
+    const marks = new Set(results.flatMap(({ mark }) => mark ?? []));
+    state.use((device) => {
+      for (const mark of marks) device.waitFor(mark);
+    });
+    return results.map(({ values }, i) => {
       if (!isOnHost(values)) return values;
       return state.use((device) => {
         spare[i] ??= device.allocate(length);
@@ -26,10 +38,11 @@ export function createDeviceUpdate(length: number, state: DeviceState, span?: On
         return spare[i];
       });
     });
+  };
   const held = holdResults((results, isFirst) => {
     const values = places(results);
     state.use((device) => {
-      update.addRounded(values, isFirst);
+      update.addRounded(size, values, isFirst);
       device.read([]); // the vectors have been read before they are released
     });
   }, span);
@@ -40,19 +53,23 @@ export function createDeviceUpdate(length: number, state: DeviceState, span?: On
     apply(adam, net, scale, statistics = []) {
       const { factors, powers } = nextFactors(adam, net.adam, scale);
       const values = places(held.results);
-      const { norm, numbers } = state.change(() => {
+      const report = state.change(() => {
         const own = state.of(net);
         update.applyAdam(factors, own, values, held.isFirst);
         for (const { net: tracked, offset } of statistics) {
           update.track({ running: state.of(tracked).statistics, offset }, STATISTICS_MOMENTUM, scale);
         }
-        return update.report(own.parameters.length, Math.min(SCALARS, length - own.parameters.length));
+        state.noteUpdate(net);
+        return update.report(size, Math.min(SCALARS, length - size));
       });
       Object.assign(net.adam, powers);
       for (const { net: tracked } of statistics) tracked.batchesTracked += 1;
-      sum.set(numbers, net.parameters.length);
-      held.release();
-      return norm;
+      held.release(); // what is written there next waits for this update
+      return state.arrived(report).then(({ norm, numbers, halted }) => {
+        if (halted) return undefined;
+        sum.set(numbers, size);
+        return norm;
+      });
     },
   };
 }

@@ -1,12 +1,12 @@
 // The results of an update that are not in its sum yet: several at once are added in one pass over memory, the last by Adam in its own.
 import { RESULTS_HELD } from '../../shared/flow.ts';
-import type { ShardResult } from '../replicas/replica.ts';
+import type { TakenResult } from '../replicas/replica.ts';
 import type { OnSpan } from './span.ts';
 import type { Update } from './update.ts';
 
 /** What every update does alike, wherever its sum lies. */
 export interface HeldResults extends Pick<Update, 'add' | 'takeSumMs' | 'reset'> {
-  readonly results: readonly ShardResult[];
+  readonly results: readonly TakenResult[];
   /** Whether the sum is still that of the update before. */
   readonly isFirst: boolean;
   /** Adds all results to the sum, and releases them. */
@@ -16,10 +16,10 @@ export interface HeldResults extends Pick<Update, 'add' | 'takeSumMs' | 'reset'>
 
 /** @param addToSum adds results to the sum, or begins it with them; they are released after it */
 export function holdResults(
-  addToSum: (results: readonly ShardResult[], isFirst: boolean) => void,
+  addToSum: (results: readonly TakenResult[], isFirst: boolean) => void,
   span: OnSpan | undefined,
 ): HeldResults {
-  let results: ShardResult[] = [];
+  let results: TakenResult[] = [];
   let isFirst = true;
   let sumMs = 0;
 

@@ -1,10 +1,12 @@
 // One phase of a step: replicas compute its passes shard by shard, the results are gathered, and an update ends it.
 import { isOnHost } from '../../shared/device-memory.ts';
+import { exactLimit } from '../../shared/exact-sum.ts';
 import { PASSES, type Pass, type Phase } from '../../shared/model/layout.ts';
 import { phaseVectorOf, type ScalarName } from '../../shared/model/phase-vector.ts';
+import type { PassSeconds } from '../../shared/protocol.ts';
 import type { UpdateKernels } from '../../shared/update.ts';
 import type { BadShard } from '../replicas/bad-shard.ts';
-import type { Shard, ShardResult } from '../replicas/replica.ts';
+import type { Shard, TakenResult } from '../replicas/replica.ts';
 import type { AdamOptions } from './adam.ts';
 import type { DeviceState } from './device-state.ts';
 import { createDeviceUpdate } from './device-update.ts';
@@ -21,7 +23,7 @@ export interface ShardComputer {
    * @param accept called once a shard that is not bad, in any order; it releases the result
    * @returns the bad shards
    */
-  compute(shards: readonly Shard[], accept: (shard: Shard, result: ShardResult) => void): Promise<readonly BadShard[]>;
+  compute(shards: readonly Shard[], accept: (shard: Shard, result: TakenResult) => void): Promise<readonly BadShard[]>;
 }
 
 /** What happened in one phase. Figures of a phase whose update was skipped are NaN. */
@@ -45,7 +47,7 @@ export interface PhaseRecord {
     readonly sum: number;
     readonly reduce: number;
     readonly adam: number;
-    readonly shards: readonly ShardResult['seconds'][];
+    readonly shards: readonly PassSeconds[];
   };
   /** Shards of this node that have a value which is not finite or too large. */
   readonly bad: readonly BadShard[];
@@ -71,6 +73,12 @@ export interface PhaseOptions {
   readonly span?: OnSpan | undefined;
 }
 
+/** A phase that has ended for the coordinator, perhaps ahead of the device that computes it. */
+export interface EndedPhase {
+  /** Undefined where the device has changed nothing since before the update, as a shard is bad; the phase is to be computed again then. */
+  readonly record: Promise<PhaseRecord | undefined>;
+}
+
 /** One phase, used again every step: `compute` its passes, then `update`. */
 export interface PhaseLoop {
   /**
@@ -80,11 +88,13 @@ export interface PhaseLoop {
    */
   compute(pass: Pass, toJob: (shard: number) => Shard): Promise<void>;
   /**
-   * Ends the phase, all of whose shards have been computed: Adam on the mean gradient, running statistics.
+   * Ends the phase, all of whose shards have been computed or are on their way: Adam on the mean gradient, running statistics.
    *
    * @param rateFactor of the learning rate
    */
-  update(rateFactor: number): Promise<PhaseRecord>;
+  update(rateFactor: number): Promise<EndedPhase>;
+  /** Drops what has been computed. */
+  drop(): void;
   /** Ends the phase in place of `update`, as this node cannot: the others end it in the same way. @throws error, or what comes before it */
   giveUp(error: unknown): Promise<never>;
 }
@@ -96,18 +106,23 @@ export function createPhase(phase: Phase, options: PhaseOptions): PhaseLoop {
   const everyShard = Array.from({ length: shards }, (_, shard) => shard);
   const nodes = exchange && { exchange, phase, expected: shards * PASSES[phase].length };
   const update = device
-    ? createDeviceUpdate(vector.length, device, span)
+    ? createDeviceUpdate(
+        { length: vector.length, size: state[phase].parameters.length, limit: exactLimit(shards * 2) },
+        device,
+        span,
+      )
     : createUpdate(vector.length, { kernels, span, nodes });
   const statistics = vector.statistics.map(({ net, ...place }) => ({ net: state[net], ...place }));
   const scale = 1 / shards;
   let startedMs = 0;
   let tensors = 0;
   let gradientBytes = 0;
-  let seconds: ShardResult['seconds'][] = [];
+  let seconds: TakenResult['seconds'][] = [];
   let bad: BadShard[] = [];
 
   async function gather(jobs: readonly Shard[]): Promise<void> {
-    const found = await replicas.compute(jobs, (_, result) => {
+    const given = device ? jobs.map((job) => device.order(job)) : jobs;
+    const found = await replicas.compute(given, (_, result) => {
       seconds.push(result.seconds);
       if (isOnHost(result.values)) gradientBytes += result.values.byteLength;
       tensors = result.tensors;
@@ -118,6 +133,13 @@ export function createPhase(phase: Phase, options: PhaseOptions): PhaseLoop {
 
   /** Every result has its seconds. */
   const count = () => ({ bad: bad.length, done: seconds.length + bad.length });
+
+  const reset = (): void => {
+    update.reset();
+    seconds = [];
+    gradientBytes = 0;
+    bad = [];
+  };
 
   return {
     compute(pass, toJob) {
@@ -135,37 +157,52 @@ export function createPhase(phase: Phase, options: PhaseOptions): PhaseLoop {
       const isSkipped = reduced.bad > 0;
       const beforeAdam = performance.now();
       const decayed = { ...adam[phase], learningRate: adam[phase].learningRate * rateFactor };
-      const gradientNorm = isSkipped ? Number.NaN : update.apply(decayed, state[phase], scale, statistics);
+      const applied = isSkipped ? Number.NaN : update.apply(decayed, state[phase], scale, statistics);
       const { sum } = update;
       const afterAdam = performance.now();
       span?.('adam', beforeAdam, afterAdam);
       const mean = (name: ScalarName): number => (isSkipped ? Number.NaN : (sum[vector.scalars[name]] ?? 0) * scale);
+      const started = startedMs;
+      const sumMs = update.takeSumMs();
+      const parts = { gradientBytes, bad, tensors };
       // Field by field: V8 is slow with a long object that begins with `...`.
-      const record = {
+      const toRecord = (gradientNorm: number, endedMs: number, shardSeconds: readonly PassSeconds[]): PhaseRecord => ({
         lossReal: mean('lossReal'),
         lossFake: mean('lossFake'),
         outputReal: mean('outputReal'),
         outputFake: mean('outputFake'),
         gradientNorm,
-        gradientBytes,
+        gradientBytes: parts.gradientBytes,
         seconds: {
-          phase: (afterAdam - startedMs) / 1000,
-          sum: update.takeSumMs() / 1000,
+          phase: (endedMs - started) / 1000,
+          sum: sumMs / 1000,
           reduce: (reduced.reduceMs ?? 0) / 1000,
           adam: (afterAdam - beforeAdam) / 1000,
-          shards: seconds,
+          shards: shardSeconds,
         },
-        bad,
+        bad: parts.bad,
         skipped: isSkipped,
-        tensors,
-      };
+        tensors: parts.tensors,
+      });
+      const all = Promise.all(seconds);
+      const record = (async () => {
+        const norm = typeof applied === 'number' ? applied : await applied;
+        if (norm === undefined) return undefined;
+        const endedMs = typeof applied === 'number' ? afterAdam : performance.now();
+        return toRecord(
+          norm,
+          endedMs,
+          (await all).filter((one) => one !== undefined),
+        );
+      })();
+      if (device && !device.goesAhead) await record;
+      else record.catch(() => {}); // its error is thrown where it is awaited
       state[phase].skippedInARow = isSkipped ? state[phase].skippedInARow + 1 : 0;
-      update.reset();
-      seconds = [];
-      gradientBytes = 0;
-      bad = [];
-      return record;
+      reset();
+      return { record };
     },
+
+    drop: reset,
 
     async giveUp(error) {
       if (exchange) {

@@ -7,7 +7,7 @@ import { moveAverage } from './average.ts';
 import type { Communicator } from './communicator.ts';
 import { type Decay, rateFactor } from './decay.ts';
 import { Exchange, type ExchangeOptions } from './exchange.ts';
-import { createPhase, type PhaseOptions, type PhaseRecord } from './phase.ts';
+import { createPhase, type EndedPhase, type PhaseOptions, type PhaseRecord } from './phase.ts';
 import { createSampler } from './sampler.ts';
 import { discriminatorPhaseBackup, type TrainingState } from './state.ts';
 
@@ -70,14 +70,12 @@ function isFault(failure: unknown): boolean {
   return failure instanceof GanglionError && (failure.code === 'faults' || failure.code === 'replica');
 }
 
+/** A step that has ended for the coordinator. */
+type EndedStep = Omit<StepRecord, 'discriminator' | 'generator'> &
+  Readonly<Record<'discriminator' | 'generator', EndedPhase>>;
+
 async function trainSteps(options: TrainerOptions): Promise<void> {
   const { state, totalSteps, decay = 'off', shouldStop, ema = 0, device, kernels } = options;
-  /** The generator does not change until its next update, and replicas compute meanwhile. */
-  const commit = async (record: StepRecord): Promise<void> => {
-    const { average } = state;
-    if (average && !device) moveAverage(average, state.generator, record.step, ema, kernels?.moveAverage);
-    await options.commit(record);
-  };
   const passes = createPasses(options);
   const exchange = options.communicator.members.length === 1 ? undefined : new Exchange(options);
   const discriminator = createPhase('discriminator', { ...options, exchange });
@@ -87,9 +85,41 @@ async function trainSteps(options: TrainerOptions): Promise<void> {
   const beginReal = ({ epoch, toJob }: RealImages) => ({ epoch, passed: discriminator.compute('real', toJob) });
 
   let ended = performance.now();
-  let uncommitted: StepRecord | undefined;
+  let newest: EndedStep | undefined;
+  let committed: StepRecord | undefined;
+  /**
+   * Commits the newest step: the generator does not change until its next update, and replicas compute meanwhile. It waits for a device that is behind.
+   *
+   * @returns false where the step is undone, and to be computed again
+   */
+  const commitNewest = async (): Promise<boolean> => {
+    if (!newest) return true;
+    const { discriminator: updateOfD, generator: updateOfG, ...rest } = newest;
+    newest = undefined;
+    const [recordOfD, recordOfG] = [await updateOfD.record, await updateOfG.record];
+    if (!recordOfD || !recordOfG) {
+      state.step = rest.step - 1;
+      device?.undo(state.step, backup);
+      return false;
+    }
+    committed = { ...rest, discriminator: recordOfD, generator: recordOfG };
+    const { average } = state;
+    if (average && !device) moveAverage(average, state.generator, rest.step, ema, kernels?.moveAverage);
+    await options.commit(committed);
+    return true;
+  };
+
   let real = state.step < totalSteps ? beginReal(passes.real(state.step)) : undefined;
-  while (real && !(exchange ? exchange.isStopAgreed : shouldStop())) {
+  for (;;) {
+    const isTooOften = newest !== undefined && skippedInARow(state) > options.maxSkipped;
+    if (!real || isTooOften || (exchange ? exchange.isStopAgreed : shouldStop())) {
+      await exchange?.finish();
+      if (await commitNewest()) break;
+      await real?.passed;
+      discriminator.drop();
+      real = beginReal(passes.real(state.step));
+      continue;
+    }
     const { step } = state;
     const { epoch, passed } = real;
     const factor = rateFactor(decay, step, totalSteps);
@@ -98,7 +128,12 @@ async function trainSteps(options: TrainerOptions): Promise<void> {
     await Promise.resolve(); // the shards are on their way before the commit holds this thread
     let next: RealImages | undefined;
     try {
-      if (uncommitted) await commit(uncommitted);
+      if (!(await commitNewest())) {
+        await Promise.all([passed, fake]);
+        discriminator.drop();
+        real = beginReal(passes.real(state.step));
+        continue;
+      }
       next = step + 1 < totalSteps ? passes.real(step + 1) : undefined;
       backup.take();
       await Promise.all([passed, fake]);
@@ -107,7 +142,7 @@ async function trainSteps(options: TrainerOptions): Promise<void> {
     }
     const updateOfD = await discriminator.update(factor);
 
-    let updateOfG: PhaseRecord;
+    let updateOfG: EndedPhase;
     try {
       const generated = generator.compute('generator', passes.generator(step));
       real = next && beginReal(next);
@@ -124,13 +159,10 @@ async function trainSteps(options: TrainerOptions): Promise<void> {
     const started = ended;
     ended = performance.now();
     const seconds = (ended - started) / 1000;
-    uncommitted = { step: state.step, epoch, seconds, discriminator: updateOfD, generator: updateOfG };
-    if (skippedInARow(state) > options.maxSkipped) break;
+    newest = { step: state.step, epoch, seconds, discriminator: updateOfD, generator: updateOfG };
   }
-  await exchange?.finish();
-  if (uncommitted) await commit(uncommitted);
   const skipped = skippedInARow(state);
-  if (uncommitted && skipped > options.maxSkipped) throw skippedTooOften(skipped, uncommitted);
+  if (committed && skipped > options.maxSkipped) throw skippedTooOften(skipped, committed);
 }
 
 type RealImages = ReturnType<ReturnType<typeof createPasses>['real']>;

@@ -3,7 +3,7 @@
 import { addRounded } from '../../shared/exact-sum.ts';
 import type { Phase } from '../../shared/model/layout.ts';
 import type { UpdateKernels } from '../../shared/update.ts';
-import { type ShardResult, toHost } from '../replicas/replica.ts';
+import { type TakenResult, toHost } from '../replicas/replica.ts';
 import { type AdamOptions, adamStep, applyAdam } from './adam.ts';
 import { moveTowards } from './average.ts';
 import type { Exchange, NodeSum, Reduced, ShardCount } from './exchange.ts';
@@ -24,7 +24,7 @@ export interface MovedStatistics {
 /** The update of one phase, used again every step: `add` every result, `allReduce`, then `apply` or not, then `reset`. */
 export interface Update {
   /** Takes a result over, and releases it. */
-  add(result: ShardResult): void;
+  add(result: TakenResult): void;
   /**
    * Adds up over all nodes what has been added.
    *
@@ -38,10 +38,16 @@ export interface Update {
    *
    * @param scale factor that makes the sum a mean
    * @param statistics parts of the sum that move running statistics, in order
-   * @returns L2 norm of the mean gradient
+   * @returns L2 norm of the mean gradient; from a device later, when all is there, and undefined where it has changed nothing, as a result that was
+   *   on its way is bad
    */
-  apply(adam: AdamOptions, net: NetState, scale: number, statistics?: readonly MovedStatistics[]): number;
-  /** Sum of the vectors. Losses and outputs, behind the gradient, are there once {@link apply} is done. */
+  apply(
+    adam: AdamOptions,
+    net: NetState,
+    scale: number,
+    statistics?: readonly MovedStatistics[],
+  ): number | Promise<number | undefined>;
+  /** Sum of the vectors. Losses and outputs, behind the gradient, are there once the norm is. */
   readonly sum: Float64Array;
   /** Milliseconds of exact sums, without what was added inside of `apply`; counted from 0 again. */
   takeSumMs(): number;

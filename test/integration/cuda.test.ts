@@ -46,6 +46,19 @@ it('ends in the hash of the CPU, on every GPU that auto finds, in processes, and
   expect(summaryOf(scratch('half')).stateSha256).toBe(expected);
 });
 
+it('a run whose gradients become too large skips the updates of the CPU, though it goes ahead of the GPU, to the last step', async () => {
+  const skipping = ['--steps', '4', '--lr', '1', '--max-skipped', '9', '--workers', '1', '--ema', '0.9'];
+  const hash = await train('skips', [...skipping, '--backend', 'cpu']);
+  expect(await train('skips-ahead', [...skipping, '--backend', 'cuda'], { ...EMULATED, GANGLION_CUDA_LATE: '1' })).toBe(
+    hash,
+  );
+  const figuresOf = (name: string) =>
+    readFileSync(join(scratch(name), 'metrics.jsonl'), 'utf8').replaceAll(/"(seconds|imagesPerSecond)":[^,}]+/g, '');
+  expect(figuresOf('skips-ahead')).toBe(figuresOf('skips'));
+  expect(figuresOf('skips')).toContain('"gradientNormD":null');
+  expect(summaryOf(scratch('skips-ahead')).emaSha256).toBe(summaryOf(scratch('skips')).emaSha256);
+});
+
 it('a GPU and the CPU compute one run together, audit each other, and end in that hash', async () => {
   expect(await train('mixed', ['--devices', 'cuda:0,cpu', '--audit', '1'])).toBe(expected);
   const { engine, workers, restarts } = summaryOf(scratch('mixed'));

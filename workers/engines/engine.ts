@@ -69,8 +69,9 @@ export interface Engine {
    *
    * @param version names the values: an engine that has copied this version need not copy it again. Undefined when it is not known
    * @param values in the layout's order; borrowed until the next call for the net, and unchanged while a call uses them
+   * @param mark what comes before it on the device must have been done before they are read there
    */
-  setParameters(net: Net, version: number | undefined, values: Numbers): void;
+  setParameters(net: Net, version: number | undefined, values: Numbers, mark?: number): void;
   /**
    * Computes a pass of one or several shards.
    *
@@ -83,8 +84,10 @@ export interface Engine {
   /**
    * Begins a pass of at most {@link together} shards, where an engine computes beside this thread. Another one may be begun, and parameters set
    * for it, before the first is waited for.
+   *
+   * @param onBegun told the mark behind which results on the device are there, once it is set
    */
-  beginPass?(pass: Pass, step: number, shards: readonly ShardInput[]): PendingPass;
+  beginPass?(pass: Pass, step: number, shards: readonly ShardInput[], onBegun?: (mark: number) => void): PendingPass;
   /**
    * Computes what a generator pass needs G alone for. The pass gives the same bits with and without; what is never used is dropped with
    * its step. Undefined where the engine has nothing to precompute.

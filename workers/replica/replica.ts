@@ -48,23 +48,24 @@ export class Replica {
    * Begins a pass of shards, each into its job's result slot: at most {@link together}, and one alone where it has a fault.
    *
    * @param jobs of one step and pass
+   * @param onBegun told the mark of the device behind which all results are there, where there is one
    * @returns waits for the shards: when each began and the seconds of its parts, or the value that the exact sum cannot take, a
    *   GanglionError `range` whose message names the value alone; its slot is then worthless. To be called in the order of the passes
    */
-  begin(jobs: readonly ShardJob[]): () => Promise<(PassSeconds | GanglionError)[]> {
+  begin(jobs: readonly ShardJob[], onBegun?: (mark: number) => void): () => Promise<(PassSeconds | GanglionError)[]> {
     const [first] = jobs;
     if (!first) return async () => [];
-    const { pass, step } = first;
+    const { pass, step, after } = first;
     const shards = jobs.map(({ shard, slot, pixels, images }) => {
       const into = this.#setup.results[pass][slot];
       if (!into) throw new Error(`there is no result slot ${slot}`);
       return { shard, into, ...(pixels ? { pixels } : {}), ...(images ? { images } : {}) };
     });
     // Real images need D alone: G may be changing meanwhile. A generator pass takes the D that its step has updated.
-    if (pass !== 'real') this.#setParameters('generator', step);
-    this.#setParameters('discriminator', pass === 'generator' ? step + 1 : step);
+    if (pass !== 'real') this.#setParameters('generator', step, after);
+    this.#setParameters('discriminator', pass === 'generator' ? step + 1 : step, after);
     if (jobs.some(({ fault }) => fault?.kind === 'nan')) this.#poison();
-    const pending = this.#engine.beginPass?.(pass, step, shards);
+    const pending = this.#engine.beginPass?.(pass, step, shards, onBegun);
     return async () => {
       const results = await (pending?.finish() ?? this.#engine.computePass(pass, step, shards));
       return jobs.map((job, i) => this.#take(job, results[i]));
@@ -94,9 +95,9 @@ export class Replica {
     this.#engine.dispose();
   }
 
-  /** @param version a net's parameters change once a step, so the number of updates names them */
-  #setParameters(net: Net, version: number | undefined): void {
-    this.#engine.setParameters(net, version, this.#setup.parameters[net]);
+  /** @param step a net's parameters change once a step, so the number of updates names them, unless something else is said */
+  #setParameters(net: Net, step: number, after?: ShardJob['after']): void {
+    this.#engine.setParameters(net, after?.versions[net] ?? step, this.#setup.parameters[net], after?.mark);
   }
 
   /** Carries out a planned fault: D's parameters are not numbers for one pass, so the engine computes none. */

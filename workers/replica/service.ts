@@ -9,7 +9,7 @@ import type { Engine } from '../engines/engine.ts';
 import { strikeBefore, strikeOutcome, strikeResult } from './faults.ts';
 import { Replica, toReplicaError } from './replica.ts';
 import { SerialQueue, yieldToEventLoop } from './serial-queue.ts';
-import { serveShards } from './shard-server.ts';
+import { type ShardComputer, serveShards } from './shard-server.ts';
 
 /** What a replica offers in its own thread. */
 export interface LocalReplicaService extends ReplicaService {
@@ -71,14 +71,14 @@ export function replicaService(
     return strikeOutcome(fault, outcome);
   };
   /** Begins jobs of one step and pass; never throws. */
-  const begin = (jobs: readonly ShardJob[]): (() => Promise<ShardOutcome[]>) => {
+  const begin: ShardComputer['begin'] = (jobs, onBegun) => {
     const fail = (error: unknown, job: ShardJob): ShardOutcome => ({
       ok: false,
       error: toReplicaError(error, id, job).toPlain(),
     });
     try {
       for (const { fault } of jobs) if (fault) strikeBefore(fault);
-      const finish = started().begin(jobs);
+      const finish = started().begin(jobs, onBegun);
       return async () => {
         try {
           const computed = await finish();

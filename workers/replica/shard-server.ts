@@ -2,7 +2,7 @@
 // of its own: outcomes travel together where it would only wait after the first of them.
 import { OUTCOMES_TOGETHER } from '../../shared/flow.ts';
 import { viewsOf } from '../../shared/pixels.ts';
-import type { ShardJob, ShardOutcome } from '../../shared/protocol.ts';
+import type { ShardBegun, ShardJob, ShardOutcome } from '../../shared/protocol.ts';
 import type { ShardChannel } from '../../shared/shard-channel.ts';
 import { type SerialQueue, yieldToEventLoop } from './serial-queue.ts';
 
@@ -11,8 +11,13 @@ const SLOW_MS = 10;
 
 /** What computes the shards of a message. */
 export interface ShardComputer {
-  /** Begins jobs of one step and pass; never throws. @returns waits for their outcomes, in the order in which passes were begun */
-  begin(jobs: readonly ShardJob[]): () => Promise<readonly ShardOutcome[]>;
+  /**
+   * Begins jobs of one step and pass; never throws.
+   *
+   * @param onBegun told the mark of the device behind which all results are there, where there is one
+   * @returns waits for their outcomes, in the order in which passes were begun
+   */
+  begin(jobs: readonly ShardJob[], onBegun?: (mark: number) => void): () => Promise<readonly ShardOutcome[]>;
   /** Whether images are named by their numbers: they lie where the shards are computed. */
   hasImages(): boolean;
   /** Shards that are computed at once. If more than one, passes are begun when they come, and those of a pass answered at once. */
@@ -67,14 +72,29 @@ export function serveShards(
   };
   /** Answers of passes that have been begun, in their order. */
   let ended = Promise.resolve();
+  /** Passes that have been asked for, and not ended. */
+  let open = 0;
   const beginAll = (jobs: readonly ShardJob[]): void => {
+    let begun: ShardBegun[] = [];
+    const tell = (): void => {
+      if (begun.length > 0) port.postMessage(begun);
+      begun = [];
+    };
     for (const group of toGroups(jobs, computer.together())) {
-      const finish = computer.begin(group.map(withImages));
+      const isAhead = group[0]?.ahead ?? false;
+      open += 1;
+      const finish = computer.begin(group.map(withImages), (mark) => {
+        if (!isAhead) return;
+        if (begun.length === 0) queueMicrotask(tell); // those of a message together
+        begun.push(...group.map(({ pass, slot }) => ({ pass, slot, mark })));
+      });
       ended = ended.then(async () => {
         Atomics.add(begunJobs, 0, 1);
-        const together = await finish();
+        outcomes.push(...(await finish()));
         Atomics.add(begunJobs, 0, group.length - 1);
-        port.postMessage(together);
+        open -= 1;
+        // Nobody waits for what is begun over real images before the pass that comes next.
+        if (open === 0 || !isAhead || group[0]?.pass !== 'real') answer();
       });
     }
   };
@@ -88,14 +108,14 @@ export function serveShards(
   });
 }
 
-/** Jobs that are computed at once: neighbours of one step and pass. One with a fault is computed alone. */
+/** Jobs that are computed at once: neighbours of one step and pass, told of alike. One with a fault is computed alone. */
 function toGroups(jobs: readonly ShardJob[], together: number): ShardJob[][] {
   const groups: ShardJob[][] = [];
   for (const job of jobs) {
     const group = groups.at(-1);
     const [first] = group ?? [];
     const fits = first && group && group.length < together && first.pass === job.pass && first.step === job.step;
-    if (fits && !first.fault && !job.fault) group.push(job);
+    if (fits && !first.fault && !job.fault && first.ahead === job.ahead) group.push(job);
     else groups.push([job]);
   }
   return groups;

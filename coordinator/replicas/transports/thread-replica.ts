@@ -122,7 +122,7 @@ export async function startThreadReplica(id: number, options: ThreadOptions): Pr
       kind: 'thread',
       ready,
       stop,
-      compute: (shard) => shards.compute(shard),
+      compute: (shard, onBegun) => shards.compute(shard, onBegun),
       get computed() {
         return shards.computed;
       },

@@ -205,6 +205,27 @@ struct Queue {
   }
 };
 
+/** Events of a device that nobody has. One is never destroyed, as another thread may still be told to wait for it. */
+struct Events {
+  std::mutex mutex;
+  std::vector<Event> free;
+} eventsOf[MOST_DEVICES];
+
+/** A place in a stream, which streams of all threads may wait for. */
+struct Mark {
+  std::shared_ptr<Gpu> gpu;
+  Event event = nullptr;
+  /** When it was not reached, the first time that somebody asked. */
+  std::optional<Clock::time_point> unreached;
+  ~Mark() {
+    // What is recorded in it has been done then: who is told to wait for it, and does so when somebody else has it, waits for more, not for less.
+    if (event == nullptr || !gpu->mayFree()) return;
+    auto& [mutex, free] = eventsOf[gpu->place()];
+    const std::lock_guard lock(mutex);
+    free.push_back(event);
+  }
+};
+
 /** Launches that are submitted by one call. */
 struct Batch {
   std::shared_ptr<Gpu> gpu;
@@ -606,19 +627,74 @@ napi_value follow(napi_env env, napi_value* arguments) {
   return nullptr;
 }
 
+/**
+ * Whether a driver's answer is yes.
+ *
+ * @param since when it was no, the first time
+ * @throws Failure also where it has been no for longer than the GPU was opened with
+ */
+bool isOver(const Gpu& gpu, std::optional<Clock::time_point>& since, Result answer, const char* what) {
+  if (answer != NOT_READY) {
+    since.reset();
+    gpu.driver->check(answer, what);
+  } else if (!since) since = Clock::now();
+  else if (gpu.isLate(*since)) gpu.lose();
+  return answer != NOT_READY;
+}
+
 /** isDone(stream): whether nothing in it is left to do; it says no no longer than its GPU was opened with */
 napi_value isDone(napi_env env, napi_value* arguments) {
   Queue& queue = toExternal<Queue>(env, arguments[0]);
-  const Gpu& gpu = *queue.gpu;
-  const Result result = gpu.enter().call.streamQuery(queue.stream);
-  if (result != NOT_READY) {
-    queue.unfinished.reset();
-    gpu.driver->check(result, "streamQuery");
-  } else if (!queue.unfinished) queue.unfinished = Clock::now();
-  else if (gpu.isLate(*queue.unfinished)) gpu.lose();
+  const bool over = isOver(*queue.gpu, queue.unfinished, queue.gpu->enter().call.streamQuery(queue.stream), "streamQuery");
   napi_value done;
-  expect(napi_get_boolean(env, result != NOT_READY, &done), "a boolean");
+  expect(napi_get_boolean(env, over, &done), "a boolean");
   return done;
+}
+
+/** createMark(gpu) */
+napi_value createMark(napi_env env, napi_value* arguments) {
+  auto mark = std::make_unique<Mark>();
+  mark->gpu = toExternal<std::shared_ptr<Gpu>>(env, arguments[0]);
+  auto& driver = mark->gpu->enter();
+  auto& [mutex, free] = eventsOf[mark->gpu->place()];
+  const std::lock_guard lock(mutex);
+  if (free.empty()) CHECK(driver, eventCreate, &mark->event, NO_TIMING);
+  else mark->event = free.back(), free.pop_back();
+  return wrap(env, mark.release());
+}
+
+/** handleOf(mark): below 2^53, so a number holds it */
+napi_value handleOf(napi_env env, napi_value* arguments) {
+  napi_value number;
+  const auto handle = reinterpret_cast<uintptr_t>(toExternal<Mark>(env, arguments[0]).event);
+  expect(napi_create_double(env, static_cast<double>(handle), &number), "a number");
+  return number;
+}
+
+/** setMark(mark, stream): behind everything in the stream */
+napi_value setMark(napi_env env, napi_value* arguments) {
+  Mark& mark = toExternal<Mark>(env, arguments[0]);
+  Queue& queue = toExternal<Queue>(env, arguments[1]);
+  mark.unreached.reset();
+  CHECK(queue.enter(), eventRecord, mark.event, queue.stream);
+  return nullptr;
+}
+
+/** waitFor(stream, handle): what comes in the stream waits for the place that a mark has now */
+napi_value waitFor(napi_env env, napi_value* arguments) {
+  Queue& queue = toExternal<Queue>(env, arguments[0]);
+  const auto event = reinterpret_cast<Event>(static_cast<uintptr_t>(toDouble(env, arguments[1])));
+  CHECK(queue.enter(), streamWaitEvent, queue.stream, event, 0);
+  return nullptr;
+}
+
+/** isReached(mark): whether everything before it has been done; it says no no longer than its GPU was opened with */
+napi_value isReached(napi_env env, napi_value* arguments) {
+  Mark& mark = toExternal<Mark>(env, arguments[0]);
+  const bool reached = isOver(*mark.gpu, mark.unreached, mark.gpu->enter().call.eventQuery(mark.event), "eventQuery");
+  napi_value result;
+  expect(napi_get_boolean(env, reached, &result), "a boolean");
+  return result;
 }
 
 /** copied(): {toDevice, toHost, between}, bytes, of the whole process */
@@ -754,6 +830,11 @@ NAPI_MODULE_INIT() {
       CALL(copyBetween, 6),
       CALL(follow, 2),
       CALL(isDone, 1),
+      CALL(createMark, 1),
+      CALL(handleOf, 1),
+      CALL(setMark, 2),
+      CALL(waitFor, 2),
+      CALL(isReached, 1),
       CALL(multiprocessors, 1),
       CALL(freeBytes, 1),
       CALL(copied, 0),

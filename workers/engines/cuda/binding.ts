@@ -32,6 +32,11 @@ export interface NativeStream {
   readonly stream: unique symbol;
 }
 
+/** A place in a stream. */
+export interface NativeMark {
+  readonly mark: unique symbol;
+}
+
 /** Whether a device has done what it had to do when it was asked. */
 export interface NativeQuestion {
   readonly question: unique symbol;
@@ -118,6 +123,15 @@ export interface CudaBinding {
   follow(stream: NativeStream, other: NativeStream): void;
   /** Whether nothing in a stream is left to do. @throws Error when the device has not done it in time */
   isDone(stream: NativeStream): boolean;
+  createMark(gpu: NativeGpu): NativeMark;
+  /** By which all threads of a process may wait for a mark, also when it is set anew. */
+  handleOf(mark: NativeMark): number;
+  /** Sets a mark behind what there is in a stream. */
+  setMark(mark: NativeMark, stream: NativeStream): void;
+  /** What comes in a stream waits for the place that a mark has now, of this or another GPU. */
+  waitFor(stream: NativeStream, handle: number): void;
+  /** Whether everything before a mark is done; it is where the mark was never set. @throws Error when the device has not done it in time */
+  isReached(mark: NativeMark): boolean;
   /** Waits for what there is in a stream. @throws Error when the device has not done it in time */
   synchronise(stream: NativeStream): void;
   ask(gpu: NativeGpu): NativeQuestion;

@@ -116,12 +116,11 @@ export class CudaEngine implements Engine {
     const shards = Array.from({ length: capacity }, (_, shard) => shard);
     for (const name of ['real', 'fake', 'generator'] as const) {
       const { passes, vectors: own } = this.#prepared;
-      passes[name].begin(0, shards, own[name], [], false);
-      await passes[name].finish(own[name]);
+      await passes[name].finish(passes[name].begin(0, shards, own[name], [], false), own[name]);
     }
   }
 
-  setParameters(net: Net, version: number | undefined, values: Numbers): void {
+  setParameters(net: Net, version: number | undefined, values: Numbers, mark?: number): void {
     const { binding, gpu } = this.#runner;
     const { stream, parameters, passes, peer } = this.#ready;
     if (version !== undefined && this.#versions[net] === version) return;
@@ -129,6 +128,7 @@ export class CudaEngine implements Engine {
     if (net === 'generator') this.#begun = undefined;
     const readers = Object.values(passes).filter((pass) => net === 'discriminator' || pass !== passes.real);
     for (const pass of readers) binding.follow(stream, pass.stream);
+    if (mark !== undefined) binding.waitFor(stream, mark);
     if (isOnHost(values)) {
       binding.synchronise(stream); // with its limit, which a copy out of the host's own memory has not
       binding.write(stream, parameters[net], values);
@@ -138,7 +138,12 @@ export class CudaEngine implements Engine {
     for (const pass of readers) binding.follow(pass.stream, stream);
   }
 
-  beginPass(pass: Pass, step: number, given: readonly ShardInput[]): PendingPass {
+  beginPass(
+    pass: Pass,
+    step: number,
+    given: readonly ShardInput[],
+    onBegun: (mark: number) => void = () => {},
+  ): PendingPass {
     const { passes, vectors, peer } = this.#ready;
     const { binding, gpu } = this.#runner;
     const compiled = passes[pass];
@@ -149,26 +154,32 @@ export class CudaEngine implements Engine {
     const places = shards.map(({ into }, i) => (isOnHost(into) || peer ? own(i) : into.address));
     let begunMs = 0;
     let launchedMs = 0;
-    const begin = (): void => {
-      begunMs = performance.now();
-      compiled.begin(step, numbers, places, shards, pass === 'generator' && this.#takeBegun(step, numbers));
+    const copyToPeer = (): void => {
       for (const [i, { into }] of shards.entries()) {
         if (isOnHost(into) || !peer) continue;
         binding.copyBetween(compiled.stream, into.address, peer, own(i), gpu, into.length * FLOAT);
       }
-      launchedMs = performance.now();
-      if (pass !== 'fake') return;
-      passes.generator.beginFirst(step, numbers);
-      this.#begun = { step, shards: numbers };
     };
-    // A pass has memory for one call.
-    const mustWait = compiled.isPending;
-    if (!mustWait) begin();
+    const begin = (): ReturnType<CudaPass['begin']> => {
+      begunMs = performance.now();
+      const hasFirst = pass === 'generator' && this.#takeBegun(step, numbers);
+      const call = compiled.begin(step, numbers, places, shards, hasFirst, copyToPeer);
+      onBegun(binding.handleOf(call.mark));
+      launchedMs = performance.now();
+      if (pass === 'fake' && !passes.generator.isFull) {
+        passes.generator.beginFirst(step, numbers);
+        this.#begun = { step, shards: numbers };
+      }
+      return call;
+    };
+    // A pass has memory for so many calls, and vectors of its own for one.
+    const mustWait = compiled.isFull || (compiled.isPending && shards.some(({ into }) => isOnHost(into)));
+    const begun = mustWait ? undefined : begin();
     return {
       finish: async () => {
-        if (mustWait) begin();
+        const call = begun ?? begin();
         const startedMs = Math.max(begunMs, this.#endedMs);
-        const found = await compiled.finish(places);
+        const found = await compiled.finish(call, places);
         const computedMs = performance.now();
         const onHost = shards.flatMap(({ into }, i) => (isOnHost(into) ? [[own(i), into] as const] : []));
         for (const [place, into] of onHost) binding.read(compiled.stream, place, into);

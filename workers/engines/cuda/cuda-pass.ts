@@ -7,7 +7,7 @@ import { PASS_PROGRAMS } from '../../../shared/model/phases.ts';
 import { imageSizeOf, type ModelSpec } from '../../../shared/model/spec.ts';
 import { STREAMS, toKey } from '../../../shared/random.ts';
 import type { EngineSetup, OutOfRange, ShardInput } from '../engine.ts';
-import type { Address, CudaBinding, NativeGpu, NativeMemory, NativeStream } from './binding.ts';
+import type { Address, CudaBinding, NativeGpu, NativeMark, NativeMemory, NativeStream } from './binding.ts';
 import { CudaProgram, type OwnLaunch } from './cuda-program.ts';
 
 const WORD = 4;
@@ -16,6 +16,8 @@ const THREADS = 256;
 const PIECE = 1024;
 /** In place of the first value that is out of range. */
 const NONE = 0x7fffffff;
+/** Calls that may be under way: one may be begun before the host knows that the one before has ended. */
+const CALLS = 2;
 
 export interface CudaPassOptions {
   readonly binding: CudaBinding;
@@ -25,6 +27,18 @@ export interface CudaPassOptions {
   readonly capacity: number;
   /** Where the parameters lie, by the program's names of them. */
   readonly parameters: Readonly<Record<string, Address>>;
+}
+
+/** The host's memory of a call. */
+interface Call {
+  /** Where jobs are written; one for what is precomputed, which may still be read when the next is written. */
+  readonly first: Uint32Array;
+  readonly all: Uint32Array;
+  readonly pixels: Uint8Array;
+  readonly found: Int32Array;
+  /** Behind everything of the call. */
+  readonly mark: NativeMark;
+  isPending: boolean;
 }
 
 export class CudaPass {
@@ -40,11 +54,9 @@ export class CudaPass {
   readonly #jobPlaces: JobPlaces;
   readonly #slices: readonly Slice[];
   readonly #pieces: number;
-  /** Where jobs are written; one for what is precomputed, which may still be read when the next is written. */
-  readonly #jobs: { readonly first: Uint32Array; readonly all: Uint32Array };
-  readonly #pixels: Uint8Array;
-  readonly #found: Int32Array;
-  #isPending = false;
+  readonly #calls: readonly Call[];
+  /** Calls begun. */
+  #begun = 0;
 
   /** The vectors of a pass. */
   static vectorOf(pass: Pass, spec: ModelSpec): PhaseVector {
@@ -72,9 +84,14 @@ export class CudaPass {
     const job = binding.addressOf(this.#memory);
     this.#places = { job, pieces: job + jobWords * WORD, pixels: job + jobWords * WORD + pieces * 4 * WORD };
     const host = (): Uint32Array => new Uint32Array(binding.allocateHost(gpu, jobWords * WORD));
-    this.#jobs = { first: host(), all: host() };
-    this.#found = new Int32Array(binding.allocateHost(gpu, capacity * WORD));
-    this.#pixels = new Uint8Array(binding.allocateHost(gpu, Math.max(1, pixels)));
+    this.#calls = Array.from({ length: CALLS }, () => ({
+      first: host(),
+      all: host(),
+      pixels: new Uint8Array(binding.allocateHost(gpu, Math.max(1, pixels))),
+      found: new Int32Array(binding.allocateHost(gpu, capacity * WORD)),
+      mark: binding.createMark(gpu),
+      isPending: false,
+    }));
     this.program = new CudaProgram(binding, gpu, program, {
       capacity,
       given: parameters,
@@ -85,23 +102,34 @@ export class CudaPass {
     binding.synchronise(this.stream); // the pieces are this call's own memory
   }
 
-  /** Whether it has been begun, and not waited for. */
-  get isPending(): boolean {
-    return this.#isPending;
+  /** Whether as many calls have been begun, and not waited for, as it has memory for. */
+  get isFull(): boolean {
+    return this.#next.isPending;
   }
 
-  /** Begins what the pass needs no late input for. */
+  /** Whether a call has been begun, and not waited for. */
+  get isPending(): boolean {
+    return this.#calls.some((call) => call.isPending);
+  }
+
+  get #next(): Call {
+    return this.#calls[this.#begun % CALLS] as Call;
+  }
+
+  /** Begins what the next call needs no late input for; not to be called where it {@link isFull}. */
   beginFirst(step: number, shards: readonly number[]): void {
-    this.#writeJob(this.#jobs.first, step, shards, []);
+    this.#writeJob(this.#next.first, step, shards, []);
     this.program.run(this.stream, shards.length, 'first');
   }
 
   /**
-   * Begins the pass.
+   * Begins the pass; not to be called where it {@link isFull}.
    *
    * @param vectors where the phase vectors are to lie
    * @param images of a pass over real images: the pixels of each shard, or the numbers of its images
    * @param hasFirst whether {@link beginFirst} has begun the same
+   * @param last asks for what the results need besides
+   * @returns the call
    */
   begin(
     step: number,
@@ -109,36 +137,43 @@ export class CudaPass {
     vectors: readonly Address[],
     images: readonly Pick<ShardInput, 'pixels' | 'images'>[],
     hasFirst: boolean,
-  ): void {
+    last: () => void = () => {},
+  ): Call {
     const { binding, setup } = this.#options;
-    this.#isPending = true;
+    const call = this.#next;
+    this.#begun += 1;
+    call.isPending = true;
     for (const [i, { images: numbers }] of images.entries()) {
-      if (numbers) this.#jobs.all.set(numbers, this.#jobPlaces.images + i * setup.shardSize);
+      if (numbers) call.all.set(numbers, this.#jobPlaces.images + i * setup.shardSize);
     }
-    this.#writeJob(this.#jobs.all, step, shards, vectors);
+    this.#writeJob(call.all, step, shards, vectors);
     let at = 0;
     for (const part of images.flatMap(({ pixels = [] }) => pixels)) {
-      this.#pixels.set(part, at);
+      call.pixels.set(part, at);
       at += part.length;
     }
-    if (at > 0) binding.write(this.stream, this.#places.pixels, this.#pixels.subarray(0, at));
+    if (at > 0) binding.write(this.stream, this.#places.pixels, call.pixels.subarray(0, at));
     this.program.run(this.stream, shards.length, hasFirst ? 'rest' : 'all');
-    binding.read(this.stream, this.#places.job + this.#jobPlaces.found * WORD, this.#found.subarray(0, shards.length));
+    binding.read(this.stream, this.#places.job + this.#jobPlaces.found * WORD, call.found.subarray(0, shards.length));
+    last();
+    binding.setMark(call.mark, this.stream);
+    return call;
   }
 
   /**
    * Waits for the pass.
    *
-   * @param vectors as they were given to {@link begin}
+   * @param call that {@link begin} has given
+   * @param vectors as they were given to it
    * @returns of every shard the first value that the exact sum cannot take
    */
-  async finish(vectors: readonly Address[]): Promise<(OutOfRange | undefined)[]> {
+  async finish(call: Call, vectors: readonly Address[]): Promise<(OutOfRange | undefined)[]> {
     const { binding } = this.#options;
     // Asked again and again, with messages in between: what they bring begins beside this pass.
-    while (!binding.isDone(this.stream)) await new Promise(setImmediate);
-    this.#isPending = false;
+    while (!binding.isReached(call.mark)) await new Promise(setImmediate);
+    call.isPending = false;
     return vectors.map((address, i) => {
-      const found = this.#found[i] ?? NONE;
+      const found = call.found[i] ?? NONE;
       return found === NONE ? undefined : this.#nameOf(found, address);
     });
   }
@@ -225,6 +260,7 @@ export class CudaPass {
           ...[{ int: scalars[loss] }, { int: scalars[output] }, ...ends],
         ],
         reads: ['logits'],
+        writes: ['losses'],
       },
       {
         kernel: 'deliver',
@@ -232,9 +268,15 @@ export class CudaPass {
         threads: THREADS,
         arguments: [
           { address: this.program.base },
-          ...[{ address: pieces }, at(places.vectors), at(places.found), { float: setup.limit }],
+          ...[
+            { address: pieces },
+            at(places.vectors),
+            at(places.found),
+            { int: scalars[loss] },
+            { float: setup.limit },
+          ],
         ],
-        reads: this.#slices.map(({ output: name }) => name),
+        reads: [...this.#slices.map(({ output: name }) => name), 'losses'],
       },
     ];
   }

@@ -30,7 +30,7 @@ export interface PlacedArray {
 /** A launch beside those of the program, by addresses. */
 export interface OwnLaunch extends Omit<Launch, 'arguments'> {
   readonly arguments: readonly (Argument | { readonly address: Address })[];
-  /** Arrays that it reads or writes in other ways than through its arguments. */
+  /** Arrays that it reads or writes in other ways than through its arguments, or other names for what one writes and another reads. */
   readonly reads?: readonly string[];
   readonly writes?: readonly string[];
 }
@@ -151,8 +151,8 @@ export class CudaProgram {
     const multiprocessors = this.#binding.multiprocessors(this.#gpu);
     const buffersOf = (names: readonly string[] = []): string[] =>
       names.map((name) => {
-        const { buffer = -1 } = this.#arrays.get(name) ?? {};
-        return toKey(this.#sources.get(buffer) ?? buffer);
+        const { buffer } = this.#arrays.get(name) ?? {};
+        return buffer === undefined ? name : toKey(this.#sources.get(buffer) ?? buffer);
       });
     const isShared = (buffer: number): boolean =>
       [...this.#arrays.values()].some((one) => one.buffer === buffer && one.isShared);

@@ -1,7 +1,7 @@
 // The coordinator's side of a GPU: vectors, and the update of a net where it lies (update.cuh). Opened by the coordinator's own thread.
-import type { DevicePlace, DeviceUpdate, Tracked, UpdateDevice } from '../../../shared/device-memory.ts';
+import type { DevicePlace, DeviceUpdate, Tracked, UpdateDevice, UpdateReport } from '../../../shared/device-memory.ts';
 import type { AdamFactors } from '../../../shared/update.ts';
-import type { NativeLaunch, NativeStream } from './binding.ts';
+import type { Address, NativeLaunch, NativeMark, NativeStream } from './binding.ts';
 import { cudaCopies } from './cuda-copies.ts';
 import type { CudaRunner } from './cuda-runner.ts';
 
@@ -16,6 +16,8 @@ const VECTORS = 8;
 const IMAGES_SHARE = 0.25;
 /** Numbers of a sum that a report has. */
 const REPORTED = 8;
+/** Marks that are set in turn: no replica waits for one so much older than the newest. */
+const MARKS = 16;
 
 type Argument = readonly [kind: 'p' | 'i' | 'd', value: number];
 const pointer = (address: number): Argument => ['p', address];
@@ -44,6 +46,10 @@ export function cudaDevice({ binding, gpu, number }: CudaRunner): UpdateDevice {
   /** Memory that the device copies to by itself, for reading. */
   let host = new Float32Array();
   const run = launcher(binding, stream);
+  const marks = Array.from({ length: MARKS }, () => binding.createMark(gpu));
+  let marked = 0;
+  /** Whether updates change nothing: an int. */
+  const halted = allocate(1);
   return {
     gpu: number,
     allocate,
@@ -83,10 +89,19 @@ export function cudaDevice({ binding, gpu, number }: CudaRunner): UpdateDevice {
     moveAverage(average, values, keep, take) {
       check(values, average.length);
       const given = [pointer(average.address), pointer(values.address), int(average.length)];
-      run('moveAverage', Math.ceil(average.length / THREADS), THREADS, [...given, double(keep), double(take)]);
+      const factors = [double(keep), double(take), pointer(halted.address)];
+      run('moveAverage', Math.ceil(average.length / THREADS), THREADS, [...given, ...factors]);
     },
+    mark() {
+      const mark = marks[marked++ % MARKS] as NativeMark;
+      binding.setMark(mark, stream);
+      return binding.handleOf(mark);
+    },
+    waitFor: (mark) => binding.waitFor(stream, mark),
+    resume: () => binding.write(stream, halted.address, new Int32Array(1)),
     createCopies: (places) => cudaCopies({ binding, gpu }, stream, places, allocateBytes),
-    createUpdate: (length) => new CudaUpdate({ binding, gpu }, stream, length, allocateBytes),
+    createUpdate: (length, limit) =>
+      new CudaUpdate({ binding, gpu }, { stream, length, limit, halted: halted.address, allocateBytes }),
   };
 }
 
@@ -105,6 +120,15 @@ function launcher(binding: CudaRunner['binding'], stream: NativeStream): Launche
   };
 }
 
+interface CudaUpdateOptions {
+  readonly stream: NativeStream;
+  readonly length: number;
+  readonly limit: number;
+  /** Where it is said whether updates change nothing. */
+  readonly halted: Address;
+  readonly allocateBytes: (bytes: number) => Address;
+}
+
 class CudaUpdate implements DeviceUpdate {
   readonly #binding: CudaRunner['binding'];
   readonly #stream: NativeStream;
@@ -112,15 +136,14 @@ class CudaUpdate implements DeviceUpdate {
   readonly #length: number;
   readonly #sum: number;
   readonly #squares: number;
-  readonly #report: { readonly address: number; readonly host: Float64Array };
+  readonly #halted: readonly [halted: Argument, limit: Argument];
+  readonly #report: { readonly address: number; readonly host: Float64Array; readonly mark: NativeMark };
   /** Blocks of parameters of the newest Adam. */
   #blocks = 0;
 
   constructor(
     { binding, gpu }: Pick<CudaRunner, 'binding' | 'gpu'>,
-    stream: NativeStream,
-    length: number,
-    allocateBytes: (bytes: number) => number,
+    { stream, length, limit, halted, allocateBytes }: CudaUpdateOptions,
   ) {
     this.#binding = binding;
     this.#stream = stream;
@@ -128,16 +151,18 @@ class CudaUpdate implements DeviceUpdate {
     this.#length = length;
     this.#sum = allocateBytes(length * DOUBLE);
     this.#squares = allocateBytes(Math.ceil(length / NORM_BLOCK) * DOUBLE);
-    const size = 1 + REPORTED;
+    this.#halted = [pointer(halted), double(limit)];
+    const size = 2 + REPORTED;
     this.#report = {
       address: allocateBytes(size * DOUBLE),
       host: new Float64Array(binding.allocateHost(gpu, size * DOUBLE)),
+      mark: binding.createMark(gpu),
     };
   }
 
-  addRounded(values: readonly DevicePlace[], isFirst: boolean): void {
-    const given = [pointer(this.#sum), int(this.#length), ...this.#vectors(values, isFirst)];
-    this.#run('addRounded', Math.ceil(this.#length / THREADS), THREADS, given);
+  addRounded(size: number, values: readonly DevicePlace[], isFirst: boolean): void {
+    const given = [pointer(this.#sum), int(size), int(this.#length), ...this.#vectors(values, isFirst)];
+    this.#run('addRounded', Math.ceil(this.#length / THREADS), THREADS, [...given, ...this.#halted]);
   }
 
   applyAdam(
@@ -156,7 +181,7 @@ class CudaUpdate implements DeviceUpdate {
     const doubles = [learningRate, beta1, 1 - beta1, beta2, 1 - beta2, unbias1, unbias2, epsilon, scale];
     this.#run('applyAdam', blocks, THREADS, [
       ...[this.#sum, parameters.address, m.address, v.address, this.#squares].map(pointer),
-      ...[int(size), int(this.#length), ...this.#vectors(values, isFirst), ...doubles.map(double)],
+      ...[int(size), int(this.#length), ...this.#vectors(values, isFirst), ...doubles.map(double), ...this.#halted],
     ]);
   }
 
@@ -165,19 +190,23 @@ class CudaUpdate implements DeviceUpdate {
     this.#run('trackStatistics', Math.ceil(length / THREADS), THREADS, [
       ...given,
       ...[1 - momentum, momentum, scale].map(double),
+      this.#halted[0],
     ]);
   }
 
-  report(offset: number, count: number): { norm: number; numbers: Float64Array } {
+  report(offset: number, count: number): () => UpdateReport | undefined {
     if (count > REPORTED) throw new RangeError(`a report of at most ${REPORTED} numbers, got ${count}`);
-    const { address, host } = this.#report;
+    const { address, host, mark } = this.#report;
     this.#run('reportUpdate', 1, 1, [
       ...[pointer(this.#squares), int(this.#blocks)],
-      ...[pointer(this.#sum + offset * DOUBLE), int(count), pointer(address)],
+      ...[pointer(this.#sum + offset * DOUBLE), int(count), pointer(address), this.#halted[0]],
     ]);
     this.#binding.read(this.#stream, address, host);
-    this.#binding.synchronise(this.#stream);
-    return { norm: host[0] ?? Number.NaN, numbers: host.slice(1, 1 + count) };
+    this.#binding.setMark(mark, this.#stream);
+    return () => {
+      if (!this.#binding.isReached(mark)) return undefined;
+      return { norm: host[0] ?? Number.NaN, numbers: host.slice(1, 1 + count), halted: host[1 + count] !== 0 };
+    };
   }
 
   #vectors(values: readonly DevicePlace[], isFirst: boolean): Argument[] {

@@ -64,6 +64,7 @@ constexpr unsigned NO_TIMING = 2;                            // CU_EVENT_DISABLE
   F(cuStreamWaitEvent, streamWaitEvent, (Stream stream, Event event, unsigned flags))                                            \
   F(cuEventCreate, eventCreate, (Event * event, unsigned flags))                                                                 \
   F(cuEventRecord, eventRecord, (Event event, Stream stream))                                                                    \
+  F(cuEventQuery, eventQuery, (Event event))                                                                                     \
   F(cuEventDestroy_v2, eventDestroy, (Event event))                                                                              \
   F(cuGraphCreate, graphCreate, (Graph * graph, unsigned flags))                                                                 \
   F(cuGraphAddKernelNode, graphAddKernelNode,                                                                                    \

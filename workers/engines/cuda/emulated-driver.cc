@@ -110,6 +110,7 @@ void run(Nodes& nodes, int device) {
 }
 
 void copyBytes(Stream stream, Pointer to, Pointer from, size_t bytes) {
+  if (streams::kernelMicros() > 0) return streams::spend(toStream(stream), 1);
   streams::ask(toStream(stream), [=] { memcpy(reinterpret_cast<void*>(to), reinterpret_cast<void*>(from), bytes); });
 }
 
@@ -171,7 +172,7 @@ Result cuMemAlloc_v2(Pointer* pointer, size_t bytes) {
   FAIL_AS_PLANNED("cuMemAlloc");
   void* allocated = aligned_alloc(256, (bytes + 255) / 256 * 256);
   if (allocated == nullptr) return OUT_OF_MEMORY;
-  memset(allocated, 0xff, bytes); // NaN: what is read before it is written shows
+  memset(allocated, streams::kernelMicros() > 0 ? 0 : 0xff, bytes); // NaN: what is read before it is written shows
   memory::add(allocated, bytes, currentDevice);
   return *pointer = reinterpret_cast<Pointer>(allocated), SUCCESS;
 }
@@ -244,6 +245,14 @@ Result cuStreamQuery(Stream stream) {
   }
   return streams::isDone(toStream(stream)) ? SUCCESS : NOT_READY;
 }
+Result cuEventQuery(Event handle) {
+  auto& [stream, asked, freeAt] = *static_cast<streams::Event*>(handle);
+  if (const int failure = failureOf("cuStreamQuery")) { // it asks about a stream, too
+    if (failure == NOT_READY) hangs[currentDevice] = stream->hangs = true;
+    return failure;
+  }
+  return !stream || streams::isDone(*stream, asked, freeAt) ? SUCCESS : NOT_READY;
+}
 Result cuStreamWaitEvent(Stream stream, Event event, unsigned) {
   const streams::Lock lock(streams::mutex);
   return streams::wait(toStream(stream), *static_cast<streams::Event*>(event)), SUCCESS;
@@ -252,7 +261,7 @@ Result cuEventCreate(Event* event, unsigned) { return *event = new streams::Even
 Result cuEventRecord(Event event, Stream handle) {
   const streams::Lock lock(streams::mutex);
   const auto& stream = *static_cast<std::shared_ptr<streams::Stream>*>(handle);
-  return *static_cast<streams::Event*>(event) = {stream, stream->asked}, SUCCESS;
+  return *static_cast<streams::Event*>(event) = {stream, stream->asked, stream->freeAt}, SUCCESS;
 }
 Result cuEventDestroy_v2(Event event) { return delete static_cast<streams::Event*>(event), SUCCESS; }
 Result cuGraphCreate(Graph* graph, unsigned) { return *graph = new Nodes, SUCCESS; }
@@ -274,6 +283,7 @@ Result cuGraphLaunch(GraphExec executable, Stream stream) {
   const int device = toStream(stream).device;
   if (device != currentDevice) return INVALID_HANDLE;
   const auto nodes = *static_cast<std::shared_ptr<Nodes>*>(executable);
+  if (streams::kernelMicros() > 0) return streams::spend(toStream(stream), nodes->size()), SUCCESS;
   return streams::ask(toStream(stream), [=] { run(*nodes, device); }), SUCCESS;
 }
 Result cuLaunchKernel(Function function, unsigned gridX, unsigned gridY, unsigned gridZ, unsigned blockX, unsigned blockY, unsigned blockZ,
@@ -283,6 +293,7 @@ Result cuLaunchKernel(Function function, unsigned gridX, unsigned gridY, unsigne
   if (device != currentDevice) return INVALID_HANDLE;
   Launch launch{};
   const Result result = toLaunch(launch, {function, gridX, gridY, gridZ, blockX, blockY, blockZ, sharedBytes, arguments, nullptr});
+  if (streams::kernelMicros() > 0) return streams::spend(toStream(stream), 1), result;
   if (result == SUCCESS) streams::ask(toStream(stream), [launch, device]() mutable { run(launch, device); });
   return result;
 }

@@ -1,7 +1,10 @@
 // Streams of the emulated driver. Without more, everything is done when it is asked for. With GANGLION_CUDA_LATE=1 it is done as late as a device
 // may: when somebody waits for it, or has asked for it often. What does not wait for what it needs then reads too early, and other bits show.
+// With GANGLION_CUDA_TIMED=US kernels compute nothing and take so many microseconds each: what the host does beside them shows.
 #pragma once
+#include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -17,11 +20,16 @@ namespace streams {
 /** Questions that a stream with work in it answers by no. */
 constexpr int LATE_ANSWERS = 3;
 
+using Clock = std::chrono::steady_clock;
+using Time = Clock::time_point;
+
 struct Stream {
   int device;
   std::deque<std::function<void()>> work;
   uint64_t asked = 0, done = 0;
   int questions = 0;
+  /** When its kernels have taken their time. */
+  Time freeAt;
   /** Whether its work never ends. */
   std::atomic<bool> hangs{false};
 };
@@ -29,6 +37,7 @@ struct Stream {
 struct Event {
   std::shared_ptr<Stream> stream;
   uint64_t asked = 0;
+  Time freeAt;
 };
 
 inline std::recursive_mutex mutex;
@@ -40,6 +49,18 @@ inline std::map<const char*, const char*> pinned;
 inline bool isLate() {
   const char* late = getenv("GANGLION_CUDA_LATE");
   return late != nullptr && *late == '1';
+}
+
+/** Microseconds that a kernel takes; 0 where it computes. */
+inline double kernelMicros() {
+  static const char* timed = getenv("GANGLION_CUDA_TIMED");
+  static const double micros = timed ? atof(timed) : 0;
+  return micros;
+}
+/** Has kernels take their time, one after another. */
+inline void spend(Stream& stream, size_t kernels) {
+  const auto time = std::chrono::duration<double, std::micro>(kernelMicros() * kernels);
+  stream.freeAt = std::max(stream.freeAt, Clock::now()) + std::chrono::duration_cast<Clock::duration>(time);
 }
 
 inline void finish(Stream& stream, uint64_t upTo) {
@@ -65,15 +86,19 @@ inline void ask(Stream& stream, std::function<void()> work) {
   stream.asked++;
 }
 
-/** Whether a stream has nothing left to do. */
-inline bool isDone(Stream& stream) {
+/** Whether a stream has done what it had been asked for by then. */
+inline bool isDone(Stream& stream, uint64_t asked, Time freeAt) {
+  if (Clock::now() < freeAt) return false;
   const Lock lock(mutex);
-  if (stream.done < stream.asked && ++stream.questions <= LATE_ANSWERS) return false;
-  finish(stream);
+  if (stream.done < asked && ++stream.questions <= LATE_ANSWERS) return false;
+  finish(stream, asked);
   return true;
 }
+/** Whether a stream has nothing left to do. */
+inline bool isDone(Stream& stream) { return isDone(stream, stream.asked, stream.freeAt); }
 
 inline void wait(Stream& stream, const Event& event) {
+  stream.freeAt = std::max(stream.freeAt, event.freeAt);
   ask(stream, [event] { if (event.stream) finish(*event.stream, event.asked); });
 }
 

@@ -22,8 +22,30 @@ DEVICE double sumAt(const double* sum, i64 at, VECTORS) {
 }
 #define GIVEN_VECTORS v0, v1, v2, v3, v4, v5, v6, v7, count, isFirst
 
-/** Adds vectors of `length` to the sum; a thread a number. */
-KERNEL(addRounded, 256, double* sum, int length, VECTORS) {
+/** Threads that look for vectors that cannot be added: one a vector and number of those that follow the parameters, losses and outputs. */
+constexpr int MOST_SCALARS = 4, LOOKING = 8 * MOST_SCALARS;
+/**
+ * Tells a block, behind its next barrier, whether nothing is to be changed: a vector has a loss or an output that the exact sum cannot take, as every one
+ * has in which a pass has found such a value, or an earlier launch has found one. `halted` stays 1 until the host has looked.
+ */
+DEVICE void lookForHalt(int* isHalted, const int* halted, int size, int scalars, double limit, VECTORS) {
+  const float* const vectors[] = {v0, v1, v2, v3, v4, v5, v6, v7};
+  if (TID == 0) *isHalted = *halted;
+  barrier();
+  if (TID >= LOOKING || TID % MOST_SCALARS >= scalars) return;
+  UNROLL for (int i = 0; i < 8; i++)
+    if (i == TID / MOST_SCALARS && i < count && !(magnitude(widen(vectors[i][size + TID % MOST_SCALARS])) < limit)) *isHalted = 1;
+}
+
+/** Adds vectors of `length`, whose first `size` numbers are of parameters, to the sum; a thread a number. */
+BLOCK_KERNEL(addRounded, 256, double* sum, int size, int length, VECTORS, int* halted, double limit) {
+  SHARED int isHalted;
+  lookForHalt(&isHalted, halted, size, length - size < MOST_SCALARS ? length - size : MOST_SCALARS, limit, GIVEN_VECTORS);
+  barrier();
+  if (isHalted) {
+    if (TID == 0) *halted = 1;
+    return;
+  }
   const i64 at = placeInGrid();
   if (at < length) sum[at] = sumAt(sum, at, GIVEN_VECTORS);
 }
@@ -33,9 +55,17 @@ KERNEL(addRounded, 256, double* sum, int length, VECTORS) {
  * numbers, of whose squared gradients `squares` gets the sum.
  */
 BLOCK_KERNEL(applyAdam, 256, double* sum, float* theta, float* m, float* v, double* squares, int size, int length, VECTORS, double learningRate,
-             double beta1, double rest1, double beta2, double rest2, double unbias1, double unbias2, double epsilon, double scale) {
+             double beta1, double rest1, double beta2, double rest2, double unbias1, double unbias2, double epsilon, double scale, int* halted,
+             double limit) {
   SHARED double all[NORM_BLOCK];
   SHARED double lanes[NORM_LANES];
+  SHARED int isHalted;
+  lookForHalt(&isHalted, halted, size, length - size < MOST_SCALARS ? length - size : MOST_SCALARS, limit, GIVEN_VECTORS);
+  barrier();
+  if (isHalted) {
+    if (TID == 0) *halted = 1;
+    return;
+  }
   UNROLL_4 for (int i = TID; i < NORM_BLOCK; i += THREADS) {
     const i64 at = (i64)BLOCK * NORM_BLOCK + i;
     all[i] = 0;
@@ -68,21 +98,22 @@ BLOCK_KERNEL(applyAdam, 256, double* sum, float* theta, float* m, float* v, doub
 }
 
 /** running = (1 - 0.1) running + 0.1 of the mean; a thread a number. */
-KERNEL(trackStatistics, 256, const double* sum, float* running, int size, double rest, double momentum, double scale) {
+KERNEL(trackStatistics, 256, const double* sum, float* running, int size, double rest, double momentum, double scale, const int* halted) {
   const int at = placeInGrid();
-  if (at < size) running[at] = narrow(dAdd(dMul(rest, widen(running[at])), dMul(momentum, dMul(sum[at], scale))));
+  if (at < size && !*halted) running[at] = narrow(dAdd(dMul(rest, widen(running[at])), dMul(momentum, dMul(sum[at], scale))));
 }
 
 /** average = keep average + take values; a thread a number. */
-KERNEL(moveAverage, 256, float* average, const float* values, int size, double keep, double take) {
+KERNEL(moveAverage, 256, float* average, const float* values, int size, double keep, double take, const int* halted) {
   const i64 at = placeInGrid();
-  if (at < size) average[at] = narrow(dAdd(dMul(keep, widen(average[at])), dMul(take, widen(values[at]))));
+  if (at < size && !*halted) average[at] = narrow(dAdd(dMul(keep, widen(average[at])), dMul(take, widen(values[at]))));
 }
 
-/** report: the norm of the gradient, then `count` numbers of the sum. */
-KERNEL(reportUpdate, 1, const double* squares, int blocks, const double* sum, int count, double* report) {
+/** report: the norm of the gradient, then `count` numbers of the sum, then whether nothing was changed. */
+KERNEL(reportUpdate, 1, const double* squares, int blocks, const double* sum, int count, double* report, const int* halted) {
   double norm = 0;
   UNROLL_16 for (int block = 0; block < blocks; block++) norm = dAdd(norm, squares[block]);
   report[0] = dSqrt(norm);
   for (int i = 0; i < count; i++) report[1 + i] = sum[i];
+  report[1 + count] = *halted;
 }

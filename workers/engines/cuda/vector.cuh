@@ -7,15 +7,21 @@ struct Piece {
   int from, stride, to, count;
 };
 
-/** Copies pieces (x) of shards (y) into their vectors. `found` is at most the place of the first value that is not below the limit. */
-KERNEL(deliver, 256, const float* memory, const Piece* pieces, float* const* vectors, int* found, float limit) {
+/**
+ * Copies pieces (x) of shards (y) into their vectors. `found` is at most the place of the first value that is not below the limit; such a vector's
+ * loss, which is there already, becomes such a value, too, for those who add the vector up before the host has looked (update.cuh).
+ */
+KERNEL(deliver, 256, const float* memory, const Piece* pieces, float* const* vectors, int* found, int lossPlace, float limit) {
   const Piece piece = pieces[BLOCK];
   const float* from = memory + piece.from + (i64)BLOCK_Y * piece.stride;
-  float* to = own(vectors[BLOCK_Y]) + piece.to;
+  float* const vector = own(vectors[BLOCK_Y]);
+  float* to = vector + piece.to;
   for (int i = TID; i < piece.count; i += THREADS) {
     const float value = from[i];
     to[i] = value;
-    if (!(magnitude(value) < limit)) atLeast(found + BLOCK_Y, piece.to + i);
+    if (magnitude(value) < limit) continue;
+    atLeast(found + BLOCK_Y, piece.to + i);
+    vector[lossPlace] = value;
   }
 }
 

@@ -3,7 +3,7 @@
 // replica-group-checks.test.ts.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Shard, ShardResult } from '../../../../coordinator/replicas/replica.ts';
+import type { Shard, TakenResult } from '../../../../coordinator/replicas/replica.ts';
 import type { ReplicaGroup } from '../../../../coordinator/replicas/replica-group.ts';
 import { Observed, settled, shardsOf, stubGroup } from './stub-replicas.ts';
 
@@ -55,7 +55,7 @@ describe('compute', () => {
   it("gives a replica the generator passes of the shards whose fake images it drew, the newest first, and takes others' when idle", async () => {
     const { group, starter } = await stubGroup(2, { now: () => 0 });
     const shards = (pass: Shard['pass'], step: number) => range(4).map((shard) => ({ step, pass, shard }));
-    const accept = (_: Shard, { release }: ShardResult) => release();
+    const accept = (_: Shard, { release }: TakenResult) => release();
     const fake = group.compute(shards('fake', 3), accept);
     const of = (replica: number) => starter.calls.filter((call) => call.replica.id === replica);
     of(1)[0]?.answer(); // replica 1 has drawn shard 1 and draws 3

@@ -1,7 +1,13 @@
 // Stub replicas for tests of the group: every call waits until the test answers it.
 import { expect } from 'vitest';
 import type { GroupObserver, ReplicaGroupOptions } from '../../../../coordinator/replicas/group-options.ts';
-import { type Replica, type Shard, type ShardResult, toHost } from '../../../../coordinator/replicas/replica.ts';
+import {
+  type BegunResult,
+  type Replica,
+  type Shard,
+  type ShardResult,
+  toHost,
+} from '../../../../coordinator/replicas/replica.ts';
 import { ReplicaGroup } from '../../../../coordinator/replicas/replica-group.ts';
 import type { GanglionError } from '../../../../shared/error.ts';
 import { SHARDS_IN_HAND } from '../../../../shared/flow.ts';
@@ -11,6 +17,8 @@ import type { ReplicaReady, SampleJob } from '../../../../shared/protocol.ts';
 export interface Call {
   readonly replica: StubReplica;
   readonly shard: Shard;
+  /** Says that the result is on its way. */
+  readonly begin: () => void;
   /** Writes a value, the shard's number unless given, into the replica's slot and answers. */
   readonly answer: (value?: number) => void;
   readonly fail: (error: unknown) => void;
@@ -51,7 +59,7 @@ export class StubReplica implements Replica {
     this.#calls = calls;
   }
 
-  compute(shard: Shard): Promise<ShardResult> {
+  compute(shard: Shard, onBegun?: (result: BegunResult) => void): Promise<ShardResult> {
     if (this.#underWay === SHARDS_IN_HAND)
       throw new Error(`replica ${this.id} was given shard ${shard.shard} beside ${SHARDS_IN_HAND} others`);
     if (this.stopped) throw new Error(`replica ${this.id} was given shard ${shard.shard} after its end`);
@@ -64,6 +72,7 @@ export class StubReplica implements Replica {
     };
     values[0] = Number.NaN; // being written
     const askedMs = this.#now();
+    let isBegun = false;
     return new Promise((resolve, reject) => {
       const end = (): void => {
         const at = this.#calls.indexOf(call);
@@ -74,16 +83,26 @@ export class StubReplica implements Replica {
       const call: Call = {
         replica: this,
         shard,
+        begin: () => {
+          isBegun = true;
+          values[0] = shard.shard;
+          onBegun?.({ values, mark: 5, release });
+        },
         answer: (value = shard.shard) => {
           end();
           values[0] = value;
           const compute = (this.#now() - Math.max(askedMs, this.#answeredMs)) / 1000;
           this.#answeredMs = this.#now();
-          resolve({ values, seconds: { start: 0, prepare: 0, compute, copy: 0 }, tensors: 0, release });
+          resolve({
+            values,
+            seconds: { start: 0, prepare: 0, compute, copy: 0 },
+            tensors: 0,
+            release: isBegun ? () => {} : release,
+          });
         },
         fail: (error) => {
           end();
-          release();
+          if (!isBegun) release();
           reject(error);
         },
       };

@@ -56,10 +56,23 @@ export class StubDevice implements UpdateDevice {
     this.#call();
   }
 
+  mark(): number {
+    this.#call();
+    return 1;
+  }
+
+  waitFor(): void {
+    this.#call();
+  }
+
+  resume(): void {
+    this.#call();
+  }
+
   createUpdate() {
     this.#call();
     const nothing = (): void => this.#call();
-    const report = () => ({ norm: 0, numbers: new Float64Array() });
+    const report = () => () => ({ norm: 0, numbers: new Float64Array(), halted: false });
     return { addRounded: nothing, applyAdam: nothing, track: nothing, report };
   }
 }

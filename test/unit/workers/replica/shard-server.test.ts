@@ -29,8 +29,9 @@ function createServer({ waits = false, passMs = 0, together = 1, hasImages = fal
     return { ok: true, step, pass, shard, seconds: { start: 0, prepare: 0, compute: 0, copy: 0 }, tensors: 0 };
   };
   const begunTogether: string[] = [];
-  const begin = (jobs: readonly ShardJob[]) => {
+  const begin = (jobs: readonly ShardJob[], onBegun?: (mark: number) => void) => {
     begunTogether.push(jobs.map(({ pass, shard }) => `${pass} ${shard}`).join(', '));
+    onBegun?.(begunTogether.length);
     return () => finish(jobs);
   };
   const finish = async (jobs: readonly ShardJob[]) => {
@@ -45,12 +46,14 @@ function createServer({ waits = false, passMs = 0, together = 1, hasImages = fal
     () => clock,
   );
   const messages: string[][] = [];
-  port1.on('message', (outcomes: { pass: Pass; shard: number }[]) =>
-    messages.push(outcomes.map(({ pass, shard }) => `${pass} ${shard}`)),
+  port1.on('message', (outcomes: { pass: Pass; shard?: number; slot?: number; mark?: number }[]) =>
+    messages.push(
+      outcomes.map(({ pass, shard, slot, mark }) => (mark ? `${pass} ${slot} by ${mark}` : `${pass} ${shard}`)),
+    ),
   );
   closing.push(() => port1.close());
-  const send = (...jobs: (readonly [Pass, number])[]) =>
-    port1.postMessage(jobs.map(([pass, shard]) => ({ step: 1, pass, shard, slot: shard })));
+  const send = (...jobs: (readonly [Pass, number, ahead?: boolean])[]) =>
+    port1.postMessage(jobs.map(([pass, shard, ahead]) => ({ step: 1, pass, shard, slot: shard, ahead })));
   return { messages, begun, begunTogether, computed, waiting, queue, send, port1 };
 }
 
@@ -102,6 +105,24 @@ it('begins at once what it computes together, of one pass each, and answers in t
   await expect.poll(() => messages).toHaveLength(4);
   expect(messages).toEqual([['generator 0', 'generator 1'], ['generator 2'], ['real 0'], ['fake 3']]);
   expect(begun[0]).toBe(5);
+});
+
+it('tells what may be ahead that it is on its way, by one message; outcomes of real images then go with the next', async () => {
+  const { messages, waiting, begunTogether, send } = createServer({ waits: true, together: 2 });
+  send(['generator', 0, true], ['generator', 1, true], ['real', 0, true], ['real', 1]);
+  send(['fake', 0, true]);
+  await expect.poll(() => messages).toEqual([['generator 0 by 1', 'generator 1 by 1', 'real 0 by 2'], ['fake 0 by 4']]);
+  expect(begunTogether).toEqual(['generator 0, generator 1', 'real 0', 'real 1', 'fake 0']);
+  for (let i = 0; i < 5; i++) {
+    await expect.poll(() => waiting).toHaveLength(i + 1);
+    waiting[i]?.();
+  }
+  await expect.poll(() => messages).toHaveLength(5);
+  expect(messages.slice(2)).toEqual([['generator 0', 'generator 1'], ['real 0', 'real 1'], ['fake 0']]);
+  send(['real', 3, true]);
+  await expect.poll(() => waiting).toHaveLength(6);
+  waiting[5]?.();
+  await expect.poll(() => messages.slice(5)).toEqual([['real 3 by 5'], ['real 3']]);
 });
 
 it('counts a shard as begun before it is computed', async () => {

@@ -1,8 +1,8 @@
 // The shards in a replica's hands: what goes over the channel, what comes of the answers, and which call a lost replica was at.
 import { once } from 'node:events';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
-import { afterEach, expect, it } from 'vitest';
-import type { Shard } from '../../../../../coordinator/replicas/replica.ts';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { BegunResult, Shard } from '../../../../../coordinator/replicas/replica.ts';
 import { ResultSlots, resultVectors } from '../../../../../coordinator/replicas/transports/result-slots.ts';
 import { ShardCalls } from '../../../../../coordinator/replicas/transports/shard-calls.ts';
 import { WaitingCalls } from '../../../../../coordinator/replicas/transports/waiting-calls.ts';
@@ -181,4 +181,44 @@ it('sends nothing when the replica is lost in the same moment', async () => {
   await expect(asked).rejects.toThrow('gone');
   await once(theirs, 'close');
   expect(messages).toEqual([]);
+});
+
+describe('a shard that may be ahead', () => {
+  const after = { mark: 7, versions: { generator: 3, discriminator: 4 } };
+  const given = (number: number): Shard => ({ ...shard('fake', number), after, ahead: true });
+
+  it('is given when it is on its way; its answer has nothing to release', async () => {
+    const { calls, theirs, results, received, slots } = createCalls();
+    const begun: BegunResult[] = [];
+    const answer = calls.compute(given(0), (result) => begun.push(result));
+    const [job] = await received();
+    expect(job).toEqual({ step: 9, pass: 'fake', shard: 0, slot: 0, fault: undefined, after, ahead: true });
+    theirs.postMessage([{ pass: 'fake', slot: 0, mark: 11 }]);
+    await expect.poll(() => begun).toHaveLength(1);
+    expect([begun[0]?.values, begun[0]?.mark]).toEqual([results.fake[0], 11]);
+    begun[0]?.release();
+    const next = slots.take('fake'); // the same slot, while the answer is under way
+    expect(next.index).toBe(0);
+    theirs.postMessage([outcome(given(0))]);
+    (await answer).release();
+    expect(slots.take('fake').index).toBe(1);
+  });
+
+  it('gives its slot back once where it fails, before it is on its way or after that', async () => {
+    const { calls, theirs, slots, lose, received } = createCalls();
+    const begun: BegunResult[] = [];
+    const answers = [0, 1].map((number) => calls.compute(given(number), (result) => begun.push(result)));
+    await received();
+    theirs.postMessage([{ pass: 'fake', slot: 1, mark: 11 }]);
+    await expect.poll(() => begun).toHaveLength(1);
+    lose('ended');
+    for (const answer of answers) await expect(answer).rejects.toThrow('replica 4 ended');
+    let isFree = false;
+    slots.onFree(() => {
+      isFree = true;
+    });
+    expect(isFree).toBe(false);
+    begun[0]?.release();
+    expect(isFree).toBe(true);
+  });
 });

@@ -67,7 +67,7 @@ async function updateTwice(
   for (let step = 0; step < 2; step++) {
     for (let i = 0; i < count; i++) update.add(resultOf(gradient(vector.length, 100 * step + i), isOnDevice(i)));
     expect(await update.allReduce(() => ({ bad: 0, done: count }))).toEqual({ bad: 0, done: count });
-    seen.push(update.apply(ADAM, state[phase], 1 / count, statistics));
+    seen.push(await update.apply(ADAM, state[phase], 1 / count, statistics));
     seen.push(Object.values(vector.scalars).map((at) => update.sum[at]));
     update.reset();
   }
@@ -87,7 +87,7 @@ describe.each(['generator', 'discriminator'] as const)('the update of the %s', (
     const seen = await updateTwice(phase, { state: expected, update: createUpdate(length), isOnDevice: onHost }, count);
     const onDevice = new DeviceState(state, device);
     onDevice.begin();
-    const update = createDeviceUpdate(length, onDevice);
+    const update = createDeviceUpdate({ length, size: state[phase].parameters.length, limit: 1024 }, onDevice);
     expect(await updateTwice(phase, { state, update, isOnDevice }, count)).toEqual(seen);
     expect(hashed(state.generator.parameters)).toBe(hashed(initialState(SPEC, 1).generator.parameters)); // not there yet
     const copy = emptyState(SPEC);
@@ -122,20 +122,23 @@ it('the averaged generator moves on the device as on the host, is written and re
 
 describe('a state on a device', () => {
   const LENGTH = phaseVectorOf('discriminator', SPEC).length;
-  const step = (state: TrainingState, update: Update): void => {
+  const VECTORS = { length: LENGTH, size: emptyState(SPEC).discriminator.parameters.length, limit: 1024 };
+  const kept: Update[] = []; // what is freed waits for copies under way
+  const updateOn = (held: DeviceState): Update => kept[kept.push(createDeviceUpdate(VECTORS, held)) - 1] as Update;
+  const step = async (state: TrainingState, update: Update): Promise<void> => {
     update.add(resultOf(gradient(LENGTH, state.step), true));
-    update.apply(ADAM, state.discriminator, 1);
+    await update.apply(ADAM, state.discriminator, 1);
     update.reset();
     state.step += 1;
   };
 
-  it('puts back what a discriminator phase has changed', () => {
+  it('puts back what a discriminator phase has changed', async () => {
     const state = initialState(SPEC, 1);
     const onDevice = new DeviceState(state, device);
     onDevice.begin();
-    const [update, backup] = [createDeviceUpdate(LENGTH, onDevice), onDevice.backup()];
+    const [update, backup] = [updateOn(onDevice), onDevice.backup()];
     backup.take();
-    step(state, update);
+    await step(state, update);
     state.step = 0;
     backup.restore();
     expect(onDevice.end()).toBeUndefined();
@@ -145,7 +148,7 @@ describe('a state on a device', () => {
   it('keeps a bad phase from the sum, and gives its results back', async () => {
     const onDevice = new DeviceState(initialState(SPEC, 1), device);
     onDevice.begin();
-    const update = createDeviceUpdate(LENGTH, onDevice);
+    const update = updateOn(onDevice);
     const released: number[] = [];
     update.add(resultOf(gradient(LENGTH, 1), true, released));
     expect(await update.allReduce(() => ({ bad: 2, done: 3 }))).toMatchObject({ bad: 2 });
@@ -153,7 +156,7 @@ describe('a state on a device', () => {
     expect(released).toHaveLength(1);
   });
 
-  it('is that of the last copy when the device is lost, and says so', () => {
+  it('is that of the last copy when the device is lost, and says so', async () => {
     const state = initialState(SPEC, 1);
     let isLost = false;
     const failing: UpdateDevice = {
@@ -165,14 +168,14 @@ describe('a state on a device', () => {
     };
     const onDevice = new DeviceState(state, failing);
     onDevice.begin();
-    const update = createDeviceUpdate(LENGTH, onDevice);
+    const update = updateOn(onDevice);
     for (let i = 0; i < HOST_COPY_STEPS; i++) {
-      step(state, update);
+      await step(state, update);
       onDevice.noteStep();
     }
     const copied = emptyState(SPEC);
     copyState(state, copied);
-    step(state, update);
+    await step(state, update);
     isLost = true;
     expect(() => copyState(state, emptyState(SPEC))).toThrow('the GPU that holds the state is lost');
     expect(onDevice.end()).toMatchObject({
@@ -186,15 +189,15 @@ describe('a state on a device', () => {
   it.each([
     [2, 0],
     [5, HOST_COPY_STEPS / 2],
-  ])('lost %i steps after a copy was begun beside the training, it is that of step %i', (after, copiedStep) => {
+  ])('lost %i steps after a copy was begun beside the training, it is that of step %i', async (after, copiedStep) => {
     process.env.GANGLION_CUDA_LATE = '1'; // a copy takes some steps
     const state = initialState(SPEC, 1);
     const onDevice = new DeviceState(state, device);
     onDevice.begin();
-    const update = createDeviceUpdate(LENGTH, onDevice);
+    const update = updateOn(onDevice);
     state.step = HOST_COPY_STEPS / 2 - 1;
     for (let i = 0; i <= after; i++) {
-      step(state, update);
+      await step(state, update);
       onDevice.noteStep();
     }
     expect(() =>
@@ -207,19 +210,19 @@ describe('a state on a device', () => {
     if (copiedStep > 0) {
       const onHost = createUpdate(LENGTH);
       onHost.add(resultOf(gradient(LENGTH, copiedStep - 1), false));
-      onHost.apply(ADAM, expected.discriminator, 1);
+      await onHost.apply(ADAM, expected.discriminator, 1);
       expected.step = copiedStep;
     }
     expect([state.step, stateSha256(state)]).toEqual([copiedStep, stateSha256(expected)]);
     delete process.env.GANGLION_CUDA_LATE;
   });
 
-  it('is lost where the device does not answer in time, which is then never waited for again', () => {
+  it('is lost where the device does not answer in time, which is then never waited for again', async () => {
     process.env.GANGLION_CUDA_DEVICES = '2'; // the process gives this one up for good
     const state = initialState(SPEC, 1);
     const onDevice = new DeviceState(state, cudaDevice(cudaRunner(1, 100)));
     onDevice.begin();
-    const update = createDeviceUpdate(LENGTH, onDevice);
+    const update = updateOn(onDevice);
     process.env.GANGLION_CUDA_FAIL = 'cuStreamQuery:600:0:1';
     const { generator } = onDevice.parameters;
     expect(() => onDevice.use((stuck) => stuck.read([generator]))).toThrow(
@@ -228,7 +231,7 @@ describe('a state on a device', () => {
     delete process.env.GANGLION_CUDA_FAIL;
     expect(() => cudaRunner(1)).toThrow('the GPU does not answer');
     expect([onDevice.isStuck(), onDevice.isStuck(1), onDevice.isStuck(0)]).toEqual([true, true, false]); // 0 is none of its
-    expect(() => step(state, update)).toThrow('the GPU has not answered for 0.1 s');
+    await expect(step(state, update)).rejects.toThrow('the GPU has not answered for 0.1 s');
     expect(onDevice.end()).toBe(onDevice.lost);
     expect(stateSha256(state)).toBe(stateSha256(initialState(SPEC, 1)));
     delete process.env.GANGLION_CUDA_DEVICES;
@@ -251,7 +254,7 @@ describe('a state on a device', () => {
     delete process.env.GANGLION_CUDA_DEVICES;
   });
 
-  it('is the newest one when the device is lost while the host has it: results that are added change nothing', () => {
+  it('is the newest one when the device is lost while the host has it: results that are added change nothing', async () => {
     const state = initialState(SPEC, 1);
     let isLost = false;
     const failing: UpdateDevice = {
@@ -263,8 +266,8 @@ describe('a state on a device', () => {
     };
     const onDevice = new DeviceState(state, failing);
     onDevice.begin();
-    const update = createDeviceUpdate(LENGTH, onDevice);
-    step(state, update);
+    const update = updateOn(onDevice);
+    await step(state, update);
     const copied = emptyState(SPEC);
     copyState(state, copied);
     for (let i = 0; i < 9; i++) update.add(resultOf(gradient(LENGTH, i), true));
