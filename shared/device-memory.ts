@@ -94,13 +94,9 @@ export interface UpdateDevice {
 
 /** Sum, Adam and running statistics of one net, with the bits of the host's (shared/update.ts, coordinator/training/state.ts). */
 export interface DeviceUpdate {
-  /**
-   * As many vectors as one pass over memory adds, at most. Where one cannot be added, nothing is, and nothing is changed, until the device
-   * {@link UpdateDevice.resume}s.
-   *
-   * @param size parameters, which the vectors begin with
-   */
-  addRounded(size: number, values: readonly DevicePlace[], isFirst: boolean): void;
+  /** As many vectors as one pass over memory adds, at most. */
+  addRounded(values: readonly DevicePlace[], isFirst: boolean): void;
+  /** Where one of the vectors cannot be added, nothing is changed, also by later updates, until the device {@link UpdateDevice.resume}s. */
   applyAdam(
     factors: AdamFactors,
     net: { readonly parameters: DevicePlace; readonly m: DevicePlace; readonly v: DevicePlace },

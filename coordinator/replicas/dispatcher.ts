@@ -1,7 +1,7 @@
 // Moves tasks between the queue and the members: asks replicas for what the scheduler assigns, takes their answers to the quorum, and takes
 // failures to the membership.
 import { GanglionError } from '../../shared/error.ts';
-import { describeShard } from '../../shared/protocol.ts';
+import { describeShard, type PassSeconds } from '../../shared/protocol.ts';
 import type { ReplicaGroupOptions } from './group-options.ts';
 import {
   type Assignment,
@@ -123,14 +123,14 @@ export class Dispatcher {
     const { member } = assignment;
     if (task.done || !member.assignments.includes(assignment)) {
       result.release();
-      if (task.done) assignment.isBegun = true; // its answer counts no more
+      assignment.isBegun = true; // its answer counts no more
       return;
     }
     beginAssignment(assignment);
-    const seconds = answer.then(
-      (ended) => ended.seconds,
-      () => undefined,
-    );
+    const seconds = new Promise<PassSeconds | undefined>((resolve) => {
+      assignment.forget = () => resolve(undefined);
+      answer.then((ended) => resolve(ended.seconds), assignment.forget);
+    });
     try {
       const { values, mark, release } = result;
       this.#queue.accept(task, { values, mark, release, seconds, tensors: 0 });
@@ -249,11 +249,14 @@ export class Dispatcher {
       if (task.kind === 'sample') task.fail(fault);
       return;
     }
-    if (!member.isPage) task.failures += 1;
+    // What has been begun is done once the device is: its replica is at what comes after it.
+    const isAt = assignment.isBegun ? member.assignments.find(({ isBegun }) => !isBegun) : assignment;
+    const { task: blamed } = isAt ?? assignment;
+    if (!member.isPage) blamed.failures += 1;
     this.#membership.lose(member, fault);
     const { maxShardLosses } = this.#options;
-    if (task.failures <= maxShardLosses || task.done) return;
-    const message = `${task.failures} replicas lost on one shard, expected at most ${maxShardLosses} (--max-shard-losses): ${fault.message}`;
+    if (blamed.failures <= maxShardLosses || blamed.done) return;
+    const message = `${blamed.failures} replicas lost on one shard, expected at most ${maxShardLosses} (--max-shard-losses): ${fault.message}`;
     this.#options.onGiveUp(new GanglionError('faults', message, { cause: fault }));
   }
 }

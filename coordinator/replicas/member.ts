@@ -15,6 +15,8 @@ export interface Assignment {
   readonly isCheck: boolean;
   /** Whether its result is on its way, and has been taken: it is done once the device is. */
   isBegun: boolean;
+  /** Ends the wait for what its replica says of a result that has been taken. */
+  forget?: () => void;
 }
 
 export interface Member extends Life {
@@ -68,7 +70,7 @@ export function currentAssignment({ assignments, replica }: Member): Assignment 
 export function addAssignment(member: Member, replica: Replica, task: Task, nowMs: number): Assignment {
   const isCheck = member.isPage && task.kind === 'shard' && task.isChecked;
   if (member.assignments.length === 0) member.sinceMs = nowMs;
-  const assignment = { member, replica, task, isCheck, isBegun: false };
+  const assignment: Assignment = { member, replica, task, isCheck, isBegun: false };
   member.assignments.push(assignment);
   if (!isCheck) task.running += 1;
   return assignment;
@@ -95,7 +97,9 @@ export function endAssignment(assignment: Assignment, nowMs: number, result?: Sh
 
 /** Takes back what a lost replica was asked for. @returns its tasks that no other replica has */
 export function takeBack(member: Member): Task[] {
-  const assignments = member.assignments.splice(0).filter(({ isCheck }) => !isCheck);
+  const all = member.assignments.splice(0);
+  for (const { forget } of all) forget?.();
+  const assignments = all.filter(({ isCheck }) => !isCheck);
   const tasks = assignments.map(({ task }) => task);
   for (const task of tasks) task.running -= 1;
   return tasks.filter(({ done, running }) => !done && running === 0);

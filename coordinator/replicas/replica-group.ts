@@ -169,6 +169,7 @@ export class ReplicaGroup {
     if (this.#broken !== undefined) return;
     this.#broken = error;
     this.#membership.close();
+    for (const { assignments } of this.#membership.members) for (const { forget } of assignments) forget?.();
     this.#queue.failAll(error);
   }
 }

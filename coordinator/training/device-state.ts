@@ -174,19 +174,16 @@ export class DeviceState {
     while (!this.use(isAnswered)) await setTimeout(ASKED_AGAIN_MS, undefined, { signal });
   }
 
-  /**
-   * Whether training goes on while the device computes. On several it does not: one that hangs would hold up the streams of the others, which wait for
-   * it, where its shards alone are to be computed again.
-   */
-  get goesAhead(): boolean {
+  /** Whether replicas compute on no other device. */
+  get isAlone(): boolean {
     return this.#gpus.size === 1;
   }
 
-  /** A shard, with what it waits for, and whether training goes on while it is on its way. */
-  order({ step, pass, shard, images }: Shard): Shard {
+  /** A shard, with what it waits for. @param goesAhead whether training goes on while it is on its way, unless its step is computed again */
+  order({ step, pass, shard, images }: Shard, goesAhead: boolean): Shard {
     // Field by field: V8 is slow with an object that begins with `...`.
     const after = this.#after;
-    const ahead = this.goesAhead && step !== this.#doubtful;
+    const ahead = goesAhead && step !== this.#doubtful;
     return images ? { step, pass, shard, images, after, ahead } : { step, pass, shard, after, ahead };
   }
 
@@ -212,7 +209,8 @@ export class DeviceState {
   }
 
   /**
-   * Goes back to before a step in which the device has changed nothing from some update on. The step is computed again, and each phase waited for.
+   * Goes back to before a step in which the device has changed nothing from some update on. The step is computed again, and its shards are waited for.
+   * No result is on its way.
    *
    * @param backup of the step, see {@link backup}
    */

@@ -42,7 +42,7 @@ export function createDeviceUpdate({ length, size, limit }: DeviceVectors, state
   const held = holdResults((results, isFirst) => {
     const values = places(results);
     state.use((device) => {
-      update.addRounded(size, values, isFirst);
+      update.addRounded(values, isFirst);
       device.read([]); // the vectors have been read before they are released
     });
   }, span);

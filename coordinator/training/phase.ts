@@ -1,6 +1,7 @@
 // One phase of a step: replicas compute its passes shard by shard, the results are gathered, and an update ends it.
 import { isOnHost } from '../../shared/device-memory.ts';
 import { exactLimit } from '../../shared/exact-sum.ts';
+import { RESULTS_HELD } from '../../shared/flow.ts';
 import { PASSES, type Pass, type Phase } from '../../shared/model/layout.ts';
 import { phaseVectorOf, type ScalarName } from '../../shared/model/phase-vector.ts';
 import type { PassSeconds } from '../../shared/protocol.ts';
@@ -75,7 +76,7 @@ export interface PhaseOptions {
 
 /** A phase that has ended for the coordinator, perhaps ahead of the device that computes it. */
 export interface EndedPhase {
-  /** Undefined where the device has changed nothing since before the update, as a shard is bad; the phase is to be computed again then. */
+  /** Undefined where the device has changed nothing since before the update, as a shard is bad; the step is to be computed again then. */
   readonly record: Promise<PhaseRecord | undefined>;
 }
 
@@ -107,13 +108,18 @@ export function createPhase(phase: Phase, options: PhaseOptions): PhaseLoop {
   const nodes = exchange && { exchange, phase, expected: shards * PASSES[phase].length };
   const update = device
     ? createDeviceUpdate(
-        { length: vector.length, size: state[phase].parameters.length, limit: exactLimit(shards * 2) },
+        { length: vector.length, size: state[phase].parameters.length, limit: Math.fround(exactLimit(shards * 2)) },
         device,
         span,
       )
     : createUpdate(vector.length, { kernels, span, nodes });
   const statistics = vector.statistics.map(({ net, ...place }) => ({ net: state[net], ...place }));
   const scale = 1 / shards;
+  /**
+   * Whether training goes on while the device computes. On several it does not: one that hangs would hold up the streams of the others, which wait for
+   * it, where its shards alone are to be computed again. Nor where results are added before the update: this thread waits for that.
+   */
+  const goesAhead = (device?.isAlone ?? false) && shards * PASSES.discriminator.length <= RESULTS_HELD;
   let startedMs = 0;
   let tensors = 0;
   let gradientBytes = 0;
@@ -121,7 +127,7 @@ export function createPhase(phase: Phase, options: PhaseOptions): PhaseLoop {
   let bad: BadShard[] = [];
 
   async function gather(jobs: readonly Shard[]): Promise<void> {
-    const given = device ? jobs.map((job) => device.order(job)) : jobs;
+    const given = device ? jobs.map((job) => device.order(job, goesAhead)) : jobs;
     const found = await replicas.compute(given, (_, result) => {
       seconds.push(result.seconds);
       if (isOnHost(result.values)) gradientBytes += result.values.byteLength;
@@ -134,7 +140,7 @@ export function createPhase(phase: Phase, options: PhaseOptions): PhaseLoop {
   /** Every result has its seconds. */
   const count = () => ({ bad: bad.length, done: seconds.length + bad.length });
 
-  const reset = (): void => {
+  const drop = (): void => {
     update.reset();
     seconds = [];
     gradientBytes = 0;
@@ -195,14 +201,14 @@ export function createPhase(phase: Phase, options: PhaseOptions): PhaseLoop {
           (await all).filter((one) => one !== undefined),
         );
       })();
-      if (device && !device.goesAhead) await record;
+      if (device && !goesAhead) await record;
       else record.catch(() => {}); // its error is thrown where it is awaited
       state[phase].skippedInARow = isSkipped ? state[phase].skippedInARow + 1 : 0;
-      reset();
+      drop();
       return { record };
     },
 
-    drop: reset,
+    drop,
 
     async giveUp(error) {
       if (exchange) {

@@ -90,23 +90,29 @@ async function trainSteps(options: TrainerOptions): Promise<void> {
   /**
    * Commits the newest step: the generator does not change until its next update, and replicas compute meanwhile. It waits for a device that is behind.
    *
-   * @returns false where the step is undone, and to be computed again
+   * @returns false where a shard of it is bad that the device had on its way: the step is to be computed again
    */
   const commitNewest = async (): Promise<boolean> => {
     if (!newest) return true;
     const { discriminator: updateOfD, generator: updateOfG, ...rest } = newest;
     newest = undefined;
     const [recordOfD, recordOfG] = [await updateOfD.record, await updateOfG.record];
-    if (!recordOfD || !recordOfG) {
-      state.step = rest.step - 1;
-      device?.undo(state.step, backup);
-      return false;
-    }
+    if (!recordOfD || !recordOfG) return false;
     committed = { ...rest, discriminator: recordOfD, generator: recordOfG };
     const { average } = state;
     if (average && !device) moveAverage(average, state.generator, rest.step, ema, kernels?.moveAverage);
     await options.commit(committed);
     return true;
+  };
+
+  /** Goes back to before the newest step, once passes of the one after it have ended. @returns the pass that begins it again */
+  const goBack = async (begun: readonly (Promise<void> | undefined)[]): Promise<ReturnType<typeof beginReal>> => {
+    const ends = await Promise.allSettled(begun);
+    discriminator.drop();
+    state.step -= 1;
+    device?.undo(state.step, backup);
+    for (const end of ends) if (end.status === 'rejected') throw end.reason;
+    return beginReal(passes.real(state.step));
   };
 
   let real = state.step < totalSteps ? beginReal(passes.real(state.step)) : undefined;
@@ -115,9 +121,7 @@ async function trainSteps(options: TrainerOptions): Promise<void> {
     if (!real || isTooOften || (exchange ? exchange.isStopAgreed : shouldStop())) {
       await exchange?.finish();
       if (await commitNewest()) break;
-      await real?.passed;
-      discriminator.drop();
-      real = beginReal(passes.real(state.step));
+      real = await goBack([real?.passed]);
       continue;
     }
     const { step } = state;
@@ -129,9 +133,7 @@ async function trainSteps(options: TrainerOptions): Promise<void> {
     let next: RealImages | undefined;
     try {
       if (!(await commitNewest())) {
-        await Promise.all([passed, fake]);
-        discriminator.drop();
-        real = beginReal(passes.real(state.step));
+        real = await goBack([passed, fake]);
         continue;
       }
       next = step + 1 < totalSteps ? passes.real(step + 1) : undefined;

@@ -50,8 +50,7 @@ export class ShardCalls {
     // Field by field: V8 is slow with an object that begins with `...`.
     const place = slot.index;
     if (after) this.#unsent.push({ step, pass, shard: number, slot: place, fault, after, ahead });
-    else if (fault) this.#unsent.push({ step, pass, shard: number, slot: place, fault });
-    else this.#unsent.push({ step, pass, shard: number, slot: place });
+    else this.#unsent.push({ step, pass, shard: number, slot: place, fault });
     return this.#calls.keep({
       expected: undefined,
       read: (outcome) => toShardResult(this.#id, shard, slot, outcome),

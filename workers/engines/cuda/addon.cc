@@ -100,6 +100,14 @@ bool Visits::hasOlder(int place, Clock::time_point then) {
   return std::any_of(all.begin(), all.end(), [&](const Visit* visit) { return visit != &ownVisit && visit->place == place && visit->since <= then; });
 }
 
+/** Events of a device that nobody has. One is kept while the context lives, as another thread may still be told to wait for it. */
+struct Events {
+  std::mutex mutex;
+  std::vector<Event> free;
+  /** Objects that hold the context. */
+  int holders = 0;
+} eventsOf[MOST_DEVICES];
+
 /** A device and its kernels. The primary context is shared by all threads of the process. */
 struct Gpu {
   std::shared_ptr<OpenDriver> driver;
@@ -107,6 +115,7 @@ struct Gpu {
   Context context = nullptr;
   Module module = nullptr;
   double waitMs = 0;
+  bool holds = false;
   int place() const { return device % MOST_DEVICES; }
   bool stuck() const { return stuckDevices[place()]; }
   /** @throws Failure */
@@ -162,10 +171,41 @@ struct Gpu {
     if (!ended) stuckDevices[place()] = true;
     return ended;
   }
+  /** @throws Failure */
+  void retain() {
+    {
+      const std::lock_guard lock(eventsOf[place()].mutex);
+      eventsOf[place()].holders++;
+    }
+    holds = true;
+    driver->check(driver->call.primaryCtxRetain(&context, device), "primaryCtxRetain");
+  }
   ~Gpu() {
-    if (context == nullptr || !mayFree()) return;
+    const bool isFree = context != nullptr && mayFree();
+    if (holds) {
+      auto& [mutex, free, holders] = eventsOf[place()];
+      const std::lock_guard lock(mutex);
+      if (--holders == 0) free.clear(); // they end with the context
+    }
+    if (!isFree) return;
     if (module) driver->call.moduleUnload(module);
     driver->call.primaryCtxRelease(device);
+  }
+  /** An event of the context. @throws Failure */
+  Event takeEvent() const {
+    auto& driverNow = enter();
+    auto& [mutex, free, holders] = eventsOf[place()];
+    const std::lock_guard lock(mutex);
+    Event event = nullptr;
+    if (free.empty()) driverNow.check(driverNow.call.eventCreate(&event, NO_TIMING), "eventCreate");
+    else event = free.back(), free.pop_back();
+    return event;
+  }
+  /** Takes an event back, whose place in a stream has been reached. */
+  void giveEvent(Event event) const {
+    auto& [mutex, free, holders] = eventsOf[place()];
+    const std::lock_guard lock(mutex);
+    free.push_back(event);
   }
 };
 
@@ -205,12 +245,6 @@ struct Queue {
   }
 };
 
-/** Events of a device that nobody has. One is never destroyed, as another thread may still be told to wait for it. */
-struct Events {
-  std::mutex mutex;
-  std::vector<Event> free;
-} eventsOf[MOST_DEVICES];
-
 /** A place in a stream, which streams of all threads may wait for. */
 struct Mark {
   std::shared_ptr<Gpu> gpu;
@@ -219,10 +253,7 @@ struct Mark {
   std::optional<Clock::time_point> unreached;
   ~Mark() {
     // What is recorded in it has been done then: who is told to wait for it, and does so when somebody else has it, waits for more, not for less.
-    if (event == nullptr || !gpu->mayFree()) return;
-    auto& [mutex, free] = eventsOf[gpu->place()];
-    const std::lock_guard lock(mutex);
-    free.push_back(event);
+    if (event != nullptr && gpu->mayFree()) gpu->giveEvent(event);
   }
 };
 
@@ -412,7 +443,7 @@ napi_value openGpu(napi_env env, napi_value* arguments) {
   CHECK(driver, deviceGet, &gpu->device, static_cast<int>(toDouble(env, arguments[1])));
   if (gpu->stuck()) throw Failure{STUCK};
   ownVisit.begin(gpu->place());
-  CHECK(driver, primaryCtxRetain, &gpu->context, gpu->device);
+  gpu->retain();
   CHECK(driver, ctxSetCurrent, gpu->context);
   CHECK(driver, moduleLoadData, &gpu->module, image);
   return wrap(env, new std::shared_ptr<Gpu>(gpu));
@@ -427,7 +458,7 @@ napi_value openPeer(napi_env env, napi_value* arguments) {
   CHECK(driver, deviceGet, &peer->device, static_cast<int>(toDouble(env, arguments[1])));
   if (peer->stuck()) throw Failure{STUCK};
   ownVisit.begin(peer->place());
-  CHECK(driver, primaryCtxRetain, &peer->context, peer->device);
+  peer->retain();
   int reaches = 0;
   CHECK(own->enter(), deviceCanAccessPeer, &reaches, own->device, peer->device);
   // Where it fails, as when another thread has done it, copies need not be direct.
@@ -655,11 +686,7 @@ napi_value isDone(napi_env env, napi_value* arguments) {
 napi_value createMark(napi_env env, napi_value* arguments) {
   auto mark = std::make_unique<Mark>();
   mark->gpu = toExternal<std::shared_ptr<Gpu>>(env, arguments[0]);
-  auto& driver = mark->gpu->enter();
-  auto& [mutex, free] = eventsOf[mark->gpu->place()];
-  const std::lock_guard lock(mutex);
-  if (free.empty()) CHECK(driver, eventCreate, &mark->event, NO_TIMING);
-  else mark->event = free.back(), free.pop_back();
+  mark->event = mark->gpu->takeEvent();
   return wrap(env, mark.release());
 }
 
@@ -738,8 +765,8 @@ napi_value synchronise(napi_env env, napi_value* arguments) {
 struct Question {
   std::shared_ptr<Gpu> gpu;
   Clock::time_point asked = Clock::now();
-  /** Streams that have not come to an end since; not known yet, where this was not asked. */
-  std::optional<std::set<Stream>> left;
+  /** Of streams, what they had been asked for and not done; not known yet, where this was not asked. */
+  std::optional<std::vector<Event>> left;
   /** @throws Failure where it is not, after the time that its GPU was opened with */
   bool isAnswered() {
     if (gpu->stuck()) throw Failure{STUCK};
@@ -754,14 +781,22 @@ struct Question {
     auto& [mutex, all] = streamsOf[gpu->place()];
     const std::unique_lock lock(mutex, std::try_to_lock); // who has it may be stuck, too
     if (!lock) return false;
-    if (!left) left = all;
-    const auto& call = gpu->enter().call;
-    for (auto stream = left->begin(); stream != left->end();) {
-      const Result result = all.count(*stream) == 0 ? 0 : call.streamQuery(*stream);
-      if (result == NOT_READY) ++stream;
-      else gpu->driver->check(result, "streamQuery"), stream = left->erase(stream);
+    const auto& driver = gpu->enter();
+    if (!left) {
+      left.emplace();
+      for (const Stream stream : all) {
+        left->push_back(gpu->takeEvent());
+        CHECK(driver, eventRecord, left->back(), stream);
+      }
     }
-    return left->empty();
+    while (!left->empty()) {
+      const Result result = driver.call.eventQuery(left->back());
+      if (result == NOT_READY) return false;
+      gpu->driver->check(result, "eventQuery");
+      gpu->giveEvent(left->back());
+      left->pop_back();
+    }
+    return true;
   }
 };
 

@@ -41,6 +41,8 @@ export class CudaEngine implements Engine {
   readonly #versions: Partial<Record<Net, number | undefined>> = {};
   #prepared: Prepared | undefined;
   #begun: Begun | undefined;
+  /** Calls that are begun when those before them have ended. */
+  readonly #waiting: Record<Pass, number> = { real: 0, fake: 0, generator: 0 };
   /** When the newest pass ended, on this thread's clock. */
   #endedMs = 0;
 
@@ -173,10 +175,13 @@ export class CudaEngine implements Engine {
       return call;
     };
     // A pass has memory for so many calls, and vectors of its own for one.
-    const mustWait = compiled.isFull || (compiled.isPending && shards.some(({ into }) => isOnHost(into)));
+    const needsOwn = peer !== undefined || shards.some(({ into }) => isOnHost(into));
+    const mustWait = this.#waiting[pass] > 0 || (needsOwn ? compiled.isPending : compiled.isFull);
+    if (mustWait) this.#waiting[pass] += 1;
     const begun = mustWait ? undefined : begin();
     return {
       finish: async () => {
+        if (mustWait) this.#waiting[pass] -= 1;
         const call = begun ?? begin();
         const startedMs = Math.max(begunMs, this.#endedMs);
         const found = await compiled.finish(call, places);

@@ -160,9 +160,9 @@ class CudaUpdate implements DeviceUpdate {
     };
   }
 
-  addRounded(size: number, values: readonly DevicePlace[], isFirst: boolean): void {
-    const given = [pointer(this.#sum), int(size), int(this.#length), ...this.#vectors(values, isFirst)];
-    this.#run('addRounded', Math.ceil(this.#length / THREADS), THREADS, [...given, ...this.#halted]);
+  addRounded(values: readonly DevicePlace[], isFirst: boolean): void {
+    const given = [pointer(this.#sum), int(this.#length), ...this.#vectors(values, isFirst)];
+    this.#run('addRounded', Math.ceil(this.#length / THREADS), THREADS, given);
   }
 
   applyAdam(

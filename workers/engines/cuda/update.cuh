@@ -37,15 +37,8 @@ DEVICE void lookForHalt(int* isHalted, const int* halted, int size, int scalars,
     if (i == TID / MOST_SCALARS && i < count && !(magnitude(widen(vectors[i][size + TID % MOST_SCALARS])) < limit)) *isHalted = 1;
 }
 
-/** Adds vectors of `length`, whose first `size` numbers are of parameters, to the sum; a thread a number. */
-BLOCK_KERNEL(addRounded, 256, double* sum, int size, int length, VECTORS, int* halted, double limit) {
-  SHARED int isHalted;
-  lookForHalt(&isHalted, halted, size, length - size < MOST_SCALARS ? length - size : MOST_SCALARS, limit, GIVEN_VECTORS);
-  barrier();
-  if (isHalted) {
-    if (TID == 0) *halted = 1;
-    return;
-  }
+/** Adds vectors of `length`, in which the host has found nothing bad, to the sum; a thread a number. */
+KERNEL(addRounded, 256, double* sum, int length, VECTORS) {
   const i64 at = placeInGrid();
   if (at < length) sum[at] = sumAt(sum, at, GIVEN_VECTORS);
 }

@@ -66,6 +66,36 @@ describe('a result on its way', () => {
     await group.stop();
   });
 
+  it('is waited for no longer where its replica never answers: it is lost at the deadline of the next shard, which counts as its failure', async () => {
+    const { group, starter, observed, compute } = await stubGroup(1, { maxShardLosses: 0 });
+    const { taken, accept } = taking();
+    const usual = compute(1);
+    await pass(10);
+    await starter.answerAll();
+    await usual;
+    const computed = group.compute(shards(1, 'generator'), accept);
+    const later = group.compute(shards(1, 'generator'), accept);
+    starter.calls[0]?.begin();
+    await computed;
+    const failed = expect(later).rejects.toThrow('1 replicas lost on one shard, expected at most 0');
+    await pass(20_000);
+    expect(observed.faults[0]?.message).toMatch(/gave no answer in \d+ ms/);
+    expect(await taken[0]?.seconds).toBeUndefined();
+    await failed;
+    await group.stop();
+  });
+
+  it('is waited for no longer where the group has given up', async () => {
+    const { group, starter } = await stubGroup(1);
+    const { taken, accept } = taking();
+    const computed = group.compute(shards(1), accept);
+    starter.calls[0]?.begin();
+    await computed;
+    group.fail(new Error('the GPU is lost'));
+    expect(await taken[0]?.seconds).toBeUndefined();
+    await group.stop();
+  });
+
   it('is given back where another replica, which the late shard went to as well, was faster', async () => {
     const { group, starter, compute } = await stubGroup(2);
     const { taken, accept } = taking();
