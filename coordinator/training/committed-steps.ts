@@ -2,7 +2,7 @@
 // committed twice.
 import { GanglionError } from '../../shared/error.ts';
 import { PHASES } from '../../shared/model/layout.ts';
-import { HOST_COPY_STEPS } from './device-state.ts';
+import { HOST_COPY_STEPS } from './host-copies.ts';
 import type { StepRecord } from './trainer.ts';
 
 /** The newest copy of the state may be of the step before the last one that was due. */

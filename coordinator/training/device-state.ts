@@ -1,26 +1,16 @@
 // The state where a GPU's replicas leave their results: on the device. The host's arrays are a copy, brought up to date where somebody reads
-// them. Every so many steps another copy comes to the host, beside the training, so that a lost device costs few.
+// them.
 import { setTimeout } from 'node:timers/promises';
-import type { AfterUpdate, DeviceCopies, DevicePlace, UpdateDevice, UpdateReport } from '../../shared/device-memory.ts';
+import type { DevicePlace, UpdateDevice, UpdateReport } from '../../shared/device-memory.ts';
 import { GanglionError, messageOf } from '../../shared/error.ts';
 import type { Shard } from '../replicas/replica.ts';
 import { keptBy } from './average.ts';
-import {
-  countersOf,
-  NETS,
-  type NetCounters,
-  type NetState,
-  type PhaseBackup,
-  setCounters,
-  type TrainingState,
-} from './state.ts';
+import { type Counters, countersOfAll, HostCopies } from './host-copies.ts';
+import { ShardOrder } from './shard-order.ts';
+import { NETS, type NetState, type PhaseBackup, setCounters, type TrainingState } from './state.ts';
 
-/** The host's copy of the state is at most so many steps old. */
-export const HOST_COPY_STEPS = 100;
 /** Between two looks at a device that has something to do. */
 const ASKED_AGAIN_MS = 20;
-/** Steps after which the next copy is begun: it arrives while training goes on. */
-const NEXT_COPY_STEPS = HOST_COPY_STEPS / 2;
 
 /** One net on the device. */
 export interface DeviceNet {
@@ -28,17 +18,6 @@ export interface DeviceNet {
   readonly m: DevicePlace;
   readonly v: DevicePlace;
   readonly statistics: DevicePlace;
-}
-
-/** Numbers of a state that are no arrays. */
-type Counters = readonly (readonly [net: NetState, counters: NetCounters])[];
-
-/** A copy of the state on the host. */
-interface HostCopy {
-  readonly step: number;
-  readonly counters: Counters;
-  /** In the order of the places; undefined where the host's arrays are it. */
-  readonly values?: readonly Float32Array[];
 }
 
 export class DeviceState {
@@ -51,16 +30,9 @@ export class DeviceState {
   readonly #average: Pick<DeviceNet, 'parameters' | 'statistics'> | null;
   /** Of the arrays that the discriminator phase changes. */
   readonly #backup: readonly (readonly [own: DevicePlace, copy: DevicePlace])[];
-  readonly #copies: DeviceCopies;
-  /** The copy that is under way. */
-  #begun: HostCopy | undefined;
-  /** The newest copy that is there. */
-  #copied: HostCopy;
+  readonly #copies: HostCopies;
   #isHostCurrent = true;
-  /** What replicas wait for before they read parameters. */
-  #after: AfterUpdate = { mark: 0, versions: { generator: 0, discriminator: 0 } };
-  /** The step that was undone: its shards are waited for. */
-  #doubtful = -1;
+  readonly #order: ShardOrder;
   /** Why the device is of no use any more. */
   #lost: GanglionError | undefined;
 
@@ -70,6 +42,7 @@ export class DeviceState {
    */
   constructor(state: TrainingState, device: UpdateDevice, images?: Uint8Array, others: readonly UpdateDevice[] = []) {
     this.device = device;
+    this.#order = new ShardOrder(device);
     this.#gpus = new Map([device, ...others].map((own) => [own.gpu, { own, imagesAt: images && own.hold(images) }]));
     this.#state = state;
     const allocate = (net: NetState): DeviceNet => ({
@@ -86,8 +59,7 @@ export class DeviceState {
     const { parameters, m, v, statistics } = this.#nets.discriminator;
     const changed = [parameters, m, v, statistics, this.#nets.generator.statistics];
     this.#backup = changed.map((own) => [own, device.allocate(own.length)]);
-    this.#copies = device.createCopies(this.#places().map(([place]) => place));
-    this.#copied = this.#counters();
+    this.#copies = new HostCopies(state, device.createCopies(this.#places().map(([place]) => place)));
   }
 
   /** The parameters, as replicas read them. */
@@ -121,10 +93,9 @@ export class DeviceState {
       for (const [place, values] of this.#places()) this.device.write(place, values);
       this.device.resume();
       this.device.read([]); // all of it is there before a replica reads
-      this.#note(...NETS);
+      this.#order.note(...NETS);
     });
-    this.#copied = this.#counters();
-    this.#begun = undefined;
+    this.#copies.restart();
     this.#isHostCurrent = true;
     this.#state.fetch = () => this.#fetch();
   }
@@ -179,17 +150,14 @@ export class DeviceState {
     return this.#gpus.size === 1;
   }
 
-  /** A shard, with what it waits for. @param goesAhead whether training goes on while it is on its way, unless its step is computed again */
-  order({ step, pass, shard, images }: Shard, goesAhead: boolean): Shard {
-    // Field by field: V8 is slow with an object that begins with `...`.
-    const after = this.#after;
-    const ahead = goesAhead && step !== this.#doubtful;
-    return images ? { step, pass, shard, images, after, ahead } : { step, pass, shard, after, ahead };
+  /** As {@link ShardOrder}. */
+  order(shard: Shard, goesAhead: boolean): Shard {
+    return this.#order.of(shard, goesAhead);
   }
 
   /** To be called where an update of a net has been asked for: who reads its parameters from now on waits for that. */
   noteUpdate(net: NetState): void {
-    this.#note(net === this.#state.generator ? 'generator' : 'discriminator');
+    this.#order.note(net === this.#state.generator ? 'generator' : 'discriminator');
   }
 
   /** @returns the report, once it is there @throws GanglionError as {@link change} */
@@ -216,8 +184,8 @@ export class DeviceState {
    */
   undo(step: number, backup: PhaseBackup): void {
     backup.restore();
-    if (this.#begun && this.#begun.step > step) this.#begun = undefined;
-    this.#doubtful = step;
+    this.#copies.undo(step);
+    this.#order.doubtful = step;
   }
 
   /** As `moveAverage` of average.ts, after a step; nothing where there is no average. */
@@ -234,17 +202,7 @@ export class DeviceState {
 
   /** To be called after every whole step. */
   noteStep(): void {
-    const age = this.#state.step - this.#copied.step;
-    const begun = this.#begun;
-    if (begun) {
-      const values = this.use(() => this.#copies.take(age >= HOST_COPY_STEPS));
-      if (!values) return;
-      this.#copied = { ...begun, values };
-      this.#begun = undefined;
-    } else if (age >= NEXT_COPY_STEPS) {
-      this.use(() => this.#copies.begin());
-      this.#begun = this.#counters();
-    }
+    this.use(() => this.#copies.noteStep());
   }
 
   /** As `discriminatorPhaseBackup` of state.ts. */
@@ -255,13 +213,13 @@ export class DeviceState {
         this.#do(() => {
           for (const [own, copy] of this.#backup) this.device.copy(copy, own);
         });
-        counters = this.#counters().counters;
+        counters = countersOfAll(this.#state);
       },
       restore: () => {
         this.change((device) => {
           for (const [own, copy] of this.#backup) device.copy(own, copy);
           device.resume();
-          this.#note(...NETS);
+          this.#order.note(...NETS);
         });
         for (const [net, values] of counters) setCounters(net, values);
       },
@@ -280,7 +238,7 @@ export class DeviceState {
       // `lost` says why
     }
     if (this.#lost) {
-      const { step, counters, values } = this.#copied;
+      const { step, counters, values } = this.#copies.newest;
       this.#state.step = step;
       for (const [net, numbers] of counters) setCounters(net, numbers);
       for (const [i, [, array]] of this.#places().entries()) if (values) array.set(values[i] ?? []);
@@ -289,20 +247,12 @@ export class DeviceState {
     return this.#lost;
   }
 
-  /** These nets have changed. */
-  #note(...nets: readonly ('generator' | 'discriminator')[]): void {
-    const versions = { ...this.#after.versions };
-    for (const net of nets) versions[net] += 1;
-    this.#after = { mark: this.device.mark(), versions };
-  }
-
   #fetch(): void {
     if (this.#isHostCurrent) return;
     const places = this.#places();
     const values = this.#do(() => this.device.read(places.map(([place]) => place)));
     for (const [i, [, array]] of places.entries()) array.set(values[i] ?? []);
-    this.#copied = this.#counters();
-    this.#begun = undefined; // older
+    this.#copies.restart();
     this.#isHostCurrent = true;
   }
 
@@ -321,10 +271,6 @@ export class DeviceState {
     const [own, host] = [this.#average, this.#state.average];
     if (!own || !host) return nets;
     return [...nets, [own.parameters, host.parameters], [own.statistics, host.statistics]];
-  }
-
-  #counters(): HostCopy {
-    return { step: this.#state.step, counters: NETS.map((net) => [this.#state[net], countersOf(this.#state[net])]) };
   }
 
   #do<Result>(action: () => Result): Result {

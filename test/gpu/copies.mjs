@@ -6,7 +6,7 @@
 //   node test/gpu/copies.mjs [IMAGES A STEP] [DEVICES]     default: 128 images, in the emulation, which is slow, 8; cuda:0
 import { createRequire } from 'node:module';
 import { train } from '../../dist/coordinator/library/ganglion.js';
-import { HOST_COPY_STEPS } from '../../dist/coordinator/training/device-state.js';
+import { HOST_COPY_STEPS } from '../../dist/coordinator/training/host-copies.js';
 import { findCuda, locateCuda } from '../../dist/workers/engines/cuda/library.js';
 
 /** Bytes of a step of up to 128 images. */

@@ -7,8 +7,9 @@ import { PASS_PROGRAMS } from '../../../shared/model/phases.ts';
 import { imageSizeOf, type ModelSpec } from '../../../shared/model/spec.ts';
 import { STREAMS, toKey } from '../../../shared/random.ts';
 import type { EngineSetup, OutOfRange, ShardInput } from '../engine.ts';
-import type { Address, CudaBinding, NativeGpu, NativeMark, NativeMemory, NativeStream } from './binding.ts';
+import type { Address, CudaBinding, NativeGpu, NativeMemory, NativeStream } from './binding.ts';
 import { CudaProgram, type OwnLaunch } from './cuda-program.ts';
+import { type Call, createCall, type JobPlaces, placesOf } from './pass-call.ts';
 
 const WORD = 4;
 const THREADS = 256;
@@ -27,18 +28,6 @@ export interface CudaPassOptions {
   readonly capacity: number;
   /** Where the parameters lie, by the program's names of them. */
   readonly parameters: Readonly<Record<string, Address>>;
-}
-
-/** The host's memory of a call. */
-interface Call {
-  /** Where jobs are written; one for what is precomputed, which may still be read when the next is written. */
-  readonly first: Uint32Array;
-  readonly all: Uint32Array;
-  readonly pixels: Uint8Array;
-  readonly found: Int32Array;
-  /** Behind everything of the call. */
-  readonly mark: NativeMark;
-  isPending: boolean;
 }
 
 export class CudaPass {
@@ -83,15 +72,7 @@ export class CudaPass {
     this.#memory = binding.allocate(gpu, bytes);
     const job = binding.addressOf(this.#memory);
     this.#places = { job, pieces: job + jobWords * WORD, pixels: job + jobWords * WORD + pieces * 4 * WORD };
-    const host = (): Uint32Array => new Uint32Array(binding.allocateHost(gpu, jobWords * WORD));
-    this.#calls = Array.from({ length: CALLS }, () => ({
-      first: host(),
-      all: host(),
-      pixels: new Uint8Array(binding.allocateHost(gpu, Math.max(1, pixels))),
-      found: new Int32Array(binding.allocateHost(gpu, capacity * WORD)),
-      mark: binding.createMark(gpu),
-      isPending: false,
-    }));
+    this.#calls = Array.from({ length: CALLS }, () => createCall(binding, gpu, { jobWords, pixels, capacity }));
     this.program = new CudaProgram(binding, gpu, program, {
       capacity,
       given: parameters,
@@ -292,16 +273,6 @@ export class CudaPass {
     });
     return Int32Array.from(pieces.flat());
   }
-}
-
-/** Where the parts of a job begin, in words: the step, then of every shard its number, what was found, and its vector's address; the images. */
-type JobPlaces = Readonly<Record<'shards' | 'found' | 'vectors' | 'images' | 'words', number>>;
-
-/** @param images whose numbers a job has */
-function placesOf(capacity: number, images: number): JobPlaces {
-  const vectors = Math.ceil((1 + 2 * capacity) / 2) * 2;
-  const imagesAt = vectors + 2 * capacity;
-  return { shards: 1, found: 1 + capacity, vectors, images: imagesAt, words: Math.ceil((imagesAt + images) / 4) * 4 };
 }
 
 /** A thread a value. */

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { CommittedSteps } from '../../../../coordinator/training/committed-steps.ts';
-import { HOST_COPY_STEPS } from '../../../../coordinator/training/device-state.ts';
+import { HOST_COPY_STEPS } from '../../../../coordinator/training/host-copies.ts';
 import { madeUpRecord } from '../made-up-record.ts';
 
 it('knows the newest steps, as many as may be computed again', () => {

@@ -3,8 +3,9 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { emaSha256, stateSha256 } from '../../../../../coordinator/checkpoints/checkpoint.ts';
 import type { TakenResult } from '../../../../../coordinator/replicas/replica.ts';
-import { DeviceState, HOST_COPY_STEPS } from '../../../../../coordinator/training/device-state.ts';
+import { DeviceState } from '../../../../../coordinator/training/device-state.ts';
 import { createDeviceUpdate } from '../../../../../coordinator/training/device-update.ts';
+import { HOST_COPY_STEPS } from '../../../../../coordinator/training/host-copies.ts';
 import { initialState } from '../../../../../coordinator/training/state.ts';
 import { createUpdate } from '../../../../../coordinator/training/update.ts';
 import type { UpdateDevice } from '../../../../../shared/device-memory.ts';

@@ -4,15 +4,15 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { emaSha256, stateSha256 } from '../../../../../coordinator/checkpoints/checkpoint.ts';
 import type { ShardResult } from '../../../../../coordinator/replicas/replica.ts';
 import { moveAverage } from '../../../../../coordinator/training/average.ts';
-import { DeviceState, HOST_COPY_STEPS } from '../../../../../coordinator/training/device-state.ts';
+import { DeviceState } from '../../../../../coordinator/training/device-state.ts';
 import { createDeviceUpdate } from '../../../../../coordinator/training/device-update.ts';
+import { HOST_COPY_STEPS } from '../../../../../coordinator/training/host-copies.ts';
 import { copyState, emptyState, initialState, type TrainingState } from '../../../../../coordinator/training/state.ts';
 import { createUpdate, type Update } from '../../../../../coordinator/training/update.ts';
 import type { UpdateDevice } from '../../../../../shared/device-memory.ts';
 import { phaseVectorOf } from '../../../../../shared/model/phase-vector.ts';
 import { dcgan28 } from '../../../../../shared/model/spec.ts';
 import { fillNormal } from '../../../../../shared/random.ts';
-import { cudaMonitor } from '../../../../../workers/engines/cuda/cuda-monitor.ts';
 import { cudaRunner } from '../../../../../workers/engines/cuda/cuda-runner.ts';
 import { cudaDevice } from '../../../../../workers/engines/cuda/cuda-update.ts';
 import { locateCuda } from '../../../../../workers/engines/cuda/library.ts';
@@ -74,8 +74,6 @@ async function updateTwice(
   return seen;
 }
 
-const onHost = () => false;
-
 describe.each(['generator', 'discriminator'] as const)('the update of the %s', (phase) => {
   it.each<[number, string, (i: number) => boolean]>([
     [1, 'on the device', () => true],
@@ -84,7 +82,11 @@ describe.each(['generator', 'discriminator'] as const)('the update of the %s', (
   ])('of %i vectors that lie %s has the bits of the host', async (count, _, isOnDevice) => {
     const { length } = phaseVectorOf(phase, SPEC);
     const [expected, state] = [initialState(SPEC, 1), initialState(SPEC, 1)];
-    const seen = await updateTwice(phase, { state: expected, update: createUpdate(length), isOnDevice: onHost }, count);
+    const seen = await updateTwice(
+      phase,
+      { state: expected, update: createUpdate(length), isOnDevice: () => false },
+      count,
+    );
     const onDevice = new DeviceState(state, device);
     onDevice.begin();
     const update = createDeviceUpdate({ length, size: state[phase].parameters.length, limit: 1024 }, onDevice);
@@ -281,20 +283,4 @@ describe('a state on a device', () => {
     expect(hashed(state)).toEqual(hashed(copied));
     expect(state.step).toBe(1);
   });
-});
-
-it('NVML tells what each GPU is doing, by its place on the bus, and not what it does not know', () => {
-  const figures = { utilization: 0.5, usedBytes: 2 ** 30, totalBytes: 2 ** 32 };
-  process.env.GANGLION_CUDA_DEVICES = '3';
-  try {
-    expect(cudaMonitor([2, 0, 7])()).toEqual([
-      { gpu: 0, ...figures, celsius: 40 },
-      { gpu: 2, ...figures, celsius: 42 },
-    ]);
-    process.env.GANGLION_CUDA_FAIL = 'nvmlInit:9';
-    expect(() => cudaMonitor([0])).toThrow('nvmlInit: error 9');
-  } finally {
-    delete process.env.GANGLION_CUDA_DEVICES;
-    delete process.env.GANGLION_CUDA_FAIL;
-  }
 });
