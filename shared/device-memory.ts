@@ -1,4 +1,5 @@
 // Vectors in the memory of a GPU, for all threads of this process: results, parameters and state that never come to the host.
+import type { Net } from './model/layout.ts';
 import type { AdamFactors } from './update.ts';
 
 /** Where a vector of float32 lies; what one thread tells another. */
@@ -36,7 +37,7 @@ export interface UpdateReport {
 export interface AfterUpdate {
   /** A mark of a stream, as threads tell each other. */
   readonly mark: number;
-  readonly versions: Readonly<Record<'generator' | 'discriminator', number>>;
+  readonly versions: Readonly<Record<Net, number>>;
 }
 
 /** Copies of vectors that come to the host while the device goes on, one at a time. */

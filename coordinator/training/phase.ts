@@ -40,8 +40,9 @@ export interface PhaseRecord {
   /** Bytes of results received from the replicas; those that stay on a device are not. */
   readonly gradientBytes: number;
   /**
-   * Seconds: from handing out the shards to the update, or, of a device that training goes ahead of, until its report is there; exact sum; sum over nodes, with the wait for them; Adam, with the results that it adds to the sum in its own pass over
-   * memory; and the parts of every pass of every shard.
+   * Seconds: from handing out the shards to the update, or, where training goes ahead of a device, until its report is there; exact sum; sum over
+   * nodes, with the wait for them; Adam, with the results that it adds to the sum in its own pass over memory; and the parts of every pass of every
+   * shard.
    */
   readonly seconds: {
     readonly phase: number;

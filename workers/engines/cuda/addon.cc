@@ -312,6 +312,12 @@ void* toData(napi_env env, napi_value value, size_t& bytes) {
   return data;
 }
 
+napi_value toBoolean(napi_env env, bool value) {
+  napi_value result;
+  expect(napi_get_boolean(env, value, &result), "a boolean");
+  return result;
+}
+
 template <class T>
 T& toExternal(napi_env env, napi_value value) {
   void* data;
@@ -467,11 +473,7 @@ napi_value openPeer(napi_env env, napi_value* arguments) {
 }
 
 /** isStuck(gpu): whether it has not done in time what a thread of the process waited for */
-napi_value isStuck(napi_env env, napi_value* arguments) {
-  napi_value result;
-  expect(napi_get_boolean(env, toExternal<std::shared_ptr<Gpu>>(env, arguments[0])->stuck(), &result), "a boolean");
-  return result;
-}
+napi_value isStuck(napi_env env, napi_value* arguments) { return toBoolean(env, toExternal<std::shared_ptr<Gpu>>(env, arguments[0])->stuck()); }
 
 /** allocate(gpu, bytes) */
 napi_value allocate(napi_env env, napi_value* arguments) {
@@ -676,10 +678,7 @@ bool isOver(const Gpu& gpu, std::optional<Clock::time_point>& since, Result answ
 /** isDone(stream): whether nothing in it is left to do; it says no no longer than its GPU was opened with */
 napi_value isDone(napi_env env, napi_value* arguments) {
   Queue& queue = toExternal<Queue>(env, arguments[0]);
-  const bool over = isOver(*queue.gpu, queue.unfinished, queue.gpu->enter().call.streamQuery(queue.stream), "streamQuery");
-  napi_value done;
-  expect(napi_get_boolean(env, over, &done), "a boolean");
-  return done;
+  return toBoolean(env, isOver(*queue.gpu, queue.unfinished, queue.gpu->enter().call.streamQuery(queue.stream), "streamQuery"));
 }
 
 /** createMark(gpu) */
@@ -718,10 +717,7 @@ napi_value waitFor(napi_env env, napi_value* arguments) {
 /** isReached(mark): whether everything before it has been done; it says no no longer than its GPU was opened with */
 napi_value isReached(napi_env env, napi_value* arguments) {
   Mark& mark = toExternal<Mark>(env, arguments[0]);
-  const bool reached = isOver(*mark.gpu, mark.unreached, mark.gpu->enter().call.eventQuery(mark.event), "eventQuery");
-  napi_value result;
-  expect(napi_get_boolean(env, reached, &result), "a boolean");
-  return result;
+  return toBoolean(env, isOver(*mark.gpu, mark.unreached, mark.gpu->enter().call.eventQuery(mark.event), "eventQuery"));
 }
 
 /** copied(): {toDevice, toHost, between}, bytes, of the whole process */
@@ -767,6 +763,10 @@ struct Question {
   Clock::time_point asked = Clock::now();
   /** Of streams, what they had been asked for and not done; not known yet, where this was not asked. */
   std::optional<std::vector<Event>> left;
+  ~Question() {
+    if (!left) return;
+    for (const Event event : *left) gpu->giveEvent(event); // nobody else waits for them
+  }
   /** @throws Failure where it is not, after the time that its GPU was opened with */
   bool isAnswered() {
     if (gpu->stuck()) throw Failure{STUCK};
@@ -808,11 +808,7 @@ napi_value ask(napi_env env, napi_value* arguments) {
 }
 
 /** isAnswered(question): waits for nothing; says no no longer than the GPU was opened with */
-napi_value isAnswered(napi_env env, napi_value* arguments) {
-  napi_value answered;
-  expect(napi_get_boolean(env, toExternal<Question>(env, arguments[0]).isAnswered(), &answered), "a boolean");
-  return answered;
-}
+napi_value isAnswered(napi_env env, napi_value* arguments) { return toBoolean(env, toExternal<Question>(env, arguments[0]).isAnswered()); }
 
 /** exitNow(code): the process, without its threads: Node.js would wait for one that is stuck in a call of a driver */
 napi_value exitNow(napi_env env, napi_value* arguments) { _exit(static_cast<int>(toDouble(env, arguments[0]))); }

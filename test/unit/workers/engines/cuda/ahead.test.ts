@@ -13,8 +13,7 @@ import { phaseVectorOf } from '../../../../../shared/model/phase-vector.ts';
 import { dcgan28 } from '../../../../../shared/model/spec.ts';
 import { cudaRunner } from '../../../../../workers/engines/cuda/cuda-runner.ts';
 import { cudaDevice } from '../../../../../workers/engines/cuda/cuda-update.ts';
-import { locateCuda } from '../../../../../workers/engines/cuda/library.ts';
-import { installCuda } from '../../../../../workers/setup/install-cuda.ts';
+import { useEmulation } from './emulation.ts';
 
 const SPEC = dcgan28(4);
 const ADAM = { learningRate: 2e-4, beta1: 0.5, beta2: 0.999, epsilon: 1e-8 };
@@ -23,16 +22,11 @@ const SECONDS = { start: 0, prepare: 0, compute: 0, copy: 0 };
 const { length: LENGTH, scalars, statistics: places } = phaseVectorOf('discriminator', SPEC);
 const LOSS = scalars.lossFake;
 
+useEmulation();
 let device: UpdateDevice;
-beforeAll(async () => {
-  process.env.GANGLION_CUDA = 'emulated';
-  const progress = { line() {}, transfer: () => ({ update() {}, stop() {} }) };
-  await installCuda(locateCuda(), { progress, signal: new AbortController().signal, again: true });
+beforeAll(() => {
   device = cudaDevice(cudaRunner(0));
-  return () => {
-    delete process.env.GANGLION_CUDA;
-  };
-}, 240_000);
+});
 
 /** Vectors of small gradients; the loss of the bad one is this. */
 function vectorsOf(count: number, bad = -1, badLoss = Number.NaN): Float32Array[] {

@@ -1,21 +1,12 @@
 // Copies from a device that goes on meanwhile, in the emulation, whose streams do their work as late as they may.
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { cudaRunner } from '../../../../../workers/engines/cuda/cuda-runner.ts';
 import { cudaDevice } from '../../../../../workers/engines/cuda/cuda-update.ts';
-import { locateCuda } from '../../../../../workers/engines/cuda/library.ts';
-import { installCuda } from '../../../../../workers/setup/install-cuda.ts';
+import { useEmulation } from './emulation.ts';
 
-beforeAll(async () => {
-  process.env.GANGLION_CUDA = 'emulated';
-  const progress = { line() {}, transfer: () => ({ update() {}, stop() {} }) };
-  await installCuda(locateCuda(), { progress, signal: new AbortController().signal, again: true });
-  return () => {
-    delete process.env.GANGLION_CUDA;
-    delete process.env.GANGLION_CUDA_LATE;
-  };
-}, 240_000);
+useEmulation();
 
 it('copies that come beside the work have what was there when they were begun, and stay until the next but one', () => {
   const device = cudaDevice(cudaRunner(0));

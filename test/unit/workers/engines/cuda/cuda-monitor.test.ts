@@ -1,17 +1,9 @@
 // What GPUs are doing, by NVIDIA's management library, in the emulation.
-import { beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { cudaMonitor } from '../../../../../workers/engines/cuda/cuda-monitor.ts';
-import { locateCuda } from '../../../../../workers/engines/cuda/library.ts';
-import { installCuda } from '../../../../../workers/setup/install-cuda.ts';
+import { useEmulation } from './emulation.ts';
 
-beforeAll(async () => {
-  process.env.GANGLION_CUDA = 'emulated';
-  const progress = { line() {}, transfer: () => ({ update() {}, stop() {} }) };
-  await installCuda(locateCuda(), { progress, signal: new AbortController().signal, again: true });
-  return () => {
-    delete process.env.GANGLION_CUDA;
-  };
-}, 240_000);
+useEmulation();
 
 it('NVML tells what each GPU is doing, by its place on the bus, and not what it does not know', () => {
   const figures = { utilization: 0.5, usedBytes: 2 ** 30, totalBytes: 2 ** 32 };

@@ -8,12 +8,11 @@ import { fillNormal } from '../../../../../shared/random.ts';
 import { CudaEngine } from '../../../../../workers/engines/cuda/cuda-engine.ts';
 import { cudaRunner } from '../../../../../workers/engines/cuda/cuda-runner.ts';
 import { cudaDevice } from '../../../../../workers/engines/cuda/cuda-update.ts';
-import { locateCuda } from '../../../../../workers/engines/cuda/library.ts';
 import type { Engine, ShardInput } from '../../../../../workers/engines/engine.ts';
 import { runnerOf } from '../../../../../workers/engines/kernels/runner-of.ts';
 import { ProgramEngine } from '../../../../../workers/engines/program-engine.ts';
-import { installCuda } from '../../../../../workers/setup/install-cuda.ts';
 import { hasKernels, loadedBinding } from '../kernels/loaded.ts';
+import { useEmulation } from './emulation.ts';
 
 const SPEC = dcgan28(16);
 const [SHARD_SIZE, SHARDS] = [3, 4];
@@ -47,13 +46,11 @@ async function vectors(engine: Engine, pass: Pass, step: number, shards: readonl
 }
 
 describe.skipIf(!hasKernels)('the engine cuda in the emulation', () => {
+  useEmulation();
   let cuda: CudaEngine;
   let cpu: ProgramEngine;
 
   beforeAll(async () => {
-    process.env.GANGLION_CUDA = 'emulated';
-    const progress = { line() {}, transfer: () => ({ update() {}, stop() {} }) };
-    await installCuda(locateCuda(), { progress, signal: new AbortController().signal, again: true });
     cuda = new CudaEngine(cudaRunner(0));
     cpu = new ProgramEngine({ ...runnerOf(loadedBinding()), libraryVersion: '0' });
     for (const engine of [cuda, cpu]) {
@@ -64,7 +61,6 @@ describe.skipIf(!hasKernels)('the engine cuda in the emulation', () => {
     return () => {
       cuda.dispose();
       cpu.dispose();
-      delete process.env.GANGLION_CUDA;
     };
   }, 240_000);
 
@@ -120,6 +116,22 @@ describe.skipIf(!hasKernels)('the engine cuda in the emulation', () => {
     const expected = [await vectors(cpu, 'real', 3, [0, 3]), await vectors(cpu, 'fake', 3, [1, 0, 2])].flat();
     expect(got).toEqual(expected);
     delete process.env.GANGLION_CUDA_LATE;
+  });
+
+  it('a pass never overtakes one that waits for the memory of the one before', async () => {
+    for (const engine of [cuda, cpu]) {
+      engine.setParameters('generator', undefined, parametersOf('generator', 21));
+      engine.setParameters('discriminator', undefined, parametersOf('discriminator', 22));
+    }
+    const [first, waiting, late] = [inputs('fake', [1]), inputs('fake', [0, 2]), inputs('fake', [3])];
+    const begun = [cuda.beginPass('fake', 3, first), cuda.beginPass('fake', 3, waiting)];
+    await begun[0]?.finish();
+    const last = cuda.beginPass('fake', 3, late);
+    await begun[1]?.finish();
+    await last.finish();
+    const got = [...first, ...waiting, ...late].map(({ into }) => Buffer.from(into.buffer).toString('hex'));
+    const isSame = (await vectors(cpu, 'fake', 3, [1, 0, 2, 3])).map((expected, i) => expected === got[i]);
+    expect(isSame).toEqual([true, true, true, true]);
   });
 
   it('takes images that lie on the device by their numbers, the last one, too, with the bits of their pixels', async () => {

@@ -10,10 +10,10 @@ import { cudaExecutor } from '../../../../../workers/engines/cuda/cuda-executor.
 import { loadCuda } from '../../../../../workers/engines/cuda/cuda-runner.ts';
 import { EMULATION_FLAGS, locateCuda } from '../../../../../workers/engines/cuda/library.ts';
 import { kernelExecutor } from '../../../../../workers/engines/kernels/executor.ts';
-import { installCuda } from '../../../../../workers/setup/install-cuda.ts';
 import { scratchFolder } from '../../../scratch.ts';
 import { hasKernels, loadedBinding } from '../kernels/loaded.ts';
 import { differences, inputsOf, KINDS, programsOf } from './comparison.ts';
+import { compileEmulation } from './emulation.ts';
 
 const SPEC = dcgan28(16);
 const signal = new AbortController().signal;
@@ -42,11 +42,7 @@ async function differencesOnGpu(
 describe.skipIf(!hasKernels)('kernels of CUDA in the emulation', () => {
   let binding: CudaBinding;
   beforeAll(async () => {
-    await installCuda(location, {
-      progress: { line() {}, transfer: () => ({ update() {}, stop() {} }) },
-      signal,
-      again: true,
-    });
+    await compileEmulation(location);
     binding = loadCuda(location).binding;
   }, 240_000);
   afterAll(() => {

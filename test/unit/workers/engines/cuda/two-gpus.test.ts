@@ -11,25 +11,16 @@ import { fillNormal } from '../../../../../shared/random.ts';
 import { CudaEngine } from '../../../../../workers/engines/cuda/cuda-engine.ts';
 import { type CudaRunner, cudaRunner } from '../../../../../workers/engines/cuda/cuda-runner.ts';
 import { cudaDevice } from '../../../../../workers/engines/cuda/cuda-update.ts';
-import { locateCuda } from '../../../../../workers/engines/cuda/library.ts';
 import { runnerOf } from '../../../../../workers/engines/kernels/runner-of.ts';
 import { ProgramEngine } from '../../../../../workers/engines/program-engine.ts';
-import { installCuda } from '../../../../../workers/setup/install-cuda.ts';
 import { hasKernels, loadedBinding } from '../kernels/loaded.ts';
+import { useEmulation } from './emulation.ts';
 
 const SPEC = dcgan28(16);
 const SETUP = { spec: SPEC, shardSize: 2, seed: 7, shards: 4, limit: 256 };
 const NETS: readonly Net[] = ['generator', 'discriminator'];
 
-beforeAll(async () => {
-  process.env.GANGLION_CUDA = 'emulated';
-  process.env.GANGLION_CUDA_DEVICES = '8';
-  const progress = { line() {}, transfer: () => ({ update() {}, stop() {} }) };
-  await installCuda(locateCuda(), { progress, signal: new AbortController().signal, again: true });
-  return () => {
-    for (const name of ['', '_DEVICES', '_LATE', '_FAIL']) delete process.env[`GANGLION_CUDA${name}`];
-  };
-}, 240_000);
+useEmulation({ DEVICES: '8' });
 
 /** Each lives as long as the tests, as its memory does. */
 const devices: UpdateDevice[] = [];

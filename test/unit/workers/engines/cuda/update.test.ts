@@ -15,23 +15,17 @@ import { dcgan28 } from '../../../../../shared/model/spec.ts';
 import { fillNormal } from '../../../../../shared/random.ts';
 import { cudaRunner } from '../../../../../workers/engines/cuda/cuda-runner.ts';
 import { cudaDevice } from '../../../../../workers/engines/cuda/cuda-update.ts';
-import { locateCuda } from '../../../../../workers/engines/cuda/library.ts';
-import { installCuda } from '../../../../../workers/setup/install-cuda.ts';
+import { useEmulation } from './emulation.ts';
 
 const SPEC = dcgan28(4);
 const ADAM = { learningRate: 2e-4, beta1: 0.5, beta2: 0.999, epsilon: 1e-8 };
 const SECONDS = { start: 0, prepare: 0, compute: 0, copy: 0 };
 
+useEmulation();
 let device: UpdateDevice;
-beforeAll(async () => {
-  process.env.GANGLION_CUDA = 'emulated';
-  const progress = { line() {}, transfer: () => ({ update() {}, stop() {} }) };
-  await installCuda(locateCuda(), { progress, signal: new AbortController().signal, again: true });
+beforeAll(() => {
   device = cudaDevice(cudaRunner(0));
-  return () => {
-    delete process.env.GANGLION_CUDA;
-  };
-}, 240_000);
+});
 
 const gradient = (length: number, part: number): Float32Array =>
   fillNormal({ seed: 3, stream: 'samples', time: 0, part }, new Float32Array(length)).map((value) => value * 0.01);
