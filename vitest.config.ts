@@ -11,7 +11,10 @@ export default defineConfig({
     env: { CUDA_VISIBLE_DEVICES: '' }, // tests ask for a GPU by name: on a machine that has one they would measure another engine
     projects: [
       { extends: true, test: { name: 'tests', include: ['test/{unit,integration}/**/*.test.ts'] } },
-      { extends: true, test: { name: 'slow', include: ['test/slow/**/*.test.ts'] } },
+      {
+        extends: true,
+        test: { name: 'slow', include: ['test/slow/**/*.test.ts'], testTimeout: 1_800_000, hookTimeout: 1_800_000 },
+      },
     ],
   },
 });

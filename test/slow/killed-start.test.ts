@@ -23,7 +23,7 @@ const command = (run: string): string[] => [
   ...['train', ...SMALL, '--workers', '1', '--steps', String(LAST), '--run', run, '--resume', 'auto'],
 ];
 
-it('the run is the same, killed when half of each write is written', { timeout: 1_200_000 }, async () => {
+it('the run is the same, killed when half of each write is written', async () => {
   compileKiller(LIBRARY);
   const whole = scratch('whole');
   await succeed(command(whole));

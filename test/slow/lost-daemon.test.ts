@@ -29,5 +29,5 @@ describe.skipIf(!machines)('a daemon of mpirun that is killed', () => {
     await succeed([...TRAIN, '--run', scratch('one')]);
     expect(summaryOf(run).stateSha256).toBe(summaryOf(scratch('one')).stateSha256);
     while (processesWith(run).length > 0) await delay(50); // nobody stays behind
-  }, 120_000);
+  });
 });

@@ -20,7 +20,6 @@ const SMALL = [
   '--steps',
   String(STEPS),
 ];
-const MINUTES = { timeout: 300_000 };
 let expected: unknown;
 
 beforeAll(async () => {
@@ -40,7 +39,7 @@ async function trainAndKill(nodes: number, kill: string, run: string, given: Nod
 }
 
 describe.skipIf(!HAS_FAULT_TOLERANCE)('several nodes', () => {
-  it('train to the bits of one, with threads and processes', MINUTES, async () => {
+  it('train to the bits of one, with threads and processes', async () => {
     const flags = [...QUIET, '--steps', '60'];
     await succeed(['train', ...flags, '--workers', '2', '--run', scratch('1x2')]);
     const { stateSha256 } = summaryOf(scratch('1x2'));
@@ -56,7 +55,7 @@ describe.skipIf(!HAS_FAULT_TOLERANCE)('several nodes', () => {
     }
   });
 
-  it('go on with a run of one, as three and then as two', MINUTES, async () => {
+  it('go on with a run of one, as three and then as two', async () => {
     const run = scratch('resumed');
     const upTo = (steps: number) => [...SMALL.slice(0, -1), String(steps), '--run', run, '--resume', 'auto'];
     await succeed(['train', ...upTo(2)]);
@@ -78,14 +77,14 @@ describe.skipIf(!HAS_FAULT_TOLERANCE)('several nodes', () => {
     [5, '0:reduce:4:before,3:reduce:4:before', 'where it is one of two of five'],
     [5, '1:reduce:5:before,2:shrink:0:before', 'beside one that dies while the others regroup'],
     [2, '1:reduce:5:before', 'as the second of two'],
-  ])('of %i nodes, %s: go on without one that dies %s', MINUTES, async (nodes, kill) => {
+  ])('of %i nodes, %s: go on without one that dies %s', async (nodes, kill) => {
     const run = scratch(kill.replaceAll(/[:,]/g, '-'));
     const ended = await trainAndKill(nodes, kill, run);
     expect(linesOf(ended).join('\n')).toContain('lost');
     expect([summaryOf(run).stateSha256, stepsOf(run)]).toEqual([expected, [1, 2, 3, 4, 5, 6]]);
   });
 
-  it('keep where the weights came from when another one takes the folder over', MINUTES, async () => {
+  it('keep where the weights came from when another one takes the folder over', async () => {
     const run = scratch('taken-over');
     const command = [...SMALL, '--from', scratch('small'), '--run', run];
     await trainOnNodes(3, command, {
@@ -97,7 +96,7 @@ describe.skipIf(!HAS_FAULT_TOLERANCE)('several nodes', () => {
     expect([again.exitCode, summaryOf(run).step]).toEqual([0, STEPS + 1]);
   });
 
-  it('end resumable when the first of two dies', MINUTES, async () => {
+  it('end resumable when the first of two dies', async () => {
     const run = scratch('first-of-two');
     const ended = await trainAndKill(2, '0:reduce:5:before', run);
     expect(linesOf(ended)).toEqual([
@@ -108,7 +107,7 @@ describe.skipIf(!HAS_FAULT_TOLERANCE)('several nodes', () => {
     expect([summaryOf(run).stateSha256, stepsOf(run)]).toEqual([expected, [1, 2, 3, 4, 5, 6]]);
   });
 
-  it('end resumable when one gives no answer', MINUTES, async () => {
+  it('end resumable when one gives no answer', async () => {
     const run = scratch('frozen');
     const ended = await trainAndKill(2, '1:reduce:4:stop', run, { GANGLION_NODE_DEADLINE: '20' });
     expect(linesOf(ended)).toEqual(['ganglion: expected all other nodes within 20 s']);

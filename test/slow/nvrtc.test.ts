@@ -47,7 +47,7 @@ it('compiles for compute capability 7.0 to 12.0', async () => {
     }
   };
   await Promise.all([worker(), worker()]);
-}, 400_000);
+});
 
 it('has in its PTX no contraction, whatever the flag, no flushing, no approximation and no float atomics', async () => {
   const flags = ['-std=c++17', '-fmad=true', '-ftz=false'];
@@ -65,4 +65,4 @@ it('has in its PTX no contraction, whatever the flag, no flushing, no approximat
   const count = (ptx: string | undefined, operation: string): number =>
     operations(ptx).filter((text) => text.startsWith(operation)).length;
   for (const operation of ['fma.rn', 'mul.rn', 'add.rn']) expect(count(fused, operation)).toBe(count(plain, operation));
-}, 400_000);
+});

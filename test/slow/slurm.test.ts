@@ -146,5 +146,5 @@ describe.skipIf(!hasSlurm)('Slurm', () => {
     expect(stepsOf(run)).toEqual(oneTo(Number(step)));
     await succeed(['train', ...flags, '--steps', String(step), '--run', scratch('one')]);
     expect(summaryOf(scratch('one'))).toMatchObject({ step, stateSha256 });
-  }, 240_000);
+  });
 });

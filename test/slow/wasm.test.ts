@@ -15,4 +15,4 @@ it('workers/engines/wasm/build gives the bytes in the repository', () => {
   for (const name of ['kernels.wasm', 'kernels-exact.wasm', 'SHA256SUMS']) {
     expect(readFileSync(join(folder, name)).equals(readFileSync(new URL(name, FOLDER))), name).toBe(true);
   }
-}, 300_000);
+});
