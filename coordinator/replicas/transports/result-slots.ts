@@ -58,7 +58,9 @@ export class ResultSlots {
 
 /** Vectors for the results of each pass. @param create makes one of so many numbers */
 export function resultVectors<Vector>(spec: ModelSpec, create: (length: number) => Vector): Record<Pass, Vector[]> {
-  const arrays = (pass: Pass): Vector[] =>
-    Array.from({ length: RESULT_SLOTS }, () => create(phaseVectorOf(phaseOf(pass), spec).length));
+  const arrays = (pass: Pass): Vector[] => {
+    const { length } = phaseVectorOf(phaseOf(pass), spec);
+    return Array.from({ length: RESULT_SLOTS }, () => create(length));
+  };
   return { real: arrays('real'), fake: arrays('fake'), generator: arrays('generator') };
 }
