@@ -60,7 +60,7 @@ function packageFolder(): string {
 }
 
 /**
- * Writes the byte of every value. The digits are read as they stand: JSON.parse takes some times as long. What is no JSON and
+ * Writes the byte of every value. The digits are read as they stand: JSON.parse takes three times as long. What is no JSON and
  * is read all the same has another SHA-256 in the end.
  *
  * @param bytes what does not fit is counted only

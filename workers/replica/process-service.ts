@@ -50,7 +50,10 @@ function memoryFor(setup: ProcessSetup): Memory {
   const floats = (length: number): Float32Array => new Float32Array(new SharedArrayBuffer(4 * length));
   const parameters = (net: Net): Float32Array => floats(layoutOf(net, spec).parameterCount);
   const inHand = <T>(create: () => T): T[] => Array.from({ length: SHARDS_IN_HAND }, create);
-  const slots = (pass: Pass): Float32Array[] => inHand(() => floats(phaseVectorOf(phaseOf(pass), spec).length));
+  const slots = (pass: Pass): Float32Array[] => {
+    const { length } = phaseVectorOf(phaseOf(pass), spec);
+    return inHand(() => floats(length));
+  };
   return {
     setup: {
       ...setup,
